@@ -1,0 +1,58 @@
+// swift-tools-version: 6.2
+// Two builds of the same sources. The ordinary one makes the `sluice` command, the Swift libraries
+// and the tests. With SLUICE_EMBEDDED=1 the client-side targets become libsluice.so in Embedded
+// Swift, which needs libc and nothing else.
+
+import PackageDescription
+
+let embedded = Context.environment["SLUICE_EMBEDDED"] == "1"
+
+let swiftSettings: [SwiftSetting] = [.strictMemorySafety(), .treatWarning("StrictMemorySafety", as: .warning)]
+let clientSettings =
+  swiftSettings
+  + (embedded ? [.enableExperimentalFeature("Embedded"), .unsafeFlags(["-wmo"])] : [])
+let cSettings: [CSetting] = [
+  .define("_GNU_SOURCE"), .unsafeFlags(["-Wall", "-Wextra", "-Werror", "-fvisibility=hidden"]),
+]
+
+let clientTargets: [Target] = [
+  .target(name: "CSluice", cSettings: cSettings),
+  .target(name: "CSQLite", cSettings: cSettings),
+  .target(name: "SluiceSystem", dependencies: ["CSluice"], swiftSettings: clientSettings),
+  .target(
+    name: "SluiceWire", dependencies: ["CSluice"], swiftSettings: clientSettings),
+  .target(
+    name: "SluiceChannel", dependencies: ["CSluice", "SluiceSystem", "SluiceWire"],
+    swiftSettings: clientSettings),
+  .target(
+    name: "SluiceClient", dependencies: ["CSluice", "SluiceChannel"], swiftSettings: clientSettings),
+  .target(
+    name: "SluiceVFS", dependencies: ["CSluice", "CSQLite", "SluiceChannel", "SluiceClient"],
+    exclude: ["exports.map"],
+    swiftSettings: clientSettings,
+    linkerSettings: embedded
+      ? [
+        .unsafeFlags([
+          "-Xlinker", "--gc-sections", "-Xlinker", "-z", "-Xlinker", "defs", "-Xlinker",
+          "--version-script=\(Context.packageDirectory)/Sources/SluiceVFS/exports.map",
+        ])
+      ] : []),
+]
+
+let hostTargets: [Target] = [
+  .target(
+    name: "SluiceProxy", dependencies: ["CSluice", "SluiceChannel"], swiftSettings: swiftSettings),
+  .executableTarget(
+    name: "sluice", dependencies: ["SluiceProxy", "SluiceClient"], swiftSettings: swiftSettings),
+]
+
+let package = Package(
+  name: "sluice",
+  products: embedded
+    ? [.library(name: "sluice", type: .dynamic, targets: ["SluiceVFS"])]
+    : [
+      .executable(name: "sluice", targets: ["sluice"]),
+      .library(name: "SluiceClient", targets: ["SluiceClient"]),
+    ],
+  targets: embedded ? clientTargets : clientTargets + hostTargets
+)

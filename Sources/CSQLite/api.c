@@ -1,0 +1,25 @@
+#include "CSQLite.h"
+
+SQLITE_EXTENSION_INIT1
+
+void csqlite_set_api(const sqlite3_api_routines *api) { SQLITE_EXTENSION_INIT2(api); }
+
+int csqlite_version_number(void) { return sqlite3_libversion_number(); }
+
+int csqlite_vfs_register(sqlite3_vfs *vfs, int make_default) {
+  return sqlite3_vfs_register(vfs, make_default);
+}
+
+sqlite3_vfs *csqlite_vfs_find(const char *name) { return sqlite3_vfs_find(name); }
+
+const char *csqlite_uri_parameter(const char *filename, const char *name) {
+  return sqlite3_uri_parameter(filename, name);
+}
+
+sqlite3_file *csqlite_database_file_object(const char *filename) {
+  return sqlite3_database_file_object(filename);
+}
+
+void csqlite_log(int code, const char *text) { sqlite3_log(code, "%s", text); }
+
+char *csqlite_copy(const char *text) { return sqlite3_mprintf("%s", text); }

@@ -1,0 +1,48 @@
+// The part of SQLite's interface that the VFS calls, reached through the pointer that SQLite hands
+// to a loadable extension; nothing here links against libsqlite3.
+#pragma once
+#include <sqlite3ext.h>
+
+// SQLite's file object with ours behind it. `object` is an unowned or owned Swift reference, as
+// xOpen and xClose say.
+struct sluice_file {
+  sqlite3_file base;
+  void *object;
+};
+
+// Extended result codes: Swift does not see through their macros.
+static const int csqlite_ok_load_permanently = SQLITE_OK_LOAD_PERMANENTLY;
+static const int csqlite_ok_symlink = SQLITE_OK_SYMLINK;
+static const int csqlite_cantopen_fullpath = SQLITE_CANTOPEN_FULLPATH;
+static const int csqlite_cantopen_isdir = SQLITE_CANTOPEN_ISDIR;
+static const int csqlite_readonly_directory = SQLITE_READONLY_DIRECTORY;
+static const int csqlite_ioerr_read = SQLITE_IOERR_READ;
+static const int csqlite_ioerr_short_read = SQLITE_IOERR_SHORT_READ;
+static const int csqlite_ioerr_write = SQLITE_IOERR_WRITE;
+static const int csqlite_ioerr_fsync = SQLITE_IOERR_FSYNC;
+static const int csqlite_ioerr_dir_fsync = SQLITE_IOERR_DIR_FSYNC;
+static const int csqlite_ioerr_truncate = SQLITE_IOERR_TRUNCATE;
+static const int csqlite_ioerr_fstat = SQLITE_IOERR_FSTAT;
+static const int csqlite_ioerr_unlock = SQLITE_IOERR_UNLOCK;
+static const int csqlite_ioerr_delete = SQLITE_IOERR_DELETE;
+static const int csqlite_ioerr_access = SQLITE_IOERR_ACCESS;
+static const int csqlite_ioerr_checkreservedlock = SQLITE_IOERR_CHECKRESERVEDLOCK;
+static const int csqlite_ioerr_lock = SQLITE_IOERR_LOCK;
+static const int csqlite_ioerr_close = SQLITE_IOERR_CLOSE;
+static const int csqlite_ioerr_delete_noent = SQLITE_IOERR_DELETE_NOENT;
+static const int csqlite_ioerr_corruptfs = SQLITE_IOERR_CORRUPTFS;
+
+// Keeps SQLite's function table. Called once by the entry point, before anything below.
+void csqlite_set_api(const sqlite3_api_routines *api);
+int csqlite_version_number(void);
+int csqlite_vfs_register(sqlite3_vfs *vfs, int make_default);
+sqlite3_vfs *csqlite_vfs_find(const char *name);
+// The value of a URI parameter of a file name that SQLite made, or NULL.
+const char *csqlite_uri_parameter(const char *filename, const char *name);
+// The database file whose journal or WAL is called `filename`.
+sqlite3_file *csqlite_database_file_object(const char *filename);
+// sqlite3_log with the text as it stands.
+void csqlite_log(int code, const char *text);
+// A copy of `text` that the caller frees with sqlite3_free, as file controls and entry points
+// return it; NULL when out of memory.
+char *csqlite_copy(const char *text);

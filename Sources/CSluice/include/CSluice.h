@@ -1,0 +1,8 @@
+// Everything Swift needs from C: the layout of shared memory, the system calls, and what Swift
+// cannot say (thread-local storage, the spin hint). Embedded Swift cannot import Glibc, so the
+// client-side targets see libc only through this module.
+#pragma once
+#include "sluice_layout.h"
+#include "sluice_process.h"
+#include "sluice_syscalls.h"
+#include "sluice_thread.h"

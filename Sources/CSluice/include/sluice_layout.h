@@ -1,0 +1,180 @@
+// The shared memory of a channel and the messages of the handshake, declared once.
+//
+// A channel is two sealed memfds, both mapped by both sides:
+//
+//   control region                            I/O region
+//   +0    sluice_facts        128 bytes       +0                argument area of slot 0
+//   +128  sluice_client_line  128 bytes       +argument_area    argument area of slot 1 ...
+//   +256  sluice_proxy_line   128 bytes       +payload_offset   payload ring
+//   +384  slot 0, slot 1 ...  64 bytes each
+//
+// Who writes what: the proxy writes the facts before it passes the descriptors, and nobody after.
+// The client line is written by the client only, the proxy line by the proxy only. A slot belongs
+// to the client until `submitted` passes it, then to the proxy until `completed` passes it.
+// Protocol/SPEC.md is the normative text; a test compares its tables with this file.
+#pragma once
+#include <stddef.h>
+#include <stdint.h>
+
+static const uint64_t sluice_magic = UINT64_C(0x3130454349554c53);  // the bytes "SLUICE01" on a little-endian machine
+#define SLUICE_PROTOCOL_VERSION 1
+#define SLUICE_LITTLE_ENDIAN_ARGUMENTS 1
+#define SLUICE_BIG_ENDIAN_ARGUMENTS 2
+
+// The bytes of a slot left for arguments short enough to need no argument area.
+#define SLUICE_INLINE_ARGUMENT_BYTE_COUNT 28
+
+struct sluice_facts {
+  uint64_t magic;
+  uint32_t version;
+  uint32_t byte_order;  // of serialized arguments: SLUICE_LITTLE_ENDIAN_ARGUMENTS or the other
+  uint32_t control_byte_count;
+  uint32_t io_byte_count;
+  uint32_t slot_count;  // a power of two
+  uint32_t slot_byte_count;
+  uint32_t slots_offset;
+  uint32_t argument_area_byte_count;
+  uint32_t payload_offset;
+  uint32_t payload_byte_count;
+  uint8_t reserved[80];
+};
+
+struct sluice_client_line {
+  uint32_t submitted;  // how many slots were ever submitted, modulo 2^32; a futex word
+  uint32_t sleeps;     // 1 while the client may be asleep on `completed`
+  uint8_t reserved[120];
+};
+
+struct sluice_proxy_line {
+  uint32_t completed;  // how many slots were ever completed, modulo 2^32; a futex word
+  uint32_t sleeps;     // 1 while the proxy may be asleep on `submitted`
+  uint8_t reserved[120];
+};
+
+struct sluice_control {
+  struct sluice_facts facts;
+  struct sluice_client_line client;
+  struct sluice_proxy_line proxy;
+};
+
+struct sluice_slot {
+  uint16_t operation;
+  uint16_t flags;       // reserved, zero
+  uint32_t sequence;    // the value of `submitted` before this slot was counted in
+  uint64_t file;        // file id, 0 where the operation names none
+  uint32_t payload_offset;
+  uint32_t payload_byte_count;   // request: bytes sent or wanted; reply: bytes given
+  uint32_t argument_byte_count;  // above 28 the arguments stand in the slot's argument area
+  int32_t return_code;
+  int32_t error_number;
+  uint8_t arguments[SLUICE_INLINE_ARGUMENT_BYTE_COUNT];
+};
+
+// The words by name: Embedded Swift has no key path to a field of a C struct.
+static inline uint32_t *sluice_submitted(struct sluice_control *c) { return &c->client.submitted; }
+static inline uint32_t *sluice_client_sleeps(struct sluice_control *c) { return &c->client.sleeps; }
+static inline uint32_t *sluice_completed(struct sluice_control *c) { return &c->proxy.completed; }
+static inline uint32_t *sluice_proxy_sleeps(struct sluice_control *c) { return &c->proxy.sleeps; }
+
+// Copies a slot that the peer may be changing: every byte is read exactly once.
+static inline struct sluice_slot sluice_slot_copy(const struct sluice_slot *shared) {
+  union {
+    struct sluice_slot slot;
+    uint64_t words[sizeof(struct sluice_slot) / sizeof(uint64_t)];
+  } copy;
+  const volatile uint64_t *from = (const volatile uint64_t *)shared;
+  for (size_t i = 0; i < sizeof copy.words / sizeof copy.words[0]; i++) copy.words[i] = from[i];
+  return copy.slot;
+}
+
+// Handshake, on the SOCK_SEQPACKET socket. The first sixteen bytes of every message keep their
+// meaning in all versions of the protocol.
+struct sluice_message_head {
+  uint64_t magic;
+  uint32_t version;
+  uint16_t kind;
+  uint16_t status;  // of a refusal: a wire status; otherwise 0
+};
+
+enum sluice_message_kind {
+  SLUICE_MESSAGE_HELLO = 1,
+  SLUICE_MESSAGE_WELCOME = 2,
+  SLUICE_MESSAGE_REFUSAL = 3,
+  SLUICE_MESSAGE_CHANNEL = 4,
+};
+
+struct sluice_hello {
+  struct sluice_message_head head;
+  uint64_t reserved[2];
+};
+
+// A welcome carries the descriptors of the session's first channel, and so does a channel message
+// for each later one: control region, I/O region, in this order.
+struct sluice_welcome {
+  struct sluice_message_head head;
+  uint64_t session;
+  uint32_t channel;
+  uint32_t features;  // SLUICE_FEATURE_...
+};
+
+// The sidecar's paths are the host's own (a private sidecar), not a root's.
+#define SLUICE_FEATURE_HOST_PATHS 1u
+
+struct sluice_channel_message {
+  struct sluice_message_head head;
+  uint64_t reserved;
+  uint32_t channel;
+  uint32_t reserved_tail;
+};
+
+#define SLUICE_REFUSAL_TEXT_BYTE_COUNT 240
+
+struct sluice_refusal {
+  struct sluice_message_head head;
+  char text[SLUICE_REFUSAL_TEXT_BYTE_COUNT];  // UTF-8, zero-terminated
+};
+
+_Static_assert(sizeof(struct sluice_facts) == 128, "facts");
+_Static_assert(offsetof(struct sluice_facts, payload_byte_count) == 44, "facts");
+_Static_assert(sizeof(struct sluice_client_line) == 128, "client line");
+_Static_assert(sizeof(struct sluice_proxy_line) == 128, "proxy line");
+_Static_assert(sizeof(struct sluice_control) == 384, "control");
+_Static_assert(offsetof(struct sluice_control, client) == 128, "control");
+_Static_assert(offsetof(struct sluice_control, proxy) == 256, "control");
+_Static_assert(sizeof(struct sluice_slot) == 64, "slot");
+_Static_assert(offsetof(struct sluice_slot, file) == 8, "slot");
+_Static_assert(offsetof(struct sluice_slot, return_code) == 28, "slot");
+_Static_assert(offsetof(struct sluice_slot, arguments) == 36, "slot");
+_Static_assert(_Alignof(struct sluice_slot) == 8, "slot");
+_Static_assert(sizeof(struct sluice_message_head) == 16, "message head");
+_Static_assert(sizeof(struct sluice_hello) == 32, "hello");
+_Static_assert(sizeof(struct sluice_welcome) == 32, "welcome");
+_Static_assert(sizeof(struct sluice_channel_message) == 32, "channel message");
+_Static_assert(sizeof(struct sluice_refusal) == 256, "refusal");
+
+// --- metrics ------------------------------------------------------------------------------------
+//
+// A POSIX shared-memory object named "/sluice-PID", written by a shared sidecar, readable by all.
+// Counters only grow. Each row of operation counters is written by one reactor.
+
+#define SLUICE_METRICS_ROW_COUNT 16
+#define SLUICE_METRICS_OPERATION_COUNT 64
+#define SLUICE_METRICS_PATH_BYTE_COUNT 1024
+
+struct sluice_metrics {
+  uint64_t magic;
+  uint32_t version;
+  int32_t process;
+  uint64_t started_ms;  // since 1970-01-01 00:00 UTC
+  uint64_t sessions_opened;
+  uint64_t sessions_closed;
+  uint64_t sessions_refused;
+  uint64_t leases_taken;
+  uint64_t leases_broken;
+  uint8_t reserved[64];
+  char socket_path[SLUICE_METRICS_PATH_BYTE_COUNT];  // zero-terminated
+  char root_path[SLUICE_METRICS_PATH_BYTE_COUNT];
+  uint64_t operations[SLUICE_METRICS_ROW_COUNT][SLUICE_METRICS_OPERATION_COUNT];
+};
+_Static_assert(sizeof(struct sluice_metrics) == 128 + 2048 + 16 * 64 * 8, "metrics");
+_Static_assert(offsetof(struct sluice_metrics, operations) % 128 == 0, "metrics");

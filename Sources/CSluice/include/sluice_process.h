@@ -1,0 +1,25 @@
+// Starting another program without leaving a trace in this process: the child raises no SIGCHLD,
+// cannot be collected by a host's wait(-1), and gets descriptor 3 as its only one beyond 0 to 2.
+#pragma once
+#include <stdint.h>
+
+// Runs `program` with `arguments` (zero-terminated array, arguments[0] included) in a session of
+// its own, with default signal handling, standard input and output on /dev/null and
+// `descriptor` as 3. The child's pid, or -errno of whatever failed, exec included.
+int sluice_spawn(const char *program, char *const arguments[], int descriptor);
+// Collects a child of sluice_spawn if it has ended: 1, else 0; with `wait`, waits for its end.
+int sluice_spawn_collect(int pid, int wait);
+// A descriptor that becomes readable when the process `pid` ends, or -errno.
+int sluice_pidfd_open(int pid);
+// Blocks every signal in this thread and those it starts, and gives a descriptor from which
+// SIGTERM, SIGINT, SIGHUP, SIGIO and `lease_signal` are read.
+int sluice_signals_take(int lease_signal);
+// Reads one signal: its number with the descriptor it names (-1: none), or -errno.
+int sluice_signals_read(int fd, int *descriptor);
+extern const int sluice_lease_signal;
+// 1 when this process has a descriptor of that number, else 0.
+int sluice_descriptor_is_open(int fd);
+// Raises the limit of open descriptors as far as allowed.
+void sluice_raise_descriptor_limit(void);
+// The file from which the code at `address` was loaded, or NULL.
+const char *sluice_loaded_from(const void *address);

@@ -1,0 +1,186 @@
+// System calls as Swift wants them: each returns its result, or the negated errno. Nothing can run
+// between the call and the reading of errno. Calls that a signal may interrupt without effect are
+// repeated here and nowhere else. No policy.
+#pragma once
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/file.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/types.h>
+#include <time.h>
+#include <unistd.h>
+
+#define SLUICE_RETRY(call)                            \
+  ({                                                  \
+    int64_t result_;                                  \
+    do result_ = (call);                              \
+    while (result_ < 0 && errno == EINTR);            \
+    result_ < 0 ? -(int64_t)errno : result_;          \
+  })
+
+static inline int sluice_errno(void) { return errno; }
+
+// --- memory -------------------------------------------------------------------------------------
+
+// Creates a memfd of `byte_count` bytes that nobody can resize, and whose seals nobody can lift.
+int sluice_memfd_create_sealed(const char *name, uint64_t byte_count);
+// 1 when `fd` is a memfd sealed against growing and shrinking, 0 when it is not, or -errno.
+int sluice_memfd_is_sealed(int fd);
+// Maps the first `byte_count` bytes of `fd`, shared, not inherited by fork.
+int sluice_map(int fd, uint64_t byte_count, int writable, void **address);
+int sluice_unmap(void *address, uint64_t byte_count);
+// One private page that reads as zeros in a forked child.
+int sluice_map_wiped_on_fork(void **address);
+// A named POSIX shared-memory object: created anew for its owner, or opened read-only.
+int sluice_shm_create(const char *name, uint64_t byte_count);
+int sluice_shm_open(const char *name);
+int sluice_shm_unlink(const char *name);
+
+// --- futex --------------------------------------------------------------------------------------
+
+// Waits while *word == expected, at most `timeout_ns`. 0 when woken, or -errno: EAGAIN where the
+// word had another value, ETIMEDOUT, EINTR.
+int sluice_futex_wait(const void *word, uint32_t expected, int64_t timeout_ns);
+int sluice_futex_wake(const void *word, int count);
+
+// FUTEX_WAITV takes at most 128 words.
+#define SLUICE_WAITV_MAX 128
+struct sluice_waitv_entry {
+  uint64_t value;
+  uint64_t address;
+  uint32_t flags;
+  uint32_t reserved;
+};
+// Waits until any word differs from its value or is woken; the index of one, or -errno. A negative
+// `timeout_ns` waits without limit.
+int sluice_futex_waitv(struct sluice_waitv_entry *entries, uint32_t count, int64_t timeout_ns);
+static inline struct sluice_waitv_entry sluice_waitv_entry(const void *word, uint32_t value) {
+  return (struct sluice_waitv_entry){value, (uint64_t)(uintptr_t)word, 2 /* FUTEX2_SIZE_U32 */, 0};
+}
+
+// --- files --------------------------------------------------------------------------------------
+
+// openat2(2) with O_CLOEXEC added.
+int sluice_openat2(int directory, const char *path, uint64_t flags, uint64_t mode, uint64_t resolve);
+#define SLUICE_RESOLVE_NO_MAGICLINKS 0x02ull
+#define SLUICE_RESOLVE_BENEATH 0x08ull
+// O_PATH and O_TMPFILE need _GNU_SOURCE, which the Swift importer does not set.
+extern const int sluice_o_path;
+extern const int sluice_o_tmpfile;
+static inline int sluice_close(int fd) { return close(fd) < 0 ? -errno : 0; }
+static inline int64_t sluice_pread(int fd, void *buffer, size_t count, int64_t offset) {
+  return SLUICE_RETRY(pread(fd, buffer, count, offset));
+}
+static inline int64_t sluice_pwrite(int fd, const void *buffer, size_t count, int64_t offset) {
+  return SLUICE_RETRY(pwrite(fd, buffer, count, offset));
+}
+static inline int sluice_ftruncate(int fd, int64_t size) {
+  return (int)SLUICE_RETRY(ftruncate(fd, size));
+}
+static inline int sluice_fdatasync(int fd) { return (int)SLUICE_RETRY(fdatasync(fd)); }
+static inline int sluice_fsync(int fd) { return (int)SLUICE_RETRY(fsync(fd)); }
+static inline int sluice_fstat(int fd, struct stat *status) {
+  return fstat(fd, status) < 0 ? -errno : 0;
+}
+static inline int sluice_fstatat(int directory, const char *path, struct stat *status) {
+  return fstatat(directory, path, status, AT_SYMLINK_NOFOLLOW) < 0 ? -errno : 0;
+}
+static inline int sluice_unlinkat(int directory, const char *path) {
+  return unlinkat(directory, path, 0) < 0 ? -errno : 0;
+}
+// faccessat(2) with the effective ids, as open(2) would judge.
+int sluice_faccessat(int directory, const char *path, int mode);
+static inline int64_t sluice_readlinkat(int directory, const char *path, char *buffer, size_t count) {
+  ssize_t n = readlinkat(directory, path, buffer, count);
+  return n < 0 ? -errno : n;
+}
+// The next name in a directory, or NULL after the last.
+static inline const char *sluice_next_name(DIR *directory) {
+  struct dirent *entry = readdir(directory);
+  return entry ? entry->d_name : NULL;
+}
+static inline int sluice_fchown(int fd, uint32_t uid, uint32_t gid) {
+  return fchown(fd, uid, gid) < 0 ? -errno : 0;
+}
+static inline int sluice_fchmod(int fd, uint32_t mode) { return fchmod(fd, mode) < 0 ? -errno : 0; }
+
+// --- locks and leases ---------------------------------------------------------------------------
+
+// Open-file-description locks: `kind` is F_RDLCK, F_WRLCK or F_UNLCK. A `length` of 0 reaches to
+// the end of the file. Never waits: -EAGAIN where somebody else's lock is in the way.
+int sluice_ofd_lock(int fd, int kind, int64_t start, int64_t length);
+// 1 when a lock of `kind` would be refused because of somebody else's, 0 when not, or -errno.
+int sluice_ofd_lock_is_blocked(int fd, int kind, int64_t start, int64_t length);
+static inline int sluice_flock_exclusive(int fd) {
+  return flock(fd, LOCK_EX | LOCK_NB) < 0 ? -errno : 0;
+}
+// Takes a write lease whose break is announced to this process by `signal` with the descriptor.
+int sluice_lease_take(int fd, int signal);
+int sluice_lease_give_back(int fd);
+// 1 while the write lease is whole, 0 when it is being broken or gone, or -errno.
+int sluice_lease_is_held(int fd);
+
+// --- sockets ------------------------------------------------------------------------------------
+
+int sluice_socket_pair(int ends[2]);
+int sluice_socket_listen(const char *path, int backlog, uint32_t permissions);
+int sluice_socket_connect(const char *path);
+int sluice_socket_accept(int fd);
+// Sends one message with up to two descriptors (-1: none), and with the sender's credentials when
+// `with_credentials`. Never raises SIGPIPE; never waits (EAGAIN).
+int64_t sluice_socket_send(int fd, const void *buffer, size_t count, int first, int second,
+                           int with_credentials);
+// Receives one message; descriptors not sent are -1, `pid` 0 where no credentials came. 0 at end
+// of file. Descriptors that were not asked for are closed. Never waits (EAGAIN).
+int64_t sluice_socket_receive(int fd, void *buffer, size_t count, int *first, int *second, int *pid);
+int sluice_socket_pass_credentials(int fd);
+int sluice_socket_shutdown(int fd);
+int sluice_socket_peer(int fd, uint32_t *uid, int *pid);
+
+// --- waiting for descriptors --------------------------------------------------------------------
+
+static inline int sluice_poll(struct pollfd *entries, uint64_t count, int timeout_ms) {
+  return poll(entries, count, timeout_ms) < 0 ? -errno : 0;
+}
+int sluice_epoll_create(void);
+int sluice_epoll_add(int epoll, int fd, uint64_t token);
+int sluice_epoll_remove(int epoll, int fd);
+// Waits for one event: 1 with its token, 0 at the time-out, or -errno. Negative: without limit.
+int sluice_epoll_wait(int epoll, uint64_t *token, int timeout_ms);
+
+// --- clocks, chance, text -----------------------------------------------------------------------
+
+static inline int64_t sluice_monotonic_ns(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+// As of the last timer tick (a few ms), for a tenth of the price.
+static inline int64_t sluice_monotonic_coarse_ns(void) {
+  struct timespec now;
+  clock_gettime(6 /* CLOCK_MONOTONIC_COARSE */, &now);
+  return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+static inline int64_t sluice_realtime_ms(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_REALTIME, &now);
+  return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+static inline void sluice_sleep_ns(int64_t ns) {
+  struct timespec left = {ns / 1000000000, ns % 1000000000};
+  while (nanosleep(&left, &left) < 0 && errno == EINTR) {}
+}
+int64_t sluice_random(void *buffer, size_t count);
+// The text of an errno, a literal that lives for ever ("No such file or directory").
+const char *sluice_errno_text(int error_number);

@@ -1,0 +1,35 @@
+// What the processor and the thread library give and Swift cannot name.
+#pragma once
+#include <dlfcn.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdint.h>
+
+// Tells the processor that this is a spin loop.
+static inline void sluice_spin_hint(void) {
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  __asm__ __volatile__("isb");
+#endif
+}
+
+// The kernel's id of the calling thread.
+int sluice_thread_id(void);
+// Starts a thread with every signal blocked, or gives -errno.
+int sluice_thread_start(const char *name, void *(*body)(void *), void *argument, pthread_t *thread);
+// How many processors this process may run on.
+int sluice_processor_count(void);
+
+// What the last failed call of this thread was, for xGetLastError.
+#define SLUICE_LAST_ERROR_BYTE_COUNT 640
+struct sluice_last_error {
+  int error_number;
+  char text[SLUICE_LAST_ERROR_BYTE_COUNT];
+};
+struct sluice_last_error *sluice_last_error(void);
+static inline char *sluice_last_error_text(struct sluice_last_error *last) { return last->text; }
+
+// The channel that this thread used last, as an index and a generation that the VFS gives meaning.
+uint64_t sluice_thread_token(void);
+void sluice_thread_set_token(uint64_t token);

@@ -1,0 +1,95 @@
+#include <linux/futex.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+
+#include "CSluice.h"
+
+#define RESIZE_SEALS (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL)
+
+int sluice_memfd_create_sealed(const char *name, uint64_t byte_count) {
+  int fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
+  if (fd < 0) return -errno;
+  if (ftruncate(fd, (off_t)byte_count) < 0 || fcntl(fd, F_ADD_SEALS, RESIZE_SEALS) < 0) {
+    int error = errno;
+    close(fd);
+    return -error;
+  }
+  return fd;
+}
+
+int sluice_memfd_is_sealed(int fd) {
+  int seals = fcntl(fd, F_GET_SEALS);
+  if (seals < 0) return -errno;
+  return (seals & (F_SEAL_SHRINK | F_SEAL_GROW)) == (F_SEAL_SHRINK | F_SEAL_GROW);
+}
+
+int sluice_map(int fd, uint64_t byte_count, int writable, void **address) {
+  int protection = writable ? PROT_READ | PROT_WRITE : PROT_READ;
+  void *p = mmap(NULL, byte_count, protection, MAP_SHARED, fd, 0);
+  if (p == MAP_FAILED) return -errno;
+  madvise(p, byte_count, MADV_DONTFORK);
+  *address = p;
+  return 0;
+}
+
+int sluice_unmap(void *address, uint64_t byte_count) {
+  return munmap(address, byte_count) < 0 ? -errno : 0;
+}
+
+int sluice_map_wiped_on_fork(void **address) {
+  size_t page = (size_t)sysconf(_SC_PAGESIZE);
+  void *p = mmap(NULL, page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (p == MAP_FAILED) return -errno;
+  if (madvise(p, page, MADV_WIPEONFORK) < 0) {
+    int error = errno;
+    munmap(p, page);
+    return -error;
+  }
+  *address = p;
+  return 0;
+}
+
+int sluice_shm_create(const char *name, uint64_t byte_count) {
+  int fd = shm_open(name, O_RDWR | O_CREAT | O_EXCL, 0644);
+  if (fd < 0) return -errno;
+  if (ftruncate(fd, (off_t)byte_count) < 0) {
+    int error = errno;
+    close(fd);
+    shm_unlink(name);
+    return -error;
+  }
+  return fd;
+}
+
+int sluice_shm_open(const char *name) {
+  int fd = shm_open(name, O_RDONLY, 0);
+  return fd < 0 ? -errno : fd;
+}
+
+int sluice_shm_unlink(const char *name) { return shm_unlink(name) < 0 ? -errno : 0; }
+
+int sluice_futex_wait(const void *word, uint32_t expected, int64_t timeout_ns) {
+  struct timespec timeout = {timeout_ns / 1000000000, timeout_ns % 1000000000};
+  long r = syscall(SYS_futex, word, FUTEX_WAIT, expected, &timeout, NULL, 0);
+  return r < 0 ? -errno : 0;
+}
+
+int sluice_futex_wake(const void *word, int count) {
+  long r = syscall(SYS_futex, word, FUTEX_WAKE, count, NULL, NULL, 0);
+  return r < 0 ? -errno : (int)r;
+}
+
+#ifndef SYS_futex_waitv
+#define SYS_futex_waitv 449
+#endif
+
+int sluice_futex_waitv(struct sluice_waitv_entry *entries, uint32_t count, int64_t timeout_ns) {
+  struct timespec deadline;
+  if (timeout_ns >= 0) {
+    int64_t at = sluice_monotonic_ns() + timeout_ns;
+    deadline = (struct timespec){at / 1000000000, at % 1000000000};
+  }
+  long r = syscall(SYS_futex_waitv, entries, count, 0, timeout_ns < 0 ? NULL : &deadline,
+                   CLOCK_MONOTONIC);
+  return r < 0 ? -errno : (int)r;
+}

@@ -1,0 +1,30 @@
+#include <sys/syscall.h>
+
+#include "CSluice.h"
+
+static _Thread_local struct sluice_last_error last_error;
+static _Thread_local uint64_t thread_token;
+
+struct sluice_last_error *sluice_last_error(void) { return &last_error; }
+
+uint64_t sluice_thread_token(void) { return thread_token; }
+
+void sluice_thread_set_token(uint64_t token) { thread_token = token; }
+
+int sluice_thread_id(void) { return (int)syscall(SYS_gettid); }
+
+int sluice_thread_start(const char *name, void *(*body)(void *), void *argument,
+                        pthread_t *thread) {
+  sigset_t all, before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  int error = pthread_create(thread, NULL, body, argument);
+  pthread_sigmask(SIG_SETMASK, &before, NULL);
+  if (error == 0) pthread_setname_np(*thread, name);
+  return -error;
+}
+
+int sluice_processor_count(void) {
+  cpu_set_t set;
+  return sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
+}

@@ -1,0 +1,109 @@
+// The two mapped regions of a channel, seen as typed places. This is the only file that computes
+// an address in shared memory.
+
+internal import CSluice
+public import SluiceSystem
+internal import Synchronization
+
+typealias SharedWord = UnsafePointer<Atomic<UInt32>>
+
+/// Owns the mappings of one channel.
+public struct ChannelRegions: ~Copyable, Sendable {
+  public let shape: ChannelShape
+  private let control: Mapping
+  private let io: Mapping
+
+  /// Makes the regions of a new channel and gives their descriptors to `pass`, which sends them to
+  /// the client.
+  public static func create(
+    _ shape: ChannelShape, pass: (_ control: Int32, _ io: Int32) throws(Errno) -> Void
+  ) throws(Errno) -> ChannelRegions {
+    let control = try FileDescriptor.sealedMemory(
+      "sluice-control", byteCount: shape.controlByteCount)
+    let io = try FileDescriptor.sealedMemory("sluice-io", byteCount: shape.ioByteCount)
+    let regions = ChannelRegions(
+      shape: shape, control: try Mapping(control, byteCount: shape.controlByteCount),
+      io: try Mapping(io, byteCount: shape.ioByteCount))
+    regions.header.pointee.facts = shape.facts
+    try pass(control.rawValue, io.rawValue)
+    return regions
+  }
+
+  /// Maps the regions that a proxy made. Nil where they are not what they should be.
+  public static func attach(
+    control: borrowing FileDescriptor, io: borrowing FileDescriptor
+  ) throws(Errno) -> ChannelRegions? {
+    let pageByteCount = 4096
+    guard let byteCount = Int(exactly: try control.status().byteCount),
+      byteCount >= pageByteCount, control.isSealedMemory(byteCount: byteCount)
+    else { return nil }
+    let mapping = try Mapping(control, byteCount: byteCount)
+    let facts = mapping.start.loadUnaligned(as: sluice_facts.self)
+    guard let shape = ChannelShape(facts), shape.controlByteCount == byteCount,
+      io.isSealedMemory(byteCount: shape.ioByteCount)
+    else { return nil }
+    return ChannelRegions(
+      shape: shape, control: mapping, io: try Mapping(io, byteCount: shape.ioByteCount))
+  }
+
+  private init(shape: ChannelShape, control: consuming Mapping, io: consuming Mapping) {
+    self.shape = shape
+    self.control = control
+    self.io = io
+  }
+
+  // MARK: Words
+
+  private var header: UnsafeMutablePointer<sluice_control> {
+    control.start.assumingMemoryBound(to: sluice_control.self)
+  }
+
+  private func word(_ address: UnsafeMutablePointer<UInt32>) -> SharedWord {
+    SharedWord(UnsafeRawPointer(address).assumingMemoryBound(to: Atomic<UInt32>.self))
+  }
+
+  var submitted: SharedWord { word(sluice_submitted(header)) }
+  var clientSleeps: SharedWord { word(sluice_client_sleeps(header)) }
+  var completed: SharedWord { word(sluice_completed(header)) }
+  var proxySleeps: SharedWord { word(sluice_proxy_sleeps(header)) }
+
+  // MARK: Slots, arguments, payload
+
+  func slotIndex(of sequence: UInt32) -> Int { Int(sequence) & (shape.slotCount - 1) }
+
+  func slot(_ index: Int) -> UnsafeMutablePointer<sluice_slot> {
+    (control.start + MemoryLayout<sluice_control>.size)
+      .assumingMemoryBound(to: sluice_slot.self) + index
+  }
+
+  func argumentArea(_ index: Int) -> UnsafeMutableRawBufferPointer {
+    UnsafeMutableRawBufferPointer(
+      start: io.start + index * shape.argumentAreaByteCount, count: shape.argumentAreaByteCount)
+  }
+
+  /// A stretch of the payload ring, or nil where it leaves the ring.
+  func payload(offset: UInt32, byteCount: UInt32) -> UnsafeMutableRawBufferPointer? {
+    guard Int(offset) + Int(byteCount) <= shape.payloadByteCount else { return nil }
+    return UnsafeMutableRawBufferPointer(
+      start: io.start + shape.payloadOffset + Int(offset), count: Int(byteCount))
+  }
+}
+
+/// How many bytes of arguments a slot holds in itself.
+let inlineArgumentByteCount = Int(SLUICE_INLINE_ARGUMENT_BYTE_COUNT)
+
+/// What one side found wrong with what the other wrote. It ends the session.
+public enum ProtocolViolation: Error, CaseIterable, Sendable {
+  /// `submitted` or `completed` went where it cannot go.
+  case counter
+  /// A slot does not carry the sequence number of its turn.
+  case sequence
+  /// Arguments longer than their area.
+  case argumentLength
+  /// A payload that leaves the ring, or is longer than one request may carry.
+  case payloadRange
+  /// A return code that the protocol does not have, or a reply larger than was asked for.
+  case reply
+  /// Arguments that are not those of the operation.
+  case arguments
+}

@@ -1,0 +1,146 @@
+// All waiting of the channel: spin a little, for a sleep costs 500 round trips; then sleep on a
+// futex, but never for longer than it takes to see whether the peer still lives.
+//
+// Who sleeps announces it, then looks once more; who publishes looks for sleepers afterwards. Both
+// use sequentially consistent order, so one of the two sees the other: a wake is never lost. Were
+// it lost all the same (a peer that lies), the time slice ends the sleep.
+//
+//   sleeper                          publisher
+//   sleeps.store(1)      SYNC nap    word.store(new)
+//   word.load() == old?              sleeps.load() == 1?  → wake
+
+internal import SluiceSystem
+internal import Synchronization
+
+/// How long to spin before sleeping; learns from how the last waits went.
+public struct SpinPolicy: Sendable {
+  private var budgetNanoseconds: Int64
+  private let range: ClosedRange<Int64>
+
+  /// On a single processor spinning only keeps the peer from running.
+  public init(range: ClosedRange<Int64> = 2_000...100_000) {
+    self.range = processorCount > 1 ? range : 0...0
+    budgetNanoseconds = self.range.upperBound
+  }
+
+  mutating func spinWasEnough() {
+    budgetNanoseconds = min(range.upperBound, budgetNanoseconds + budgetNanoseconds / 8 + 1)
+  }
+
+  mutating func spinWasWasted() {
+    budgetNanoseconds = max(range.lowerBound, budgetNanoseconds - budgetNanoseconds / 4)
+  }
+
+  /// Spins until `condition` holds; false when the budget is used up first.
+  @inline(__always)
+  mutating func spin(until condition: () -> Bool) -> Bool {
+    if condition() { return true }
+    if budgetNanoseconds == 0 { return false }
+    for _ in 0..<64 {
+      spinHint()
+      if condition() { return true }
+    }
+    return spinByTheClock(until: condition)
+  }
+
+  @inline(never)
+  private mutating func spinByTheClock(until condition: () -> Bool) -> Bool {
+    let end = Clock.monotonicNanoseconds() + budgetNanoseconds
+    repeat {
+      for _ in 0..<32 {
+        spinHint()
+        if condition() {
+          spinWasEnough()
+          return true
+        }
+      }
+    } while Clock.monotonicNanoseconds() < end
+    spinWasWasted()
+    return false
+  }
+}
+
+enum WaitResult { case changed, peerGone, timedOut }
+
+/// The client's wait for `word` to leave `old`: one for one, with a watchdog.
+@inline(__always)
+func waitForChange(
+  of word: SharedWord, from old: UInt32, announcing sleeps: SharedWord, policy: inout SpinPolicy,
+  timeoutNanoseconds: Int64, peerIsGone: () -> Bool
+) -> WaitResult {
+  // SYNC completed
+  if policy.spin(until: { word.pointee.load(ordering: .acquiring) != old }) { return .changed }
+  return sleepUntilChange(
+    of: word, from: old, announcing: sleeps, timeoutNanoseconds: timeoutNanoseconds,
+    peerIsGone: peerIsGone)
+}
+
+@inline(never)
+private func sleepUntilChange(
+  of word: SharedWord, from old: UInt32, announcing sleeps: SharedWord, timeoutNanoseconds: Int64,
+  peerIsGone: () -> Bool
+) -> WaitResult {
+  let sliceNanoseconds: Int64 = 100_000_000
+  let deadline = Clock.monotonicNanoseconds() + timeoutNanoseconds
+  sleeps.pointee.store(1, ordering: .sequentiallyConsistent)  // SYNC nap
+  defer { sleeps.pointee.store(0, ordering: .relaxed) }
+  while word.pointee.load(ordering: .sequentiallyConsistent) == old {
+    Futex.wait(word, while: old, timeoutNanoseconds: sliceNanoseconds)
+    if word.pointee.load(ordering: .acquiring) != old { break }
+    // What a dying peer completed before its end still counts: look again after the look.
+    if peerIsGone() { return word.pointee.load(ordering: .acquiring) == old ? .peerGone : .changed }
+    if Clock.monotonicNanoseconds() >= deadline { return .timedOut }
+  }
+  return .changed
+}
+
+/// Publishes `value` in `word` and wakes the peer if it may be asleep on it.
+@inline(__always)
+func publish(_ value: UInt32, in word: SharedWord, waking sleeps: SharedWord) {
+  word.pointee.store(value, ordering: .sequentiallyConsistent)  // SYNC submitted, completed, nap
+  if sleeps.pointee.load(ordering: .sequentiallyConsistent) != 0 { Futex.wake(word) }
+}
+
+/// A word with which other threads of this process interrupt a `ChannelSet` wait.
+public final class WakeWord: Sendable {
+  private let count = Atomic<UInt32>(0)
+
+  public init() {}
+
+  /// Ends the wait under way, or the next one.
+  public func signal() {
+    count.wrappingAdd(1, ordering: .sequentiallyConsistent)
+    Futex.wake(address)
+  }
+
+  /// How often it was signalled; changes with every signal.
+  @inline(__always)
+  public var signals: UInt32 { count.load(ordering: .acquiring) }
+
+  fileprivate var address: SharedWord { withUnsafePointer(to: count) { $0 } }
+}
+
+/// The proxy's sleep: on every channel of a reactor at once, and on its wake word.
+public struct ChannelSleep: ~Copyable {
+  private var words = FutexSet()
+
+  /// How many channels fit beside the wake word.
+  public static var channelCountMaximum: Int { FutexSet.capacity - 1 }
+
+  public init() {}
+
+  /// Sleeps until a channel has a request, `wake` is signalled after it showed `signals`, or the
+  /// time is up. May return early for no reason.
+  public mutating func sleep(
+    on channels: [ProxyEnd], wake: WakeWord, signals: UInt32, timeoutNanoseconds: Int64?
+  ) {
+    words.removeAll()
+    words.append(wake.address, while: signals)
+    var nobodyWaits = true
+    for channel in channels where nobodyWaits {
+      nobodyWaits = channel.announceSleep(in: &words)
+    }
+    if nobodyWaits { words.wait(timeoutNanoseconds: timeoutNanoseconds) }
+    for channel in channels { channel.endSleep() }
+  }
+}

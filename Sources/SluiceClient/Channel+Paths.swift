@@ -1,0 +1,36 @@
+// What a channel does by name. Paths are bytes without a zero, relative to the sidecar's root or,
+// with a private sidecar, absolute paths of the host.
+
+internal import SluiceChannel
+public import SluiceWire
+
+extension Channel {
+  /// The one name under which the file that `path` leads to is known, symbolic links resolved, and
+  /// whether there were any. The file itself need not exist.
+  public func fullPathname(
+    _ path: [UInt8]
+  ) throws(CallError) -> (path: [UInt8], isThroughLink: Bool) {
+    let answer = try call(
+      .fullPathname, PathFields(path: path), replyingWith: PathFields.self)
+    return (answer.reply.path, answer.status == .doneThroughLink)
+  }
+
+  /// Opens a file. Throws `refused(.notFound)` where it is absent and `create` was not asked.
+  public func open(_ request: OpenRequest) throws(CallError) -> RemoteFile {
+    let answer = try call(.open, request, replyingWith: OpenReply.self)
+    return RemoteFile(
+      channel: self, id: answer.reply.file, isWritable: answer.reply.isWritable)
+  }
+
+  /// Removes a file; throws `refused(.notFound)` where there is none.
+  public func delete(_ path: [UInt8], syncDirectory: Bool) throws(CallError) {
+    _ = try call(
+      .delete, DeleteRequest(path: path, syncDirectory: syncDirectory),
+      replyingWith: NoFields.self)
+  }
+
+  public func access(_ path: [UInt8], _ mode: AccessMode) throws(CallError) -> Bool {
+    try call(.access, AccessRequest(path: path, mode: mode), replyingWith: AnswerReply.self)
+      .reply.answer
+  }
+}

@@ -1,0 +1,98 @@
+// An open file in the sidecar. Every call blocks until the sidecar has done it.
+
+internal import SluiceChannel
+public import SluiceWire
+
+/// A file that the sidecar holds open for this session until `close`, or until the last reference
+/// goes.
+public final class RemoteFile: @unchecked Sendable {
+  public let channel: Channel
+  /// False where only reading was allowed.
+  public let isWritable: Bool
+  private let id: UInt64
+  /// Written by `close` alone, which nobody may call beside another use.
+  private var isOpen = true
+
+  init(channel: Channel, id: UInt64, isWritable: Bool) {
+    self.channel = channel
+    self.id = id
+    self.isWritable = isWritable
+  }
+
+  deinit { _ = try? close() }
+
+  /// Closes the file and drops its locks.
+  public func close() throws(CallError) {
+    guard isOpen else { return }
+    isOpen = false
+    _ = try channel.call(.close, file: id, NoFields(), replyingWith: NoFields.self)
+  }
+
+  /// Reads into `buffer` from `offset` (bytes); gives how many bytes there were, fewer than asked
+  /// at the end of the file.
+  @inline(__always)
+  public func read(
+    into buffer: UnsafeMutableRawBufferPointer, at offset: Int64
+  ) throws(CallError) -> Int {
+    var done = 0
+    repeat {
+      let end = min(buffer.count, done + ChannelShape.transferByteCountMaximum)
+      let part = UnsafeMutableRawBufferPointer(rebasing: buffer[done..<end])
+      let answer = try channel.call(
+        .read, file: id, OffsetFields(offset: offset + Int64(done)), receiving: part,
+        replyingWith: NoFields.self)
+      done += answer.receivedByteCount
+      if answer.receivedByteCount < part.count { break }
+    } while done < buffer.count
+    return done
+  }
+
+  /// Writes all of `buffer` at `offset` (bytes).
+  @inline(__always)
+  public func write(_ buffer: UnsafeRawBufferPointer, at offset: Int64) throws(CallError) {
+    var done = 0
+    while done < buffer.count {
+      let end = min(buffer.count, done + ChannelShape.transferByteCountMaximum)
+      _ = try channel.call(
+        .write, file: id, OffsetFields(offset: offset + Int64(done)),
+        sending: UnsafeRawBufferPointer(rebasing: buffer[done..<end]),
+        replyingWith: NoFields.self)
+      done = end
+    }
+  }
+
+  public func truncate(toByteCount byteCount: Int64) throws(CallError) {
+    _ = try channel.call(
+      .truncate, file: id, OffsetFields(offset: byteCount), replyingWith: NoFields.self)
+  }
+
+  /// Makes what was written durable; with a journal's first sync, its directory entry too.
+  public func sync() throws(CallError) {
+    _ = try channel.call(.sync, file: id, NoFields(), replyingWith: NoFields.self)
+  }
+
+  /// The file's size in bytes.
+  public func byteCount() throws(CallError) -> Int64 {
+    try channel.call(.fileSize, file: id, NoFields(), replyingWith: OffsetFields.self)
+      .reply.offset
+  }
+
+  /// Raises the lock; throws `refused(.busy)` at once where another connection or program is in
+  /// the way.
+  public func lock(_ level: LockLevel) throws(CallError) {
+    _ = try channel.call(
+      .lock, file: id, LockFields(level: level), replyingWith: NoFields.self)
+  }
+
+  /// Lowers the lock to `shared` or `none`.
+  public func unlock(_ level: LockLevel) throws(CallError) {
+    _ = try channel.call(
+      .unlock, file: id, LockFields(level: level), replyingWith: NoFields.self)
+  }
+
+  /// Whether anybody holds RESERVED or more on the file.
+  public func isReserved() throws(CallError) -> Bool {
+    try channel.call(.checkReservedLock, file: id, NoFields(), replyingWith: AnswerReply.self)
+      .reply.answer
+  }
+}

@@ -1,0 +1,121 @@
+// A session: this process's standing with one sidecar. It owns the socket, whose end-of-file is
+// the proof of either side's death, and the home channel; further channels are opened through it.
+//
+// Threads: everything may be called from any thread. A forked child's copy of a session is dead:
+// every call on it throws `forked`, and the regions are not even mapped there. The child should
+// leave its copy alone rather than release it, for releasing closes a descriptor by its number.
+
+internal import CSluice
+internal import SluiceChannel
+internal import SluiceSystem
+internal import SluiceWire
+internal import Synchronization
+
+public final class Session: Sendable {
+  /// Whether paths are the host's own (a private sidecar) rather than a root's.
+  public let usesHostPaths: Bool
+  let socket: FileDescriptor
+  private let epoch: ProcessEpoch
+  private let child: SpawnedProcess?
+  private let homeLine: ChannelLine
+  private let lost = Atomic<Bool>(false)
+  /// Held while a channel is opened: its descriptors must reach the one who asked.
+  private let opening = FutexLock<Void>(())
+
+  /// A sidecar that does not answer for so long counts as dead. Long, for a disk may be slow.
+  static let callTimeoutNanoseconds: Int64 = 60_000_000_000
+
+  private init(socket: consuming FileDescriptor, child: SpawnedProcess?) throws(ConnectError) {
+    let welcome = try shakeHands(on: socket)
+    usesHostPaths = welcome.usesHostPaths
+    homeLine = ChannelLine(number: 0, regions: welcome.regions)
+    epoch = ProcessEpoch.current
+    self.child = child
+    self.socket = socket
+  }
+
+  // MARK: Getting one
+
+  /// Connects to the shared sidecar that listens on `path` (zero-terminated). Blocks for the
+  /// handshake, at most ten seconds.
+  public static func connect(toSocket path: UnsafePointer<CChar>) throws(ConnectError) -> Session {
+    try Session(socket: try reach(path), child: nil)
+  }
+
+  /// Starts `program` (zero-terminated) as this process's own sidecar, which ends with it. Blocks
+  /// until it is ready, at most ten seconds.
+  public static func startPrivate(
+    program: UnsafePointer<CChar>
+  ) throws(ConnectError) -> Session {
+    let pair: SocketPair
+    let child: SpawnedProcess
+    do throws(Errno) { pair = try SocketPair() } catch { throw .system(error) }
+    do throws(Errno) {
+      child = try SpawnedProcess.start(
+        program, arguments: ["serve", "--private"], descriptor: pair.theirs)
+    } catch {
+      throw .notStarted(error)
+    }
+    let ours = pair.ours  // and the other end closes here, or its end-of-file never came
+    return try Session(socket: ours, child: child)
+  }
+
+  private static func reach(_ path: UnsafePointer<CChar>) throws(ConnectError) -> FileDescriptor {
+    for _ in 0..<200 {
+      do throws(Errno) {
+        return try FileDescriptor.connect(toSocket: path)
+      } catch .again {
+        // A full queue: the sidecar is busy greeting others.
+        Clock.sleep(nanoseconds: 10_000_000)
+      } catch {
+        throw .unreachable(error)
+      }
+    }
+    throw .noAnswer
+  }
+
+  // MARK: Its state
+
+  /// False in a process forked from the one that made the session.
+  public var belongsToThisProcess: Bool { epoch.isCurrent }
+
+  /// Whether the sidecar is there right now: one system call.
+  public func probe() -> Bool {
+    if epoch.isCurrent, socket.peerIsGone() { lose() }
+    return callObstacle == nil
+  }
+
+  /// Why a call cannot even be tried.
+  @inline(__always)
+  var callObstacle: CallError? {
+    if !epoch.isCurrent { return .forked }
+    return lost.load(ordering: .relaxed) ? .sessionLost : nil
+  }
+
+  /// Ends the session after a call found the sidecar dead, stuck or lying.
+  func lose() {
+    lost.store(true, ordering: .relaxed)
+    child?.collect()
+  }
+
+  // MARK: Channels
+
+  /// The channel that came with the session; it is there as long as the session.
+  public var home: Channel { Channel(session: self, line: homeLine) }
+
+  /// Opens another channel. Throws `refused(.limitReached)` where the sidecar gives no more; share
+  /// one then.
+  public func openChannel() throws(CallError) -> Channel {
+    try opening.withLock { (_) throws(CallError) in
+      let answer = try home.call(.channelOpen, NoFields(), replyingWith: ChannelFields.self)
+      do throws(ConnectError) {
+        let line = try receiveChannel(on: socket)
+        guard UInt64(line.number) == answer.reply.channel else { throw .notASidecar }
+        return Channel(session: self, line: line)
+      } catch {
+        lose()
+        throw .sessionLost
+      }
+    }
+  }
+}

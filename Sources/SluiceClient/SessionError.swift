@@ -1,0 +1,111 @@
+// What can go wrong on the client's side, in the two steps of a session: getting one, and calling.
+
+public import SluiceChannel
+public import SluiceSystem
+public import SluiceWire
+
+/// Why there is no session.
+public enum ConnectError: Error, Equatable, Sendable {
+  /// Nobody listens on the socket, or it cannot be reached.
+  case unreachable(Errno)
+  /// The program of the private sidecar cannot be started.
+  case notStarted(Errno)
+  /// Nowhere is there a `sluice` program to start.
+  case programNotFound
+  /// Something answers, but not in time.
+  case noAnswer
+  /// The sidecar said no: `wrongVersion`, `userRefused`, `tooManySessions`, `badHandshake`.
+  case refused(Status)
+  /// What answers is not a sidecar of this protocol version.
+  case notASidecar
+  /// A system call on this side failed.
+  case system(Errno)
+
+  /// Why, in words for the user.
+  public var text: StaticString {
+    switch self {
+    case .unreachable: "no sidecar can be reached on the socket"
+    case .notStarted: "the private sidecar cannot be started"
+    case .programNotFound:
+      "no sluice program found for a private sidecar; set SLUICE_SIDECAR or SLUICE_SOCKET"
+    case .noAnswer: "the sidecar does not answer"
+    case .refused(.wrongVersion): "the sidecar speaks another protocol version"
+    case .refused(.userRefused): "the sidecar does not serve this user"
+    case .refused(.tooManySessions): "the sidecar has no room for another session"
+    case .refused: "the sidecar refused the session"
+    case .notASidecar: "what listens on the socket is no sluice sidecar of this protocol version"
+    case .system: "the session cannot be set up"
+    }
+  }
+
+  public var errno: Errno {
+    switch self {
+    case .unreachable(let errno), .notStarted(let errno), .system(let errno): errno
+    case .programNotFound: .noEntry
+    case .noAnswer: .timedOut
+    case .refused(.userRefused): .accessDenied
+    case .refused, .notASidecar: .connectionRefused
+    }
+  }
+}
+
+/// Why a call did not do what it was to do.
+public enum CallError: Error, Equatable, Sendable {
+  /// The sidecar answered with a status that is not one of the done.
+  case refused(Status, Errno)
+  /// There was no answer: the sidecar is dead, stuck or broken, and the session over.
+  case failed(ChannelFailure)
+  /// The session was over before the call.
+  case sessionLost
+  /// The session belongs to the process that this one was forked from.
+  case forked
+
+  /// Why, in words for the user.
+  public var text: StaticString {
+    switch self {
+    case .refused(let status, _): status.text
+    case .failed(.peerGone): "the sidecar died"
+    case .failed(.timedOut): "the sidecar did not answer in time"
+    case .failed(.violation): "the sidecar broke the protocol"
+    case .failed(.requestTooLong): "the path is too long"
+    case .sessionLost: "the session with the sidecar is over; open the database again"
+    case .forked: "opened before fork; a forked process must open the database itself"
+    }
+  }
+
+  public var errno: Errno {
+    switch self {
+    case .refused(_, let errno): errno
+    case .failed(.timedOut): .timedOut
+    case .failed(.requestTooLong): .nameTooLong
+    case .failed, .sessionLost, .forked: .brokenPipe
+    }
+  }
+}
+
+extension Status {
+  /// What it means, in words for the user.
+  public var text: StaticString {
+    switch self {
+    case .done, .doneThroughLink, .doneShort: "done"
+    case .busy: "locked by another connection"
+    case .notFound: "no such file"
+    case .systemError: "the system refused"
+    case .badFile: "no such open file in this session"
+    case .outsideRoot: "the path leads out of the sidecar's root directory"
+    case .notRegular: "not a regular file"
+    case .readOnly: "the file is open for reading only"
+    case .limitReached: "too many open files in this session"
+    case .locksLost: "the sidecar was stopped too long and lost its locks; roll back and try again"
+    case .readOnlyDirectory: "the directory is not writable, so no journal can be made"
+    case .unknownOperation: "the sidecar does not know this operation"
+    case .misuse: "the request makes no sense here"
+    case .directorySyncFailed: "done, but the directory could not be made durable"
+    case .magicLink: "a /proc link means another file to the sidecar; name the file itself"
+    case .wrongVersion: "another protocol version"
+    case .userRefused: "this user is not served"
+    case .badHandshake: "malformed handshake"
+    case .tooManySessions: "too many sessions"
+    }
+  }
+}

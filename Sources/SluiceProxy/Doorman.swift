@@ -1,0 +1,243 @@
+// The thread at the door: it accepts and greets, hands sessions to reactors, notices the dead, and
+// reads the signals, those of broken leases among them. It never touches a session's insides.
+
+internal import SluiceChannel
+internal import SluiceSystem
+internal import SluiceWire
+
+/// Confined to the thread that calls `run`.
+final class Doorman {
+  private let shared: SharedState
+  private let signals: Signals
+  private let listener: SharedDescriptor?
+  /// A private sidecar ends with its only session.
+  private let endsWithSession: Bool
+  private let poller: Poller
+
+  private var visitors: [UInt64: Visitor] = [:]
+  private var links: [UInt64: SessionLink] = [:]
+  private var reactors: [(reactor: Reactor, thread: JoinableThread)] = []
+  private var homes: [UInt64: Reactor] = [:]
+  private var lastSession: UInt64 = 0
+  private var isStopping = false
+
+  /// Somebody who has connected and not yet said hello.
+  private final class Visitor {
+    let socket: SharedDescriptor
+    let deadline: Int64
+
+    init(_ socket: consuming FileDescriptor, deadline: Int64) {
+      self.socket = SharedDescriptor(socket)
+      self.deadline = deadline
+    }
+  }
+
+  /// A hello takes a client microseconds; one that has not come by then never will.
+  private let helloNanoseconds: Int64 = 5_000_000_000
+  private let visitorsMaximum = 256
+
+  /// What a poller token means: the two low bits, with a session's or visitor's number above.
+  private enum Token {
+    static let listener: UInt64 = 0
+    static let signals: UInt64 = 4
+    static func visitor(_ id: UInt64) -> UInt64 { id << 2 | 1 }
+    static func link(_ id: UInt64) -> UInt64 { id << 2 | 2 }
+  }
+
+  /// Takes over what it listens to. `firstVisitor` is the client of a private sidecar.
+  init(
+    shared: SharedState, signals: consuming Signals, listener: SharedDescriptor?,
+    firstVisitor: consuming FileDescriptor?
+  ) throws(Errno) {
+    self.shared = shared
+    poller = try Poller()
+    try poller.add(signals.descriptor, token: Token.signals)
+    self.signals = signals
+    endsWithSession = firstVisitor != nil
+    self.listener = listener
+    if let listener { try poller.add(listener.descriptor, token: Token.listener) }
+    if let visitor = firstVisitor.take() { try admit(visitor) }
+  }
+
+  /// Keeps the door until a signal or the end of the only session.
+  func run() throws(Errno) {
+    while !isStopping {
+      let timeout: Int32? = visitors.isEmpty ? nil : 1000
+      if let token = try poller.wait(timeoutMilliseconds: timeout) { answer(token) }
+      sendLateVisitorsAway()
+    }
+    for (reactor, _) in reactors { reactor.send(.stop) }
+    for (_, thread) in reactors { thread.join() }
+  }
+
+  private func answer(_ token: UInt64) {
+    switch token {
+    case Token.listener: accept()
+    case Token.signals: readSignals()
+    default:
+      let id = token >> 2
+      if token & 3 == 1 { greet(id) } else { endSession(id) }
+    }
+  }
+
+  // MARK: Signals
+
+  private func readSignals() {
+    while let signal = signals.next() {
+      switch signal {
+      case .stop: isStopping = true
+      case .leaseBreak(let descriptor): shared.files.answerLeaseBreak(descriptor: descriptor)
+      case .leaseBreaksLost: shared.files.answerLeaseBreak(descriptor: nil)
+      }
+    }
+  }
+
+  // MARK: Visitors
+
+  private func accept() {
+    guard let listener else { return }
+    do throws(Errno) {
+      let socket = try listener.descriptor.accept()
+      guard visitors.count < visitorsMaximum else {
+        sendRefusal(Refusal(status: .tooManySessions, text: "too many at the door"), on: socket)
+        return
+      }
+      try admit(socket)
+    } catch .tooManyOpen {
+      // The queue stays full, and the listener readable: do not spin on it.
+      Log.warning("accept: \(Errno.tooManyOpen.message); raise the limit of open files")
+      Clock.sleep(nanoseconds: 50_000_000)
+    } catch {
+      Log.warning("accept: \(error.message)")
+    }
+  }
+
+  private func admit(_ socket: consuming FileDescriptor) throws(Errno) {
+    try socket.receiveCredentials()
+    lastSession += 1
+    try poller.add(socket, token: Token.visitor(lastSession))
+    let deadline = Clock.monotonicNanoseconds() + helloNanoseconds
+    visitors[lastSession] = Visitor(socket, deadline: deadline)
+  }
+
+  private func sendLateVisitorsAway() {
+    if visitors.isEmpty { return }
+    let now = Clock.monotonicNanoseconds()
+    for (id, visitor) in visitors where visitor.deadline < now { turnAway(id, visitor) }
+  }
+
+  private func turnAway(_ id: UInt64, _ visitor: Visitor) {
+    poller.remove(visitor.socket.descriptor)
+    visitors[id] = nil
+    if endsWithSession { isStopping = true }
+  }
+
+  private func greet(_ id: UInt64) {
+    guard let visitor = visitors.removeValue(forKey: id) else { return }
+    let socket = visitor.socket
+    poller.remove(socket.descriptor)
+    do throws(Refusal) {
+      let link = try identify(id, socket)
+      try welcome(link)
+    } catch {
+      shared.metrics.sessionRefused()
+      Log.warning("a client was refused: \(error.text)")
+      if endsWithSession { isStopping = true }
+    }
+  }
+
+  /// Checks the hello and the user; sends the refusal itself, since the socket ends here.
+  private func identify(
+    _ id: UInt64, _ socket: SharedDescriptor
+  ) throws(Refusal) -> SessionLink {
+    do throws(Refusal) {
+      let peer = (try? socket.descriptor.peer()) ?? (user: UInt32.max, process: 0)
+      guard shared.configuration.users.contains(peer.user) else {
+        throw Refusal(
+          status: .userRefused,
+          text: "user \(peer.user) is not allowed; start the sidecar with --allow-user")
+      }
+      let process = try receiveHello(on: socket.descriptor)
+      guard links.count < shared.configuration.sessionsMaximum else {
+        throw Refusal(
+          status: .tooManySessions, text: "there are \(links.count) sessions already")
+      }
+      let processEnd = process > 0 ? processEnd(of: process) : nil
+      return SessionLink(
+        id: id, socket: socket, user: peer.user, process: process, processEnd: processEnd)
+    } catch {
+      sendRefusal(error, on: socket.descriptor)
+      throw error
+    }
+  }
+
+  private func processEnd(of process: Int32) -> SharedDescriptor? {
+    do throws(Errno) {
+      return SharedDescriptor(try FileDescriptor.processEnd(of: process))
+    } catch {
+      // It ended already, or this kernel cannot show it: end-of-file must do.
+      return nil
+    }
+  }
+
+  private func welcome(_ link: SessionLink) throws(Refusal) {
+    do throws(Errno) {
+      let reactor = try reactorWithRoom()
+      let usesHostPaths = shared.root.usesHostPaths
+      let regions = try ChannelRegions.create(.standard) { (control, io) throws(Errno) in
+        try sendWelcome(
+          session: link.id, usesHostPaths: usesHostPaths, control: control, io: io,
+          on: link.socket.descriptor)
+      }
+      try poller.add(link.socket.descriptor, token: Token.link(link.id))
+      if let processEnd = link.processEnd {
+        try poller.add(processEnd.descriptor, token: Token.link(link.id))
+      }
+      links[link.id] = link
+      homes[link.id] = reactor
+      shared.metrics.sessionOpened()
+      reactor.send(
+        .adopt(ProxySession(link: link, shared: shared, firstRegions: regions)))
+    } catch {
+      throw Refusal(status: .tooManySessions, text: "no session can be made: \(error.message)")
+    }
+  }
+
+  // MARK: Sessions
+
+  /// The socket or the process of a session has ended, or said something where nothing is to be
+  /// said any more.
+  private func endSession(_ id: UInt64) {
+    guard let link = links.removeValue(forKey: id) else { return }
+    poller.remove(link.socket.descriptor)
+    if let processEnd = link.processEnd { poller.remove(processEnd.descriptor) }
+    homes.removeValue(forKey: id)?.send(.sessionEnded(id))
+    if endsWithSession { isStopping = true }
+  }
+
+  private func reactorWithRoom() throws(Errno) -> Reactor {
+    for (reactor, _) in reactors where reactor.reserveChannel() { return reactor }
+    let reactor = Reactor()
+    guard reactor.reserveChannel() else { preconditionFailure("an empty reactor has room") }
+    let metrics = shared.metrics
+    let thread = try Thread("sluice-reactor") { reactor.run(metrics: metrics) }
+    reactors.append((reactor, JoinableThread(thread)))
+    return reactor
+  }
+}
+
+/// A thread in a list, joined once.
+private final class JoinableThread {
+  private var thread: Thread?
+
+  init(_ thread: consuming Thread) { self.thread = .some(thread) }
+
+  func join() {
+    if let thread = thread.take() { thread.join() }
+  }
+}
+
+extension Errno {
+  /// The system's description.
+  var message: String { String(cString: text) }
+}

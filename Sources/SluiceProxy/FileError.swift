@@ -1,0 +1,56 @@
+// What a file operation of the proxy fails with, and the status that the client is told: the step
+// FileError → Status of the error ladder.
+
+internal import SluiceSystem
+internal import SluiceWire
+
+enum FileError: Error, Equatable {
+  /// The system refused.
+  case system(Errno)
+  /// The path leads out of the root.
+  case outsideRoot
+  /// The path leads through a link of /proc.
+  case magicLink
+  /// Neither a regular file nor absent.
+  case notRegular
+  /// Open for reading only.
+  case readOnly
+  /// A journal's directory cannot be written.
+  case readOnlyDirectory
+  /// Somebody else holds a lock, or has the file open that was to be deleted.
+  case busy
+  /// The locks were lost while the sidecar stood still.
+  case locksLost
+  case tooManyFiles
+  case badFile
+  case misuse
+  case directorySync(Errno)
+  /// Not now: another process has been asked to give back its lease. The request stays in its slot
+  /// and is tried again.
+  case tryLater
+
+  var status: (status: Status, errno: Errno) {
+    switch self {
+    case .system(.noEntry): (.notFound, .noEntry)
+    case .system(let errno): (.systemError, errno)
+    case .outsideRoot: (.outsideRoot, .crossesDevice)
+    case .magicLink: (.magicLink, .tooManyLinks)
+    case .notRegular: (.notRegular, .invalid)
+    case .readOnly: (.readOnly, .readOnlyFileSystem)
+    case .readOnlyDirectory: (.readOnlyDirectory, .accessDenied)
+    case .busy: (.busy, .again)
+    case .locksLost: (.locksLost, .stale)
+    case .tooManyFiles: (.limitReached, .tooManyOpen)
+    case .badFile: (.badFile, .badDescriptor)
+    case .misuse: (.misuse, .invalid)
+    case .directorySync(let errno): (.directorySyncFailed, errno)
+    case .tryLater: (.systemError, .again)
+    }
+  }
+}
+
+/// Runs system calls and turns what they throw into a `FileError`.
+@inline(__always)
+func system<R: ~Copyable>(_ body: () throws(Errno) -> R) throws(FileError) -> R {
+  do throws(Errno) { return try body() } catch { throw .system(error) }
+}

@@ -1,0 +1,220 @@
+// Every open inode once. All sessions that open a file share one description of it, which is what
+// makes the lease possible and the locks countable.
+//
+// Threads: any. The table's lock protects the table and the open counts, and is held across the
+// system calls of an open, so that two sessions cannot open one inode twice.
+
+internal import SluiceSystem
+internal import SluiceWire
+
+/// Which file it is, whatever its name.
+struct InodeKey: Hashable, Sendable {
+  var device: UInt64
+  var inode: UInt64
+
+  init(_ status: FileStatus) {
+    device = status.device
+    inode = status.inode
+  }
+}
+
+final class FileTable: Sendable {
+  private struct Entry {
+    let file: SharedFile
+    var openCount: Int
+  }
+
+  private let entries = FutexLock<[InodeKey: Entry]>([:])
+  private let metrics: Metrics
+
+  init(metrics: Metrics) { self.metrics = metrics }
+
+  /// How to open, and whom a file that is created resembles.
+  struct Mode {
+    var isWritable: Bool
+    var creates: Bool
+    var isExclusive: Bool
+    /// The database of a journal, whose owner and permissions the journal takes over.
+    var model: FileStatus?
+    var permissions: UInt32
+  }
+
+  /// Opens the file at `location` and counts it. `close` must follow.
+  func open(_ location: borrowing Location, _ mode: Mode) throws(FileError) -> SharedFile {
+    try entries.withLock { (entries) throws(FileError) in
+      // Creation first: in DELETE mode a journal is nearly always new. Two rounds more, in case
+      // somebody creates or removes the file meanwhile.
+      var obstacle = FileError.system(.noEntry)
+      for _ in 0..<3 {
+        if mode.creates {
+          do throws(FileError) {
+            return try self.create(location, mode, &entries)
+          } catch {
+            if mode.isExclusive { throw error }
+            // It may be there already, or at least be readable.
+            obstacle = error
+          }
+        }
+        if let file = try self.openExisting(location, mode, &entries) { return file }
+        if obstacle != .system(.exists) { throw obstacle }
+      }
+      throw obstacle
+    }
+  }
+
+  /// An unnamed file in `directory`.
+  func openTemporary(in directory: borrowing FileDescriptor) throws(FileError) -> SharedFile {
+    let directory = directory.rawValue
+    return try entries.withLock { (entries) throws(FileError) in
+      let descriptor = try system { () throws(Errno) in
+        try FileDescriptor.open(
+          ".", in: directory, [.temporary, .readWrite, .exclusive], permissions: 0o600)
+      }
+      let status = try system { () throws(Errno) in try descriptor.status() }
+      return self.enter(descriptor, status, isWritable: true, &entries)
+    }
+  }
+
+  /// Ends what `open` began. The last one closes the file and so drops its lease and locks.
+  func close(_ file: SharedFile) {
+    entries.withLock { entries in
+      guard var entry = entries[file.key] else { preconditionFailure("an open file is listed") }
+      entry.openCount -= 1
+      entries[file.key] = entry.openCount == 0 ? nil : entry
+    }
+  }
+
+  /// Deletes the file at `location` if no session has it open and, as far as a lease can tell, no
+  /// other process has.
+  func deleteUnused(_ location: borrowing Location) throws(FileError) {
+    try entries.withLock { (entries) throws(FileError) in
+      let status: FileStatus
+      do throws(Errno) {
+        status = try location.directory.descriptor.status(of: location.name)
+      } catch .noEntry {
+        return
+      } catch {
+        throw .system(error)
+      }
+      guard status.isRegular else { throw .notRegular }
+      guard entries[InodeKey(status)] == nil else { throw .busy }
+      do throws(Errno) {
+        let descriptor = try FileDescriptor.open(
+          location.name, in: location.directory.descriptor.rawValue,
+          [.readOnly, .noFollow, .nonBlocking])
+        try descriptor.takeLease()
+        try location.directory.descriptor.unlink(location.name)
+      } catch .again {
+        throw .busy
+      } catch .noEntry {
+      } catch .accessDenied, .invalid {
+        // No lease is to be had here: nobody can tell whether others use the file.
+        throw .busy
+      } catch {
+        throw .system(error)
+      }
+    }
+  }
+
+  /// Answers the break of the lease that `descriptor` holds, or looks at all leases (nil).
+  func answerLeaseBreak(descriptor: Int32?) {
+    let files = entries.withLock { entries in
+      entries.values.filter { descriptor == nil || $0.file.descriptorNumber == descriptor }
+        .map(\.file)
+    }
+    for file in files { file.answerLeaseBreak() }
+  }
+
+  // MARK: Opening
+
+  /// Makes a file that was not there.
+  private func create(
+    _ location: borrowing Location, _ mode: Mode, _ entries: inout [InodeKey: Entry]
+  ) throws(FileError) -> SharedFile {
+    let directory = location.directory.descriptor.rawValue
+    let permissions = mode.model.map { $0.permissions & 0o777 } ?? mode.permissions
+    let descriptor = try system { () throws(Errno) in
+      try FileDescriptor.open(
+        location.name, in: directory, [.readWrite, .create, .exclusive, .noFollow],
+        permissions: permissions)
+    }
+    let status = try system { () throws(Errno) in try descriptor.status() }
+    if let model = mode.model { resemble(model, descriptor, status) }
+    return enter(descriptor, status, isWritable: true, &entries)
+  }
+
+  private func nameOfExisting(
+    _ name: [CChar], in directory: Int32
+  ) throws(FileError) -> FileDescriptor? {
+    do throws(Errno) {
+      return try FileDescriptor.open(name, in: directory, [.pathOnly, .noFollow])
+    } catch .noEntry {
+      return nil
+    } catch {
+      throw .system(error)
+    }
+  }
+
+  /// A journal belongs to whom its database does, or its owner could not roll it back.
+  private func resemble(
+    _ model: FileStatus, _ descriptor: borrowing FileDescriptor, _ status: FileStatus
+  ) {
+    if status.permissions & 0o777 != model.permissions & 0o777 {
+      _ = try? descriptor.setPermissions(model.permissions & 0o777)
+    }
+    if processIdentity().user == 0, status.owner != model.owner || status.group != model.group {
+      _ = try? descriptor.setOwner(user: model.owner, group: model.group)
+    }
+  }
+
+  private func openExisting(
+    _ location: borrowing Location, _ mode: Mode, _ entries: inout [InodeKey: Entry]
+  ) throws(FileError) -> SharedFile? {
+    // By name only at first: opening it for real would break our own lease, if we hold one.
+    let directory = location.directory.descriptor.rawValue
+    guard let named = try nameOfExisting(location.name, in: directory) else { return nil }
+    let status = try system { () throws(Errno) in try named.status() }
+    if status.isSymbolicLink { throw .system(.tooManyLinks) }
+    if status.isDirectory { throw .system(.isDirectory) }
+    guard status.isRegular else { throw .notRegular }
+    let key = InodeKey(status)
+    if var entry = entries[key] {
+      entry.openCount += 1
+      entries[key] = entry
+      return entry.file
+    }
+    return try openForReal(named, status, &entries)
+  }
+
+  private func openForReal(
+    _ named: borrowing FileDescriptor, _ status: FileStatus, _ entries: inout [InodeKey: Entry]
+  ) throws(FileError) -> SharedFile {
+    // Always for writing where that is allowed: the next session may want to write.
+    for isWritable in [true, false] {
+      do throws(Errno) {
+        let number = named.rawValue
+        let descriptor = try withDescriptorPath(number) { (path) throws(Errno) in
+          try FileDescriptor.open(path, [isWritable ? .readWrite : .readOnly, .nonBlocking])
+        }
+        return enter(descriptor, status, isWritable: isWritable, &entries)
+      } catch .again {
+        throw .tryLater
+      } catch {
+        let mayBeReadOnly = [.accessDenied, .readOnlyFileSystem, .notPermitted].contains(error)
+        if isWritable && mayBeReadOnly { continue }
+        throw .system(error)
+      }
+    }
+    preconditionFailure("the second round returns or throws")
+  }
+
+  private func enter(
+    _ descriptor: consuming FileDescriptor, _ status: FileStatus, isWritable: Bool,
+    _ entries: inout [InodeKey: Entry]
+  ) -> SharedFile {
+    let file = SharedFile(
+      descriptor, key: InodeKey(status), isWritable: isWritable, metrics: metrics)
+    entries[file.key] = Entry(file: file, openCount: 1)
+    return file
+  }
+}

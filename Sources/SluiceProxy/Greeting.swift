@@ -1,0 +1,80 @@
+// hello → welcome, on the sidecar's side: who comes is checked before anything is made for him.
+
+internal import CSluice
+internal import SluiceChannel
+internal import SluiceSystem
+internal import SluiceWire
+
+/// Why a visitor was sent away.
+struct Refusal: Error {
+  let status: Status
+  let text: String
+}
+
+/// Reads a hello and attests its sender. Throws `again` inside nil when none has come yet.
+func receiveHello(on socket: borrowing FileDescriptor) throws(Refusal) -> Int32 {
+  var hello = sluice_hello()
+  let received: ReceivedMessage
+  do throws(Errno) {
+    received = try withUnsafeMutableBytes(of: &hello) { (bytes) throws(Errno) in
+      try socket.receive(into: bytes)
+    }
+  } catch {
+    throw Refusal(status: .badHandshake, text: "the hello cannot be read")
+  }
+  guard received.byteCount >= MemoryLayout<sluice_message_head>.size,
+    hello.head.magic == sluice_magic
+  else { throw Refusal(status: .badHandshake, text: "this is no sluice hello") }
+  guard hello.head.version == protocolVersion else {
+    throw Refusal(
+      status: .wrongVersion,
+      text: "the client speaks protocol version \(hello.head.version), "
+        + "this sidecar version \(protocolVersion); install the same release on both sides")
+  }
+  guard hello.head.kind == UInt16(SLUICE_MESSAGE_HELLO.rawValue),
+    received.byteCount == MemoryLayout<sluice_hello>.size
+  else { throw Refusal(status: .badHandshake, text: "the hello is malformed") }
+  return received.senderProcess
+}
+
+func sendRefusal(_ refusal: Refusal, on socket: borrowing FileDescriptor) {
+  var message = sluice_refusal()
+  message.head = head(SLUICE_MESSAGE_REFUSAL, status: refusal.status)
+  withUnsafeMutableBytes(of: &message.text) { room in
+    let text = refusal.text.utf8.prefix(room.count - 1)
+    room.copyBytes(from: text)
+  }
+  // A visitor that has gone already needs no answer.
+  _ = try? withUnsafeBytes(of: message) { (bytes) throws(Errno) in try socket.send(bytes) }
+}
+
+func sendWelcome(
+  session: UInt64, usesHostPaths: Bool, control: Int32, io: Int32,
+  on socket: borrowing FileDescriptor
+) throws(Errno) {
+  var message = sluice_welcome()
+  message.head = head(SLUICE_MESSAGE_WELCOME)
+  message.session = session
+  message.features = usesHostPaths ? SLUICE_FEATURE_HOST_PATHS : 0
+  try withUnsafeBytes(of: message) { (bytes) throws(Errno) in
+    try socket.send(bytes, passing: control, io)
+  }
+}
+
+/// Passes the descriptors of a session's further channel.
+func sendChannel(
+  number: UInt32, control: Int32, io: Int32, on socket: borrowing FileDescriptor
+) throws(Errno) {
+  var message = sluice_channel_message()
+  message.head = head(SLUICE_MESSAGE_CHANNEL)
+  message.channel = number
+  try withUnsafeBytes(of: message) { (bytes) throws(Errno) in
+    try socket.send(bytes, passing: control, io)
+  }
+}
+
+private func head(_ kind: sluice_message_kind, status: Status = .done) -> sluice_message_head {
+  sluice_message_head(
+    magic: sluice_magic, version: protocolVersion, kind: UInt16(kind.rawValue),
+    status: UInt16(status.rawValue))
+}

@@ -1,0 +1,263 @@
+// What each operation does. One function an operation: decode, do, answer. A thrown FileError is
+// answered as its status; a ProtocolViolation ends the session.
+
+internal import SluiceChannel
+internal import SluiceSystem
+internal import SluiceWire
+
+/// An operation that could not be done, and whose fault that is.
+enum ServeError: Error {
+  case file(FileError)
+  case violation(ProtocolViolation)
+}
+
+extension ProxySession {
+  /// Does one request of the file range and answers it.
+  func serve(_ request: Request, _ operation: Operation, on channel: ProxyChannel, now: Int64)
+    throws(ServeError)
+  {
+    switch operation {
+    case .nothing: channel.end.complete(.done)
+    case .channelOpen, .channelClose: preconditionFailure("the reactor does these")
+    case .fullPathname: try fullPathname(request, channel)
+    case .open: try open(request, channel, now: now)
+    case .delete: try delete(request, channel)
+    case .access: try access(request, channel)
+    case .close: try closeFile(request, channel)
+    case .read: try read(request, channel, now: now)
+    case .write: try write(request, channel, now: now)
+    case .truncate: try truncate(request, channel, now: now)
+    case .sync: try sync(request, channel, now: now)
+    case .fileSize: try fileSize(request, channel, now: now)
+    case .lock: try lock(request, channel, now: now)
+    case .unlock: try unlock(request, channel, now: now)
+    case .checkReservedLock: try checkReservedLock(request, channel, now: now)
+    }
+  }
+
+  @inline(__always)
+  private func arguments<M: Message>(
+    _ request: Request, _ channel: ProxyChannel, as type: M.Type
+  ) throws(ServeError) -> M {
+    do throws(ProtocolViolation) {
+      return try channel.end.arguments(of: request, as: type)
+    } catch {
+      throw .violation(error)
+    }
+  }
+
+  @inline(__always)
+  private func handle(_ request: Request) throws(ServeError) -> Handle {
+    guard let handle = handles.find(request.file) else { throw .file(.badFile) }
+    return handle
+  }
+
+  /// The handle, if it may be used for content now.
+  @inline(__always)
+  private func usableHandle(_ request: Request, now: Int64) throws(ServeError) -> Handle {
+    let handle = try handle(request)
+    try file { () throws(FileError) in try handle.checkLocks(now: now) }
+    return handle
+  }
+
+  @inline(__always)
+  private func file<R>(_ body: () throws(FileError) -> R) throws(ServeError) -> R {
+    do throws(FileError) { return try body() } catch { throw .file(error) }
+  }
+
+  // MARK: By name
+
+  private func fullPathname(_ request: Request, _ channel: ProxyChannel) throws(ServeError) {
+    let path = try arguments(request, channel, as: PathFields.self).path
+    let full = try file { () throws(FileError) in try shared.root.fullPathname(path) }
+    channel.end.complete(
+      full.isThroughLink ? .doneThroughLink : .done, PathFields(path: full.path))
+  }
+
+  private func open(_ request: Request, _ channel: ProxyChannel, now: Int64) throws(ServeError) {
+    var wanted = try arguments(request, channel, as: OpenRequest.self)
+    // Reading first: what a client may not write it may still read.
+    if wanted.options.contains(.create) { wanted.options.insert(.readWrite) }
+    let handle = try file { () throws(FileError) in try openFile(wanted, channel) }
+    handles.insert(handle)
+    if handle.kind == .mainDatabase { channel.database = handle }
+    channel.end.complete(.done, OpenReply(file: handle.id, isWritable: handle.isWritable))
+  }
+
+  private func openFile(
+    _ request: OpenRequest, _ channel: ProxyChannel
+  ) throws(FileError) -> Handle {
+    guard !handles.isFull else { throw .tooManyFiles }
+    guard let path = request.path else {
+      let temporary = try shared.configuration.openTemporaryDirectory(beneath: shared.root)
+      let file = try shared.files.openTemporary(in: temporary)
+      return newHandle(file, request, channel, location: nil)
+    }
+    let location = try locate(path, on: channel)
+    if request.options.contains(.deleteBeforeOpen) { try deleteDatabase(location) }
+    let model: FileStatus? =
+      request.kind == .mainJournal || request.kind == .wal
+      ? try database(of: path, on: channel)?.file.status() : nil
+    let mode = FileTable.Mode(
+      isWritable: request.options.contains(.readWrite),
+      creates: request.options.contains(.create),
+      isExclusive: request.options.contains(.exclusive), model: model,
+      permissions: request.options.contains(.deleteOnClose) ? 0o600 : 0o644)
+    let file: SharedFile
+    do throws(FileError) {
+      file = try shared.files.open(location, mode)
+    } catch .system(.accessDenied)
+      where request.kind.isJournal && request.options.contains(.create)
+    {
+      let exists = (try? location.directory.descriptor.status(of: location.name)) != nil
+      throw exists ? .system(.accessDenied) : .readOnlyDirectory
+    }
+    if request.options.contains(.deleteOnClose) {
+      try? location.directory.descriptor.unlink(location.name)
+    }
+    return newHandle(file, request, channel, location: location)
+  }
+
+  private func newHandle(
+    _ file: SharedFile, _ request: OpenRequest, _ channel: ProxyChannel, location: Location?
+  ) -> Handle {
+    let keepMilliseconds =
+      request.options.contains(.unlockAsSoonAsPossible)
+      ? 0
+      : request.implicitLockMilliseconds >= 0
+        ? request.implicitLockMilliseconds
+        : Int64(shared.configuration.implicitLockMilliseconds)
+    return Handle(
+      id: handles.nextID(), file: file, request: request, channel: channel.number,
+      location: location,
+      needsDirectorySync: request.kind.isJournal && request.options.contains(.create),
+      keepNanoseconds: keepMilliseconds * 1_000_000)
+  }
+
+  /// A database that nobody has open, and all that belongs to it: a journal left behind would be
+  /// rolled back into the new one.
+  private func deleteDatabase(_ location: Location) throws(FileError) {
+    try shared.files.deleteUnused(location)
+    for suffix in ["-journal", "-wal", "-shm"] {
+      let name = location.name.dropLast() + cString(suffix)
+      do throws(Errno) {
+        try location.directory.descriptor.unlink(Array(name))
+      } catch .noEntry {
+      } catch {
+        throw .system(error)
+      }
+    }
+  }
+
+  private func delete(_ request: Request, _ channel: ProxyChannel) throws(ServeError) {
+    let wanted = try arguments(request, channel, as: DeleteRequest.self)
+    try file { () throws(FileError) in
+      let location = try locate(wanted.path, on: channel)
+      try system { () throws(Errno) in try location.directory.descriptor.unlink(location.name) }
+      if wanted.syncDirectory { try location.directory.synchronize() }
+    }
+    channel.end.complete(.done)
+  }
+
+  private func access(_ request: Request, _ channel: ProxyChannel) throws(ServeError) {
+    let wanted = try arguments(request, channel, as: AccessRequest.self)
+    let answer = try file { () throws(FileError) in
+      let location: Location
+      do throws(FileError) {
+        location = try locate(wanted.path, on: channel)
+      } catch .system {
+        return false
+      }
+      let directory = location.directory
+      guard let status = try? directory.descriptor.status(of: location.name) else { return false }
+      switch wanted.mode {
+      case .exists: return !status.isRegular || status.byteCount > 0
+      case .read: return directory.descriptor.allows(location.name, writing: false)
+      case .readWrite: return directory.descriptor.allows(location.name, writing: true)
+      }
+    }
+    channel.end.complete(.done, AnswerReply(answer: answer))
+  }
+
+  // MARK: By handle
+
+  private func closeFile(_ request: Request, _ channel: ProxyChannel) throws(ServeError) {
+    close(try handle(request))
+    channel.end.complete(.done)
+  }
+
+  private func read(_ request: Request, _ channel: ProxyChannel, now: Int64) throws(ServeError) {
+    let offset = try arguments(request, channel, as: OffsetFields.self).offset
+    let handle = try usableHandle(request, now: now)
+    let byteCount = try file { () throws(FileError) in
+      try handle.file.read(into: request.payload, at: offset)
+    }
+    channel.end.complete(
+      byteCount == request.payload.count ? .done : .doneShort, sentByteCount: byteCount)
+  }
+
+  private func write(_ request: Request, _ channel: ProxyChannel, now: Int64) throws(ServeError) {
+    let offset = try arguments(request, channel, as: OffsetFields.self).offset
+    let handle = try writableHandle(request, now: now)
+    try file { () throws(FileError) in
+      try handle.file.write(UnsafeRawBufferPointer(request.payload), at: offset)
+    }
+    channel.end.complete(.done)
+  }
+
+  private func truncate(_ request: Request, _ channel: ProxyChannel, now: Int64) throws(ServeError)
+  {
+    let byteCount = try arguments(request, channel, as: OffsetFields.self).offset
+    let handle = try writableHandle(request, now: now)
+    try file { () throws(FileError) in try handle.file.truncate(toByteCount: byteCount) }
+    channel.end.complete(.done)
+  }
+
+  private func writableHandle(_ request: Request, now: Int64) throws(ServeError) -> Handle {
+    let handle = try usableHandle(request, now: now)
+    guard handle.isWritable else { throw .file(.readOnly) }
+    return handle
+  }
+
+  private func sync(_ request: Request, _ channel: ProxyChannel, now: Int64) throws(ServeError) {
+    let handle = try usableHandle(request, now: now)
+    try file { () throws(FileError) in
+      try handle.file.synchronize()
+      if handle.needsDirectorySync, let location = handle.location {
+        try location.directory.synchronize()
+        handle.needsDirectorySync = false
+      }
+    }
+    channel.end.complete(.done)
+  }
+
+  private func fileSize(_ request: Request, _ channel: ProxyChannel, now: Int64) throws(ServeError)
+  {
+    let handle = try usableHandle(request, now: now)
+    let byteCount = try file { () throws(FileError) in try handle.file.status().byteCount }
+    channel.end.complete(.done, OffsetFields(offset: byteCount))
+  }
+
+  private func lock(_ request: Request, _ channel: ProxyChannel, now: Int64) throws(ServeError) {
+    let level = try arguments(request, channel, as: LockFields.self).level
+    let handle = try usableHandle(request, now: now)
+    try file { () throws(FileError) in try handle.lock(to: level, now: now) }
+    channel.end.complete(.done)
+  }
+
+  private func unlock(_ request: Request, _ channel: ProxyChannel, now: Int64) throws(ServeError) {
+    let level = try arguments(request, channel, as: LockFields.self).level
+    let handle = try handle(request)
+    try file { () throws(FileError) in try handle.unlock(to: level, now: now) }
+    if handle.keptUntil != nil { keepers.append(handle) }
+    channel.end.complete(.done)
+  }
+
+  private func checkReservedLock(
+    _ request: Request, _ channel: ProxyChannel, now: Int64
+  ) throws(ServeError) {
+    let handle = try usableHandle(request, now: now)
+    let answer = try file { () throws(FileError) in try handle.file.isReserved() }
+    channel.end.complete(.done, AnswerReply(answer: answer))
+  }
+}

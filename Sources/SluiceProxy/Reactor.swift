@@ -1,0 +1,285 @@
+// One thread that does the work of its sessions: it polls their channels while there is work, then
+// sleeps on all of them at once. Whatever belongs to a session is touched by this thread only;
+// others reach it through the mailbox.
+//
+// A request that cannot be done yet stays in its slot, and its channel rests until the next try.
+
+internal import SluiceChannel
+internal import SluiceSystem
+internal import SluiceWire
+internal import Synchronization
+
+final class Reactor: Sendable {
+  enum Letter: @unchecked Sendable {
+    /// From now on this session belongs to the reactor; the sender has let go of it.
+    case adopt(ProxySession)
+    /// The client is gone: finish what it had submitted, then forget it.
+    case sessionEnded(UInt64)
+    case stop
+  }
+
+  private let mailbox = FutexLock<[Letter]>([])
+  private let wake = WakeWord()
+  private let channelCount = Atomic<Int>(0)
+
+  func send(_ letter: Letter) {
+    mailbox.withLock { $0.append(letter) }
+    wake.signal()
+  }
+
+  /// Whether another channel fits one thread's sleep. Counts it if so.
+  func reserveChannel() -> Bool {
+    let count = channelCount.wrappingAdd(1, ordering: .relaxed).newValue
+    if count <= ChannelSleep.channelCountMaximum { return true }
+    channelCount.wrappingSubtract(1, ordering: .relaxed)
+    return false
+  }
+
+  fileprivate func releaseChannels(_ count: Int) {
+    channelCount.wrappingSubtract(count, ordering: .relaxed)
+  }
+
+  /// Works until told to stop. Returns after the sessions are closed.
+  func run(metrics: Metrics) {
+    let loop = ReactorLoop(reactor: self, counts: metrics.takeRow())
+    loop.run()
+  }
+
+  fileprivate func takeLetters() -> [Letter] {
+    mailbox.withLock { letters in
+      defer { letters = [] }
+      return letters
+    }
+  }
+
+  fileprivate var wakeWord: WakeWord { wake }
+}
+
+/// The reactor's state, confined to its thread.
+private final class ReactorLoop {
+  private let reactor: Reactor
+  private let counts: OperationCounts
+  private var sessions: [UInt64: ProxySession] = [:]
+  /// Every channel of every session, in the order in which they are polled.
+  private var channels: [ProxyChannel] = []
+  private var sleep = ChannelSleep()
+  private var lettersSeen: UInt32 = 0
+  private var isStopping = false
+  /// When the next kept lock is due.
+  private var keptLockDue: Int64?
+
+  /// How long to poll without work before going to sleep: a sleeper costs the next request a wake
+  /// of 5 to 60 µs (measured on a 2-core virtual machine), and a pause in a busy client is shorter.
+  private let pollNanoseconds: Int64 = processorCount > 1 ? 100_000 : 0
+  /// How many requests one channel may have done before the next one has its turn.
+  private let turnLength = 16
+  /// How long to rest before a request that could not be done is tried again, and when to give up:
+  /// another sidecar has 45 seconds to answer the break of its lease.
+  private let retryNanoseconds: Int64 = 500_000
+  private let giveUpNanoseconds: Int64 = 50_000_000_000
+
+  init(reactor: Reactor, counts: OperationCounts) {
+    self.reactor = reactor
+    self.counts = counts
+  }
+
+  func run() {
+    while !isStopping {
+      readMail()
+      if pollChannels() { continue }
+      if pollIdly() { continue }
+      rest()
+    }
+    for session in sessions.values { session.end() }
+  }
+
+  // MARK: Polling
+
+  /// Serves every channel that has requests once; false when none had.
+  private func pollChannels() -> Bool {
+    var worked = false
+    var index = 0
+    while index < channels.count {
+      let channel = channels[index]
+      index += 1
+      guard channel.end.hasRequest, isReady(channel) else { continue }
+      worked = true
+      serve(channel)
+      if keptLockDue != nil || !channel.session.keepers.isEmpty { dropKeptLocks() }
+    }
+    return worked
+  }
+
+  /// Polls without work for a while; true when some, or a letter, has come.
+  private func pollIdly() -> Bool {
+    if pollNanoseconds == 0 { return false }
+    let end = Clock.monotonicNanoseconds() + pollNanoseconds
+    repeat {
+      for _ in 0..<32 {
+        for channel in channels where channel.end.hasRequest && channel.retryAt == nil {
+          return true
+        }
+        if reactor.wakeWord.signals != lettersSeen { return true }
+        spinHint()
+      }
+    } while Clock.monotonicNanoseconds() < end
+    return false
+  }
+
+  private func rest() {
+    if keptLockDue != nil { dropKeptLocks() }
+    var due = keptLockDue
+    var awake: [ProxyChannel] = []
+    for channel in channels {
+      if let retryAt = channel.retryAt {
+        due = min(due ?? retryAt, retryAt)
+      } else {
+        awake.append(channel)
+      }
+    }
+    let timeout = due.map { max(0, $0 - Clock.monotonicNanoseconds()) }
+    sleep.sleep(
+      on: awake.map(\.end), wake: reactor.wakeWord, signals: lettersSeen,
+      timeoutNanoseconds: timeout)
+  }
+
+  private func isReady(_ channel: ProxyChannel) -> Bool {
+    guard let retryAt = channel.retryAt else { return true }
+    return Clock.monotonicNanoseconds() >= retryAt
+  }
+
+  // MARK: Serving
+
+  private func serve(_ channel: ProxyChannel) {
+    for _ in 0..<turnLength {
+      do throws(ServeError) {
+        guard let request = try next(channel) else { return }
+        try serve(request, on: channel, now: Clock.coarseNanoseconds())
+        channel.retryAt = nil
+        channel.giveUpAt = nil
+      } catch {
+        switch error {
+        case .file(.tryLater) where putOff(channel):
+          return
+        case .file(let error):
+          channel.retryAt = nil
+          channel.giveUpAt = nil
+          let answer = error.status
+          channel.end.complete(answer.status, errno: answer.errno)
+        case .violation(let violation):
+          Log.warning("\(channel.session.link.description) broke the protocol: \(violation)")
+          drop(channel.session)
+          return
+        }
+      }
+    }
+  }
+
+  private func next(_ channel: ProxyChannel) throws(ServeError) -> Request? {
+    do throws(ProtocolViolation) {
+      return try channel.end.nextRequest()
+    } catch {
+      throw .violation(error)
+    }
+  }
+
+  private func serve(
+    _ request: Request, on channel: ProxyChannel, now: Int64
+  ) throws(ServeError) {
+    guard let operation = request.operation else {
+      channel.end.complete(.unknownOperation)
+      return
+    }
+    counts.count(operation)
+    switch operation {
+    case .channelOpen: try openChannel(channel)
+    case .channelClose: try closeChannel(request, channel)
+    default: try channel.session.serve(request, operation, on: channel, now: now)
+    }
+  }
+
+  /// Leaves the request in its slot until later; false when it has been tried long enough.
+  private func putOff(_ channel: ProxyChannel) -> Bool {
+    let now = Clock.monotonicNanoseconds()
+    let giveUpAt = channel.giveUpAt ?? now + giveUpNanoseconds
+    guard now < giveUpAt else { return false }
+    channel.giveUpAt = giveUpAt
+    channel.retryAt = now + retryNanoseconds
+    return true
+  }
+
+  private func dropKeptLocks() {
+    let now = Clock.coarseNanoseconds()
+    keptLockDue = sessions.values.compactMap { $0.dropKeptLocks(now: now) }.min()
+  }
+
+  // MARK: Sessions and channels
+
+  private func readMail() {
+    let signals = reactor.wakeWord.signals
+    if signals == lettersSeen { return }
+    lettersSeen = signals
+    for letter in reactor.takeLetters() {
+      switch letter {
+      case .adopt(let session):
+        sessions[session.link.id] = session
+        channels.append(contentsOf: session.channels)
+      case .sessionEnded(let id):
+        guard let session = sessions[id] else { continue }
+        finishSubmitted(session)
+        drop(session)
+      case .stop:
+        isStopping = true
+      }
+    }
+  }
+
+  /// A client that died meant what it had submitted; whatever of it can be done is done.
+  private func finishSubmitted(_ session: ProxySession) {
+    for channel in session.channels where channel.end.hasRequest { serve(channel) }
+  }
+
+  private func drop(_ session: ProxySession) {
+    guard sessions.removeValue(forKey: session.link.id) != nil else { return }
+    let count = session.channels.count
+    channels.removeAll { $0.session === session }
+    session.end()
+    // The client sees it at once, and the doorman hears that it is over.
+    session.link.socket.descriptor.shutDown()
+    reactor.releaseChannels(count)
+    session.shared.metrics.sessionClosed()
+  }
+
+  private func openChannel(_ home: ProxyChannel) throws(ServeError) {
+    let session = home.session
+    guard reactor.reserveChannel() else { throw .file(.tooManyFiles) }
+    let number = session.nextChannelNumber
+    do throws(Errno) {
+      let regions = try ChannelRegions.create(.standard) { (control, io) throws(Errno) in
+        try sendChannel(number: number, control: control, io: io, on: session.link.socket.descriptor)
+      }
+      channels.append(session.addChannel(regions))
+    } catch {
+      reactor.releaseChannels(1)
+      throw .file(.system(error))
+    }
+    home.end.complete(.done, ChannelFields(channel: UInt64(number)))
+  }
+
+  private func closeChannel(_ request: Request, _ home: ProxyChannel) throws(ServeError) {
+    let number: UInt64
+    do throws(ProtocolViolation) {
+      number = try home.end.arguments(of: request, as: ChannelFields.self).channel
+    } catch {
+      throw .violation(error)
+    }
+    let session = home.session
+    guard let channel = session.channels.first(where: { UInt64($0.number) == number }),
+      channel !== home, channel.number != 0
+    else { throw .file(.misuse) }
+    channels.removeAll { $0 === channel }
+    session.removeChannel(channel)
+    reactor.releaseChannels(1)
+    home.end.complete(.done)
+  }
+}

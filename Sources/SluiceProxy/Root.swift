@@ -1,0 +1,194 @@
+// Paths, resolved by the kernel beneath one directory. A client's path is split into a directory,
+// which openat2 resolves without leaving the root, and one last component, which no later call
+// follows if it is a link. There is no string that decides what is inside.
+//
+// With a private sidecar the root is `/` and absolute links are followed, for the paths are the
+// host's own; links of /proc are refused, since /proc/self is another process here.
+
+internal import SluiceChannel
+internal import SluiceSystem
+
+/// An open directory. Kept by the databases in it, so that a journal lies beside its database even
+/// when somebody renames the directory.
+final class Directory: Sendable {
+  let descriptor: FileDescriptor
+  /// False where the directory may be searched but not read: then it cannot be synced either.
+  let isReadable: Bool
+
+  init(_ descriptor: consuming FileDescriptor, isReadable: Bool) {
+    self.descriptor = descriptor
+    self.isReadable = isReadable
+  }
+
+  /// Makes the directory's entries durable, where it can be opened for that (as SQLite's own VFS).
+  func synchronize() throws(FileError) {
+    guard isReadable else { return }
+    do throws(Errno) { try descriptor.synchronize() } catch { throw .directorySync(error) }
+  }
+}
+
+/// One name in one directory. The name is zero-terminated and has no slash.
+struct Location {
+  let directory: Directory
+  let name: [CChar]
+}
+
+final class Root: Sendable {
+  let usesHostPaths: Bool
+  private let descriptor: FileDescriptor
+
+  /// `path` (zero-terminated) is nil for the host's own paths.
+  init(_ path: [CChar]?) throws(Errno) {
+    usesHostPaths = path == nil
+    descriptor = try FileDescriptor.open(path ?? cString("/"), [.directory, .pathOnly])
+  }
+
+  /// The root directory itself.
+  func openSelf() throws(FileError) -> FileDescriptor {
+    try open([CChar(bitPattern: UInt8(ascii: ".")), 0], [.directory, .readOnly])
+  }
+
+  /// The directory and name that `path` stands for. The directory must exist, the name need not.
+  func locate(_ path: [UInt8]) throws(FileError) -> Location {
+    let parts = try split(path)
+    return Location(
+      directory: try openDirectory(parts.directory), name: try nameComponent(parts.name))
+  }
+
+  /// The last component of `path`, for use in a directory that is open already.
+  func nameComponent(_ name: ArraySlice<UInt8>) throws(FileError) -> [CChar] {
+    guard !name.isEmpty, !name.elementsEqual(".".utf8), !name.elementsEqual("..".utf8) else {
+      throw .system(.isDirectory)
+    }
+    guard name.count <= 255 else { throw .system(.nameTooLong) }
+    return name.map { CChar(bitPattern: $0) } + [0]
+  }
+
+  // MARK: Full names
+
+  /// The path under which the file that `path` leads to is known to all: no link, `.` or `..` in
+  /// it. The file, or even its directory, need not exist.
+  func fullPathname(_ path: [UInt8]) throws(FileError) -> (path: [UInt8], isThroughLink: Bool) {
+    let plain = normalized(path)
+    var current = path
+    for _ in 0..<40 {
+      do throws(FileError) {
+        guard let next = try fullPathnameStep(&current) else { continue }
+        return (next, next != plain)
+      } catch .system(.noEntry) {
+        // No such directory: opening the file will say so.
+        return (plain, false)
+      }
+    }
+    throw .system(.tooManyLinks)
+  }
+
+  /// Either the full name, or nil with `path` led one link further.
+  private func fullPathnameStep(_ path: inout [UInt8]) throws(FileError) -> [UInt8]? {
+    let parts = try split(path)
+    let name: [CChar]
+    do throws(FileError) {
+      name = try nameComponent(parts.name)
+    } catch .system(.isDirectory) {
+      return try knownPath(of: try openDirectory(path[...]))
+    }
+    let directory = try openDirectory(parts.directory)
+    var known = try knownPath(of: directory)
+    if known.last != UInt8(ascii: "/") { known.append(UInt8(ascii: "/")) }
+    do throws(Errno) {
+      if try directory.descriptor.status(of: name).isSymbolicLink {
+        let target = try directory.descriptor.readLink(name)
+        if target.first == UInt8(ascii: "/") {
+          guard usesHostPaths else { throw Errno.crossesDevice }
+          path = target
+        } else {
+          path = known + target
+        }
+        return nil
+      }
+    } catch .crossesDevice {
+      throw .outsideRoot
+    } catch .noEntry {
+      // A file yet to be made.
+    } catch {
+      throw .system(error)
+    }
+    return known + parts.name
+  }
+
+  /// The path of an open directory as clients write it.
+  private func knownPath(of directory: Directory) throws(FileError) -> [UInt8] {
+    let path = try system { () throws(Errno) in
+      try pathOfDescriptor(directory.descriptor.rawValue)
+    }
+    if usesHostPaths { return path }
+    let root = try system { () throws(Errno) in try pathOfDescriptor(descriptor.rawValue) }
+    if root.count == 1 { return path }
+    guard path.starts(with: root) else { throw .outsideRoot }
+    let rest = path[root.count...]
+    return rest.isEmpty ? [UInt8(ascii: "/")] : Array(rest)
+  }
+
+  // MARK: Parts
+
+  private func split(
+    _ path: [UInt8]
+  ) throws(FileError) -> (directory: ArraySlice<UInt8>, name: ArraySlice<UInt8>) {
+    guard path.count <= ChannelShape.pathByteCountMaximum else { throw .system(.nameTooLong) }
+    guard !path.isEmpty else { throw .system(.noEntry) }
+    guard !path.contains(0) else { throw .system(.invalid) }
+    guard let slash = path.lastIndex(of: UInt8(ascii: "/")) else { return ([], path[...]) }
+    return (path[..<slash], path[(slash + 1)...])
+  }
+
+  private func openDirectory(_ path: ArraySlice<UInt8>) throws(FileError) -> Directory {
+    // Beneath a root a leading slash means the root itself, which the kernel would refuse.
+    var relative = path.drop { $0 == UInt8(ascii: "/") }.map { CChar(bitPattern: $0) }
+    if relative.isEmpty { relative = [CChar(bitPattern: UInt8(ascii: "."))] }
+    relative.append(0)
+    do throws(FileError) {
+      return Directory(try open(relative, [.directory, .readOnly]), isReadable: true)
+    } catch .system(.accessDenied) {
+      return Directory(try open(relative, [.directory, .pathOnly]), isReadable: false)
+    }
+  }
+
+  private func open(_ path: [CChar], _ flags: OpenFlags) throws(FileError) -> FileDescriptor {
+    let confinement: PathResolution = usesHostPaths ? [] : .beneath
+    do throws(Errno) {
+      return try FileDescriptor.open(
+        path, in: descriptor.rawValue, flags, resolution: confinement.union(.noMagicLinks))
+    } catch .crossesDevice {
+      throw .outsideRoot
+    } catch .tooManyLinks {
+      // Too many links, or one of /proc? The kernel has one error for both.
+      if let _ = try? FileDescriptor.open(
+        path, in: descriptor.rawValue, [.pathOnly], resolution: confinement)
+      {
+        throw .magicLink
+      }
+      throw .system(.tooManyLinks)
+    } catch {
+      throw .system(error)
+    }
+  }
+}
+
+/// `path` made absolute, without empty, `.` and `..` components; links are not looked at.
+func normalized(_ path: [UInt8]) -> [UInt8] {
+  var components: [ArraySlice<UInt8>] = []
+  for component in path.split(separator: UInt8(ascii: "/")) {
+    if component.elementsEqual(".".utf8) { continue }
+    if component.elementsEqual("..".utf8) {
+      _ = components.popLast()
+    } else {
+      components.append(component)
+    }
+  }
+  var result: [UInt8] = []
+  for component in components {
+    result.append(UInt8(ascii: "/"))
+    result.append(contentsOf: component)
+  }
+  return result.isEmpty ? [UInt8(ascii: "/")] : result
+}

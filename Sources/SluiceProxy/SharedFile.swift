@@ -1,0 +1,287 @@
+// An open inode with what all sessions know of it together: its locks, and whether it is ours
+// alone.
+//
+//   owned     we hold a write lease: no other process has the file open, none can open it before
+//             we have answered. No lock stands on the file.
+//   mirrored  somebody else may have it open: every lock that our clients hold together stands on
+//             the file as well, on the bytes that SQLite's unix VFS uses.
+//
+// Threads: any. `state` is behind one small lock, held across lock and lease calls, which never
+// wait. Reading and writing need no lock of ours: SQLite's own locks keep them apart.
+
+internal import SluiceSystem
+internal import SluiceWire
+internal import Synchronization
+
+final class SharedFile: Sendable {
+  let key: InodeKey
+  /// False where the system allows reading only.
+  let isWritable: Bool
+  private let descriptor: FileDescriptor
+  private let state: FutexLock<State>
+  private let metrics: Metrics
+  /// How often locks were lost; a handle that locked before the last loss has none left.
+  private let losses = Atomic<UInt32>(0)
+
+  enum Ownership {
+    case owned(verifiedAt: Int64)
+    /// `retryAt` is nil where this file can have no lease.
+    case mirrored(retryAt: Int64?, backoff: Int64)
+  }
+
+  struct State {
+    var ownership = Ownership.mirrored(retryAt: 0, backoff: 1_000_000)
+    /// How many handles hold SHARED or more.
+    var sharedCount = 0
+    /// Who holds more than SHARED, and how much more.
+    var writer: UInt64?
+    var writerLevel = LockLevel.none
+
+    var isMirrored: Bool {
+      switch ownership {
+      case .owned: false
+      case .mirrored: true
+      }
+    }
+  }
+
+  init(
+    _ descriptor: consuming FileDescriptor, key: InodeKey, isWritable: Bool, metrics: Metrics
+  ) {
+    self.descriptor = descriptor
+    self.key = key
+    self.isWritable = isWritable
+    self.metrics = metrics
+    state = FutexLock(State())
+  }
+
+  var descriptorNumber: Int32 { descriptor.rawValue }
+
+  // MARK: Content
+
+  func read(into buffer: UnsafeMutableRawBufferPointer, at offset: Int64) throws(FileError) -> Int {
+    try system { () throws(Errno) in try descriptor.read(into: buffer, at: offset) }
+  }
+
+  func write(_ buffer: UnsafeRawBufferPointer, at offset: Int64) throws(FileError) {
+    try system { () throws(Errno) in try descriptor.write(buffer, at: offset) }
+  }
+
+  func truncate(toByteCount byteCount: Int64) throws(FileError) {
+    try system { () throws(Errno) in try descriptor.truncate(toByteCount: byteCount) }
+  }
+
+  func synchronize() throws(FileError) {
+    try system { () throws(Errno) in try descriptor.synchronizeData() }
+  }
+
+  func status() throws(FileError) -> FileStatus {
+    try system { () throws(Errno) in try descriptor.status() }
+  }
+
+  // MARK: Locks, under `state`
+
+  /// SQLite's lock bytes, from its os.h: a PENDING byte, a RESERVED byte and 510 SHARED bytes, all
+  /// beyond the page that a database never uses.
+  private enum LockByte {
+    static let pending: Int64 = 0x4000_0000
+    static let reserved = pending + 1
+    static let shared = pending + 2
+    static let sharedByteCount: Int64 = 510
+  }
+
+  /// Raises what `holder` holds from `held` to `level`. False when somebody is in the way; then
+  /// `held` may still have risen to PENDING, as SQLite expects of a writer that waits for readers.
+  ///
+  /// A holder of nothing may take SHARED; RESERVED and EXCLUSIVE need SHARED; PENDING is never
+  /// asked for. Two holders above SHARED cannot be, so of two readers that want to write the second
+  /// is refused at once.
+  func lock(
+    _ holder: UInt64, held: inout LockLevel, to level: LockLevel, now: Int64
+  ) throws(FileError) -> Bool {
+    guard level != .pending, level <= .shared || held >= .shared else { throw .misuse }
+    return try state.withLock { (state) throws(FileError) in
+      if held >= level { return true }
+      if let writer = state.writer, writer != holder,
+        state.writerLevel >= .pending || level > .shared
+      {
+        return false
+      }
+      switch level {
+      case .none, .pending: return true
+      case .shared:
+        if state.sharedCount == 0 { own(&state, now: now) }
+        guard try lockShared(state) else { return false }
+        state.sharedCount += 1
+        held = .shared
+      case .reserved:
+        guard try mirror(state, .exclusive, LockByte.reserved, 1) else { return false }
+        state.writer = holder
+        state.writerLevel = .reserved
+        held = .reserved
+      case .exclusive:
+        return try lockExclusive(holder, &held, &state)
+      }
+      return true
+    }
+  }
+
+  /// A new reader looks at the PENDING byte even if we hold SHARED on the file already, so that an
+  /// outside writer that waits for readers to go is not starved by ours.
+  private func lockShared(_ state: State) throws(FileError) -> Bool {
+    guard state.isMirrored else { return true }
+    guard try mirror(state, .shared, LockByte.pending, 1) else { return false }
+    var isLocked = true
+    if state.sharedCount == 0 {
+      isLocked = try mirror(state, .shared, LockByte.shared, LockByte.sharedByteCount)
+    }
+    _ = try mirror(state, .none, LockByte.pending, 1)
+    return isLocked
+  }
+
+  private func lockExclusive(
+    _ holder: UInt64, _ held: inout LockLevel, _ state: inout State
+  ) throws(FileError) -> Bool {
+    if held < .pending {
+      guard try mirror(state, .exclusive, LockByte.pending, 1) else { return false }
+      state.writer = holder
+      state.writerLevel = .pending
+      held = .pending
+    }
+    guard state.sharedCount == 1,
+      try mirror(state, .exclusive, LockByte.shared, LockByte.sharedByteCount)
+    else { return false }
+    state.writerLevel = .exclusive
+    held = .exclusive
+    return true
+  }
+
+  /// Lowers what `holder` holds to SHARED or nothing.
+  func unlock(_ holder: UInt64, held: inout LockLevel, to level: LockLevel) throws(FileError) {
+    guard level <= .shared else { throw .misuse }
+    guard held > level else { return }
+    let was = held
+    held = level
+    try state.withLock { (state) throws(FileError) in
+      let isWriter = state.writer == holder
+      if isWriter {
+        state.writer = nil
+        state.writerLevel = .none
+      }
+      if level == .none { state.sharedCount -= 1 }
+      precondition(state.sharedCount >= 0, "nobody unlocks what he does not hold")
+      if state.sharedCount == 0 {
+        _ = try mirror(state, .none, 0, 0)
+      } else if isWriter {
+        if was == .exclusive {
+          _ = try mirror(state, .shared, LockByte.shared, LockByte.sharedByteCount)
+        }
+        _ = try mirror(state, .none, LockByte.pending, 2)
+      }
+    }
+  }
+
+  /// Whether anybody, here or outside, holds RESERVED or more.
+  func isReserved() throws(FileError) -> Bool {
+    try state.withLock { (state) throws(FileError) in
+      if state.writer != nil { return true }
+      guard state.isMirrored else { return false }
+      return try system { () throws(Errno) in
+        try descriptor.isLockBlocked(.exclusive, start: LockByte.reserved, byteCount: 1)
+      }
+    }
+  }
+
+  private func mirror(
+    _ state: State, _ lock: ByteRangeLock, _ start: Int64, _ byteCount: Int64
+  ) throws(FileError) -> Bool {
+    guard state.isMirrored else { return true }
+    return try system { () throws(Errno) in
+      try descriptor.setLock(lock, start: start, byteCount: byteCount)
+    }
+  }
+
+  // MARK: The lease, under `state`
+
+  /// A pause of the sidecar that is longer than this makes its leases doubtful: the system takes
+  /// them away after /proc/sys/fs/lease-break-time seconds without an answer, 45 by default.
+  private static let trustNanoseconds: Int64 = 5_000_000_000
+
+  /// Tries to make the file ours alone. Nobody may hold a lock of it.
+  private func own(_ state: inout State, now: Int64) {
+    guard case .mirrored(let retryAt, let backoff) = state.ownership, let retryAt, now >= retryAt
+    else { return }
+    do throws(Errno) {
+      try descriptor.takeLease()
+      state.ownership = .owned(verifiedAt: now)
+      metrics.leaseTaken()
+    } catch .again {
+      // Somebody else has it open. Ask again later, less and less often.
+      state.ownership = .mirrored(
+        retryAt: now + backoff, backoff: min(backoff * 2, 1_000_000_000))
+    } catch {
+      // Not our file, or a file system without leases.
+      state.ownership = .mirrored(retryAt: nil, backoff: 0)
+    }
+  }
+
+  /// An outsider's open stands waiting: put our locks on the file, then let it go on. Harmless when
+  /// there is nothing to answer.
+  func answerLeaseBreak() {
+    state.withLock { state in
+      guard case .owned = state.ownership else { return }
+      if let isWhole = try? descriptor.leaseIsWhole(), isWhole { return }
+      disown(&state)
+    }
+  }
+
+  private func disown(_ state: inout State) {
+    let retryAt = Clock.coarseNanoseconds() + 100_000_000
+    state.ownership = .mirrored(retryAt: retryAt, backoff: 100_000_000)
+    metrics.leaseBroken()
+    let isMirrored = (try? putLocks(state)) ?? false
+    do throws(Errno) {
+      try descriptor.giveBackLease()
+      if isMirrored { return }
+    } catch {
+      // The lease was gone before we answered: somebody may have been at the file meanwhile.
+    }
+    if state.sharedCount > 0 { losses.wrappingAdd(1, ordering: .releasing) }
+  }
+
+  private func putLocks(_ state: State) throws(FileError) -> Bool {
+    guard state.sharedCount > 0 else { return true }
+    let isExclusive = state.writerLevel == .exclusive
+    guard
+      try mirror(
+        state, isExclusive ? .exclusive : .shared, LockByte.shared, LockByte.sharedByteCount)
+    else { return false }
+    if state.writerLevel >= .pending,
+      try !mirror(state, .exclusive, LockByte.pending, 1)
+    {
+      return false
+    }
+    // A writer at PENDING or EXCLUSIVE may have come there without RESERVED (a hot journal), but
+    // holding it too keeps others out no more than PENDING does.
+    if state.writerLevel < .reserved { return true }
+    return try mirror(state, .exclusive, LockByte.reserved, 1)
+  }
+
+  /// How many losses of locks there have been; with `now`, looks for one more if the sidecar may
+  /// have stood still.
+  @inline(__always)
+  func lossCount(now: Int64) -> UInt32 {
+    if now - lastTrusted.load(ordering: .relaxed) > SharedFile.trustNanoseconds {
+      verifyLease(now: now)
+    }
+    return losses.load(ordering: .acquiring)
+  }
+
+  private let lastTrusted = Atomic<Int64>(0)
+
+  @inline(never)
+  private func verifyLease(now: Int64) {
+    lastTrusted.store(now, ordering: .relaxed)
+    answerLeaseBreak()
+  }
+}

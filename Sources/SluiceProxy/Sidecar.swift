@@ -1,0 +1,92 @@
+// A sidecar as its starter sees it: configured, run until it is told to stop, and gone without a
+// trace.
+
+public import SluiceSystem
+
+/// Why a sidecar did not start.
+public enum SidecarError: Error, Sendable {
+  case root(path: String, Errno)
+  /// Another sidecar serves this socket.
+  case socketInUse(path: String)
+  /// Something that is no socket bears the socket's name.
+  case socketNameTaken(path: String)
+  case socket(path: String, Errno)
+  case system(call: String, Errno)
+
+  public var description: String {
+    switch self {
+    case .root(let path, let errno): "root \(path): \(errno.message)"
+    case .socketInUse(let path): "socket \(path): another sidecar is serving it"
+    case .socketNameTaken(let path): "socket \(path): there is a file that is no socket"
+    case .socket(let path, let errno): "socket \(path): \(errno.message)"
+    case .system(let call, let errno): "\(call): \(errno.message)"
+    }
+  }
+}
+
+/// A sidecar in this process.
+public final class Sidecar {
+  private let doorman: Doorman
+  private let socketPath: [CChar]?
+
+  /// Makes a shared sidecar that listens on `socketPath` (zero-terminated). From now on this
+  /// process's signals belong to it.
+  public convenience init(
+    _ configuration: SidecarConfiguration, socketPath: [CChar]
+  ) throws(SidecarError) {
+    let metrics: Metrics
+    do throws(Errno) {
+      metrics = try Metrics(
+        socketPath: socketPath, rootPath: configuration.rootPath ?? cString("/"))
+    } catch {
+      throw .system(call: "shm_open", error)
+    }
+    let permissions: UInt32 = configuration.users == [processIdentity().user] ? 0o600 : 0o666
+    try self.init(
+      configuration, metrics: metrics,
+      listener: SharedDescriptor(
+        try listenOnSocketFile(socketPath, permissions: permissions)),
+      socketPath: socketPath, firstVisitor: nil)
+  }
+
+  /// Makes a private sidecar for the client at the other end of `client`.
+  public convenience init(
+    _ configuration: SidecarConfiguration, client: consuming FileDescriptor
+  ) throws(SidecarError) {
+    try self.init(
+      configuration, metrics: Metrics(), listener: nil, socketPath: nil, firstVisitor: client)
+  }
+
+  private init(
+    _ configuration: SidecarConfiguration, metrics: Metrics,
+    listener: SharedDescriptor?, socketPath: [CChar]?,
+    firstVisitor: consuming FileDescriptor?
+  ) throws(SidecarError) {
+    self.socketPath = socketPath
+    let root: Root
+    do throws(Errno) {
+      root = try Root(configuration.rootPath)
+    } catch {
+      if let socketPath { removeSocketFile(socketPath) }
+      throw .root(path: String(zeroTerminated: configuration.rootPath ?? cString("/")), error)
+    }
+    raiseDescriptorLimit()
+    do throws(Errno) {
+      doorman = try Doorman(
+        shared: SharedState(
+          root: root, files: FileTable(metrics: metrics), metrics: metrics,
+          configuration: configuration),
+        signals: try Signals(), listener: listener, firstVisitor: firstVisitor)
+    } catch {
+      if let socketPath { removeSocketFile(socketPath) }
+      throw .system(call: "start", error)
+    }
+  }
+
+  /// Serves until SIGTERM, SIGINT or SIGHUP, or the end of what it was made for. Every lock and file
+  /// is given back, and the socket's name removed, before it returns.
+  public func run() throws(SidecarError) {
+    defer { if let socketPath { removeSocketFile(socketPath) } }
+    do throws(Errno) { try doorman.run() } catch { throw .system(call: "epoll_wait", error) }
+  }
+}

@@ -1,0 +1,34 @@
+// What a sidecar is told when it is started.
+
+internal import SluiceSystem
+
+public struct SidecarConfiguration: Sendable {
+  /// The directory that no client gets out of (zero-terminated); nil for the host's own paths.
+  public var rootPath: [CChar]?
+  /// The users that may connect. A socket that others than its owner may use is open to all in the
+  /// file system, and the sidecar checks who comes.
+  public var users: Set<UInt32> = [processIdentity().user]
+  /// How long a lock is kept after its transaction unless a connection says otherwise.
+  public var implicitLockMilliseconds = 0
+  public var filesPerSessionMaximum = 4096
+  public var sessionsMaximum = 1024
+
+  public init(rootPath: [CChar]?) { self.rootPath = rootPath }
+
+  /// Where unnamed files go: the root, or where SQLite's unix VFS puts them.
+  func openTemporaryDirectory(beneath root: Root) throws(FileError) -> FileDescriptor {
+    if !root.usesHostPaths { return try root.openSelf() }
+    let named = [environmentValue("SQLITE_TMPDIR"), environmentValue("TMPDIR")].compactMap { $0 }
+    for path in named {
+      if let directory = try? FileDescriptor.open(path, [.directory, .readOnly]) {
+        return directory
+      }
+    }
+    for path in ["/var/tmp", "/usr/tmp", "/tmp", "."] {
+      if let directory = try? FileDescriptor.open(cString(path), [.directory, .readOnly]) {
+        return directory
+      }
+    }
+    throw .system(.noEntry)
+  }
+}

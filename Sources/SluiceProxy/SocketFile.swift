@@ -1,0 +1,71 @@
+// The socket's name in the file system: made by the sidecar, replaced when its maker is dead,
+// respected when he is not.
+
+internal import SluiceSystem
+
+/// Listens on a socket file of this name. One that nobody serves is replaced. The directory is
+/// locked meanwhile, so that of two sidecars that start at once the second sees the first.
+func listenOnSocketFile(
+  _ path: [CChar], permissions: UInt32
+) throws(SidecarError) -> FileDescriptor {
+  do throws(Errno) {
+    let parts = try splitSocketPath(path)
+    let directory = try FileDescriptor.open(parts.directory, [.directory, .readOnly])
+    try lock(directory)
+    switch try whoServes(path) {
+    case .nobody: break
+    case .somebody: throw .exists
+    case .aDeadOne:
+      guard try directory.status(of: parts.name).isSocket else { throw .invalid }
+      try directory.unlink(parts.name)
+    }
+    return try FileDescriptor.listen(onSocket: path, backlog: 128, permissions: permissions)
+  } catch .exists {
+    throw .socketInUse(path: String(zeroTerminated: path))
+  } catch .invalid {
+    throw .socketNameTaken(path: String(zeroTerminated: path))
+  } catch {
+    throw .socket(path: String(zeroTerminated: path), error)
+  }
+}
+
+func removeSocketFile(_ path: [CChar]) {
+  guard let parts = try? splitSocketPath(path),
+    let directory = try? FileDescriptor.open(parts.directory, [.directory, .readOnly])
+  else { return }
+  try? directory.unlink(parts.name)
+}
+
+private enum Server { case nobody, aDeadOne, somebody }
+
+private func whoServes(_ path: [CChar]) throws(Errno) -> Server {
+  do throws(Errno) {
+    _ = try FileDescriptor.connect(toSocket: path)
+    return .somebody
+  } catch .again {
+    return .somebody
+  } catch .noEntry {
+    return .nobody
+  } catch .connectionRefused {
+    return .aDeadOne
+  }
+}
+
+private func splitSocketPath(_ path: [CChar]) throws(Errno) -> (directory: [CChar], name: [CChar]) {
+  let slash = CChar(bitPattern: UInt8(ascii: "/"))
+  guard let last = path.lastIndex(of: slash) else { return (cString("."), path) }
+  guard last + 2 < path.count else { throw .isDirectory }
+  return (last == 0 ? cString("/") : path[..<last] + [0], Array(path[(last + 1)...]))
+}
+
+private func lock(_ directory: borrowing FileDescriptor) throws(Errno) {
+  for _ in 0..<100 {
+    do throws(Errno) {
+      try directory.lockWhole()
+      return
+    } catch .again {
+      Clock.sleep(nanoseconds: 20_000_000)
+    }
+  }
+  throw .timedOut
+}

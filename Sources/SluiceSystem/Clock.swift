@@ -1,0 +1,28 @@
+// Time, chance and pauses.
+
+internal import CSluice
+
+public enum Clock {
+  /// Nanoseconds since some point in the past; never goes back.
+  @inline(__always)
+  public static func monotonicNanoseconds() -> Int64 { sluice_monotonic_ns() }
+
+  /// The same as of the last timer tick, some milliseconds ago, for a tenth of the price.
+  @inline(__always)
+  public static func coarseNanoseconds() -> Int64 { sluice_monotonic_coarse_ns() }
+
+  /// Milliseconds since 1970-01-01 00:00 UTC.
+  public static func realtimeMilliseconds() -> Int64 { sluice_realtime_ms() }
+
+  public static func sleep(nanoseconds: Int64) { sluice_sleep_ns(nanoseconds) }
+}
+
+/// Tells the processor that the caller spins.
+@inline(__always)
+public func spinHint() { sluice_spin_hint() }
+
+/// Fills `buffer` with random bytes from the kernel.
+public func fillWithRandomBytes(_ buffer: UnsafeMutableRawBufferPointer) throws(Errno) {
+  guard let start = buffer.baseAddress else { return }
+  _ = try check(sluice_random(start, buffer.count))
+}

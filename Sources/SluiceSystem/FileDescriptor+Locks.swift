@@ -1,0 +1,56 @@
+// Locks of an open file description and its lease. No call waits.
+
+internal import CSluice
+
+public enum ByteRangeLock: Sendable {
+  case shared, exclusive, none
+
+  var kind: Int32 {
+    switch self {
+    case .shared: F_RDLCK
+    case .exclusive: F_WRLCK
+    case .none: F_UNLCK
+    }
+  }
+}
+
+extension FileDescriptor {
+  /// Sets this description's lock on `range`, in place of any it has there. False when somebody
+  /// else's lock is in the way.
+  public borrowing func setLock(
+    _ lock: ByteRangeLock, start: Int64, byteCount: Int64
+  ) throws(Errno) -> Bool {
+    let result = sluice_ofd_lock(rawValue, lock.kind, start, byteCount)
+    if result == -EAGAIN { return false }
+    _ = try check(result)
+    return true
+  }
+
+  /// Whether another description or process holds a lock that excludes `lock`.
+  public borrowing func isLockBlocked(
+    _ lock: ByteRangeLock, start: Int64, byteCount: Int64
+  ) throws(Errno) -> Bool {
+    try check(sluice_ofd_lock_is_blocked(rawValue, lock.kind, start, byteCount)) == 1
+  }
+
+  /// Locks the whole file or directory, by flock(2), until this description is closed. Throws
+  /// `again` where somebody else has it.
+  public borrowing func lockWhole() throws(Errno) {
+    _ = try check(sluice_flock_exclusive(rawValue))
+  }
+
+  /// Takes a write lease: granted only while this is the sole open description of the file.
+  /// Its break is announced by `Signals.lease` and must be answered with `giveBackLease`.
+  public borrowing func takeLease() throws(Errno) {
+    _ = try check(sluice_lease_take(rawValue, sluice_lease_signal))
+  }
+
+  public borrowing func giveBackLease() throws(Errno) {
+    _ = try check(sluice_lease_give_back(rawValue))
+  }
+
+  /// False once somebody else's open has begun to break the lease, or the kernel has taken it.
+  public borrowing func leaseIsWhole() throws(Errno) -> Bool {
+    try check(sluice_lease_is_held(rawValue)) == 1
+  }
+}

@@ -1,0 +1,126 @@
+// Opening and removing by name, relative to an open directory. Paths are zero-terminated bytes as
+// the kernel takes them.
+
+internal import CSluice
+
+/// The flags of `open(2)` that Sluice uses.
+public struct OpenFlags: OptionSet, Sendable {
+  public let rawValue: UInt64
+  public init(rawValue: UInt64) { self.rawValue = rawValue }
+
+  public static let readOnly = OpenFlags(rawValue: UInt64(O_RDONLY))
+  public static let readWrite = OpenFlags(rawValue: UInt64(O_RDWR))
+  public static let create = OpenFlags(rawValue: UInt64(O_CREAT))
+  public static let exclusive = OpenFlags(rawValue: UInt64(O_EXCL))
+  public static let noFollow = OpenFlags(rawValue: UInt64(O_NOFOLLOW))
+  public static let directory = OpenFlags(rawValue: UInt64(O_DIRECTORY))
+  /// Never wait for another process's lease: fail with `again`.
+  public static let nonBlocking = OpenFlags(rawValue: UInt64(O_NONBLOCK))
+  /// Names the file without opening it: breaks no lease, needs no permission on the file.
+  public static var pathOnly: OpenFlags { OpenFlags(rawValue: UInt64(sluice_o_path)) }
+  /// An unnamed file in the directory named.
+  public static var temporary: OpenFlags { OpenFlags(rawValue: UInt64(sluice_o_tmpfile)) }
+}
+
+/// How `openat2(2)` walks a path.
+public struct PathResolution: OptionSet, Sendable {
+  public let rawValue: UInt64
+  public init(rawValue: UInt64) { self.rawValue = rawValue }
+
+  /// Refuses every step out of the starting directory with EXDEV.
+  public static let beneath = PathResolution(rawValue: UInt64(SLUICE_RESOLVE_BENEATH))
+  /// Refuses links such as /proc/self/fd/3 with ELOOP.
+  public static let noMagicLinks = PathResolution(rawValue: UInt64(SLUICE_RESOLVE_NO_MAGICLINKS))
+}
+
+extension FileDescriptor {
+  /// Opens `path`; a file created gets `permissions` less the umask.
+  public static func open(
+    _ path: UnsafePointer<CChar>, in directory: Int32 = WellKnownDescriptor.workingDirectory,
+    _ flags: OpenFlags, permissions: UInt32 = 0, resolution: PathResolution = []
+  ) throws(Errno) -> FileDescriptor {
+    let raw = try check(
+      sluice_openat2(
+        directory, path, flags.rawValue, UInt64(permissions), resolution.rawValue))
+    return FileDescriptor(owning: raw)
+  }
+
+  /// What stands under `name` in this directory, links not followed.
+  public borrowing func status(of name: UnsafePointer<CChar>) throws(Errno) -> FileStatus {
+    var status = stat()
+    _ = try check(sluice_fstatat(rawValue, name, &status))
+    return FileStatus(status)
+  }
+
+  public borrowing func unlink(_ name: UnsafePointer<CChar>) throws(Errno) {
+    _ = try check(sluice_unlinkat(rawValue, name))
+  }
+
+  /// Whether this process may read, or read and write, `name` in this directory.
+  public borrowing func allows(
+    _ name: UnsafePointer<CChar>, writing: Bool
+  ) -> Bool {
+    sluice_faccessat(rawValue, name, writing ? R_OK | W_OK : R_OK) == 0
+  }
+
+  /// The target of the symbolic link `name` in this directory, not zero-terminated.
+  public borrowing func readLink(_ name: UnsafePointer<CChar>) throws(Errno) -> [UInt8] {
+    try readSymbolicLink(name, in: rawValue)
+  }
+}
+
+/// The target of the symbolic link `name`, not zero-terminated.
+public func readSymbolicLink(
+  _ name: UnsafePointer<CChar>, in directory: Int32 = WellKnownDescriptor.workingDirectory
+) throws(Errno) -> [UInt8] {
+  let capacity = 4096
+  var count: Int64 = 0
+  let target = [UInt8](unsafeUninitializedCapacity: capacity) { buffer, initializedCount in
+    count = unsafe buffer.withMemoryRebound(to: CChar.self) {
+      sluice_readlinkat(directory, name, $0.baseAddress!, capacity)
+    }
+    initializedCount = max(0, Int(count))
+  }
+  _ = try check(count)
+  if count == capacity { throw .nameTooLong }
+  return target
+}
+
+/// The path of an open descriptor as the kernel knows it now, from /proc.
+public func pathOfDescriptor(_ descriptor: Int32) throws(Errno) -> [UInt8] {
+  try withDescriptorPath(descriptor) { (path) throws(Errno) in try readSymbolicLink(path) }
+}
+
+/// Calls `body` with "/proc/self/fd/N", by which an open file can be opened again.
+public func withDescriptorPath<R: ~Copyable>(
+  _ descriptor: Int32, _ body: (UnsafePointer<CChar>) throws(Errno) -> R
+) throws(Errno) -> R {
+  var digits: [CChar] = [0]
+  var rest = descriptor
+  repeat {
+    digits.insert(CChar(UInt8(ascii: "0") + UInt8(rest % 10)), at: 0)
+    rest /= 10
+  } while rest > 0
+  let prefix: StaticString = "/proc/self/fd/"
+  var path: [CChar] = []
+  for index in 0..<prefix.utf8CodeUnitCount {
+    path.append(CChar(bitPattern: prefix.utf8Start[index]))
+  }
+  path.append(contentsOf: digits)
+  return try body(path)
+}
+
+/// This process's working directory, not zero-terminated.
+public func workingDirectoryPath() throws(Errno) -> [UInt8] {
+  let capacity = 4096
+  var failed = false
+  let path = [UInt8](unsafeUninitializedCapacity: capacity) { buffer, initializedCount in
+    buffer.withMemoryRebound(to: CChar.self) {
+      failed = getcwd($0.baseAddress!, capacity) == nil
+      initializedCount = failed ? 0 : strlen($0.baseAddress!)
+    }
+  }
+  // The directory was removed, or its path is longer than a path may be.
+  if failed { throw .noEntry }
+  return path
+}

@@ -1,0 +1,45 @@
+// The futex calls on words of shared memory. How to wait without losing a wake is in FutexLock and
+// in SluiceChannel's Waiting.swift; nobody else calls these.
+
+internal import CSluice
+public import Synchronization
+
+public enum Futex {
+  /// Sleeps while the word holds `expected`, for at most `timeoutNanoseconds`. May return early
+  /// for no reason: look at the word again.
+  public static func wait(
+    _ word: UnsafePointer<Atomic<UInt32>>, while expected: UInt32, timeoutNanoseconds: Int64
+  ) {
+    _ = sluice_futex_wait(word, expected, timeoutNanoseconds)
+  }
+
+  public static func wake(_ word: UnsafePointer<Atomic<UInt32>>, count: Int32 = 1) {
+    _ = sluice_futex_wake(word, count)
+  }
+}
+
+/// Words of which a thread awaits any one's change, at most `capacity`.
+public struct FutexSet: ~Copyable {
+  public static var capacity: Int { Int(SLUICE_WAITV_MAX) }
+
+  private let entries: UnsafeMutablePointer<sluice_waitv_entry>
+  public private(set) var count = 0
+
+  public init() { entries = .allocate(capacity: FutexSet.capacity) }
+
+  deinit { entries.deallocate() }
+
+  public mutating func removeAll() { count = 0 }
+
+  public mutating func append(_ word: UnsafePointer<Atomic<UInt32>>, while expected: UInt32) {
+    precondition(count < FutexSet.capacity, "more words than one thread can await")
+    entries[count] = sluice_waitv_entry(word, expected)
+    count += 1
+  }
+
+  /// Sleeps until a word is woken or differs from what was expected of it, or the time is up.
+  /// `nil` waits without limit. May return early for no reason.
+  public func wait(timeoutNanoseconds: Int64?) {
+    _ = sluice_futex_waitv(entries, UInt32(count), timeoutNanoseconds ?? -1)
+  }
+}

@@ -1,0 +1,48 @@
+// A mutual-exclusion lock in one word: 0 free, 1 held, 2 held and perhaps awaited (the third of
+// Drepper's "Futexes Are Tricky"). Taking and giving back a free lock is two instructions that
+// write; the standard library's Mutex is not there in Embedded Swift.
+
+internal import Synchronization
+
+/// A lock that protects `Value`. Not recursive, not fair. Never held across a wait for a peer that
+/// has no time limit.
+public final class FutexLock<Value: ~Copyable>: @unchecked Sendable {
+  private let word = Atomic<UInt32>(0)
+  private var value: Value
+
+  public init(_ value: consuming Value) { self.value = value }
+
+  @inline(__always)
+  public func withLock<R: ~Copyable, E: Error>(
+    _ body: (inout Value) throws(E) -> R
+  ) throws(E) -> R {
+    acquire()
+    defer { release() }
+    return try body(&value)
+  }
+
+  @inline(__always)
+  private func acquire() {
+    if word.compareExchange(expected: 0, desired: 1, ordering: .acquiring).exchanged { return }
+    acquireContended()
+  }
+
+  @inline(never)
+  private func acquireContended() {
+    withWord { word in
+      while self.word.exchange(2, ordering: .acquiring) != 0 {
+        Futex.wait(word, while: 2, timeoutNanoseconds: 100_000_000)
+      }
+    }
+  }
+
+  @inline(__always)
+  private func release() {
+    if word.exchange(0, ordering: .releasing) == 2 { withWord { Futex.wake($0) } }
+  }
+
+  /// The word's address: a stored `let` of a class does not move.
+  private func withWord<R>(_ body: (UnsafePointer<Atomic<UInt32>>) -> R) -> R {
+    withUnsafePointer(to: word) { body($0) }
+  }
+}

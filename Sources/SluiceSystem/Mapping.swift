@@ -1,0 +1,67 @@
+// Shared memory and its one owner.
+
+internal import CSluice
+
+/// Owns a shared mapping, which a forked child does not inherit.
+public struct Mapping: ~Copyable, @unchecked Sendable {
+  public let start: UnsafeMutableRawPointer
+  public let byteCount: Int
+  private let process: ProcessEpoch
+
+  /// Maps the first `byteCount` bytes of `descriptor`.
+  public init(
+    _ descriptor: borrowing FileDescriptor, byteCount: Int, writable: Bool = true
+  ) throws(Errno) {
+    var address: UnsafeMutableRawPointer?
+    _ = try check(
+      sluice_map(descriptor.rawValue, UInt64(byteCount), writable ? 1 : 0, &address))
+    start = address!
+    self.byteCount = byteCount
+    process = ProcessEpoch.current
+  }
+
+  deinit {
+    // In a forked child the mapping is not there, and its addresses may be somebody else's.
+    if process.isCurrent { _ = sluice_unmap(start, UInt64(byteCount)) }
+  }
+}
+
+extension FileDescriptor {
+  /// Anonymous shared memory that no holder of the descriptor can resize.
+  public static func sealedMemory(
+    _ name: StaticString, byteCount: Int
+  ) throws(Errno) -> FileDescriptor {
+    let raw = try check(
+      sluice_memfd_create_sealed(
+        UnsafeRawPointer(name.utf8Start).assumingMemoryBound(to: CChar.self), UInt64(byteCount)))
+    return FileDescriptor(owning: raw)
+  }
+
+  /// Whether this is memory of exactly `byteCount` bytes that nobody can resize: mapping anything
+  /// else lets its owner kill this process with SIGBUS.
+  public borrowing func isSealedMemory(byteCount: Int) -> Bool {
+    guard sluice_memfd_is_sealed(rawValue) == 1 else { return false }
+    guard let status = try? status() else { return false }
+    return status.byteCount == Int64(byteCount)
+  }
+
+  /// Creates the POSIX shared-memory object `name` ("/name"), writable by its owner and readable
+  /// by all. It must not exist.
+  public static func createSharedMemoryObject(
+    _ name: UnsafePointer<CChar>, byteCount: Int
+  ) throws(Errno) -> FileDescriptor {
+    FileDescriptor(owning: try check(sluice_shm_create(name, UInt64(byteCount))))
+  }
+
+  /// Opens the POSIX shared-memory object `name` for reading.
+  public static func openSharedMemoryObject(
+    _ name: UnsafePointer<CChar>
+  ) throws(Errno) -> FileDescriptor {
+    FileDescriptor(owning: try check(sluice_shm_open(name)))
+  }
+}
+
+/// Removes the name of a POSIX shared-memory object.
+public func unlinkSharedMemoryObject(_ name: UnsafePointer<CChar>) throws(Errno) {
+  _ = try check(sluice_shm_unlink(name))
+}

@@ -1,0 +1,93 @@
+// Other processes, and the signals to this one.
+
+internal import CSluice
+
+/// A program started without a trace in this process: no SIGCHLD, not found by `wait(-1)`.
+public struct SpawnedProcess: Sendable {
+  public let id: Int32
+
+  /// Starts `program` with `arguments` (without its name) in a session of its own, with
+  /// `descriptor` as its descriptor 3 and no other beyond standard error. Throws what `exec` did.
+  public static func start(
+    _ program: UnsafePointer<CChar>, arguments: [StaticString],
+    descriptor: borrowing FileDescriptor
+  ) throws(Errno) -> SpawnedProcess {
+    var pointers: [UnsafeMutablePointer<CChar>?] = [UnsafeMutablePointer(mutating: program)]
+    for argument in arguments {
+      let start = UnsafeRawPointer(argument.utf8Start).assumingMemoryBound(to: CChar.self)
+      pointers.append(UnsafeMutablePointer(mutating: start))
+    }
+    pointers.append(nil)
+    return SpawnedProcess(id: try check(sluice_spawn(program, &pointers, descriptor.rawValue)))
+  }
+
+  /// Frees what the kernel keeps of an ended process; waits for its end if asked.
+  public func collect(waiting: Bool = false) { _ = sluice_spawn_collect(id, waiting ? 1 : 0) }
+}
+
+extension FileDescriptor {
+  /// Becomes readable when `process` ends.
+  public static func processEnd(of process: Int32) throws(Errno) -> FileDescriptor {
+    FileDescriptor(owning: try check(sluice_pidfd_open(process)))
+  }
+}
+
+/// The signals that a sidecar reads rather than suffers.
+public enum Signal: Equatable, Sendable {
+  case stop
+  /// The lease of this descriptor is being broken.
+  case leaseBreak(descriptor: Int32)
+  /// Lease signals were lost: look at every lease.
+  case leaseBreaksLost
+}
+
+/// Owns the descriptor from which this process reads its signals.
+public struct Signals: ~Copyable, Sendable {
+  public let descriptor: FileDescriptor
+
+  /// Blocks all signals in this thread and in all that it starts from now on.
+  public init() throws(Errno) {
+    descriptor = FileDescriptor(owning: try check(sluice_signals_take(sluice_lease_signal)))
+  }
+
+  /// The next signal, or nil when there is none.
+  public borrowing func next() -> Signal? {
+    var descriptor: Int32 = -1
+    let number = sluice_signals_read(self.descriptor.rawValue, &descriptor)
+    if number < 0 { return nil }
+    if number == sluice_lease_signal, descriptor >= 0 { return .leaseBreak(descriptor: descriptor) }
+    if number == SIGIO { return .leaseBreaksLost }
+    if number == sluice_lease_signal { return .leaseBreaksLost }
+    return .stop
+  }
+}
+
+/// The program or library from which the code at `address` was loaded, zero-terminated.
+public func fileLoaded(at address: UnsafeRawPointer) -> UnsafePointer<CChar>? {
+  sluice_loaded_from(address)
+}
+
+/// The value of an environment variable, nil where it is unset or empty. The pointer is good until
+/// the environment changes.
+public func environmentValue(_ name: StaticString) -> UnsafePointer<CChar>? {
+  let start = UnsafeRawPointer(name.utf8Start).assumingMemoryBound(to: CChar.self)
+  guard let value = getenv(start), value[0] != 0 else { return nil }
+  return UnsafePointer(value)
+}
+
+/// This process's id and effective user.
+public func processIdentity() -> (process: Int32, user: UInt32) { (getpid(), geteuid()) }
+
+/// Lets this process open as many descriptors as its hard limit allows.
+public func raiseDescriptorLimit() { sluice_raise_descriptor_limit() }
+
+/// Whether this process has a descriptor of that number.
+public func descriptorIsOpen(_ number: Int32) -> Bool { sluice_descriptor_is_open(number) == 1 }
+
+/// Hands over what was printed so far.
+public func flushStandardOutput() { fflush(nil) }
+
+/// Whether a process of that id exists, whoever owns it.
+public func processExists(_ process: Int32) -> Bool {
+  kill(process, 0) == 0 || sluice_errno() == EPERM
+}

@@ -1,0 +1,35 @@
+// A thread of the sidecar, with all signals blocked.
+
+internal import CSluice
+
+/// A running thread that somebody joins exactly once.
+public struct Thread: ~Copyable, @unchecked Sendable {
+  private let handle: pthread_t
+
+  /// Runs `body` on a new thread. `name` has at most 15 bytes.
+  public init(_ name: StaticString, _ body: @escaping @Sendable () -> Void) throws(Errno) {
+    final class Box {
+      let body: @Sendable () -> Void
+      init(_ body: @escaping @Sendable () -> Void) { self.body = body }
+    }
+    let box = Unmanaged.passRetained(Box(body))
+    var thread = pthread_t()
+    let result = sluice_thread_start(
+      UnsafeRawPointer(name.utf8Start).assumingMemoryBound(to: CChar.self),
+      { argument in
+        Unmanaged<Box>.fromOpaque(argument!).takeRetainedValue().body()
+        return nil
+      }, box.toOpaque(), &thread)
+    if result < 0 {
+      box.release()
+      throw Errno(-result)
+    }
+    handle = thread
+  }
+
+  /// Waits for the thread's end.
+  public consuming func join() { pthread_join(handle, nil) }
+}
+
+/// How many processors this process may use.
+public let processorCount = Int(sluice_processor_count())

@@ -1,0 +1,119 @@
+// The object behind a sqlite3_file.
+
+internal import CSQLite
+internal import CSluice
+internal import SluiceClient
+internal import SluiceWire
+
+final class OpenFile {
+  let remote: RemoteFile
+  /// For messages; empty for a temporary file.
+  let path: [UInt8]
+  /// The registry's token of the database that this is, or 0.
+  let token: UInt64
+  var isPowersafeOverwrite: Bool
+  var level = LockLevel.none
+  /// The last errno of a failed operation on this file.
+  var lastErrno: Int32 = 0
+
+  /// Opens the file that SQLite asks xOpen for.
+  init(name: UnsafePointer<CChar>?, path: [UInt8]?, flags: Int32) throws(VFSError) {
+    let isMain = flags & SQLITE_OPEN_MAIN_DB != 0
+    let parameters = if isMain, let name { try URIParameters(name) } else { URIParameters() }
+    let channel = try OpenFile.channel(name: name, path: path, flags: flags)
+    let request = OpenRequest(
+      path: path, kind: fileKind(flags),
+      options: OpenOptions(sqlite: flags).union(parameters.options),
+      implicitLockMilliseconds: parameters.implicitLockMilliseconds)
+    remote = try call { () throws(CallError) in try channel.open(request) }
+    self.path = path ?? []
+    isPowersafeOverwrite = parameters.isPowersafeOverwrite
+    if isMain, let path {
+      token = Registry.current.enter(path: path, channel: channel)
+      Registry.use(token)
+    } else {
+      token = 0
+    }
+  }
+
+  /// A database has a channel of its own, and its other files share it.
+  private static func channel(
+    name: UnsafePointer<CChar>?, path: [UInt8]?, flags: Int32
+  ) throws(VFSError) -> Channel {
+    if flags & SQLITE_OPEN_MAIN_DB != 0, let name {
+      let socket = csqlite_uri_parameter(name, "socket").flatMap { $0[0] == 0 ? nil : $0 }
+      let session = try Registry.current.session(socket: socket)
+      do throws(CallError) {
+        return try session.openChannel()
+      } catch .refused(.limitReached, _) {
+        return session.home
+      } catch {
+        throw .call(error)
+      }
+    }
+    if flags & (SQLITE_OPEN_MAIN_JOURNAL | SQLITE_OPEN_WAL) != 0, let name,
+      let database = csqlite_database_file_object(name), let open = OpenFile.behind(database)
+    {
+      return open.remote.channel
+    }
+    return try Registry.current.channel(for: path)
+  }
+
+  // MARK: In SQLite's hands
+
+  /// Puts the object behind `file`, which keeps it until `detach`.
+  func attach(to file: UnsafeMutablePointer<sqlite3_file>) {
+    let place = UnsafeMutableRawPointer(file).assumingMemoryBound(to: sluice_file.self)
+    place.pointee.object = Unmanaged.passRetained(self).toOpaque()
+    file.pointee.pMethods = UnsafePointer(IOMethods.table)
+  }
+
+  /// The object behind a file of ours, nil for one of another VFS.
+  static func behind(_ file: UnsafeMutablePointer<sqlite3_file>) -> OpenFile? {
+    guard file.pointee.pMethods == UnsafePointer(IOMethods.table) else { return nil }
+    return reference(file).takeUnretainedValue()
+  }
+
+  @inline(__always)
+  static func reference(_ file: UnsafeMutablePointer<sqlite3_file>) -> Unmanaged<OpenFile> {
+    let place = UnsafeMutableRawPointer(file).assumingMemoryBound(to: sluice_file.self)
+    return Unmanaged.fromOpaque(place.pointee.object)
+  }
+
+  /// Closes the file and takes the object away. A forked child leaves what it inherited alone.
+  static func detach(_ file: UnsafeMutablePointer<sqlite3_file>) -> Int32 {
+    file.pointee.pMethods = nil
+    let reference = reference(file)
+    let open = reference.takeUnretainedValue()
+    guard open.remote.channel.session.belongsToThisProcess else { return SQLITE_OK }
+    if open.token != 0 { Registry.current.leave(open.token) }
+    var code = SQLITE_OK
+    do throws(CallError) {
+      try open.remote.close()
+    } catch .sessionLost {
+      // Closed with the sidecar.
+    } catch {
+      code = report(.call(error), .close, open.path)
+    }
+    reference.release()
+    return code
+  }
+}
+
+private func fileKind(_ flags: Int32) -> FileKind {
+  if flags & SQLITE_OPEN_MAIN_DB != 0 { return .mainDatabase }
+  if flags & SQLITE_OPEN_MAIN_JOURNAL != 0 { return .mainJournal }
+  if flags & SQLITE_OPEN_WAL != 0 { return .wal }
+  if flags & SQLITE_OPEN_SUPER_JOURNAL != 0 { return .superJournal }
+  return .temporary
+}
+
+extension OpenOptions {
+  init(sqlite flags: Int32) {
+    self = []
+    if flags & SQLITE_OPEN_READWRITE != 0 { insert(.readWrite) }
+    if flags & SQLITE_OPEN_CREATE != 0 { insert(.create) }
+    if flags & SQLITE_OPEN_EXCLUSIVE != 0 { insert(.exclusive) }
+    if flags & SQLITE_OPEN_DELETEONCLOSE != 0 { insert(.deleteOnClose) }
+  }
+}

@@ -1,0 +1,128 @@
+// What this process has open: its sessions by socket, and its databases by name.
+//
+// SQLite gives xAccess and xDelete a path and no connection. The path is that of a journal, WAL or
+// super-journal, whose name begins with that of its database: so the database's channel is found by
+// name, this thread's last database first, for two connections may have the same one open.
+//
+// Threads: any, behind one lock. A forked child starts with an empty registry of its own and leaves
+// what it inherited alone.
+
+internal import CSluice
+internal import SluiceClient
+internal import SluiceSystem
+internal import Synchronization
+
+final class Registry: Sendable {
+  private struct SessionEntry {
+    /// Nil for the private sidecar.
+    var socketPath: [CChar]?
+    var session: Session
+  }
+
+  private struct Database {
+    var path: [UInt8]
+    var channel: Channel
+    var token: UInt64
+  }
+
+  private struct State: ~Copyable {
+    var sessions: [SessionEntry] = []
+    var databases: [Database?] = []
+    var registered: UInt64 = 0
+  }
+
+  private let epoch = ProcessEpoch.current
+  private let state = FutexLock(State())
+
+  // MARK: The process's own
+
+  private static let shared = Atomic<UInt>(0)
+
+  /// This process's registry.
+  static var current: Registry {
+    while true {
+      let bits = shared.load(ordering: .acquiring)
+      if let pointer = UnsafeRawPointer(bitPattern: bits) {
+        let registry = Unmanaged<Registry>.fromOpaque(pointer).takeUnretainedValue()
+        if registry.epoch.isCurrent { return registry }
+      }
+      let fresh = Unmanaged.passRetained(Registry())
+      let installed = shared.compareExchange(
+        expected: bits, desired: UInt(bitPattern: fresh.toOpaque()),
+        ordering: .acquiringAndReleasing
+      ).exchanged
+      if !installed { fresh.release() }
+    }
+  }
+
+  // MARK: Sessions
+
+  /// The session with the sidecar on `socket`; without one, with that on SLUICE_SOCKET, or with a
+  /// private sidecar. A session whose sidecar is dead is replaced.
+  func session(socket: UnsafePointer<CChar>?) throws(VFSError) -> Session {
+    let named = socket ?? environmentValue("SLUICE_SOCKET")
+    let path = named.map { Array(UnsafeBufferPointer(start: $0, count: strlen($0) + 1)) }
+    return try state.withLock { (state) throws(VFSError) in
+      if let index = state.sessions.firstIndex(where: { $0.socketPath == path }) {
+        let session = state.sessions[index].session
+        if session.probe() { return session }
+        state.sessions.remove(at: index)
+      }
+      do throws(ConnectError) {
+        let session =
+          if let path { try Session.connect(toSocket: path) } else { try Session.startPrivate() }
+        state.sessions.append(SessionEntry(socketPath: path, session: session))
+        return session
+      } catch {
+        throw .connect(error)
+      }
+    }
+  }
+
+  // MARK: Databases
+
+  /// Enters an open database; the token takes it out again, and names it to `use`.
+  func enter(path: [UInt8], channel: Channel) -> UInt64 {
+    state.withLock { state in
+      state.registered += 1
+      let index = state.databases.firstIndex { $0 == nil } ?? state.databases.count
+      let token = state.registered << 16 | UInt64(index)
+      let database = Database(path: path, channel: channel, token: token)
+      if index == state.databases.count {
+        state.databases.append(database)
+      } else {
+        state.databases[index] = database
+      }
+      return token
+    }
+  }
+
+  func leave(_ token: UInt64) {
+    state.withLock { state in state.databases[Int(token & 0xffff)] = nil }
+  }
+
+  /// Notes that this thread works on that database now.
+  @inline(__always)
+  static func use(_ token: UInt64) { sluice_thread_set_token(token) }
+
+  /// The channel for a file of that name, or for a temporary one (nil): the one of the database to
+  /// which it belongs, else the home channel of the session that there is or would be by default.
+  func channel(for path: [UInt8]?) throws(VFSError) -> Channel {
+    let token = sluice_thread_token()
+    let found = state.withLock { state -> Channel? in
+      let index = Int(token & 0xffff)
+      if token != 0, index < state.databases.count, let last = state.databases[index],
+        last.token == token, path.map({ belongs($0, to: last.path) }) ?? true
+      {
+        return last.channel
+      }
+      guard let path else { return nil }
+      return state.databases.first { $0.map { belongs(path, to: $0.path) } ?? false }??.channel
+    }
+    if let found { return found }
+    return try session(socket: nil).home
+  }
+}
+
+/// Whether `path` names the database or a file whose name begins with the database's.
+private func belongs(_ path: [UInt8], to database: [UInt8]) -> Bool { path.starts(with: database) }

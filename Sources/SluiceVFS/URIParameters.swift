@@ -1,0 +1,91 @@
+// What a database's URI says to us.
+//
+//   socket=PATH              the shared sidecar that serves it
+//   delete-before-open=1     delete it first, with its journal and WAL, unless somebody uses it
+//   implicit-locks=MS        keep locks for MS milliseconds after each transaction
+//   unlock-asap=1            keep no lock beyond its transaction, whatever the sidecar's default
+//   psow=0                   do not promise that a torn write leaves its neighbours alone
+
+internal import CSQLite
+internal import CSluice
+internal import SluiceWire
+
+struct URIParameters {
+  var options: OpenOptions = []
+  var implicitLockMilliseconds: Int64 = -1
+  var isPowersafeOverwrite = true
+
+  /// Reads the parameters of a main database's name as SQLite hands it to xOpen.
+  init(_ name: UnsafePointer<CChar>) throws(VFSError) {
+    let deletes = try URIParameters.boolean(
+      name, "delete-before-open", or: false,
+      complaint: "delete-before-open takes 0 or 1 in the URI")
+    if deletes { options.insert(.deleteBeforeOpen) }
+    let unlocks = try URIParameters.boolean(
+      name, "unlock-asap", or: false, complaint: "unlock-asap takes 0 or 1 in the URI")
+    if unlocks { options.insert(.unlockAsSoonAsPossible) }
+    isPowersafeOverwrite = try URIParameters.boolean(
+      name, "psow", or: true, complaint: "psow takes 0 or 1 in the URI")
+    if let text = value(name, "implicit-locks") {
+      guard let milliseconds = decimal(text), milliseconds <= 3_600_000 else {
+        throw .uriParameter("implicit-locks takes milliseconds from 0 to 3600000 in the URI")
+      }
+      implicitLockMilliseconds = milliseconds
+    }
+  }
+
+  init() {}
+
+  /// The socket that the URI of a database names, nil where there is none.
+  ///
+  /// xFullPathname is handed the same file names as xOpen when SQLite's core calls it: four zero
+  /// bytes, the path, the parameters (`sqlite3_create_filename` in SQLite's documentation). A
+  /// caller of another kind hands a bare string; the bytes before it tell the two apart.
+  static func socket(of name: UnsafePointer<CChar>) -> UnsafePointer<CChar>? {
+    for offset in 1...4 where name[-offset] != 0 { return nil }
+    return value(name, "socket")
+  }
+
+  private static func boolean(
+    _ filename: UnsafePointer<CChar>, _ name: StaticString, or standard: Bool,
+    complaint: StaticString
+  ) throws(VFSError) -> Bool {
+    guard let text = value(filename, name) else { return standard }
+    for (word, meaning) in words where strcasecmp(text, word.start) == 0 { return meaning }
+    throw .uriParameter(complaint)
+  }
+
+  /// The words that SQLite itself takes for a boolean.
+  private static var words: [(StaticString, Bool)] {
+    [
+      ("1", true), ("yes", true), ("true", true), ("on", true), ("0", false), ("no", false),
+      ("false", false), ("off", false),
+    ]
+  }
+}
+
+extension StaticString {
+  fileprivate var start: UnsafePointer<CChar> {
+    UnsafeRawPointer(utf8Start).assumingMemoryBound(to: CChar.self)
+  }
+}
+
+/// The value of a parameter; an empty one counts as none.
+private func value(
+  _ filename: UnsafePointer<CChar>, _ name: StaticString
+) -> UnsafePointer<CChar>? {
+  guard let value = csqlite_uri_parameter(filename, name.start), value[0] != 0 else { return nil }
+  return value
+}
+
+/// A number of at most nine digits.
+private func decimal(_ text: UnsafePointer<CChar>) -> Int64? {
+  let digits = UnsafeBufferPointer(start: text, count: strlen(text))
+  guard (1...9).contains(digits.count) else { return nil }
+  var number: Int64 = 0
+  for digit in digits {
+    guard (0x30...0x39).contains(digit) else { return nil }
+    number = number * 10 + Int64(digit - 0x30)
+  }
+  return number
+}

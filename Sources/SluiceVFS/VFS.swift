@@ -1,0 +1,173 @@
+// The sqlite3_vfs: what SQLite does by name, and what it does without any file.
+//
+// Threads: any, as SQLite calls. Nothing here waits but for the sidecar.
+
+internal import CSQLite
+internal import CSluice
+internal import SluiceClient
+internal import SluiceSystem
+internal import SluiceWire
+
+enum VFS {
+  static let name: StaticString = "sluice"
+
+  /// As SQLite's unix VFS, so that whoever may open a file there may open it here.
+  static let pathByteCountMaximum = 512
+
+  /// Registers the VFS once; later calls find it there.
+  static func register(asDefault: Bool) -> Int32 {
+    let nameStart = UnsafeRawPointer(name.utf8Start).assumingMemoryBound(to: CChar.self)
+    if let present = csqlite_vfs_find(nameStart) {
+      return csqlite_vfs_register(present, asDefault ? 1 : 0)
+    }
+    // Never freed: SQLite keeps the pointer until the process ends.
+    let vfs = UnsafeMutablePointer<sqlite3_vfs>.allocate(capacity: 1)
+    vfs.initialize(to: sqlite3_vfs())
+    vfs.pointee.iVersion = 2
+    vfs.pointee.szOsFile = Int32(MemoryLayout<sluice_file>.size)
+    vfs.pointee.mxPathname = Int32(pathByteCountMaximum)
+    vfs.pointee.zName = nameStart
+    vfs.pointee.xOpen = { _, name, file, flags, outFlags in
+      VFS.open(name: name, file: file!, flags: flags, outFlags: outFlags)
+    }
+    vfs.pointee.xDelete = { _, name, syncDirectory in
+      VFS.delete(name!, syncDirectory: syncDirectory != 0)
+    }
+    vfs.pointee.xAccess = { _, name, flags, result in VFS.access(name!, flags, result!) }
+    vfs.pointee.xFullPathname = { _, name, byteCount, out in
+      VFS.fullPathname(name!, UnsafeMutableBufferPointer(start: out!, count: Int(byteCount)))
+    }
+    addLibraryCalls(to: vfs)
+    addClockAndChance(to: vfs)
+    return csqlite_vfs_register(vfs, asDefault ? 1 : 0)
+  }
+
+  // MARK: Without a file
+
+  private static func addLibraryCalls(to vfs: UnsafeMutablePointer<sqlite3_vfs>) {
+    vfs.pointee.xDlOpen = { _, name in dlopen(name, RTLD_NOW | RTLD_GLOBAL) }
+    vfs.pointee.xDlError = { _, byteCount, out in
+      guard let out, byteCount > 0 else { return }
+      if let text = dlerror() { strncpy(out, text, Int(byteCount) - 1) } else { out[0] = 0 }
+      out[Int(byteCount) - 1] = 0
+    }
+    vfs.pointee.xDlSym = { _, library, name in
+      unsafeBitCast(dlsym(library, name!), to: (@convention(c) () -> Void)?.self)
+    }
+    vfs.pointee.xDlClose = { _, library in if let library { dlclose(library) } }
+  }
+
+  private static func addClockAndChance(to vfs: UnsafeMutablePointer<sqlite3_vfs>) {
+    vfs.pointee.xRandomness = { _, byteCount, out in
+      let room = UnsafeMutableRawBufferPointer(start: out, count: Int(byteCount))
+      room.initializeMemory(as: UInt8.self, repeating: 0)
+      _ = try? fillWithRandomBytes(room)
+      return byteCount
+    }
+    vfs.pointee.xSleep = { _, microseconds in
+      Clock.sleep(nanoseconds: Int64(microseconds) * 1000)
+      return microseconds
+    }
+    // SQLite counts from noon on 24 November 4714 BC; 1970 began that many milliseconds later.
+    vfs.pointee.xCurrentTimeInt64 = { _, out in
+      out!.pointee = Clock.realtimeMilliseconds() + 210_866_760_000_000
+      return SQLITE_OK
+    }
+    vfs.pointee.xCurrentTime = { _, out in
+      out!.pointee = Double(Clock.realtimeMilliseconds() + 210_866_760_000_000) / 86_400_000
+      return SQLITE_OK
+    }
+    vfs.pointee.xGetLastError = { _, byteCount, out in lastError(byteCount, out) }
+  }
+
+  // MARK: By name
+
+  private static func open(
+    name: UnsafePointer<CChar>?, file: UnsafeMutablePointer<sqlite3_file>, flags: Int32,
+    outFlags: UnsafeMutablePointer<Int32>?
+  ) -> Int32 {
+    // No xClose unless the open succeeds.
+    file.pointee.pMethods = nil
+    let path = name.map(bytes(of:))
+    let opened: OpenFile
+    do throws(VFSError) {
+      opened = try OpenFile(name: name, path: path, flags: flags)
+    } catch {
+      return report(error, .open, path ?? [])
+    }
+    opened.attach(to: file)
+    if let outFlags {
+      outFlags.pointee =
+        opened.remote.isWritable
+        ? flags : flags & ~(SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE) | SQLITE_OPEN_READONLY
+    }
+    return SQLITE_OK
+  }
+
+  private static func delete(_ name: UnsafePointer<CChar>, syncDirectory: Bool) -> Int32 {
+    let path = bytes(of: name)
+    do throws(VFSError) {
+      let channel = try Registry.current.channel(for: path)
+      try call { () throws(CallError) in
+        try channel.delete(path, syncDirectory: syncDirectory)
+      }
+      return SQLITE_OK
+    } catch {
+      return report(error, .delete, path)
+    }
+  }
+
+  private static func access(
+    _ name: UnsafePointer<CChar>, _ flags: Int32, _ result: UnsafeMutablePointer<Int32>
+  ) -> Int32 {
+    let path = bytes(of: name)
+    result.pointee = 0
+    let mode: AccessMode =
+      switch flags {
+      case SQLITE_ACCESS_READWRITE: .readWrite
+      case SQLITE_ACCESS_READ: .read
+      default: .exists
+      }
+    do throws(VFSError) {
+      let channel = try Registry.current.channel(for: path)
+      let answer = try call { () throws(CallError) in try channel.access(path, mode) }
+      result.pointee = answer ? 1 : 0
+      return SQLITE_OK
+    } catch {
+      return report(error, .access, path)
+    }
+  }
+
+  private static func fullPathname(
+    _ name: UnsafePointer<CChar>, _ out: UnsafeMutableBufferPointer<CChar>
+  ) -> Int32 {
+    var path = bytes(of: name)
+    do throws(VFSError) {
+      let session = try Registry.current.session(socket: URIParameters.socket(of: name))
+      if session.usesHostPaths, path.first != UInt8(ascii: "/") {
+        do throws(Errno) {
+          path = try workingDirectoryPath() + [UInt8(ascii: "/")] + path
+        } catch {
+          throw .system(error)
+        }
+      }
+      let full = try call { () throws(CallError) in try session.home.fullPathname(path) }
+      guard full.path.count < out.count else { throw .system(.nameTooLong) }
+      for (index, byte) in full.path.enumerated() { out[index] = CChar(bitPattern: byte) }
+      out[full.path.count] = 0
+      return full.isThroughLink ? csqlite_ok_symlink : SQLITE_OK
+    } catch {
+      return report(error, .fullPathname, path)
+    }
+  }
+
+  private static func bytes(of name: UnsafePointer<CChar>) -> [UInt8] {
+    [UInt8](UnsafeRawBufferPointer(start: name, count: strlen(name)))
+  }
+}
+
+/// Makes a call's failure one of the VFS.
+@inline(__always)
+func call<R>(_ body: () throws(CallError) -> R) throws(VFSError) -> R {
+  do throws(CallError) { return try body() } catch { throw .call(error) }
+}

@@ -1,0 +1,211 @@
+// What goes wrong in the VFS, and the last step of the error ladder: to SQLite's result codes, to
+// its log, and to xGetLastError.
+
+internal import CSQLite
+internal import CSluice
+internal import SluiceChannel
+internal import SluiceClient
+internal import SluiceSystem
+internal import SluiceWire
+
+enum VFSError: Error {
+  /// There is no sidecar to ask.
+  case connect(ConnectError)
+  /// The sidecar said no, or nothing.
+  case call(CallError)
+  /// A URI parameter of that name has a value that it cannot have.
+  case uriParameter(StaticString)
+  /// A system call in this process failed.
+  case system(Errno)
+
+  var text: StaticString {
+    switch self {
+    case .connect(let error): error.text
+    case .call(let error): error.text
+    case .uriParameter(let text): text
+    case .system(.nameTooLong): "the path is too long"
+    case .system: "the system refused"
+    }
+  }
+
+  var errno: Errno {
+    switch self {
+    case .connect(let error): error.errno
+    case .call(let error): error.errno
+    case .uriParameter: .invalid
+    case .system(let errno): errno
+    }
+  }
+
+  /// Whether this happens every day: somebody else's lock, a journal that is not there.
+  var isOrdinary: Bool {
+    switch self {
+    case .call(.refused(.busy, _)), .call(.refused(.notFound, _)): true
+    default: false
+    }
+  }
+}
+
+/// What was being done, for messages and for the choice among result codes.
+enum VFSOperation {
+  case open, fullPathname, delete, access, close, read, write, truncate, sync, fileSize
+  case lock, unlock, checkReservedLock, fileControl
+
+  var name: StaticString {
+    switch self {
+    case .open: "open"
+    case .fullPathname: "full pathname"
+    case .delete: "delete"
+    case .access: "access"
+    case .close: "close"
+    case .read: "read"
+    case .write: "write"
+    case .truncate: "truncate"
+    case .sync: "sync"
+    case .fileSize: "file size"
+    case .lock: "lock"
+    case .unlock: "unlock"
+    case .checkReservedLock: "check reserved lock"
+    case .fileControl: "file control"
+    }
+  }
+
+  /// SQLite's code where nothing more special is known.
+  var failureCode: Int32 {
+    switch self {
+    case .open: SQLITE_CANTOPEN
+    case .fullPathname: csqlite_cantopen_fullpath
+    case .delete: csqlite_ioerr_delete
+    case .access: csqlite_ioerr_access
+    case .close: csqlite_ioerr_close
+    case .read: csqlite_ioerr_read
+    case .write: csqlite_ioerr_write
+    case .truncate: csqlite_ioerr_truncate
+    case .sync: csqlite_ioerr_fsync
+    case .fileSize: csqlite_ioerr_fstat
+    case .lock: csqlite_ioerr_lock
+    case .unlock: csqlite_ioerr_unlock
+    case .checkReservedLock: csqlite_ioerr_checkreservedlock
+    case .fileControl: SQLITE_IOERR
+    }
+  }
+}
+
+extension VFSError {
+  /// SQLite's extended result code.
+  func resultCode(_ operation: VFSOperation) -> Int32 {
+    switch self {
+    case .connect(.refused(.wrongVersion)): SQLITE_PROTOCOL
+    case .connect(.refused(.userRefused)): SQLITE_PERM
+    case .connect: SQLITE_CANTOPEN
+    case .uriParameter: SQLITE_MISUSE
+    case .system: operation.failureCode
+    case .call(.refused(let status, let errno)):
+      VFSError.resultCode(of: status, errno, operation)
+    case .call(.failed), .call(.sessionLost), .call(.forked): operation.failureCode
+    }
+  }
+
+  private static func resultCode(
+    of status: Status, _ errno: Errno, _ operation: VFSOperation
+  ) -> Int32 {
+    switch status {
+    case .done, .doneThroughLink, .doneShort: SQLITE_OK
+    case .busy: SQLITE_BUSY
+    case .notFound:
+      switch operation {
+      case .delete: csqlite_ioerr_delete_noent
+      default: operation.failureCode
+      }
+    case .systemError: resultCode(of: errno, operation)
+    case .readOnly: SQLITE_READONLY
+    case .readOnlyDirectory: csqlite_readonly_directory
+    case .directorySyncFailed: csqlite_ioerr_dir_fsync
+    case .badFile, .outsideRoot, .magicLink, .notRegular, .limitReached, .locksLost,
+      .unknownOperation, .misuse, .wrongVersion, .userRefused, .badHandshake, .tooManySessions:
+      operation.failureCode
+    }
+  }
+
+  private static func resultCode(of errno: Errno, _ operation: VFSOperation) -> Int32 {
+    switch (operation, errno) {
+    case (.write, .noSpace), (.write, .overQuota), (.truncate, .noSpace), (.sync, .noSpace),
+      (.sync, .overQuota):
+      SQLITE_FULL
+    case (.read, .inputOutput), (.read, .outOfRange): csqlite_ioerr_corruptfs
+    case (.open, .isDirectory): csqlite_cantopen_isdir
+    default: operation.failureCode
+    }
+  }
+}
+
+/// How much is told through sqlite3_log: SLUICE_LOG is 0 for nothing, 1 for what is significant
+/// (the default), 2 for every failure.
+private let logLevel: Int = {
+  guard let value = environmentValue("SLUICE_LOG"), value[1] == 0 else { return 1 }
+  switch UInt8(bitPattern: value[0]) {
+  case UInt8(ascii: "0"): return 0
+  case UInt8(ascii: "2"): return 2
+  default: return 1
+  }
+}()
+
+/// Remembers the failure for xGetLastError, tells SQLite's log, and gives the result code.
+@inline(never)
+func report(_ error: VFSError, _ operation: VFSOperation, _ path: [UInt8]) -> Int32 {
+  let code = error.resultCode(operation)
+  let last = sluice_last_error()!
+  last.pointee.error_number = error.errno.rawValue
+  let text = sluice_last_error_text(last)!
+  var line = LineWriter(
+    UnsafeMutableBufferPointer(start: text, count: Int(SLUICE_LAST_ERROR_BYTE_COUNT)))
+  line.write("sluice: ")
+  line.write(operation.name)
+  line.write(" ")
+  if path.isEmpty { line.write("a temporary file") } else { line.write(path) }
+  line.write(": ")
+  line.write(error.text)
+  if error.errno.rawValue != 0, !error.isOrdinary {
+    line.write(": ")
+    line.write(error.errno.text)
+  }
+  line.finish()
+  if logLevel == 2 || logLevel == 1 && !error.isOrdinary { csqlite_log(code, text) }
+  return code
+}
+
+/// xGetLastError: the thread's last errno, and its message where there is room.
+func lastError(_ byteCount: Int32, _ out: UnsafeMutablePointer<CChar>?) -> Int32 {
+  let last = sluice_last_error()!
+  if let out, byteCount > 0 {
+    strncpy(out, sluice_last_error_text(last), Int(byteCount) - 1)
+    out[Int(byteCount) - 1] = 0
+  }
+  return last.pointee.error_number
+}
+
+/// Writes one line into room that is already there; what does not fit is left out.
+private struct LineWriter {
+  private let room: UnsafeMutableBufferPointer<CChar>
+  private var count = 0
+
+  init(_ room: UnsafeMutableBufferPointer<CChar>) { self.room = room }
+
+  mutating func write(_ text: StaticString) {
+    write(UnsafeBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
+  }
+
+  mutating func write(_ text: UnsafePointer<CChar>) {
+    let bytes = UnsafeRawPointer(text).assumingMemoryBound(to: UInt8.self)
+    write(UnsafeBufferPointer(start: bytes, count: strlen(text)))
+  }
+
+  mutating func write<Bytes: Sequence<UInt8>>(_ bytes: Bytes) {
+    for byte in bytes where count < room.count - 1 {
+      room[count] = CChar(bitPattern: byte)
+      count += 1
+    }
+  }
+
+  func finish() { room[count] = 0 }
+}

@@ -1,0 +1,206 @@
+// The arguments of the file range. Paths are bytes without a zero among them, as the kernel takes
+// them; offsets and sizes are bytes.
+
+/// No arguments at all.
+public struct NoFields: Message {
+  public init() {}
+  public mutating func code<Coder: FieldCoder>(_ coder: inout Coder) throws(WireError) {}
+}
+
+/// What a file is to SQLite.
+public enum FileKind: UInt64, CaseIterable, Sendable {
+  case mainDatabase = 1
+  case mainJournal = 2
+  case wal = 3
+  case superJournal = 4
+  /// Temporary databases and journals, sorter files, statement journals.
+  case temporary = 5
+
+  /// Whether the directory entry must be made durable with the file's first sync.
+  public var isJournal: Bool {
+    switch self {
+    case .mainJournal, .wal, .superJournal: true
+    case .mainDatabase, .temporary: false
+    }
+  }
+}
+
+public struct OpenOptions: OptionSet, Equatable, Sendable {
+  public let rawValue: UInt64
+  public init(rawValue: UInt64) { self.rawValue = rawValue }
+
+  public static let readWrite = OpenOptions(rawValue: 1)
+  public static let create = OpenOptions(rawValue: 2)
+  /// With `create`: the file must not exist.
+  public static let exclusive = OpenOptions(rawValue: 4)
+  /// The name goes at once, the file when it is closed.
+  public static let deleteOnClose = OpenOptions(rawValue: 8)
+  /// A database that nobody has open is deleted first, with its journal, WAL and shm.
+  public static let deleteBeforeOpen = OpenOptions(rawValue: 16)
+  /// No lock is kept beyond its transaction, whatever the sidecar's default.
+  public static let unlockAsSoonAsPossible = OpenOptions(rawValue: 32)
+
+  static let known = OpenOptions(rawValue: 63)
+}
+
+public struct OpenRequest: Message {
+  /// `nil` for a temporary file without a name.
+  public var path: [UInt8]?
+  public var kind = FileKind.mainDatabase
+  public var options: OpenOptions = []
+  /// How long a lock is kept after its transaction: -1 the sidecar's default.
+  public var implicitLockMilliseconds: Int64 = -1
+
+  public init() {}
+  public init(
+    path: [UInt8]?, kind: FileKind, options: OpenOptions, implicitLockMilliseconds: Int64 = -1
+  ) {
+    self.path = path
+    self.kind = kind
+    self.options = options
+    self.implicitLockMilliseconds = implicitLockMilliseconds
+  }
+
+  public mutating func code<Coder: FieldCoder>(_ coder: inout Coder) throws(WireError) {
+    try coder.optionalBytes(&path)
+    try coder.choice(&kind)
+    var bits = options.rawValue
+    try coder.unsigned(&bits)
+    options = OpenOptions(rawValue: bits)
+    guard options.isSubset(of: .known) else { throw .outOfRange }
+    try coder.bigint(&implicitLockMilliseconds)
+    guard (-1...3_600_000).contains(implicitLockMilliseconds) else { throw .outOfRange }
+  }
+}
+
+public struct OpenReply: Message {
+  public var file: UInt64 = 0
+  /// False where only reading was allowed.
+  public var isWritable = false
+
+  public init() {}
+  public init(file: UInt64, isWritable: Bool) {
+    self.file = file
+    self.isWritable = isWritable
+  }
+
+  public mutating func code<Coder: FieldCoder>(_ coder: inout Coder) throws(WireError) {
+    try coder.unsigned(&file)
+    try coder.boolean(&isWritable)
+  }
+}
+
+/// A path alone: the request of `fullPathname` and its reply.
+public struct PathFields: Message {
+  public var path: [UInt8] = []
+
+  public init() {}
+  public init(path: [UInt8]) { self.path = path }
+
+  public mutating func code<Coder: FieldCoder>(_ coder: inout Coder) throws(WireError) {
+    try coder.bytes(&path)
+  }
+}
+
+public struct DeleteRequest: Message {
+  public var path: [UInt8] = []
+  /// Make the removal durable before the reply.
+  public var syncDirectory = false
+
+  public init() {}
+  public init(path: [UInt8], syncDirectory: Bool) {
+    self.path = path
+    self.syncDirectory = syncDirectory
+  }
+
+  public mutating func code<Coder: FieldCoder>(_ coder: inout Coder) throws(WireError) {
+    try coder.bytes(&path)
+    try coder.boolean(&syncDirectory)
+  }
+}
+
+public enum AccessMode: UInt64, CaseIterable, Sendable {
+  /// It exists, and is not a regular file of no bytes (which SQLite takes for no journal).
+  case exists = 0
+  case read = 1
+  case readWrite = 2
+}
+
+public struct AccessRequest: Message {
+  public var path: [UInt8] = []
+  public var mode = AccessMode.exists
+
+  public init() {}
+  public init(path: [UInt8], mode: AccessMode) {
+    self.path = path
+    self.mode = mode
+  }
+
+  public mutating func code<Coder: FieldCoder>(_ coder: inout Coder) throws(WireError) {
+    try coder.bytes(&path)
+    try coder.choice(&mode)
+  }
+}
+
+/// A yes or no: the reply of `access` and of `checkReservedLock`.
+public struct AnswerReply: Message {
+  public var answer = false
+
+  public init() {}
+  public init(answer: Bool) { self.answer = answer }
+
+  public mutating func code<Coder: FieldCoder>(_ coder: inout Coder) throws(WireError) {
+    try coder.boolean(&answer)
+  }
+}
+
+/// A position in a file, or its size, in bytes: the request of `read`, `write` and `truncate` and
+/// the reply of `fileSize`.
+public struct OffsetFields: Message {
+  public var offset: Int64 = 0
+
+  public init() {}
+  public init(offset: Int64) { self.offset = offset }
+
+  public mutating func code<Coder: FieldCoder>(_ coder: inout Coder) throws(WireError) {
+    try coder.bigint(&offset)
+    guard offset >= 0 else { throw .outOfRange }
+  }
+}
+
+/// The five levels of SQLite's file locks.
+public enum LockLevel: UInt64, CaseIterable, Comparable, Sendable {
+  case none = 0
+  case shared = 1
+  case reserved = 2
+  case pending = 3
+  case exclusive = 4
+
+  public static func < (a: LockLevel, b: LockLevel) -> Bool { a.rawValue < b.rawValue }
+}
+
+/// The request of `lock` and `unlock`.
+public struct LockFields: Message {
+  public var level = LockLevel.none
+
+  public init() {}
+  public init(level: LockLevel) { self.level = level }
+
+  public mutating func code<Coder: FieldCoder>(_ coder: inout Coder) throws(WireError) {
+    try coder.choice(&level)
+  }
+}
+
+/// The number of a channel within its session: the reply of `channelOpen` and the request of
+/// `channelClose`.
+public struct ChannelFields: Message {
+  public var channel: UInt64 = 0
+
+  public init() {}
+  public init(channel: UInt64) { self.channel = channel }
+
+  public mutating func code<Coder: FieldCoder>(_ coder: inout Coder) throws(WireError) {
+    try coder.unsigned(&channel)
+    guard channel <= UInt64(UInt32.max) else { throw .outOfRange }
+  }
+}

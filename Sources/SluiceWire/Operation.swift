@@ -1,0 +1,31 @@
+// What a slot can ask for. Raw values are part of the protocol: never changed, never reused.
+// 0x0000–0x00ff is the file range; 0x0100 (SQL), 0x0200 (records) and 0x0300 (documents) are kept
+// free. Protocol/SPEC.md has the table; a test compares it with this file.
+
+/// An operation code.
+public enum Operation: UInt16, CaseIterable, Sendable {
+  /// Does nothing: what a round trip costs.
+  case nothing = 0x0000
+  /// Opens another channel in this session; its descriptors come on the socket before the reply.
+  case channelOpen = 0x0001
+  /// Closes a channel other than the one that carries this request, and every file opened on it.
+  case channelClose = 0x0002
+
+  case fullPathname = 0x0010
+  case open = 0x0011
+  case delete = 0x0012
+  case access = 0x0013
+
+  case close = 0x0020
+  case read = 0x0021
+  case write = 0x0022
+  case truncate = 0x0023
+  case sync = 0x0024
+  case fileSize = 0x0025
+  case lock = 0x0026
+  case unlock = 0x0027
+  case checkReservedLock = 0x0028
+
+  /// Whether the slot names an open file.
+  public var needsFile: Bool { rawValue >= 0x0020 }
+}

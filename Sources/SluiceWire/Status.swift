@@ -1,0 +1,52 @@
+// What a reply says of its request: the wire's step in the ladder Errno → FileError → Status →
+// SQLite result code. Raw values are part of the protocol.
+
+/// The return code of a slot. Zero and below 16: it was done.
+public enum Status: Int32, CaseIterable, Error, Sendable {
+  case done = 0
+  /// Done; the name given leads through a symbolic link.
+  case doneThroughLink = 1
+  /// Done; fewer bytes than wanted, because the file ends there.
+  case doneShort = 2
+
+  /// Somebody else's lock is in the way.
+  case busy = 16
+  /// No such file.
+  case notFound = 17
+  /// The system refused; the slot's error number says why.
+  case systemError = 18
+  /// No file of this session has that id.
+  case badFile = 19
+  /// The path leads out of the root directory.
+  case outsideRoot = 20
+  /// Not a regular file.
+  case notRegular = 21
+  /// The file is open for reading only.
+  case readOnly = 22
+  /// A limit of the sidecar's: channels or files of one session.
+  case limitReached = 23
+  /// The sidecar was stopped for so long that the system gave its locks to others.
+  case locksLost = 24
+  /// A journal cannot be created because its directory cannot be written.
+  case readOnlyDirectory = 25
+  /// The operation is not known to this sidecar.
+  case unknownOperation = 26
+  /// The request makes no sense here (a lock level that cannot follow the one held, say).
+  case misuse = 27
+  /// The change was made, but its directory could not be made durable.
+  case directorySyncFailed = 28
+  /// The path leads through a link such as /proc/self/fd/3, which means another file to the
+  /// sidecar than to its client.
+  case magicLink = 29
+
+  /// The handshake: the protocol versions differ.
+  case wrongVersion = 40
+  /// The handshake: this user may not use this sidecar.
+  case userRefused = 41
+  /// The handshake: the message is malformed.
+  case badHandshake = 42
+  /// The handshake: no room for another session.
+  case tooManySessions = 43
+
+  public var isDone: Bool { rawValue < 16 }
+}

@@ -1,0 +1,81 @@
+// sluice serve: the sidecar.
+
+internal import CSluice
+internal import SluiceChannel
+internal import SluiceProxy
+internal import SluiceSystem
+
+let protocolVersionNumber = protocolVersion
+
+let serveCommand = Command(
+  name: "serve", summary: "run the sidecar that owns the files below a directory",
+  help: """
+    usage: sluice serve --root DIR --socket PATH [OPTION …]
+
+    Serves SQLite databases below DIR to the programs of this user that connect to PATH. Nobody gets
+    out of DIR, whatever path or link he names. Ends on SIGTERM, SIGINT or SIGHUP.
+
+      --root DIR            the directory whose databases are served
+      --socket PATH         the socket to listen on; one that a dead sidecar left behind is replaced
+      --allow-user UID[,…]  let these users connect too (the socket's file is then open to all, and
+                            the sidecar checks who comes); the default is its own user only
+      --implicit-locks MS   keep a connection's lock for MS milliseconds after its transaction (0)
+      --quiet               do not say on standard output that it is ready
+
+    Clients name the socket in SLUICE_SOCKET or in the database's URI:
+      file:app.db?vfs=sluice&socket=PATH
+    """,
+  run: serve)
+
+private func serve(_ words: [String]) throws(CommandError) -> Int32 {
+  var options = Options(words)
+  // How the VFS starts a private sidecar: its client is at the other end of descriptor 3.
+  if options.flag("--private") {
+    try options.finish()
+    return try servePrivate()
+  }
+  guard let root = try options.value("--root") else { throw .usage("--root DIR is missing") }
+  guard let socket = try options.value("--socket") else {
+    throw .usage("--socket PATH is missing")
+  }
+  var configuration = SidecarConfiguration(rootPath: zeroTerminated(root))
+  if let users = try options.value("--allow-user") {
+    for user in users.split(separator: ",", omittingEmptySubsequences: false) {
+      guard let number = UInt32(user) else { throw .usage("--allow-user takes numbers of users") }
+      configuration.users.insert(number)
+    }
+  }
+  configuration.implicitLockMilliseconds = try options.number(
+    "--implicit-locks", in: 0...3_600_000, or: 0)
+  let isQuiet = options.flag("--quiet")
+  try options.finish()
+  do throws(SidecarError) {
+    let sidecar = try Sidecar(configuration, socketPath: zeroTerminated(socket))
+    if !isQuiet {
+      print("sluice: serving \(root) on \(socket), process \(getpid())")
+      flushStandardOutput()
+    }
+    try sidecar.run()
+  } catch {
+    throw .failed(error.description)
+  }
+  return 0
+}
+
+private func servePrivate() throws(CommandError) -> Int32 {
+  guard descriptorIsOpen(3) else {
+    throw .failed("serve --private: descriptor 3 is not open; the VFS starts this, not you")
+  }
+  // Hold no file system busy but those of the databases.
+  _ = chdir("/")
+  do throws(SidecarError) {
+    let sidecar = try Sidecar(
+      SidecarConfiguration(rootPath: nil), client: FileDescriptor(owning: 3))
+    try sidecar.run()
+  } catch {
+    throw .failed(error.description)
+  }
+  return 0
+}
+
+func zeroTerminated(_ text: String) -> [CChar] { text.utf8.map { CChar(bitPattern: $0) } + [0] }

@@ -1,0 +1,5 @@
+// The `sluice` command: the sidecar itself and what people run beside it.
+
+internal import CSluice
+
+exit(Command.run(Array(CommandLine.arguments.dropFirst())))
