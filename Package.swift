@@ -7,7 +7,7 @@ import PackageDescription
 
 let embedded = Context.environment["SLUICE_EMBEDDED"] == "1"
 
-let swiftSettings: [SwiftSetting] = [.strictMemorySafety(), .treatWarning("StrictMemorySafety", as: .warning)]
+let swiftSettings: [SwiftSetting] = [.strictMemorySafety(), .treatAllWarnings(as: .error)]
 let clientSettings =
   swiftSettings
   + (embedded ? [.enableExperimentalFeature("Embedded"), .unsafeFlags(["-wmo"])] : [])

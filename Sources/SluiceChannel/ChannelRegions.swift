@@ -24,7 +24,7 @@ public struct ChannelRegions: ~Copyable, Sendable {
     let regions = ChannelRegions(
       shape: shape, control: try Mapping(control, byteCount: shape.controlByteCount),
       io: try Mapping(io, byteCount: shape.ioByteCount))
-    regions.header.pointee.facts = shape.facts
+    unsafe regions.header.pointee.facts = shape.facts
     try pass(control.rawValue, io.rawValue)
     return regions
   }
@@ -38,7 +38,7 @@ public struct ChannelRegions: ~Copyable, Sendable {
       byteCount >= pageByteCount, control.isSealedMemory(byteCount: byteCount)
     else { return nil }
     let mapping = try Mapping(control, byteCount: byteCount)
-    let facts = mapping.start.loadUnaligned(as: sluice_facts.self)
+    let facts = unsafe mapping.start.loadUnaligned(as: sluice_facts.self)
     guard let shape = ChannelShape(facts), shape.controlByteCount == byteCount,
       io.isSealedMemory(byteCount: shape.ioByteCount)
     else { return nil }
@@ -55,36 +55,36 @@ public struct ChannelRegions: ~Copyable, Sendable {
   // MARK: Words
 
   private var header: UnsafeMutablePointer<sluice_control> {
-    control.start.assumingMemoryBound(to: sluice_control.self)
+    unsafe control.start.assumingMemoryBound(to: sluice_control.self)
   }
 
   private func word(_ address: UnsafeMutablePointer<UInt32>) -> SharedWord {
-    SharedWord(UnsafeRawPointer(address).assumingMemoryBound(to: Atomic<UInt32>.self))
+    unsafe SharedWord(UnsafeRawPointer(address).assumingMemoryBound(to: Atomic<UInt32>.self))
   }
 
-  var submitted: SharedWord { word(sluice_submitted(header)) }
-  var clientSleeps: SharedWord { word(sluice_client_sleeps(header)) }
-  var completed: SharedWord { word(sluice_completed(header)) }
-  var proxySleeps: SharedWord { word(sluice_proxy_sleeps(header)) }
+  var submitted: SharedWord { unsafe word(sluice_submitted(header)) }
+  var clientSleeps: SharedWord { unsafe word(sluice_client_sleeps(header)) }
+  var completed: SharedWord { unsafe word(sluice_completed(header)) }
+  var proxySleeps: SharedWord { unsafe word(sluice_proxy_sleeps(header)) }
 
   // MARK: Slots, arguments, payload
 
   func slotIndex(of sequence: UInt32) -> Int { Int(sequence) & (shape.slotCount - 1) }
 
   func slot(_ index: Int) -> UnsafeMutablePointer<sluice_slot> {
-    (control.start + MemoryLayout<sluice_control>.size)
+    unsafe (control.start + MemoryLayout<sluice_control>.size)
       .assumingMemoryBound(to: sluice_slot.self) + index
   }
 
   func argumentArea(_ index: Int) -> UnsafeMutableRawBufferPointer {
-    UnsafeMutableRawBufferPointer(
+    unsafe UnsafeMutableRawBufferPointer(
       start: io.start + index * shape.argumentAreaByteCount, count: shape.argumentAreaByteCount)
   }
 
   /// A stretch of the payload ring, or nil where it leaves the ring.
   func payload(offset: UInt32, byteCount: UInt32) -> UnsafeMutableRawBufferPointer? {
     guard Int(offset) + Int(byteCount) <= shape.payloadByteCount else { return nil }
-    return UnsafeMutableRawBufferPointer(
+    return unsafe UnsafeMutableRawBufferPointer(
       start: io.start + shape.payloadOffset + Int(offset), count: Int(byteCount))
   }
 }

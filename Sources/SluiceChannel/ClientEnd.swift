@@ -52,11 +52,11 @@ public struct ClientEnd: ~Copyable, Sendable {
     replyingWith: Reply.Type
   ) throws(ChannelFailure) -> Answer<Reply> {
     if let failure { throw failure }
-    precondition(sending.isEmpty || receiving.isEmpty, "a payload goes one way")
-    try submit(operation, file: file, request, sending: sending, receiving: receiving)
+    unsafe precondition(sending.isEmpty || receiving.isEmpty, "a payload goes one way")
+    try unsafe submit(operation, file: file, request, sending: sending, receiving: receiving)
     do throws(ChannelFailure) {
       try awaitCompletion(timeoutNanoseconds: timeoutNanoseconds, peerIsGone: peerIsGone)
-      return try takeAnswer(receiving: receiving)
+      return try unsafe takeAnswer(receiving: receiving)
     } catch {
       failure = error
       throw error
@@ -75,14 +75,14 @@ public struct ClientEnd: ~Copyable, Sendable {
     slot.sequence = submitted
     slot.file = file
     slot.payload_byte_count = UInt32(byteCount)
-    slot.argument_byte_count = UInt32(
+    slot.argument_byte_count = unsafe UInt32(
       try writeArguments(request, into: &slot, area: regions.argumentArea(index)))
-    if !sending.isEmpty {
-      regions.payload(offset: 0, byteCount: UInt32(byteCount))!.copyMemory(from: sending)
+    if unsafe !sending.isEmpty {
+      unsafe regions.payload(offset: 0, byteCount: UInt32(byteCount))!.copyMemory(from: sending)
     }
-    regions.slot(index).pointee = slot
+    unsafe regions.slot(index).pointee = slot
     submitted &+= 1
-    publish(submitted, in: regions.submitted, waking: regions.proxySleeps)  // SYNC submitted
+    unsafe publish(submitted, in: regions.submitted, waking: regions.proxySleeps)  // SYNC submitted
   }
 
   /// Short arguments go into the slot, long ones into its area.
@@ -92,11 +92,11 @@ public struct ClientEnd: ~Copyable, Sendable {
   ) throws(ChannelFailure) -> Int {
     let order = regions.shape.byteOrder
     do throws(WireError) {
-      return try withUnsafeMutableBytes(of: &slot.arguments) { (inline) throws(WireError) in
+      return try unsafe withUnsafeMutableBytes(of: &slot.arguments) { (inline) throws(WireError) in
         do throws(WireError) {
-          return try request.encode(into: inline, order: order)
+          return try unsafe request.encode(into: inline, order: order)
         } catch .tooLong {
-          return try request.encode(into: area, order: order)
+          return try unsafe request.encode(into: area, order: order)
         }
       }
     } catch {
@@ -108,7 +108,7 @@ public struct ClientEnd: ~Copyable, Sendable {
   private mutating func awaitCompletion(
     timeoutNanoseconds: Int64, peerIsGone: () -> Bool
   ) throws(ChannelFailure) {
-    let result = waitForChange(
+    let result = unsafe waitForChange(
       of: regions.completed, from: submitted &- 1, announcing: regions.clientSleeps,
       policy: &policy, timeoutNanoseconds: timeoutNanoseconds, peerIsGone: peerIsGone)
     switch result {
@@ -117,7 +117,7 @@ public struct ClientEnd: ~Copyable, Sendable {
     case .timedOut: throw .timedOut
     }
     // SYNC completed
-    guard regions.completed.pointee.load(ordering: .acquiring) == submitted else {
+    guard unsafe regions.completed.pointee.load(ordering: .acquiring) == submitted else {
       throw .violation(.counter)
     }
   }
@@ -127,16 +127,16 @@ public struct ClientEnd: ~Copyable, Sendable {
     receiving: UnsafeMutableRawBufferPointer
   ) throws(ChannelFailure) -> Answer<Reply> {
     let index = regions.slotIndex(of: submitted &- 1)
-    let slot = sluice_slot_copy(regions.slot(index))
+    let slot = unsafe sluice_slot_copy(regions.slot(index))
     guard let status = Status(rawValue: slot.return_code) else { throw .violation(.reply) }
     var answer = Answer(
       status: status, errno: Errno(slot.error_number), receivedByteCount: 0, reply: Reply())
     guard status.isDone else { return answer }
-    if !receiving.isEmpty {
+    if unsafe !receiving.isEmpty {
       guard slot.payload_byte_count <= receiving.count,
-        let payload = regions.payload(offset: 0, byteCount: slot.payload_byte_count)
+        let payload = unsafe regions.payload(offset: 0, byteCount: slot.payload_byte_count)
       else { throw .violation(.reply) }
-      receiving.copyMemory(from: UnsafeRawBufferPointer(payload))
+      unsafe receiving.copyMemory(from: UnsafeRawBufferPointer(payload))
       answer.receivedByteCount = payload.count
     }
     if slot.argument_byte_count > 0 { answer.reply = try readReply(slot, index: index) }
@@ -151,16 +151,17 @@ public struct ClientEnd: ~Copyable, Sendable {
     let order = regions.shape.byteOrder
     do throws(WireError) {
       if byteCount <= inlineArgumentByteCount {
-        return try withUnsafeBytes(of: slot.arguments) { (inline) throws(WireError) in
-          try Reply(decoding: UnsafeRawBufferPointer(rebasing: inline[..<byteCount]), order: order)
+        return try unsafe withUnsafeBytes(of: slot.arguments) { (inline) throws(WireError) in
+          try unsafe Reply(
+            decoding: UnsafeRawBufferPointer(rebasing: inline[..<byteCount]), order: order)
         }
       }
       guard byteCount <= regions.shape.argumentAreaByteCount else { throw .tooLong }
       let copy = UnsafeMutableRawBufferPointer.allocate(byteCount: byteCount, alignment: 16)
-      defer { copy.deallocate() }
-      copy.copyMemory(
+      defer { unsafe copy.deallocate() }
+      unsafe copy.copyMemory(
         from: UnsafeRawBufferPointer(rebasing: regions.argumentArea(index)[..<byteCount]))
-      return try Reply(decoding: UnsafeRawBufferPointer(copy), order: order)
+      return try unsafe Reply(decoding: UnsafeRawBufferPointer(copy), order: order)
     } catch {
       throw .violation(.reply)
     }

@@ -11,6 +11,7 @@ public import SluiceWire
 internal import Synchronization
 
 /// A request as it was copied out of its slot.
+@safe
 public struct Request {
   /// Nil where the code is not one of this protocol version.
   public let operation: Operation?
@@ -20,37 +21,38 @@ public struct Request {
   fileprivate let slot: sluice_slot
 }
 
+@safe
 public final class ProxyEnd {
   private let regions: ChannelRegions
   private var completed: UInt32 = 0
   private let argumentCopy: UnsafeMutableRawBufferPointer
 
   public init(_ regions: consuming ChannelRegions) {
-    argumentCopy = .allocate(byteCount: regions.shape.argumentAreaByteCount, alignment: 16)
+    unsafe argumentCopy = .allocate(byteCount: regions.shape.argumentAreaByteCount, alignment: 16)
     self.regions = regions
   }
 
-  deinit { argumentCopy.deallocate() }
+  deinit { unsafe argumentCopy.deallocate() }
 
   /// Whether a request stands there to be taken. One load.
   @inline(__always)
   public var hasRequest: Bool {
-    regions.submitted.pointee.load(ordering: .acquiring) != completed  // SYNC submitted
+    unsafe regions.submitted.pointee.load(ordering: .acquiring) != completed  // SYNC submitted
   }
 
   /// The oldest request not yet completed.
   public func nextRequest() throws(ProtocolViolation) -> Request? {
-    let waiting = regions.submitted.pointee.load(ordering: .acquiring) &- completed
+    let waiting = unsafe regions.submitted.pointee.load(ordering: .acquiring) &- completed
     if waiting == 0 { return nil }
     guard waiting <= UInt32(regions.shape.slotCount) else { throw .counter }
-    let slot = sluice_slot_copy(regions.slot(regions.slotIndex(of: completed)))
+    let slot = unsafe sluice_slot_copy(regions.slot(regions.slotIndex(of: completed)))
     guard slot.sequence == completed else { throw .sequence }
-    guard Int(slot.argument_byte_count) <= argumentCopy.count else { throw .argumentLength }
+    guard unsafe Int(slot.argument_byte_count) <= argumentCopy.count else { throw .argumentLength }
     guard Int(slot.payload_byte_count) <= ChannelShape.transferByteCountMaximum,
-      let payload = regions.payload(
+      let payload = unsafe regions.payload(
         offset: slot.payload_offset, byteCount: slot.payload_byte_count)
     else { throw .payloadRange }
-    return Request(
+    return unsafe Request(
       operation: Operation(rawValue: slot.operation), file: slot.file, payload: payload,
       slot: slot)
   }
@@ -64,14 +66,16 @@ public final class ProxyEnd {
     let order = regions.shape.byteOrder
     do throws(WireError) {
       if byteCount <= inlineArgumentByteCount {
-        return try withUnsafeBytes(of: request.slot.arguments) { (inline) throws(WireError) in
-          try M(decoding: UnsafeRawBufferPointer(rebasing: inline[..<byteCount]), order: order)
+        return try unsafe withUnsafeBytes(of: request.slot.arguments) {
+          (inline) throws(WireError) in
+          try unsafe M(
+            decoding: UnsafeRawBufferPointer(rebasing: inline[..<byteCount]), order: order)
         }
       }
-      let area = regions.argumentArea(regions.slotIndex(of: completed))
-      let copy = UnsafeMutableRawBufferPointer(rebasing: argumentCopy[..<byteCount])
-      copy.copyMemory(from: UnsafeRawBufferPointer(rebasing: area[..<byteCount]))
-      return try M(decoding: UnsafeRawBufferPointer(copy), order: order)
+      let area = unsafe regions.argumentArea(regions.slotIndex(of: completed))
+      let copy = unsafe UnsafeMutableRawBufferPointer(rebasing: argumentCopy[..<byteCount])
+      unsafe copy.copyMemory(from: UnsafeRawBufferPointer(rebasing: area[..<byteCount]))
+      return try unsafe M(decoding: UnsafeRawBufferPointer(copy), order: order)
     } catch {
       throw .arguments
     }
@@ -79,54 +83,56 @@ public final class ProxyEnd {
 
   /// Answers the oldest request without results.
   public func complete(_ status: Status, errno: Errno = Errno(0), sentByteCount: Int = 0) {
-    let slot = regions.slot(regions.slotIndex(of: completed))
-    slot.pointee.argument_byte_count = 0
-    finish(slot, status, errno, sentByteCount)
+    let slot = unsafe regions.slot(regions.slotIndex(of: completed))
+    unsafe slot.pointee.argument_byte_count = 0
+    unsafe finish(slot, status, errno, sentByteCount)
   }
 
   /// Answers the oldest request with results.
   @inline(__always)
   public func complete<Reply: Message>(_ status: Status, _ reply: Reply) {
     let index = regions.slotIndex(of: completed)
-    let slot = regions.slot(index)
+    let slot = unsafe regions.slot(index)
     do throws(WireError) {
       // The slot's 28 bytes first, for they cost no further cache line.
       var inline = sluice_slot()
-      let byteCount = try withUnsafeMutableBytes(of: &inline.arguments) { (room) throws(WireError) in
-        try reply.encode(into: room, order: regions.shape.byteOrder)
+      let byteCount = try unsafe withUnsafeMutableBytes(of: &inline.arguments) {
+        (room) throws(WireError) in
+        try unsafe reply.encode(into: room, order: regions.shape.byteOrder)
       }
-      slot.pointee.arguments = inline.arguments
-      slot.pointee.argument_byte_count = UInt32(byteCount)
+      unsafe slot.pointee.arguments = inline.arguments
+      unsafe slot.pointee.argument_byte_count = UInt32(byteCount)
     } catch {
       do throws(WireError) {
-        slot.pointee.argument_byte_count = UInt32(
+        unsafe slot.pointee.argument_byte_count = unsafe UInt32(
           try reply.encode(into: regions.argumentArea(index), order: regions.shape.byteOrder))
       } catch {
         complete(.systemError, errno: .nameTooLong)
         return
       }
     }
-    finish(slot, status, Errno(0), 0)
+    unsafe finish(slot, status, Errno(0), 0)
   }
 
   private func finish(
     _ slot: UnsafeMutablePointer<sluice_slot>, _ status: Status, _ errno: Errno,
     _ sentByteCount: Int
   ) {
-    slot.pointee.payload_byte_count = UInt32(sentByteCount)
-    slot.pointee.error_number = errno.rawValue
-    slot.pointee.return_code = status.rawValue
+    unsafe slot.pointee.payload_byte_count = UInt32(sentByteCount)
+    unsafe slot.pointee.error_number = errno.rawValue
+    unsafe slot.pointee.return_code = status.rawValue
     completed &+= 1
-    publish(completed, in: regions.completed, waking: regions.clientSleeps)  // SYNC completed
+    // SYNC completed
+    unsafe publish(completed, in: regions.completed, waking: regions.clientSleeps)
   }
 
   /// Announces that the proxy is about to sleep; false when a request came meanwhile.
   func announceSleep(in words: inout FutexSet) -> Bool {
-    regions.proxySleeps.pointee.store(1, ordering: .sequentiallyConsistent)  // SYNC nap
-    let submitted = regions.submitted.pointee.load(ordering: .sequentiallyConsistent)
-    words.append(regions.submitted, while: completed)
+    unsafe regions.proxySleeps.pointee.store(1, ordering: .sequentiallyConsistent)  // SYNC nap
+    let submitted = unsafe regions.submitted.pointee.load(ordering: .sequentiallyConsistent)
+    unsafe words.append(regions.submitted, while: completed)
     return submitted == completed
   }
 
-  func endSleep() { regions.proxySleeps.pointee.store(0, ordering: .relaxed) }
+  func endSleep() { unsafe regions.proxySleeps.pointee.store(0, ordering: .relaxed) }
 }

@@ -69,8 +69,10 @@ func waitForChange(
   timeoutNanoseconds: Int64, peerIsGone: () -> Bool
 ) -> WaitResult {
   // SYNC completed
-  if policy.spin(until: { word.pointee.load(ordering: .acquiring) != old }) { return .changed }
-  return sleepUntilChange(
+  if policy.spin(until: { unsafe word.pointee.load(ordering: .acquiring) != old }) {
+    return .changed
+  }
+  return unsafe sleepUntilChange(
     of: word, from: old, announcing: sleeps, timeoutNanoseconds: timeoutNanoseconds,
     peerIsGone: peerIsGone)
 }
@@ -82,13 +84,15 @@ private func sleepUntilChange(
 ) -> WaitResult {
   let sliceNanoseconds: Int64 = 100_000_000
   let deadline = Clock.monotonicNanoseconds() + timeoutNanoseconds
-  sleeps.pointee.store(1, ordering: .sequentiallyConsistent)  // SYNC nap
-  defer { sleeps.pointee.store(0, ordering: .relaxed) }
-  while word.pointee.load(ordering: .sequentiallyConsistent) == old {
-    Futex.wait(word, while: old, timeoutNanoseconds: sliceNanoseconds)
-    if word.pointee.load(ordering: .acquiring) != old { break }
+  unsafe sleeps.pointee.store(1, ordering: .sequentiallyConsistent)  // SYNC nap
+  defer { unsafe sleeps.pointee.store(0, ordering: .relaxed) }
+  while unsafe word.pointee.load(ordering: .sequentiallyConsistent) == old {
+    unsafe Futex.wait(word, while: old, timeoutNanoseconds: sliceNanoseconds)
+    if unsafe word.pointee.load(ordering: .acquiring) != old { break }
     // What a dying peer completed before its end still counts: look again after the look.
-    if peerIsGone() { return word.pointee.load(ordering: .acquiring) == old ? .peerGone : .changed }
+    if peerIsGone() {
+      return unsafe word.pointee.load(ordering: .acquiring) == old ? .peerGone : .changed
+    }
     if Clock.monotonicNanoseconds() >= deadline { return .timedOut }
   }
   return .changed
@@ -97,8 +101,9 @@ private func sleepUntilChange(
 /// Publishes `value` in `word` and wakes the peer if it may be asleep on it.
 @inline(__always)
 func publish(_ value: UInt32, in word: SharedWord, waking sleeps: SharedWord) {
-  word.pointee.store(value, ordering: .sequentiallyConsistent)  // SYNC submitted, completed, nap
-  if sleeps.pointee.load(ordering: .sequentiallyConsistent) != 0 { Futex.wake(word) }
+  // SYNC submitted, completed, nap
+  unsafe word.pointee.store(value, ordering: .sequentiallyConsistent)
+  if unsafe sleeps.pointee.load(ordering: .sequentiallyConsistent) != 0 { unsafe Futex.wake(word) }
 }
 
 /// A word with which other threads of this process interrupt a `ChannelSet` wait.
@@ -110,14 +115,14 @@ public final class WakeWord: Sendable {
   /// Ends the wait under way, or the next one.
   public func signal() {
     count.wrappingAdd(1, ordering: .sequentiallyConsistent)
-    Futex.wake(address)
+    unsafe Futex.wake(address)
   }
 
   /// How often it was signalled; changes with every signal.
   @inline(__always)
   public var signals: UInt32 { count.load(ordering: .acquiring) }
 
-  fileprivate var address: SharedWord { withUnsafePointer(to: count) { $0 } }
+  fileprivate var address: SharedWord { unsafe withUnsafePointer(to: count) { unsafe $0 } }
 }
 
 /// The proxy's sleep: on every channel of a reactor at once, and on its wake word.
@@ -135,7 +140,7 @@ public struct ChannelSleep: ~Copyable {
     on channels: [ProxyEnd], wake: WakeWord, signals: UInt32, timeoutNanoseconds: Int64?
   ) {
     words.removeAll()
-    words.append(wake.address, while: signals)
+    unsafe words.append(wake.address, while: signals)
     var nobodyWaits = true
     for channel in channels where nobodyWaits {
       nobodyWaits = channel.announceSleep(in: &words)

@@ -10,27 +10,27 @@ extension Channel {
   public func fullPathname(
     _ path: [UInt8]
   ) throws(CallError) -> (path: [UInt8], isThroughLink: Bool) {
-    let answer = try call(
+    let answer = try unsafe call(
       .fullPathname, PathFields(path: path), replyingWith: PathFields.self)
     return (answer.reply.path, answer.status == .doneThroughLink)
   }
 
   /// Opens a file. Throws `refused(.notFound)` where it is absent and `create` was not asked.
   public func open(_ request: OpenRequest) throws(CallError) -> RemoteFile {
-    let answer = try call(.open, request, replyingWith: OpenReply.self)
+    let answer = try unsafe call(.open, request, replyingWith: OpenReply.self)
     return RemoteFile(
       channel: self, id: answer.reply.file, isWritable: answer.reply.isWritable)
   }
 
   /// Removes a file; throws `refused(.notFound)` where there is none.
   public func delete(_ path: [UInt8], syncDirectory: Bool) throws(CallError) {
-    _ = try call(
+    _ = try unsafe call(
       .delete, DeleteRequest(path: path, syncDirectory: syncDirectory),
       replyingWith: NoFields.self)
   }
 
   public func access(_ path: [UInt8], _ mode: AccessMode) throws(CallError) -> Bool {
-    try call(.access, AccessRequest(path: path, mode: mode), replyingWith: AnswerReply.self)
+    try unsafe call(.access, AccessRequest(path: path, mode: mode), replyingWith: AnswerReply.self)
       .reply.answer
   }
 }

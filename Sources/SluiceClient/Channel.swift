@@ -29,28 +29,29 @@ public final class Channel: Sendable {
   deinit {
     guard line.number != 0 else { return }
     // A dead sidecar has forgotten the channel anyway.
-    _ = try? session.home.call(
+    _ = try? unsafe session.home.call(
       .channelClose, ChannelFields(channel: UInt64(line.number)), replyingWith: NoFields.self)
   }
 
   /// Does nothing in the sidecar: measures a round trip, or shows that the sidecar answers.
   public func roundTrip() throws(CallError) {
-    _ = try call(.nothing, NoFields(), replyingWith: NoFields.self)
+    _ = try unsafe call(.nothing, NoFields(), replyingWith: NoFields.self)
   }
 
   /// Sends one request and waits for the answer; throws unless it was done.
   @inline(__always)
   func call<Request: Message, Reply: Message>(
     _ operation: Operation, file: UInt64 = 0, _ request: Request,
-    sending: UnsafeRawBufferPointer = UnsafeRawBufferPointer(start: nil, count: 0),
-    receiving: UnsafeMutableRawBufferPointer = UnsafeMutableRawBufferPointer(start: nil, count: 0),
+    sending: UnsafeRawBufferPointer = unsafe UnsafeRawBufferPointer(start: nil, count: 0),
+    receiving: UnsafeMutableRawBufferPointer = unsafe UnsafeMutableRawBufferPointer(
+      start: nil, count: 0),
     replyingWith: Reply.Type
   ) throws(CallError) -> Answer<Reply> {
     if let obstacle = session.callObstacle { throw obstacle }
     let answer: Answer<Reply>
     do throws(ChannelFailure) {
       answer = try line.end.withLock { (end) throws(ChannelFailure) in
-        try end.call(
+        try unsafe end.call(
           operation, file: file, request, sending: sending, receiving: receiving,
           timeoutNanoseconds: Session.callTimeoutNanoseconds,
           peerIsGone: { session.socket.peerIsGone() }, replyingWith: replyingWith)

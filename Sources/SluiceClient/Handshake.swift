@@ -19,8 +19,8 @@ func shakeHands(on socket: borrowing FileDescriptor) throws(ConnectError) -> Wel
   var hello = sluice_hello()
   hello.head = messageHead(SLUICE_MESSAGE_HELLO)
   do throws(Errno) {
-    try withUnsafeBytes(of: hello) { (bytes) throws(Errno) in
-      try socket.send(bytes, withCredentials: true)
+    try unsafe withUnsafeBytes(of: hello) { (bytes) throws(Errno) in
+      try unsafe socket.send(bytes, withCredentials: true)
     }
   } catch .brokenPipe {
     // A peer that has refused already has closed its end; its reason is still to be read.
@@ -57,12 +57,14 @@ private func receiveRegions<M: BitwiseCopyable>(
   guard socket.awaitReadable(timeoutMilliseconds: timeoutMilliseconds) else { throw .noAnswer }
   let room = UnsafeMutableRawBufferPointer.allocate(
     byteCount: MemoryLayout<sluice_refusal>.size, alignment: 16)
-  defer { room.deallocate() }
+  defer { unsafe room.deallocate() }
   var received: ReceivedMessage
-  do throws(Errno) { received = try socket.receive(into: room) } catch { throw .system(error) }
+  do throws(Errno) { received = try unsafe socket.receive(into: room) } catch {
+    throw .system(error)
+  }
   if received.byteCount == 0 { throw .noAnswer }
   guard received.byteCount >= MemoryLayout<sluice_message_head>.size else { throw .notASidecar }
-  let head = room.loadUnaligned(as: sluice_message_head.self)
+  let head = unsafe room.loadUnaligned(as: sluice_message_head.self)
   guard head.magic == sluice_magic else { throw .notASidecar }
   if head.kind == UInt16(SLUICE_MESSAGE_REFUSAL.rawValue) {
     throw .refused(Status(rawValue: Int32(head.status)) ?? .badHandshake)
@@ -71,7 +73,7 @@ private func receiveRegions<M: BitwiseCopyable>(
   guard head.kind == UInt16(kind.rawValue), received.byteCount == MemoryLayout<M>.size,
     let control = received.first.take(), let io = received.second.take()
   else { throw .notASidecar }
-  message = room.loadUnaligned(as: M.self)
+  message = unsafe room.loadUnaligned(as: M.self)
   do throws(Errno) {
     if let regions = try ChannelRegions.attach(control: control, io: io) { return regions }
   } catch {

@@ -8,37 +8,41 @@ extension Session {
   /// else the one beside this code (`../bin/sluice` as installed, or in the same directory), else
   /// the first in PATH.
   public static func startPrivate() throws(ConnectError) -> Session {
-    if let named = environmentValue("SLUICE_SIDECAR") { return try startPrivate(program: named) }
+    if let named = unsafe environmentValue("SLUICE_SIDECAR") {
+      return try unsafe startPrivate(program: named)
+    }
     for candidate in programsBesideThisCode() + programsInPath() where isProgram(candidate) {
-      return try startPrivate(program: candidate)
+      return try unsafe startPrivate(program: candidate)
     }
     throw .programNotFound
   }
 }
 
-private func isProgram(_ path: [CChar]) -> Bool { access(path, X_OK) == 0 }
+private func isProgram(_ path: [CChar]) -> Bool { unsafe access(path, X_OK) == 0 }
 
 private func programsBesideThisCode() -> [[CChar]] {
   let here: @convention(c) () -> Void = {}
-  guard let file = fileLoaded(at: unsafeBitCast(here, to: UnsafeRawPointer.self)) else { return [] }
-  let path = UnsafeBufferPointer(start: file, count: strlen(file))
+  guard let file = unsafe fileLoaded(at: unsafeBitCast(here, to: UnsafeRawPointer.self)) else {
+    return []
+  }
+  let path = unsafe UnsafeBufferPointer(start: file, count: strlen(file))
   let slash = CChar(bitPattern: UInt8(ascii: "/"))
-  guard let last = path.lastIndex(of: slash) else { return [] }
-  let directory = Array(path[...last])
+  guard let last = unsafe path.lastIndex(of: slash) else { return [] }
+  let directory = unsafe Array(path[...last])
   return [directory + characters("../bin/sluice"), directory + characters("sluice")]
 }
 
 private func programsInPath() -> [[CChar]] {
-  guard let list = environmentValue("PATH") else { return [] }
+  guard let list = unsafe environmentValue("PATH") else { return [] }
   let colon = CChar(bitPattern: UInt8(ascii: ":"))
-  return UnsafeBufferPointer(start: list, count: strlen(list)).split(separator: colon).map {
-    Array($0) + characters("/sluice")
+  return unsafe UnsafeBufferPointer(start: list, count: strlen(list)).split(separator: colon).map {
+    unsafe Array($0) + characters("/sluice")
   }
 }
 
 /// The text with its terminating zero.
 private func characters(_ text: StaticString) -> [CChar] {
-  UnsafeBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount + 1).map {
+  unsafe UnsafeBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount + 1).map {
     CChar(bitPattern: $0)
   }
 }

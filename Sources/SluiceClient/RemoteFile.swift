@@ -25,7 +25,7 @@ public final class RemoteFile: @unchecked Sendable {
   public func close() throws(CallError) {
     guard isOpen else { return }
     isOpen = false
-    _ = try channel.call(.close, file: id, NoFields(), replyingWith: NoFields.self)
+    _ = try unsafe channel.call(.close, file: id, NoFields(), replyingWith: NoFields.self)
   }
 
   /// Reads into `buffer` from `offset` (bytes); gives how many bytes there were, fewer than asked
@@ -37,8 +37,8 @@ public final class RemoteFile: @unchecked Sendable {
     var done = 0
     repeat {
       let end = min(buffer.count, done + ChannelShape.transferByteCountMaximum)
-      let part = UnsafeMutableRawBufferPointer(rebasing: buffer[done..<end])
-      let answer = try channel.call(
+      let part = unsafe UnsafeMutableRawBufferPointer(rebasing: buffer[done..<end])
+      let answer = try unsafe channel.call(
         .read, file: id, OffsetFields(offset: offset + Int64(done)), receiving: part,
         replyingWith: NoFields.self)
       done += answer.receivedByteCount
@@ -53,7 +53,7 @@ public final class RemoteFile: @unchecked Sendable {
     var done = 0
     while done < buffer.count {
       let end = min(buffer.count, done + ChannelShape.transferByteCountMaximum)
-      _ = try channel.call(
+      _ = try unsafe channel.call(
         .write, file: id, OffsetFields(offset: offset + Int64(done)),
         sending: UnsafeRawBufferPointer(rebasing: buffer[done..<end]),
         replyingWith: NoFields.self)
@@ -62,37 +62,39 @@ public final class RemoteFile: @unchecked Sendable {
   }
 
   public func truncate(toByteCount byteCount: Int64) throws(CallError) {
-    _ = try channel.call(
+    _ = try unsafe channel.call(
       .truncate, file: id, OffsetFields(offset: byteCount), replyingWith: NoFields.self)
   }
 
   /// Makes what was written durable; with a journal's first sync, its directory entry too.
   public func sync() throws(CallError) {
-    _ = try channel.call(.sync, file: id, NoFields(), replyingWith: NoFields.self)
+    _ = try unsafe channel.call(.sync, file: id, NoFields(), replyingWith: NoFields.self)
   }
 
   /// The file's size in bytes.
   public func byteCount() throws(CallError) -> Int64 {
-    try channel.call(.fileSize, file: id, NoFields(), replyingWith: OffsetFields.self)
+    try unsafe channel.call(.fileSize, file: id, NoFields(), replyingWith: OffsetFields.self)
       .reply.offset
   }
 
   /// Raises the lock; throws `refused(.busy)` at once where another connection or program is in
   /// the way.
   public func lock(_ level: LockLevel) throws(CallError) {
-    _ = try channel.call(
+    _ = try unsafe channel.call(
       .lock, file: id, LockFields(level: level), replyingWith: NoFields.self)
   }
 
   /// Lowers the lock to `shared` or `none`.
   public func unlock(_ level: LockLevel) throws(CallError) {
-    _ = try channel.call(
+    _ = try unsafe channel.call(
       .unlock, file: id, LockFields(level: level), replyingWith: NoFields.self)
   }
 
   /// Whether anybody holds RESERVED or more on the file.
   public func isReserved() throws(CallError) -> Bool {
-    try channel.call(.checkReservedLock, file: id, NoFields(), replyingWith: AnswerReply.self)
-      .reply.answer
+    try unsafe channel.call(
+      .checkReservedLock, file: id, NoFields(), replyingWith: AnswerReply.self
+    )
+    .reply.answer
   }
 }

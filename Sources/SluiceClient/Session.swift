@@ -39,7 +39,7 @@ public final class Session: Sendable {
   /// Connects to the shared sidecar that listens on `path` (zero-terminated). Blocks for the
   /// handshake, at most ten seconds.
   public static func connect(toSocket path: UnsafePointer<CChar>) throws(ConnectError) -> Session {
-    try Session(socket: try reach(path), child: nil)
+    try unsafe Session(socket: try reach(path), child: nil)
   }
 
   /// Starts `program` (zero-terminated) as this process's own sidecar, which ends with it. Blocks
@@ -51,7 +51,7 @@ public final class Session: Sendable {
     let child: SpawnedProcess
     do throws(Errno) { pair = try SocketPair() } catch { throw .system(error) }
     do throws(Errno) {
-      child = try SpawnedProcess.start(
+      child = try unsafe SpawnedProcess.start(
         program, arguments: ["serve", "--private"], descriptor: pair.theirs)
     } catch {
       throw .notStarted(error)
@@ -63,7 +63,7 @@ public final class Session: Sendable {
   private static func reach(_ path: UnsafePointer<CChar>) throws(ConnectError) -> FileDescriptor {
     for _ in 0..<200 {
       do throws(Errno) {
-        return try FileDescriptor.connect(toSocket: path)
+        return try unsafe FileDescriptor.connect(toSocket: path)
       } catch .again {
         // A full queue: the sidecar is busy greeting others.
         Clock.sleep(nanoseconds: 10_000_000)
@@ -107,7 +107,7 @@ public final class Session: Sendable {
   /// one then.
   public func openChannel() throws(CallError) -> Channel {
     try opening.withLock { (_) throws(CallError) in
-      let answer = try home.call(.channelOpen, NoFields(), replyingWith: ChannelFields.self)
+      let answer = try unsafe home.call(.channelOpen, NoFields(), replyingWith: ChannelFields.self)
       do throws(ConnectError) {
         let line = try receiveChannel(on: socket)
         guard UInt64(line.number) == answer.reply.channel else { throw .notASidecar }

@@ -239,5 +239,5 @@ private final class JoinableThread {
 
 extension Errno {
   /// The system's description.
-  var message: String { String(cString: text) }
+  var message: String { unsafe String(cString: text) }
 }

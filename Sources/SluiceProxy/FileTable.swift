@@ -67,7 +67,7 @@ final class FileTable: Sendable {
     let directory = directory.rawValue
     return try entries.withLock { (entries) throws(FileError) in
       let descriptor = try system { () throws(Errno) in
-        try FileDescriptor.open(
+        try unsafe FileDescriptor.open(
           ".", in: directory, [.temporary, .readWrite, .exclusive], permissions: 0o600)
       }
       let status = try system { () throws(Errno) in try descriptor.status() }
@@ -90,7 +90,7 @@ final class FileTable: Sendable {
     try entries.withLock { (entries) throws(FileError) in
       let status: FileStatus
       do throws(Errno) {
-        status = try location.directory.descriptor.status(of: location.name)
+        status = try unsafe location.directory.descriptor.status(of: location.name)
       } catch .noEntry {
         return
       } catch {
@@ -99,11 +99,11 @@ final class FileTable: Sendable {
       guard status.isRegular else { throw .notRegular }
       guard entries[InodeKey(status)] == nil else { throw .busy }
       do throws(Errno) {
-        let descriptor = try FileDescriptor.open(
+        let descriptor = try unsafe FileDescriptor.open(
           location.name, in: location.directory.descriptor.rawValue,
           [.readOnly, .noFollow, .nonBlocking])
         try descriptor.takeLease()
-        try location.directory.descriptor.unlink(location.name)
+        try unsafe location.directory.descriptor.unlink(location.name)
       } catch .again {
         throw .busy
       } catch .noEntry {
@@ -134,7 +134,7 @@ final class FileTable: Sendable {
     let directory = location.directory.descriptor.rawValue
     let permissions = mode.model.map { $0.permissions & 0o777 } ?? mode.permissions
     let descriptor = try system { () throws(Errno) in
-      try FileDescriptor.open(
+      try unsafe FileDescriptor.open(
         location.name, in: directory, [.readWrite, .create, .exclusive, .noFollow],
         permissions: permissions)
     }
@@ -147,7 +147,7 @@ final class FileTable: Sendable {
     _ name: [CChar], in directory: Int32
   ) throws(FileError) -> FileDescriptor? {
     do throws(Errno) {
-      return try FileDescriptor.open(name, in: directory, [.pathOnly, .noFollow])
+      return unsafe try FileDescriptor.open(name, in: directory, [.pathOnly, .noFollow])
     } catch .noEntry {
       return nil
     } catch {
@@ -193,8 +193,8 @@ final class FileTable: Sendable {
     for isWritable in [true, false] {
       do throws(Errno) {
         let number = named.rawValue
-        let descriptor = try withDescriptorPath(number) { (path) throws(Errno) in
-          try FileDescriptor.open(path, [isWritable ? .readWrite : .readOnly, .nonBlocking])
+        let descriptor = try unsafe withDescriptorPath(number) { (path) throws(Errno) in
+          try unsafe FileDescriptor.open(path, [isWritable ? .readWrite : .readOnly, .nonBlocking])
         }
         return enter(descriptor, status, isWritable: isWritable, &entries)
       } catch .again {

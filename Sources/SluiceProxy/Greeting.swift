@@ -16,8 +16,8 @@ func receiveHello(on socket: borrowing FileDescriptor) throws(Refusal) -> Int32 
   var hello = sluice_hello()
   let received: ReceivedMessage
   do throws(Errno) {
-    received = try withUnsafeMutableBytes(of: &hello) { (bytes) throws(Errno) in
-      try socket.receive(into: bytes)
+    received = try unsafe withUnsafeMutableBytes(of: &hello) { (bytes) throws(Errno) in
+      try unsafe socket.receive(into: bytes)
     }
   } catch {
     throw Refusal(status: .badHandshake, text: "the hello cannot be read")
@@ -40,12 +40,14 @@ func receiveHello(on socket: borrowing FileDescriptor) throws(Refusal) -> Int32 
 func sendRefusal(_ refusal: Refusal, on socket: borrowing FileDescriptor) {
   var message = sluice_refusal()
   message.head = head(SLUICE_MESSAGE_REFUSAL, status: refusal.status)
-  withUnsafeMutableBytes(of: &message.text) { room in
+  unsafe withUnsafeMutableBytes(of: &message.text) { room in
     let text = refusal.text.utf8.prefix(room.count - 1)
-    room.copyBytes(from: text)
+    unsafe room.copyBytes(from: text)
   }
   // A visitor that has gone already needs no answer.
-  _ = try? withUnsafeBytes(of: message) { (bytes) throws(Errno) in try socket.send(bytes) }
+  _ = try? unsafe withUnsafeBytes(of: message) { (bytes) throws(Errno) in
+    try unsafe socket.send(bytes)
+  }
 }
 
 func sendWelcome(
@@ -56,8 +58,8 @@ func sendWelcome(
   message.head = head(SLUICE_MESSAGE_WELCOME)
   message.session = session
   message.features = usesHostPaths ? SLUICE_FEATURE_HOST_PATHS : 0
-  try withUnsafeBytes(of: message) { (bytes) throws(Errno) in
-    try socket.send(bytes, passing: control, io)
+  try unsafe withUnsafeBytes(of: message) { (bytes) throws(Errno) in
+    try unsafe socket.send(bytes, passing: control, io)
   }
 }
 
@@ -68,8 +70,8 @@ func sendChannel(
   var message = sluice_channel_message()
   message.head = head(SLUICE_MESSAGE_CHANNEL)
   message.channel = number
-  try withUnsafeBytes(of: message) { (bytes) throws(Errno) in
-    try socket.send(bytes, passing: control, io)
+  try unsafe withUnsafeBytes(of: message) { (bytes) throws(Errno) in
+    try unsafe socket.send(bytes, passing: control, io)
   }
 }
 

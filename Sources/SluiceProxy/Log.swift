@@ -10,7 +10,7 @@ enum Log {
     var line = line
     line.withUTF8 { bytes in
       // Nobody may be listening any more; that is no reason to stop.
-      _ = CSluice.write(2, bytes.baseAddress, bytes.count)
+      _ = unsafe CSluice.write(2, bytes.baseAddress, bytes.count)
     }
   }
 }

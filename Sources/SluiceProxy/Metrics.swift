@@ -7,6 +7,7 @@ public import SluiceWire
 internal import Synchronization
 
 /// Owns the metrics region, and the object's name until it goes.
+@safe
 final class Metrics: @unchecked Sendable {
   private let region: UnsafeMutablePointer<sluice_metrics>
   private let mapping: Mapping?
@@ -15,8 +16,8 @@ final class Metrics: @unchecked Sendable {
 
   /// Counts for nobody but this process.
   init() {
-    region = .allocate(capacity: 1)
-    region.initialize(to: sluice_metrics())
+    unsafe region = .allocate(capacity: 1)
+    unsafe region.initialize(to: sluice_metrics())
     mapping = nil
     name = nil
   }
@@ -26,33 +27,35 @@ final class Metrics: @unchecked Sendable {
     removeStaleMetrics()
     let process = processIdentity().process
     let name = metricsName(of: process)
-    try? unlinkSharedMemoryObject(name)
+    try? unsafe unlinkSharedMemoryObject(name)
     let byteCount = MemoryLayout<sluice_metrics>.size
-    let descriptor = try FileDescriptor.createSharedMemoryObject(name, byteCount: byteCount)
+    let descriptor = try unsafe FileDescriptor.createSharedMemoryObject(name, byteCount: byteCount)
     let mapping = try Mapping(descriptor, byteCount: byteCount)
-    region = mapping.start.assumingMemoryBound(to: sluice_metrics.self)
+    unsafe region = unsafe mapping.start.assumingMemoryBound(to: sluice_metrics.self)
     self.mapping = .some(mapping)
     self.name = name
-    region.pointee.version = 1
-    region.pointee.process = process
-    region.pointee.started_ms = UInt64(Clock.realtimeMilliseconds())
-    withUnsafeMutableBytes(of: &region.pointee.socket_path) { fill($0, with: socketPath) }
-    withUnsafeMutableBytes(of: &region.pointee.root_path) { fill($0, with: rootPath) }
-    region.pointee.magic = sluice_magic
+    unsafe region.pointee.version = 1
+    unsafe region.pointee.process = process
+    unsafe region.pointee.started_ms = UInt64(Clock.realtimeMilliseconds())
+    unsafe withUnsafeMutableBytes(of: &region.pointee.socket_path) {
+      unsafe fill($0, with: socketPath)
+    }
+    unsafe withUnsafeMutableBytes(of: &region.pointee.root_path) { unsafe fill($0, with: rootPath) }
+    unsafe region.pointee.magic = sluice_magic
   }
 
   deinit {
-    if let name { try? unlinkSharedMemoryObject(name) } else { region.deallocate() }
+    if let name { try? unsafe unlinkSharedMemoryObject(name) } else { unsafe region.deallocate() }
   }
 
-  func leaseTaken() { add(&region.pointee.leases_taken) }
-  func leaseBroken() { add(&region.pointee.leases_broken) }
-  func sessionOpened() { add(&region.pointee.sessions_opened) }
-  func sessionClosed() { add(&region.pointee.sessions_closed) }
-  func sessionRefused() { add(&region.pointee.sessions_refused) }
+  func leaseTaken() { unsafe add(&region.pointee.leases_taken) }
+  func leaseBroken() { unsafe add(&region.pointee.leases_broken) }
+  func sessionOpened() { unsafe add(&region.pointee.sessions_opened) }
+  func sessionClosed() { unsafe add(&region.pointee.sessions_closed) }
+  func sessionRefused() { unsafe add(&region.pointee.sessions_refused) }
 
   private func add(_ counter: UnsafeMutablePointer<UInt64>) {
-    UnsafeMutableRawPointer(counter).assumingMemoryBound(to: Atomic<UInt64>.self)
+    unsafe UnsafeMutableRawPointer(counter).assumingMemoryBound(to: Atomic<UInt64>.self)
       .pointee.wrappingAdd(1, ordering: .relaxed)
   }
 
@@ -62,8 +65,8 @@ final class Metrics: @unchecked Sendable {
     let row = min(
       nextRow.wrappingAdd(1, ordering: .relaxed).oldValue, Int(SLUICE_METRICS_ROW_COUNT) - 1)
     let offset = MemoryLayout<sluice_metrics>.offset(of: \.operations)!
-    let start = UnsafeMutableRawPointer(region) + offset
-    return OperationCounts(
+    let start = unsafe UnsafeMutableRawPointer(region) + offset
+    return unsafe OperationCounts(
       counts: start.assumingMemoryBound(to: UInt64.self)
         + row * Int(SLUICE_METRICS_OPERATION_COUNT),
       owner: self)
@@ -71,25 +74,28 @@ final class Metrics: @unchecked Sendable {
 }
 
 /// One reactor's counters by operation code.
+@safe
 struct OperationCounts {
   fileprivate let counts: UnsafeMutablePointer<UInt64>
   fileprivate let owner: Metrics
 
   /// Only the reactor writes; a reader may see a count a moment late.
   @inline(__always)
-  func count(_ operation: Operation) { counts[Int(operation.rawValue)] &+= 1 }
+  func count(_ operation: Operation) { unsafe counts[Int(operation.rawValue)] &+= 1 }
 }
 
 private func fill(_ field: UnsafeMutableRawBufferPointer, with text: [CChar]) {
   let byteCount = min(text.count, field.count - 1)
-  text.withUnsafeBytes { field.copyMemory(from: UnsafeRawBufferPointer(rebasing: $0[..<byteCount])) }
+  unsafe text.withUnsafeBytes {
+    unsafe field.copyMemory(from: UnsafeRawBufferPointer(rebasing: $0[..<byteCount]))
+  }
 }
 
 private func metricsName(of process: Int32) -> [CChar] { cString("/sluice-\(process)") }
 
 /// The processes that have, or had and left behind, a metrics object.
 private func metricsProcesses() -> [Int32] {
-  guard let names = try? namesInDirectory(cString("/dev/shm")) else { return [] }
+  guard let names = try? unsafe namesInDirectory(cString("/dev/shm")) else { return [] }
   return names.compactMap { name in
     let text = String(decoding: name, as: UTF8.self)
     guard text.hasPrefix("sluice-") else { return nil }
@@ -99,7 +105,7 @@ private func metricsProcesses() -> [Int32] {
 
 private func removeStaleMetrics() {
   for process in metricsProcesses() where !processExists(process) {
-    try? unlinkSharedMemoryObject(metricsName(of: process))
+    try? unsafe unlinkSharedMemoryObject(metricsName(of: process))
   }
 }
 
@@ -124,32 +130,33 @@ public struct MetricsReading: Sendable {
 
   private init?(process: Int32) {
     let byteCount = MemoryLayout<sluice_metrics>.size
-    guard let descriptor = try? FileDescriptor.openSharedMemoryObject(metricsName(of: process)),
+    guard
+      let descriptor = try? unsafe FileDescriptor.openSharedMemoryObject(metricsName(of: process)),
       let status = try? descriptor.status(), status.byteCount == Int64(byteCount),
       let mapping = try? Mapping(descriptor, byteCount: byteCount, writable: false)
     else { return nil }
-    let copy = mapping.start.loadUnaligned(as: sluice_metrics.self)
+    let copy = unsafe mapping.start.loadUnaligned(as: sluice_metrics.self)
     guard copy.magic == sluice_magic, copy.version == 1, copy.process == process else { return nil }
     self.process = process
-    socketPath = withUnsafeBytes(of: copy.socket_path, text)
-    rootPath = withUnsafeBytes(of: copy.root_path, text)
+    socketPath = unsafe withUnsafeBytes(of: copy.socket_path, text)
+    rootPath = unsafe withUnsafeBytes(of: copy.root_path, text)
     startedMilliseconds = copy.started_ms
     sessionsOpened = copy.sessions_opened
     sessionsClosed = copy.sessions_closed
     sessionsRefused = copy.sessions_refused
     leasesTaken = copy.leases_taken
     leasesBroken = copy.leases_broken
-    operations = withUnsafeBytes(of: copy.operations) { bytes in
-      let counts = bytes.bindMemory(to: UInt64.self)
+    operations = unsafe withUnsafeBytes(of: copy.operations) { bytes in
+      let counts = unsafe bytes.bindMemory(to: UInt64.self)
       let columnCount = Int(SLUICE_METRICS_OPERATION_COUNT)
       return Operation.allCases.map { operation in
         let rows = stride(from: Int(operation.rawValue), to: counts.count, by: columnCount)
-        return (operation, rows.reduce(0) { $0 &+ counts[$1] })
+        return (operation, rows.reduce(0) { unsafe $0 &+ counts[$1] })
       }
     }
   }
 }
 
 private func text(_ field: UnsafeRawBufferPointer) -> String {
-  String(decoding: field.prefix { $0 != 0 }, as: UTF8.self)
+  unsafe String(decoding: field.prefix { $0 != 0 }, as: UTF8.self)
 }

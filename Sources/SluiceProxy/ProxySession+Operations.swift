@@ -109,11 +109,11 @@ extension ProxySession {
     } catch .system(.accessDenied)
       where request.kind.isJournal && request.options.contains(.create)
     {
-      let exists = (try? location.directory.descriptor.status(of: location.name)) != nil
+      let exists = unsafe (try? location.directory.descriptor.status(of: location.name)) != nil
       throw exists ? .system(.accessDenied) : .readOnlyDirectory
     }
     if request.options.contains(.deleteOnClose) {
-      try? location.directory.descriptor.unlink(location.name)
+      try? unsafe location.directory.descriptor.unlink(location.name)
     }
     return newHandle(file, request, channel, location: location)
   }
@@ -141,7 +141,7 @@ extension ProxySession {
     for suffix in ["-journal", "-wal", "-shm"] {
       let name = location.name.dropLast() + cString(suffix)
       do throws(Errno) {
-        try location.directory.descriptor.unlink(Array(name))
+        try unsafe location.directory.descriptor.unlink(Array(name))
       } catch .noEntry {
       } catch {
         throw .system(error)
@@ -153,7 +153,9 @@ extension ProxySession {
     let wanted = try arguments(request, channel, as: DeleteRequest.self)
     try file { () throws(FileError) in
       let location = try locate(wanted.path, on: channel)
-      try system { () throws(Errno) in try location.directory.descriptor.unlink(location.name) }
+      try system { () throws(Errno) in
+        try unsafe location.directory.descriptor.unlink(location.name)
+      }
       if wanted.syncDirectory { try location.directory.synchronize() }
     }
     channel.end.complete(.done)
@@ -169,11 +171,13 @@ extension ProxySession {
         return false
       }
       let directory = location.directory
-      guard let status = try? directory.descriptor.status(of: location.name) else { return false }
+      guard let status = try? unsafe directory.descriptor.status(of: location.name) else {
+        return false
+      }
       switch wanted.mode {
       case .exists: return !status.isRegular || status.byteCount > 0
-      case .read: return directory.descriptor.allows(location.name, writing: false)
-      case .readWrite: return directory.descriptor.allows(location.name, writing: true)
+      case .read: return unsafe directory.descriptor.allows(location.name, writing: false)
+      case .readWrite: return unsafe directory.descriptor.allows(location.name, writing: true)
       }
     }
     channel.end.complete(.done, AnswerReply(answer: answer))
@@ -190,9 +194,9 @@ extension ProxySession {
     let offset = try arguments(request, channel, as: OffsetFields.self).offset
     let handle = try usableHandle(request, now: now)
     let byteCount = try file { () throws(FileError) in
-      try handle.file.read(into: request.payload, at: offset)
+      try unsafe handle.file.read(into: request.payload, at: offset)
     }
-    channel.end.complete(
+    unsafe channel.end.complete(
       byteCount == request.payload.count ? .done : .doneShort, sentByteCount: byteCount)
   }
 
@@ -200,7 +204,7 @@ extension ProxySession {
     let offset = try arguments(request, channel, as: OffsetFields.self).offset
     let handle = try writableHandle(request, now: now)
     try file { () throws(FileError) in
-      try handle.file.write(UnsafeRawBufferPointer(request.payload), at: offset)
+      try unsafe handle.file.write(UnsafeRawBufferPointer(request.payload), at: offset)
     }
     channel.end.complete(.done)
   }

@@ -256,7 +256,8 @@ private final class ReactorLoop {
     let number = session.nextChannelNumber
     do throws(Errno) {
       let regions = try ChannelRegions.create(.standard) { (control, io) throws(Errno) in
-        try sendChannel(number: number, control: control, io: io, on: session.link.socket.descriptor)
+        try sendChannel(
+          number: number, control: control, io: io, on: session.link.socket.descriptor)
       }
       channels.append(session.addChannel(regions))
     } catch {

@@ -40,7 +40,7 @@ final class Root: Sendable {
   /// `path` (zero-terminated) is nil for the host's own paths.
   init(_ path: [CChar]?) throws(Errno) {
     usesHostPaths = path == nil
-    descriptor = try FileDescriptor.open(path ?? cString("/"), [.directory, .pathOnly])
+    descriptor = try unsafe FileDescriptor.open(path ?? cString("/"), [.directory, .pathOnly])
   }
 
   /// The root directory itself.
@@ -96,8 +96,8 @@ final class Root: Sendable {
     var known = try knownPath(of: directory)
     if known.last != UInt8(ascii: "/") { known.append(UInt8(ascii: "/")) }
     do throws(Errno) {
-      if try directory.descriptor.status(of: name).isSymbolicLink {
-        let target = try directory.descriptor.readLink(name)
+      if try unsafe directory.descriptor.status(of: name).isSymbolicLink {
+        let target = try unsafe directory.descriptor.readLink(name)
         if target.first == UInt8(ascii: "/") {
           guard usesHostPaths else { throw Errno.crossesDevice }
           path = target
@@ -156,13 +156,13 @@ final class Root: Sendable {
   private func open(_ path: [CChar], _ flags: OpenFlags) throws(FileError) -> FileDescriptor {
     let confinement: PathResolution = usesHostPaths ? [] : .beneath
     do throws(Errno) {
-      return try FileDescriptor.open(
+      return try unsafe FileDescriptor.open(
         path, in: descriptor.rawValue, flags, resolution: confinement.union(.noMagicLinks))
     } catch .crossesDevice {
       throw .outsideRoot
     } catch .tooManyLinks {
       // Too many links, or one of /proc? The kernel has one error for both.
-      if let _ = try? FileDescriptor.open(
+      if let _ = try? unsafe FileDescriptor.open(
         path, in: descriptor.rawValue, [.pathOnly], resolution: confinement)
       {
         throw .magicLink

@@ -60,11 +60,11 @@ final class SharedFile: Sendable {
   // MARK: Content
 
   func read(into buffer: UnsafeMutableRawBufferPointer, at offset: Int64) throws(FileError) -> Int {
-    try system { () throws(Errno) in try descriptor.read(into: buffer, at: offset) }
+    try system { () throws(Errno) in try unsafe descriptor.read(into: buffer, at: offset) }
   }
 
   func write(_ buffer: UnsafeRawBufferPointer, at offset: Int64) throws(FileError) {
-    try system { () throws(Errno) in try descriptor.write(buffer, at: offset) }
+    try system { () throws(Errno) in try unsafe descriptor.write(buffer, at: offset) }
   }
 
   func truncate(toByteCount byteCount: Int64) throws(FileError) {

@@ -18,14 +18,15 @@ public struct SidecarConfiguration: Sendable {
   /// Where unnamed files go: the root, or where SQLite's unix VFS puts them.
   func openTemporaryDirectory(beneath root: Root) throws(FileError) -> FileDescriptor {
     if !root.usesHostPaths { return try root.openSelf() }
-    let named = [environmentValue("SQLITE_TMPDIR"), environmentValue("TMPDIR")].compactMap { $0 }
-    for path in named {
-      if let directory = try? FileDescriptor.open(path, [.directory, .readOnly]) {
+    for variable in ["SQLITE_TMPDIR", "TMPDIR"] as [StaticString] {
+      if let path = unsafe environmentValue(variable),
+        let directory = try? unsafe FileDescriptor.open(path, [.directory, .readOnly])
+      {
         return directory
       }
     }
     for path in ["/var/tmp", "/usr/tmp", "/tmp", "."] {
-      if let directory = try? FileDescriptor.open(cString(path), [.directory, .readOnly]) {
+      if let directory = try? unsafe FileDescriptor.open(cString(path), [.directory, .readOnly]) {
         return directory
       }
     }

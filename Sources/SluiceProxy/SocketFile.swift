@@ -10,16 +10,16 @@ func listenOnSocketFile(
 ) throws(SidecarError) -> FileDescriptor {
   do throws(Errno) {
     let parts = try splitSocketPath(path)
-    let directory = try FileDescriptor.open(parts.directory, [.directory, .readOnly])
+    let directory = try unsafe FileDescriptor.open(parts.directory, [.directory, .readOnly])
     try lock(directory)
     switch try whoServes(path) {
     case .nobody: break
     case .somebody: throw .exists
     case .aDeadOne:
-      guard try directory.status(of: parts.name).isSocket else { throw .invalid }
-      try directory.unlink(parts.name)
+      guard try unsafe directory.status(of: parts.name).isSocket else { throw .invalid }
+      try unsafe directory.unlink(parts.name)
     }
-    return try FileDescriptor.listen(onSocket: path, backlog: 128, permissions: permissions)
+    return try unsafe FileDescriptor.listen(onSocket: path, backlog: 128, permissions: permissions)
   } catch .exists {
     throw .socketInUse(path: String(zeroTerminated: path))
   } catch .invalid {
@@ -31,16 +31,16 @@ func listenOnSocketFile(
 
 func removeSocketFile(_ path: [CChar]) {
   guard let parts = try? splitSocketPath(path),
-    let directory = try? FileDescriptor.open(parts.directory, [.directory, .readOnly])
+    let directory = try? unsafe FileDescriptor.open(parts.directory, [.directory, .readOnly])
   else { return }
-  try? directory.unlink(parts.name)
+  try? unsafe directory.unlink(parts.name)
 }
 
 private enum Server { case nobody, aDeadOne, somebody }
 
 private func whoServes(_ path: [CChar]) throws(Errno) -> Server {
   do throws(Errno) {
-    _ = try FileDescriptor.connect(toSocket: path)
+    _ = try unsafe FileDescriptor.connect(toSocket: path)
     return .somebody
   } catch .again {
     return .somebody

@@ -24,5 +24,5 @@ public func spinHint() { sluice_spin_hint() }
 /// Fills `buffer` with random bytes from the kernel.
 public func fillWithRandomBytes(_ buffer: UnsafeMutableRawBufferPointer) throws(Errno) {
   guard let start = buffer.baseAddress else { return }
-  _ = try check(sluice_random(start, buffer.count))
+  _ = try unsafe check(sluice_random(start, buffer.count))
 }

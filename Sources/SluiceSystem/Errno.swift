@@ -9,7 +9,7 @@ public struct Errno: Error, Equatable, Sendable {
   public init(_ rawValue: Int32) { self.rawValue = rawValue }
 
   /// The C library's description, for example "No such file or directory".
-  public var text: UnsafePointer<CChar> { sluice_errno_text(rawValue) }
+  public var text: UnsafePointer<CChar> { unsafe sluice_errno_text(rawValue) }
 
   public static let notPermitted = Errno(EPERM)
   public static let noEntry = Errno(ENOENT)

@@ -37,7 +37,7 @@ extension FileDescriptor {
   ) throws(Errno) -> Int {
     var done = 0
     while done < buffer.count {
-      let count = try check(
+      let count = try unsafe check(
         sluice_pread(
           rawValue, buffer.baseAddress! + done, buffer.count - done, offset + Int64(done)))
       if count == 0 { break }
@@ -50,7 +50,7 @@ extension FileDescriptor {
   public borrowing func write(_ buffer: UnsafeRawBufferPointer, at offset: Int64) throws(Errno) {
     var done = 0
     while done < buffer.count {
-      let count = try check(
+      let count = try unsafe check(
         sluice_pwrite(
           rawValue, buffer.baseAddress! + done, buffer.count - done, offset + Int64(done)))
       // A write of nothing that is no error would repeat for ever.
@@ -64,14 +64,16 @@ extension FileDescriptor {
   }
 
   /// Makes the file's content and size durable, its times not.
-  public borrowing func synchronizeData() throws(Errno) { _ = try check(sluice_fdatasync(rawValue)) }
+  public borrowing func synchronizeData() throws(Errno) {
+    _ = try check(sluice_fdatasync(rawValue))
+  }
 
   /// Makes everything durable; on a directory, its entries.
   public borrowing func synchronize() throws(Errno) { _ = try check(sluice_fsync(rawValue)) }
 
   public borrowing func status() throws(Errno) -> FileStatus {
     var status = stat()
-    _ = try check(sluice_fstat(rawValue, &status))
+    _ = try unsafe check(sluice_fstat(rawValue, &status))
     return FileStatus(status)
   }
 

@@ -39,7 +39,7 @@ extension FileDescriptor {
     _ path: UnsafePointer<CChar>, in directory: Int32 = WellKnownDescriptor.workingDirectory,
     _ flags: OpenFlags, permissions: UInt32 = 0, resolution: PathResolution = []
   ) throws(Errno) -> FileDescriptor {
-    let raw = try check(
+    let raw = try unsafe check(
       sluice_openat2(
         directory, path, flags.rawValue, UInt64(permissions), resolution.rawValue))
     return FileDescriptor(owning: raw)
@@ -48,24 +48,24 @@ extension FileDescriptor {
   /// What stands under `name` in this directory, links not followed.
   public borrowing func status(of name: UnsafePointer<CChar>) throws(Errno) -> FileStatus {
     var status = stat()
-    _ = try check(sluice_fstatat(rawValue, name, &status))
+    _ = try unsafe check(sluice_fstatat(rawValue, name, &status))
     return FileStatus(status)
   }
 
   public borrowing func unlink(_ name: UnsafePointer<CChar>) throws(Errno) {
-    _ = try check(sluice_unlinkat(rawValue, name))
+    _ = try unsafe check(sluice_unlinkat(rawValue, name))
   }
 
   /// Whether this process may read, or read and write, `name` in this directory.
   public borrowing func allows(
     _ name: UnsafePointer<CChar>, writing: Bool
   ) -> Bool {
-    sluice_faccessat(rawValue, name, writing ? R_OK | W_OK : R_OK) == 0
+    unsafe sluice_faccessat(rawValue, name, writing ? R_OK | W_OK : R_OK) == 0
   }
 
   /// The target of the symbolic link `name` in this directory, not zero-terminated.
   public borrowing func readLink(_ name: UnsafePointer<CChar>) throws(Errno) -> [UInt8] {
-    try readSymbolicLink(name, in: rawValue)
+    try unsafe readSymbolicLink(name, in: rawValue)
   }
 }
 
@@ -75,9 +75,9 @@ public func readSymbolicLink(
 ) throws(Errno) -> [UInt8] {
   let capacity = 4096
   var count: Int64 = 0
-  let target = [UInt8](unsafeUninitializedCapacity: capacity) { buffer, initializedCount in
+  let target = unsafe [UInt8](unsafeUninitializedCapacity: capacity) { buffer, initializedCount in
     count = unsafe buffer.withMemoryRebound(to: CChar.self) {
-      sluice_readlinkat(directory, name, $0.baseAddress!, capacity)
+      unsafe sluice_readlinkat(directory, name, $0.baseAddress!, capacity)
     }
     initializedCount = max(0, Int(count))
   }
@@ -88,7 +88,9 @@ public func readSymbolicLink(
 
 /// The path of an open descriptor as the kernel knows it now, from /proc.
 public func pathOfDescriptor(_ descriptor: Int32) throws(Errno) -> [UInt8] {
-  try withDescriptorPath(descriptor) { (path) throws(Errno) in try readSymbolicLink(path) }
+  try unsafe withDescriptorPath(descriptor) { (path) throws(Errno) in
+    try unsafe readSymbolicLink(path)
+  }
 }
 
 /// Calls `body` with "/proc/self/fd/N", by which an open file can be opened again.
@@ -104,20 +106,20 @@ public func withDescriptorPath<R: ~Copyable>(
   let prefix: StaticString = "/proc/self/fd/"
   var path: [CChar] = []
   for index in 0..<prefix.utf8CodeUnitCount {
-    path.append(CChar(bitPattern: prefix.utf8Start[index]))
+    unsafe path.append(CChar(bitPattern: prefix.utf8Start[index]))
   }
   path.append(contentsOf: digits)
-  return try body(path)
+  return try unsafe body(path)
 }
 
 /// This process's working directory, not zero-terminated.
 public func workingDirectoryPath() throws(Errno) -> [UInt8] {
   let capacity = 4096
   var failed = false
-  let path = [UInt8](unsafeUninitializedCapacity: capacity) { buffer, initializedCount in
-    buffer.withMemoryRebound(to: CChar.self) {
-      failed = getcwd($0.baseAddress!, capacity) == nil
-      initializedCount = failed ? 0 : strlen($0.baseAddress!)
+  let path = unsafe [UInt8](unsafeUninitializedCapacity: capacity) { buffer, initializedCount in
+    unsafe buffer.withMemoryRebound(to: CChar.self) {
+      failed = unsafe getcwd($0.baseAddress!, capacity) == nil
+      initializedCount = unsafe failed ? 0 : strlen($0.baseAddress!)
     }
   }
   // The directory was removed, or its path is longer than a path may be.

@@ -10,36 +10,37 @@ public enum Futex {
   public static func wait(
     _ word: UnsafePointer<Atomic<UInt32>>, while expected: UInt32, timeoutNanoseconds: Int64
   ) {
-    _ = sluice_futex_wait(word, expected, timeoutNanoseconds)
+    _ = unsafe sluice_futex_wait(word, expected, timeoutNanoseconds)
   }
 
   public static func wake(_ word: UnsafePointer<Atomic<UInt32>>, count: Int32 = 1) {
-    _ = sluice_futex_wake(word, count)
+    _ = unsafe sluice_futex_wake(word, count)
   }
 }
 
 /// Words of which a thread awaits any one's change, at most `capacity`.
+@safe
 public struct FutexSet: ~Copyable {
   public static var capacity: Int { Int(SLUICE_WAITV_MAX) }
 
   private let entries: UnsafeMutablePointer<sluice_waitv_entry>
   public private(set) var count = 0
 
-  public init() { entries = .allocate(capacity: FutexSet.capacity) }
+  public init() { unsafe entries = .allocate(capacity: FutexSet.capacity) }
 
-  deinit { entries.deallocate() }
+  deinit { unsafe entries.deallocate() }
 
   public mutating func removeAll() { count = 0 }
 
   public mutating func append(_ word: UnsafePointer<Atomic<UInt32>>, while expected: UInt32) {
     precondition(count < FutexSet.capacity, "more words than one thread can await")
-    entries[count] = sluice_waitv_entry(word, expected)
+    unsafe entries[count] = unsafe sluice_waitv_entry(word, expected)
     count += 1
   }
 
   /// Sleeps until a word is woken or differs from what was expected of it, or the time is up.
   /// `nil` waits without limit. May return early for no reason.
   public func wait(timeoutNanoseconds: Int64?) {
-    _ = sluice_futex_waitv(entries, UInt32(count), timeoutNanoseconds ?? -1)
+    _ = unsafe sluice_futex_waitv(entries, UInt32(count), timeoutNanoseconds ?? -1)
   }
 }

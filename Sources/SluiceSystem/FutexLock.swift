@@ -29,20 +29,20 @@ public final class FutexLock<Value: ~Copyable>: @unchecked Sendable {
 
   @inline(never)
   private func acquireContended() {
-    withWord { word in
+    unsafe withWord { word in
       while self.word.exchange(2, ordering: .acquiring) != 0 {
-        Futex.wait(word, while: 2, timeoutNanoseconds: 100_000_000)
+        unsafe Futex.wait(word, while: 2, timeoutNanoseconds: 100_000_000)
       }
     }
   }
 
   @inline(__always)
   private func release() {
-    if word.exchange(0, ordering: .releasing) == 2 { withWord { Futex.wake($0) } }
+    if word.exchange(0, ordering: .releasing) == 2 { unsafe withWord { unsafe Futex.wake($0) } }
   }
 
   /// The word's address: a stored `let` of a class does not move.
   private func withWord<R>(_ body: (UnsafePointer<Atomic<UInt32>>) -> R) -> R {
-    withUnsafePointer(to: word) { body($0) }
+    unsafe withUnsafePointer(to: word) { unsafe body($0) }
   }
 }

@@ -3,6 +3,7 @@
 internal import CSluice
 
 /// Owns a shared mapping, which a forked child does not inherit.
+@safe
 public struct Mapping: ~Copyable, @unchecked Sendable {
   public let start: UnsafeMutableRawPointer
   public let byteCount: Int
@@ -13,16 +14,16 @@ public struct Mapping: ~Copyable, @unchecked Sendable {
     _ descriptor: borrowing FileDescriptor, byteCount: Int, writable: Bool = true
   ) throws(Errno) {
     var address: UnsafeMutableRawPointer?
-    _ = try check(
+    _ = try unsafe check(
       sluice_map(descriptor.rawValue, UInt64(byteCount), writable ? 1 : 0, &address))
-    start = address!
+    unsafe start = unsafe address!
     self.byteCount = byteCount
     process = ProcessEpoch.current
   }
 
   deinit {
     // In a forked child the mapping is not there, and its addresses may be somebody else's.
-    if process.isCurrent { _ = sluice_unmap(start, UInt64(byteCount)) }
+    if process.isCurrent { _ = unsafe sluice_unmap(start, UInt64(byteCount)) }
   }
 }
 
@@ -31,7 +32,7 @@ extension FileDescriptor {
   public static func sealedMemory(
     _ name: StaticString, byteCount: Int
   ) throws(Errno) -> FileDescriptor {
-    let raw = try check(
+    let raw = try unsafe check(
       sluice_memfd_create_sealed(
         UnsafeRawPointer(name.utf8Start).assumingMemoryBound(to: CChar.self), UInt64(byteCount)))
     return FileDescriptor(owning: raw)
@@ -50,18 +51,18 @@ extension FileDescriptor {
   public static func createSharedMemoryObject(
     _ name: UnsafePointer<CChar>, byteCount: Int
   ) throws(Errno) -> FileDescriptor {
-    FileDescriptor(owning: try check(sluice_shm_create(name, UInt64(byteCount))))
+    unsafe FileDescriptor(owning: try check(sluice_shm_create(name, UInt64(byteCount))))
   }
 
   /// Opens the POSIX shared-memory object `name` for reading.
   public static func openSharedMemoryObject(
     _ name: UnsafePointer<CChar>
   ) throws(Errno) -> FileDescriptor {
-    FileDescriptor(owning: try check(sluice_shm_open(name)))
+    unsafe FileDescriptor(owning: try check(sluice_shm_open(name)))
   }
 }
 
 /// Removes the name of a POSIX shared-memory object.
 public func unlinkSharedMemoryObject(_ name: UnsafePointer<CChar>) throws(Errno) {
-  _ = try check(sluice_shm_unlink(name))
+  _ = try unsafe check(sluice_shm_unlink(name))
 }

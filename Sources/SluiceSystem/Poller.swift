@@ -22,7 +22,8 @@ public struct Poller: ~Copyable, Sendable {
   /// The token of a member that has input, or nil when the time is up. `nil` waits without limit.
   public borrowing func wait(timeoutMilliseconds: Int32?) throws(Errno) -> UInt64? {
     var token: UInt64 = 0
-    let count = try check(sluice_epoll_wait(descriptor.rawValue, &token, timeoutMilliseconds ?? -1))
+    let count = try unsafe check(
+      sluice_epoll_wait(descriptor.rawValue, &token, timeoutMilliseconds ?? -1))
     return count > 0 ? token : nil
   }
 }

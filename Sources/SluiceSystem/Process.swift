@@ -12,13 +12,14 @@ public struct SpawnedProcess: Sendable {
     _ program: UnsafePointer<CChar>, arguments: [StaticString],
     descriptor: borrowing FileDescriptor
   ) throws(Errno) -> SpawnedProcess {
-    var pointers: [UnsafeMutablePointer<CChar>?] = [UnsafeMutablePointer(mutating: program)]
+    var pointers: [UnsafeMutablePointer<CChar>?] = unsafe [UnsafeMutablePointer(mutating: program)]
     for argument in arguments {
-      let start = UnsafeRawPointer(argument.utf8Start).assumingMemoryBound(to: CChar.self)
-      pointers.append(UnsafeMutablePointer(mutating: start))
+      let start = unsafe UnsafeRawPointer(argument.utf8Start).assumingMemoryBound(to: CChar.self)
+      unsafe pointers.append(UnsafeMutablePointer(mutating: start))
     }
-    pointers.append(nil)
-    return SpawnedProcess(id: try check(sluice_spawn(program, &pointers, descriptor.rawValue)))
+    unsafe pointers.append(nil)
+    return unsafe SpawnedProcess(
+      id: try check(sluice_spawn(program, &pointers, descriptor.rawValue)))
   }
 
   /// Frees what the kernel keeps of an ended process; waits for its end if asked.
@@ -53,7 +54,7 @@ public struct Signals: ~Copyable, Sendable {
   /// The next signal, or nil when there is none.
   public borrowing func next() -> Signal? {
     var descriptor: Int32 = -1
-    let number = sluice_signals_read(self.descriptor.rawValue, &descriptor)
+    let number = unsafe sluice_signals_read(self.descriptor.rawValue, &descriptor)
     if number < 0 { return nil }
     if number == sluice_lease_signal, descriptor >= 0 { return .leaseBreak(descriptor: descriptor) }
     if number == SIGIO { return .leaseBreaksLost }
@@ -64,15 +65,15 @@ public struct Signals: ~Copyable, Sendable {
 
 /// The program or library from which the code at `address` was loaded, zero-terminated.
 public func fileLoaded(at address: UnsafeRawPointer) -> UnsafePointer<CChar>? {
-  sluice_loaded_from(address)
+  unsafe sluice_loaded_from(address)
 }
 
 /// The value of an environment variable, nil where it is unset or empty. The pointer is good until
 /// the environment changes.
 public func environmentValue(_ name: StaticString) -> UnsafePointer<CChar>? {
-  let start = UnsafeRawPointer(name.utf8Start).assumingMemoryBound(to: CChar.self)
-  guard let value = getenv(start), value[0] != 0 else { return nil }
-  return UnsafePointer(value)
+  let start = unsafe UnsafeRawPointer(name.utf8Start).assumingMemoryBound(to: CChar.self)
+  guard let value = unsafe getenv(start), unsafe value[0] != 0 else { return nil }
+  return unsafe UnsafePointer(value)
 }
 
 /// This process's id and effective user.

@@ -12,22 +12,23 @@ public struct ProcessEpoch: Sendable {
   /// chooses it.
   public static var current: ProcessEpoch {
     while true {
-      let value = mark.pointee.load(ordering: .acquiring)
+      let value = unsafe mark.pointee.load(ordering: .acquiring)
       if value != 0 { return ProcessEpoch(value: value) }
       // The clock never stands still between a fork and its fork.
       let chosen = UInt64(bitPattern: sluice_monotonic_ns()) | 1
-      _ = mark.pointee.compareExchange(expected: 0, desired: chosen, ordering: .acquiringAndReleasing)
+      _ = unsafe mark.pointee.compareExchange(
+        expected: 0, desired: chosen, ordering: .acquiringAndReleasing)
     }
   }
 
   /// False in a process forked since the epoch was taken.
   @inline(__always)
-  public var isCurrent: Bool { ProcessEpoch.mark.pointee.load(ordering: .relaxed) == value }
+  public var isCurrent: Bool { unsafe ProcessEpoch.mark.pointee.load(ordering: .relaxed) == value }
 
   nonisolated(unsafe) private static let mark: UnsafePointer<Atomic<UInt64>> = {
     var address: UnsafeMutableRawPointer?
-    let result = sluice_map_wiped_on_fork(&address)
+    let result = unsafe sluice_map_wiped_on_fork(&address)
     precondition(result == 0, "no memory for one page")
-    return UnsafePointer(address!.assumingMemoryBound(to: Atomic<UInt64>.self))
+    return unsafe UnsafePointer(address!.assumingMemoryBound(to: Atomic<UInt64>.self))
   }()
 }

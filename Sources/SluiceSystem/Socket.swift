@@ -21,8 +21,8 @@ public struct SocketPair: ~Copyable {
 
   public init() throws(Errno) {
     var ends: (Int32, Int32) = (-1, -1)
-    let result = withUnsafeMutableBytes(of: &ends) {
-      sluice_socket_pair($0.baseAddress!.assumingMemoryBound(to: Int32.self))
+    let result = unsafe withUnsafeMutableBytes(of: &ends) {
+      unsafe sluice_socket_pair($0.baseAddress!.assumingMemoryBound(to: Int32.self))
     }
     _ = try check(result)
     ours = FileDescriptor(owning: ends.0)
@@ -33,14 +33,14 @@ public struct SocketPair: ~Copyable {
 extension FileDescriptor {
   /// Throws `again` when the listener's queue is full.
   public static func connect(toSocket path: UnsafePointer<CChar>) throws(Errno) -> FileDescriptor {
-    FileDescriptor(owning: try check(sluice_socket_connect(path)))
+    unsafe FileDescriptor(owning: try check(sluice_socket_connect(path)))
   }
 
   /// Binds a new socket file at `path` with `permissions`, and listens.
   public static func listen(
     onSocket path: UnsafePointer<CChar>, backlog: Int32, permissions: UInt32
   ) throws(Errno) -> FileDescriptor {
-    FileDescriptor(owning: try check(sluice_socket_listen(path, backlog, permissions)))
+    unsafe FileDescriptor(owning: try check(sluice_socket_listen(path, backlog, permissions)))
   }
 
   /// Ends the conversation for both sides; the descriptor stays open.
@@ -56,7 +56,7 @@ extension FileDescriptor {
     _ message: UnsafeRawBufferPointer, passing first: Int32 = -1, _ second: Int32 = -1,
     withCredentials: Bool = false
   ) throws(Errno) {
-    let sent = try check(
+    let sent = try unsafe check(
       sluice_socket_send(
         rawValue, message.baseAddress!, message.count, first, second, withCredentials ? 1 : 0))
     precondition(sent == message.count, "a seqpacket message goes whole or not at all")
@@ -69,7 +69,7 @@ extension FileDescriptor {
     var first: Int32 = -1
     var second: Int32 = -1
     var process: Int32 = 0
-    let result = sluice_socket_receive(
+    let result = unsafe sluice_socket_receive(
       rawValue, buffer.baseAddress!, buffer.count, &first, &second, &process)
     let one = first < 0 ? nil : FileDescriptor(owning: first)
     let two = second < 0 ? nil : FileDescriptor(owning: second)
@@ -87,20 +87,20 @@ extension FileDescriptor {
   public borrowing func peer() throws(Errno) -> (user: UInt32, process: Int32) {
     var user: UInt32 = 0
     var process: Int32 = 0
-    _ = try check(sluice_socket_peer(rawValue, &user, &process))
+    _ = try unsafe check(sluice_socket_peer(rawValue, &user, &process))
     return (user, process)
   }
 
   /// Whether something can be read, end-of-file included, within the time.
   public borrowing func awaitReadable(timeoutMilliseconds: Int32) -> Bool {
     var entry = pollfd(fd: rawValue, events: Int16(POLLIN), revents: 0)
-    return sluice_poll(&entry, 1, timeoutMilliseconds) == 0 && entry.revents != 0
+    return unsafe sluice_poll(&entry, 1, timeoutMilliseconds) == 0 && entry.revents != 0
   }
 
   /// Whether the peer has closed its end or died.
   public borrowing func peerIsGone() -> Bool {
     var entry = pollfd(fd: rawValue, events: 0, revents: 0)
-    guard sluice_poll(&entry, 1, 0) == 0 else { return false }
+    guard unsafe sluice_poll(&entry, 1, 0) == 0 else { return false }
     return entry.revents & Int16(POLLHUP | POLLERR | POLLNVAL) != 0
   }
 }

@@ -12,16 +12,16 @@ public struct Thread: ~Copyable, @unchecked Sendable {
       let body: @Sendable () -> Void
       init(_ body: @escaping @Sendable () -> Void) { self.body = body }
     }
-    let box = Unmanaged.passRetained(Box(body))
+    let box = unsafe Unmanaged.passRetained(Box(body))
     var thread = pthread_t()
-    let result = sluice_thread_start(
+    let result = unsafe sluice_thread_start(
       UnsafeRawPointer(name.utf8Start).assumingMemoryBound(to: CChar.self),
       { argument in
-        Unmanaged<Box>.fromOpaque(argument!).takeRetainedValue().body()
+        unsafe Unmanaged<Box>.fromOpaque(argument!).takeRetainedValue().body()
         return nil
-      }, box.toOpaque(), &thread)
+      }, unsafe box.toOpaque(), &thread)
     if result < 0 {
-      box.release()
+      unsafe box.release()
       throw Errno(-result)
     }
     handle = thread

@@ -11,13 +11,14 @@ public func sqlite3SluiceInit(
   _ message: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?,
   _ api: UnsafePointer<sqlite3_api_routines>?
 ) -> Int32 {
-  csqlite_set_api(api)
+  unsafe csqlite_set_api(api)
   // sqlite3_database_file_object, and file names that are safe to ask for URI parameters.
   guard csqlite_version_number() >= 3_032_000 else {
-    message?.pointee = csqlite_copy("sluice: SQLite 3.32.0 or newer is needed")
+    unsafe message?.pointee = unsafe csqlite_copy("sluice: SQLite 3.32.0 or newer is needed")
     return SQLITE_ERROR
   }
-  let isDefault = environmentValue("SLUICE_DEFAULT").map { $0[0] == 0x31 && $0[1] == 0 } ?? false
+  let isDefault =
+    unsafe environmentValue("SLUICE_DEFAULT").map { unsafe $0[0] == 0x31 && $0[1] == 0 } ?? false
   let code = VFS.register(asDefault: isDefault)
   return code == SQLITE_OK ? csqlite_ok_load_permanently : code
 }

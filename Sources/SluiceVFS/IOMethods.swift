@@ -11,45 +11,50 @@ enum IOMethods {
   /// The table that every file points to. Never freed.
   nonisolated(unsafe) static let table: UnsafeMutablePointer<sqlite3_io_methods> = {
     let table = UnsafeMutablePointer<sqlite3_io_methods>.allocate(capacity: 1)
-    table.initialize(to: sqlite3_io_methods())
-    table.pointee.iVersion = 1
-    table.pointee.xClose = { file in OpenFile.detach(file!) }
-    table.pointee.xRead = { file, buffer, byteCount, offset in
-      IOMethods.read(file!, UnsafeMutableRawBufferPointer(start: buffer, count: Int(byteCount)), offset)
+    unsafe table.initialize(to: sqlite3_io_methods())
+    unsafe table.pointee.iVersion = 1
+    unsafe table.pointee.xClose = { file in unsafe OpenFile.detach(file!) }
+    unsafe table.pointee.xRead = { file, buffer, byteCount, offset in
+      unsafe IOMethods.read(
+        file!, UnsafeMutableRawBufferPointer(start: buffer, count: Int(byteCount)), offset)
     }
-    table.pointee.xWrite = { file, buffer, byteCount, offset in
-      let bytes = UnsafeRawBufferPointer(start: buffer, count: Int(byteCount))
-      return IOMethods.perform(.write, on: file!) { (file) throws(CallError) in
-        try file.remote.write(bytes, at: offset)
+    unsafe table.pointee.xWrite = { file, buffer, byteCount, offset in
+      let bytes = unsafe UnsafeRawBufferPointer(start: buffer, count: Int(byteCount))
+      return unsafe IOMethods.perform(.write, on: file!) { (file) throws(CallError) in
+        try unsafe file.remote.write(bytes, at: offset)
       }
     }
-    table.pointee.xTruncate = { file, byteCount in
-      IOMethods.perform(.truncate, on: file!) { (file) throws(CallError) in
+    unsafe table.pointee.xTruncate = { file, byteCount in
+      unsafe IOMethods.perform(.truncate, on: file!) { (file) throws(CallError) in
         try file.remote.truncate(toByteCount: byteCount)
       }
     }
-    table.pointee.xSync = { file, _ in
-      IOMethods.perform(.sync, on: file!) { (file) throws(CallError) in try file.remote.sync() }
-    }
-    table.pointee.xFileSize = { file, byteCount in
-      IOMethods.perform(.fileSize, on: file!) { (file) throws(CallError) in
-        byteCount!.pointee = try file.remote.byteCount()
+    unsafe table.pointee.xSync = { file, _ in
+      unsafe IOMethods.perform(.sync, on: file!) { (file) throws(CallError) in
+        try file.remote.sync()
       }
     }
-    addLocks(to: table)
-    table.pointee.xFileControl = { file, code, argument in IOMethods.fileControl(file!, code, argument) }
-    table.pointee.xSectorSize = { _ in 4096 }
-    table.pointee.xDeviceCharacteristics = { file in
-      OpenFile.reference(file!)._withUnsafeGuaranteedRef {
+    unsafe table.pointee.xFileSize = { file, byteCount in
+      unsafe IOMethods.perform(.fileSize, on: file!) { (file) throws(CallError) in
+        unsafe byteCount!.pointee = try file.remote.byteCount()
+      }
+    }
+    unsafe addLocks(to: table)
+    unsafe table.pointee.xFileControl = { file, code, argument in
+      unsafe IOMethods.fileControl(file!, code, argument)
+    }
+    unsafe table.pointee.xSectorSize = { _ in 4096 }
+    unsafe table.pointee.xDeviceCharacteristics = { file in
+      unsafe OpenFile.reference(file!)._withUnsafeGuaranteedRef {
         $0.isPowersafeOverwrite ? SQLITE_IOCAP_POWERSAFE_OVERWRITE : 0
       }
     }
-    return table
+    return unsafe table
   }()
 
   private static func addLocks(to table: UnsafeMutablePointer<sqlite3_io_methods>) {
-    table.pointee.xLock = { file, level in
-      IOMethods.perform(.lock, on: file!) { (file) throws(CallError) in
+    unsafe table.pointee.xLock = { file, level in
+      unsafe IOMethods.perform(.lock, on: file!) { (file) throws(CallError) in
         Registry.use(file.token)
         let level = LockLevel(rawValue: UInt64(level))!
         if file.level >= level { return }
@@ -57,18 +62,18 @@ enum IOMethods {
         file.level = level
       }
     }
-    table.pointee.xUnlock = { file, level in
-      IOMethods.perform(.unlock, on: file!) { (file) throws(CallError) in
+    unsafe table.pointee.xUnlock = { file, level in
+      unsafe IOMethods.perform(.unlock, on: file!) { (file) throws(CallError) in
         let level = LockLevel(rawValue: UInt64(level))!
         if file.level <= level && file.level <= .shared { return }
         file.level = level
         try file.remote.unlock(level)
       }
     }
-    table.pointee.xCheckReservedLock = { file, result in
-      result!.pointee = 0
-      return IOMethods.perform(.checkReservedLock, on: file!) { (file) throws(CallError) in
-        result!.pointee = try file.remote.isReserved() ? 1 : 0
+    unsafe table.pointee.xCheckReservedLock = { file, result in
+      unsafe result!.pointee = 0
+      return unsafe IOMethods.perform(.checkReservedLock, on: file!) { (file) throws(CallError) in
+        unsafe result!.pointee = try file.remote.isReserved() ? 1 : 0
       }
     }
   }
@@ -78,7 +83,7 @@ enum IOMethods {
     _ operation: VFSOperation, on file: UnsafeMutablePointer<sqlite3_file>,
     _ body: (OpenFile) throws(CallError) -> Void
   ) -> Int32 {
-    OpenFile.reference(file)._withUnsafeGuaranteedRef { file in
+    unsafe OpenFile.reference(file)._withUnsafeGuaranteedRef { file in
       do throws(CallError) {
         try body(file)
         return SQLITE_OK
@@ -101,11 +106,11 @@ enum IOMethods {
     _ file: UnsafeMutablePointer<sqlite3_file>, _ buffer: UnsafeMutableRawBufferPointer,
     _ offset: Int64
   ) -> Int32 {
-    OpenFile.reference(file)._withUnsafeGuaranteedRef { file in
+    unsafe OpenFile.reference(file)._withUnsafeGuaranteedRef { file in
       do throws(CallError) {
-        let byteCount = try file.remote.read(into: buffer, at: offset)
+        let byteCount = try unsafe file.remote.read(into: buffer, at: offset)
         if byteCount == buffer.count { return SQLITE_OK }
-        memset(buffer.baseAddress! + byteCount, 0, buffer.count - byteCount)
+        unsafe memset(buffer.baseAddress! + byteCount, 0, buffer.count - byteCount)
         return csqlite_ioerr_short_read
       } catch {
         return fail(error, .read, file)
@@ -116,20 +121,20 @@ enum IOMethods {
   private static func fileControl(
     _ file: UnsafeMutablePointer<sqlite3_file>, _ code: Int32, _ argument: UnsafeMutableRawPointer?
   ) -> Int32 {
-    OpenFile.reference(file)._withUnsafeGuaranteedRef { file in
-      guard let argument else { return SQLITE_NOTFOUND }
-      let number = argument.assumingMemoryBound(to: Int32.self)
+    unsafe OpenFile.reference(file)._withUnsafeGuaranteedRef { file in
+      guard let argument = unsafe argument else { return SQLITE_NOTFOUND }
+      let number = unsafe argument.assumingMemoryBound(to: Int32.self)
       switch code {
       case SQLITE_FCNTL_LOCKSTATE:
-        number.pointee = Int32(file.level.rawValue)
+        unsafe number.pointee = Int32(file.level.rawValue)
       case SQLITE_FCNTL_LAST_ERRNO:
-        number.pointee = file.lastErrno
+        unsafe number.pointee = file.lastErrno
       case SQLITE_FCNTL_VFSNAME:
-        argument.assumingMemoryBound(to: UnsafeMutablePointer<CChar>?.self).pointee =
-          csqlite_copy("sluice")
+        unsafe argument.assumingMemoryBound(to: UnsafeMutablePointer<CChar>?.self).pointee =
+          unsafe csqlite_copy("sluice")
       case SQLITE_FCNTL_POWERSAFE_OVERWRITE:
-        if number.pointee >= 0 { file.isPowersafeOverwrite = number.pointee != 0 }
-        number.pointee = file.isPowersafeOverwrite ? 1 : 0
+        if unsafe number.pointee >= 0 { file.isPowersafeOverwrite = unsafe number.pointee != 0 }
+        unsafe number.pointee = file.isPowersafeOverwrite ? 1 : 0
       default:
         return SQLITE_NOTFOUND
       }

@@ -19,8 +19,9 @@ final class OpenFile {
   /// Opens the file that SQLite asks xOpen for.
   init(name: UnsafePointer<CChar>?, path: [UInt8]?, flags: Int32) throws(VFSError) {
     let isMain = flags & SQLITE_OPEN_MAIN_DB != 0
-    let parameters = if isMain, let name { try URIParameters(name) } else { URIParameters() }
-    let channel = try OpenFile.channel(name: name, path: path, flags: flags)
+    let parameters =
+      if isMain, let name = unsafe name { try unsafe URIParameters(name) } else { URIParameters() }
+    let channel = try unsafe OpenFile.channel(name: name, path: path, flags: flags)
     let request = OpenRequest(
       path: path, kind: fileKind(flags),
       options: OpenOptions(sqlite: flags).union(parameters.options),
@@ -40,9 +41,11 @@ final class OpenFile {
   private static func channel(
     name: UnsafePointer<CChar>?, path: [UInt8]?, flags: Int32
   ) throws(VFSError) -> Channel {
-    if flags & SQLITE_OPEN_MAIN_DB != 0, let name {
-      let socket = csqlite_uri_parameter(name, "socket").flatMap { $0[0] == 0 ? nil : $0 }
-      let session = try Registry.current.session(socket: socket)
+    if flags & SQLITE_OPEN_MAIN_DB != 0, let name = unsafe name {
+      let socket = unsafe csqlite_uri_parameter(name, "socket").flatMap {
+        unsafe $0[0] == 0 ? nil : $0
+      }
+      let session = try unsafe Registry.current.session(socket: socket)
       do throws(CallError) {
         return try session.openChannel()
       } catch .refused(.limitReached, _) {
@@ -51,8 +54,9 @@ final class OpenFile {
         throw .call(error)
       }
     }
-    if flags & (SQLITE_OPEN_MAIN_JOURNAL | SQLITE_OPEN_WAL) != 0, let name,
-      let database = csqlite_database_file_object(name), let open = OpenFile.behind(database)
+    if flags & (SQLITE_OPEN_MAIN_JOURNAL | SQLITE_OPEN_WAL) != 0, let name = unsafe name,
+      let database = unsafe csqlite_database_file_object(name),
+      let open = unsafe OpenFile.behind(database)
     {
       return open.remote.channel
     }
@@ -63,28 +67,28 @@ final class OpenFile {
 
   /// Puts the object behind `file`, which keeps it until `detach`.
   func attach(to file: UnsafeMutablePointer<sqlite3_file>) {
-    let place = UnsafeMutableRawPointer(file).assumingMemoryBound(to: sluice_file.self)
-    place.pointee.object = Unmanaged.passRetained(self).toOpaque()
-    file.pointee.pMethods = UnsafePointer(IOMethods.table)
+    let place = unsafe UnsafeMutableRawPointer(file).assumingMemoryBound(to: sluice_file.self)
+    unsafe place.pointee.object = unsafe Unmanaged.passRetained(self).toOpaque()
+    unsafe file.pointee.pMethods = unsafe UnsafePointer(IOMethods.table)
   }
 
   /// The object behind a file of ours, nil for one of another VFS.
   static func behind(_ file: UnsafeMutablePointer<sqlite3_file>) -> OpenFile? {
-    guard file.pointee.pMethods == UnsafePointer(IOMethods.table) else { return nil }
-    return reference(file).takeUnretainedValue()
+    guard unsafe file.pointee.pMethods == UnsafePointer(IOMethods.table) else { return nil }
+    return unsafe reference(file).takeUnretainedValue()
   }
 
   @inline(__always)
   static func reference(_ file: UnsafeMutablePointer<sqlite3_file>) -> Unmanaged<OpenFile> {
-    let place = UnsafeMutableRawPointer(file).assumingMemoryBound(to: sluice_file.self)
-    return Unmanaged.fromOpaque(place.pointee.object)
+    let place = unsafe UnsafeMutableRawPointer(file).assumingMemoryBound(to: sluice_file.self)
+    return unsafe Unmanaged.fromOpaque(place.pointee.object)
   }
 
   /// Closes the file and takes the object away. A forked child leaves what it inherited alone.
   static func detach(_ file: UnsafeMutablePointer<sqlite3_file>) -> Int32 {
-    file.pointee.pMethods = nil
-    let reference = reference(file)
-    let open = reference.takeUnretainedValue()
+    unsafe file.pointee.pMethods = nil
+    let reference = unsafe reference(file)
+    let open = unsafe reference.takeUnretainedValue()
     guard open.remote.channel.session.belongsToThisProcess else { return SQLITE_OK }
     if open.token != 0 { Registry.current.leave(open.token) }
     var code = SQLITE_OK
@@ -95,7 +99,7 @@ final class OpenFile {
     } catch {
       code = report(.call(error), .close, open.path)
     }
-    reference.release()
+    unsafe reference.release()
     return code
   }
 }

@@ -42,16 +42,16 @@ final class Registry: Sendable {
   static var current: Registry {
     while true {
       let bits = shared.load(ordering: .acquiring)
-      if let pointer = UnsafeRawPointer(bitPattern: bits) {
-        let registry = Unmanaged<Registry>.fromOpaque(pointer).takeUnretainedValue()
+      if let pointer = unsafe UnsafeRawPointer(bitPattern: bits) {
+        let registry = unsafe Unmanaged<Registry>.fromOpaque(pointer).takeUnretainedValue()
         if registry.epoch.isCurrent { return registry }
       }
-      let fresh = Unmanaged.passRetained(Registry())
-      let installed = shared.compareExchange(
+      let fresh = unsafe Unmanaged.passRetained(Registry())
+      let installed = unsafe shared.compareExchange(
         expected: bits, desired: UInt(bitPattern: fresh.toOpaque()),
         ordering: .acquiringAndReleasing
       ).exchanged
-      if !installed { fresh.release() }
+      if !installed { unsafe fresh.release() }
     }
   }
 
@@ -60,8 +60,10 @@ final class Registry: Sendable {
   /// The session with the sidecar on `socket`; without one, with that on SLUICE_SOCKET, or with a
   /// private sidecar. A session whose sidecar is dead is replaced.
   func session(socket: UnsafePointer<CChar>?) throws(VFSError) -> Session {
-    let named = socket ?? environmentValue("SLUICE_SOCKET")
-    let path = named.map { Array(UnsafeBufferPointer(start: $0, count: strlen($0) + 1)) }
+    let named = unsafe socket ?? environmentValue("SLUICE_SOCKET")
+    let path = unsafe named.map {
+      unsafe Array(UnsafeBufferPointer(start: $0, count: strlen($0) + 1))
+    }
     return try state.withLock { (state) throws(VFSError) in
       if let index = state.sessions.firstIndex(where: { $0.socketPath == path }) {
         let session = state.sessions[index].session
@@ -70,7 +72,9 @@ final class Registry: Sendable {
       }
       do throws(ConnectError) {
         let session =
-          if let path { try Session.connect(toSocket: path) } else { try Session.startPrivate() }
+          if let path { try unsafe Session.connect(toSocket: path) } else {
+            try Session.startPrivate()
+          }
         state.sessions.append(SessionEntry(socketPath: path, session: session))
         return session
       } catch {
@@ -120,7 +124,7 @@ final class Registry: Sendable {
       return state.databases.first { $0.map { belongs(path, to: $0.path) } ?? false }??.channel
     }
     if let found { return found }
-    return try session(socket: nil).home
+    return try unsafe session(socket: nil).home
   }
 }
 

@@ -17,17 +17,17 @@ struct URIParameters {
 
   /// Reads the parameters of a main database's name as SQLite hands it to xOpen.
   init(_ name: UnsafePointer<CChar>) throws(VFSError) {
-    let deletes = try URIParameters.boolean(
+    let deletes = try unsafe URIParameters.boolean(
       name, "delete-before-open", or: false,
       complaint: "delete-before-open takes 0 or 1 in the URI")
     if deletes { options.insert(.deleteBeforeOpen) }
-    let unlocks = try URIParameters.boolean(
+    let unlocks = try unsafe URIParameters.boolean(
       name, "unlock-asap", or: false, complaint: "unlock-asap takes 0 or 1 in the URI")
     if unlocks { options.insert(.unlockAsSoonAsPossible) }
-    isPowersafeOverwrite = try URIParameters.boolean(
+    isPowersafeOverwrite = try unsafe URIParameters.boolean(
       name, "psow", or: true, complaint: "psow takes 0 or 1 in the URI")
-    if let text = value(name, "implicit-locks") {
-      guard let milliseconds = decimal(text), milliseconds <= 3_600_000 else {
+    if let text = unsafe value(name, "implicit-locks") {
+      guard let milliseconds = unsafe decimal(text), milliseconds <= 3_600_000 else {
         throw .uriParameter("implicit-locks takes milliseconds from 0 to 3600000 in the URI")
       }
       implicitLockMilliseconds = milliseconds
@@ -42,16 +42,16 @@ struct URIParameters {
   /// bytes, the path, the parameters (`sqlite3_create_filename` in SQLite's documentation). A
   /// caller of another kind hands a bare string; the bytes before it tell the two apart.
   static func socket(of name: UnsafePointer<CChar>) -> UnsafePointer<CChar>? {
-    for offset in 1...4 where name[-offset] != 0 { return nil }
-    return value(name, "socket")
+    for offset in 1...4 where unsafe name[-offset] != 0 { return nil }
+    return unsafe value(name, "socket")
   }
 
   private static func boolean(
     _ filename: UnsafePointer<CChar>, _ name: StaticString, or standard: Bool,
     complaint: StaticString
   ) throws(VFSError) -> Bool {
-    guard let text = value(filename, name) else { return standard }
-    for (word, meaning) in words where strcasecmp(text, word.start) == 0 { return meaning }
+    guard let text = unsafe value(filename, name) else { return standard }
+    for (word, meaning) in words where unsafe strcasecmp(text, word.start) == 0 { return meaning }
     throw .uriParameter(complaint)
   }
 
@@ -66,7 +66,7 @@ struct URIParameters {
 
 extension StaticString {
   fileprivate var start: UnsafePointer<CChar> {
-    UnsafeRawPointer(utf8Start).assumingMemoryBound(to: CChar.self)
+    unsafe UnsafeRawPointer(utf8Start).assumingMemoryBound(to: CChar.self)
   }
 }
 
@@ -74,16 +74,19 @@ extension StaticString {
 private func value(
   _ filename: UnsafePointer<CChar>, _ name: StaticString
 ) -> UnsafePointer<CChar>? {
-  guard let value = csqlite_uri_parameter(filename, name.start), value[0] != 0 else { return nil }
-  return value
+  guard let value = unsafe csqlite_uri_parameter(filename, name.start), unsafe value[0] != 0 else {
+    return nil
+  }
+  return unsafe value
 }
 
 /// A number of at most nine digits.
 private func decimal(_ text: UnsafePointer<CChar>) -> Int64? {
-  let digits = UnsafeBufferPointer(start: text, count: strlen(text))
+  let digits = unsafe UnsafeBufferPointer(start: text, count: strlen(text))
   guard (1...9).contains(digits.count) else { return nil }
   var number: Int64 = 0
-  for digit in digits {
+  for index in unsafe digits.indices {
+    let digit = unsafe digits[index]
     guard (0x30...0x39).contains(digit) else { return nil }
     number = number * 10 + Int64(digit - 0x30)
   }

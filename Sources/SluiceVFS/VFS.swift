@@ -16,68 +16,76 @@ enum VFS {
 
   /// Registers the VFS once; later calls find it there.
   static func register(asDefault: Bool) -> Int32 {
-    let nameStart = UnsafeRawPointer(name.utf8Start).assumingMemoryBound(to: CChar.self)
-    if let present = csqlite_vfs_find(nameStart) {
-      return csqlite_vfs_register(present, asDefault ? 1 : 0)
+    let nameStart = unsafe UnsafeRawPointer(name.utf8Start).assumingMemoryBound(to: CChar.self)
+    if let present = unsafe csqlite_vfs_find(nameStart) {
+      return unsafe csqlite_vfs_register(present, asDefault ? 1 : 0)
     }
     // Never freed: SQLite keeps the pointer until the process ends.
     let vfs = UnsafeMutablePointer<sqlite3_vfs>.allocate(capacity: 1)
-    vfs.initialize(to: sqlite3_vfs())
-    vfs.pointee.iVersion = 2
-    vfs.pointee.szOsFile = Int32(MemoryLayout<sluice_file>.size)
-    vfs.pointee.mxPathname = Int32(pathByteCountMaximum)
-    vfs.pointee.zName = nameStart
-    vfs.pointee.xOpen = { _, name, file, flags, outFlags in
-      VFS.open(name: name, file: file!, flags: flags, outFlags: outFlags)
+    unsafe vfs.initialize(to: sqlite3_vfs())
+    unsafe vfs.pointee.iVersion = 2
+    unsafe vfs.pointee.szOsFile = unsafe Int32(MemoryLayout<sluice_file>.size)
+    unsafe vfs.pointee.mxPathname = Int32(pathByteCountMaximum)
+    unsafe vfs.pointee.zName = unsafe nameStart
+    unsafe vfs.pointee.xOpen = { _, name, file, flags, outFlags in
+      unsafe VFS.open(name: name, file: file!, flags: flags, outFlags: outFlags)
     }
-    vfs.pointee.xDelete = { _, name, syncDirectory in
-      VFS.delete(name!, syncDirectory: syncDirectory != 0)
+    unsafe vfs.pointee.xDelete = { _, name, syncDirectory in
+      unsafe VFS.delete(name!, syncDirectory: syncDirectory != 0)
     }
-    vfs.pointee.xAccess = { _, name, flags, result in VFS.access(name!, flags, result!) }
-    vfs.pointee.xFullPathname = { _, name, byteCount, out in
-      VFS.fullPathname(name!, UnsafeMutableBufferPointer(start: out!, count: Int(byteCount)))
+    unsafe vfs.pointee.xAccess = { _, name, flags, result in
+      unsafe VFS.access(name!, flags, result!)
     }
-    addLibraryCalls(to: vfs)
-    addClockAndChance(to: vfs)
-    return csqlite_vfs_register(vfs, asDefault ? 1 : 0)
+    unsafe vfs.pointee.xFullPathname = { _, name, byteCount, out in
+      unsafe VFS.fullPathname(name!, UnsafeMutableBufferPointer(start: out!, count: Int(byteCount)))
+    }
+    unsafe addLibraryCalls(to: vfs)
+    unsafe addClockAndChance(to: vfs)
+    return unsafe csqlite_vfs_register(vfs, asDefault ? 1 : 0)
   }
 
   // MARK: Without a file
 
   private static func addLibraryCalls(to vfs: UnsafeMutablePointer<sqlite3_vfs>) {
-    vfs.pointee.xDlOpen = { _, name in dlopen(name, RTLD_NOW | RTLD_GLOBAL) }
-    vfs.pointee.xDlError = { _, byteCount, out in
-      guard let out, byteCount > 0 else { return }
-      if let text = dlerror() { strncpy(out, text, Int(byteCount) - 1) } else { out[0] = 0 }
-      out[Int(byteCount) - 1] = 0
+    unsafe vfs.pointee.xDlOpen = { _, name in unsafe dlopen(name, RTLD_NOW | RTLD_GLOBAL) }
+    unsafe vfs.pointee.xDlError = { _, byteCount, out in
+      guard let out = unsafe out, byteCount > 0 else { return }
+      if let text = unsafe dlerror() {
+        unsafe strncpy(out, text, Int(byteCount) - 1)
+      } else {
+        unsafe out[0] = 0
+      }
+      unsafe out[Int(byteCount) - 1] = 0
     }
-    vfs.pointee.xDlSym = { _, library, name in
-      unsafeBitCast(dlsym(library, name!), to: (@convention(c) () -> Void)?.self)
+    unsafe vfs.pointee.xDlSym = { _, library, name in
+      unsafe unsafeBitCast(dlsym(library, name!), to: (@convention(c) () -> Void)?.self)
     }
-    vfs.pointee.xDlClose = { _, library in if let library { dlclose(library) } }
+    unsafe vfs.pointee.xDlClose = { _, library in
+      if let library = unsafe library { unsafe dlclose(library) }
+    }
   }
 
   private static func addClockAndChance(to vfs: UnsafeMutablePointer<sqlite3_vfs>) {
-    vfs.pointee.xRandomness = { _, byteCount, out in
-      let room = UnsafeMutableRawBufferPointer(start: out, count: Int(byteCount))
-      room.initializeMemory(as: UInt8.self, repeating: 0)
-      _ = try? fillWithRandomBytes(room)
+    unsafe vfs.pointee.xRandomness = { _, byteCount, out in
+      let room = unsafe UnsafeMutableRawBufferPointer(start: out, count: Int(byteCount))
+      unsafe room.initializeMemory(as: UInt8.self, repeating: 0)
+      _ = try? unsafe fillWithRandomBytes(room)
       return byteCount
     }
-    vfs.pointee.xSleep = { _, microseconds in
+    unsafe vfs.pointee.xSleep = { _, microseconds in
       Clock.sleep(nanoseconds: Int64(microseconds) * 1000)
       return microseconds
     }
     // SQLite counts from noon on 24 November 4714 BC; 1970 began that many milliseconds later.
-    vfs.pointee.xCurrentTimeInt64 = { _, out in
-      out!.pointee = Clock.realtimeMilliseconds() + 210_866_760_000_000
+    unsafe vfs.pointee.xCurrentTimeInt64 = { _, out in
+      unsafe out!.pointee = Clock.realtimeMilliseconds() + 210_866_760_000_000
       return SQLITE_OK
     }
-    vfs.pointee.xCurrentTime = { _, out in
-      out!.pointee = Double(Clock.realtimeMilliseconds() + 210_866_760_000_000) / 86_400_000
+    unsafe vfs.pointee.xCurrentTime = { _, out in
+      unsafe out!.pointee = Double(Clock.realtimeMilliseconds() + 210_866_760_000_000) / 86_400_000
       return SQLITE_OK
     }
-    vfs.pointee.xGetLastError = { _, byteCount, out in lastError(byteCount, out) }
+    unsafe vfs.pointee.xGetLastError = { _, byteCount, out in unsafe lastError(byteCount, out) }
   }
 
   // MARK: By name
@@ -87,17 +95,17 @@ enum VFS {
     outFlags: UnsafeMutablePointer<Int32>?
   ) -> Int32 {
     // No xClose unless the open succeeds.
-    file.pointee.pMethods = nil
-    let path = name.map(bytes(of:))
+    unsafe file.pointee.pMethods = nil
+    let path = unsafe name.map(unsafe bytes(of:))
     let opened: OpenFile
     do throws(VFSError) {
-      opened = try OpenFile(name: name, path: path, flags: flags)
+      opened = try unsafe OpenFile(name: name, path: path, flags: flags)
     } catch {
       return report(error, .open, path ?? [])
     }
-    opened.attach(to: file)
-    if let outFlags {
-      outFlags.pointee =
+    unsafe opened.attach(to: file)
+    if let outFlags = unsafe outFlags {
+      unsafe outFlags.pointee =
         opened.remote.isWritable
         ? flags : flags & ~(SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE) | SQLITE_OPEN_READONLY
     }
@@ -105,7 +113,7 @@ enum VFS {
   }
 
   private static func delete(_ name: UnsafePointer<CChar>, syncDirectory: Bool) -> Int32 {
-    let path = bytes(of: name)
+    let path = unsafe bytes(of: name)
     do throws(VFSError) {
       let channel = try Registry.current.channel(for: path)
       try call { () throws(CallError) in
@@ -120,8 +128,8 @@ enum VFS {
   private static func access(
     _ name: UnsafePointer<CChar>, _ flags: Int32, _ result: UnsafeMutablePointer<Int32>
   ) -> Int32 {
-    let path = bytes(of: name)
-    result.pointee = 0
+    let path = unsafe bytes(of: name)
+    unsafe result.pointee = 0
     let mode: AccessMode =
       switch flags {
       case SQLITE_ACCESS_READWRITE: .readWrite
@@ -131,7 +139,7 @@ enum VFS {
     do throws(VFSError) {
       let channel = try Registry.current.channel(for: path)
       let answer = try call { () throws(CallError) in try channel.access(path, mode) }
-      result.pointee = answer ? 1 : 0
+      unsafe result.pointee = answer ? 1 : 0
       return SQLITE_OK
     } catch {
       return report(error, .access, path)
@@ -141,9 +149,9 @@ enum VFS {
   private static func fullPathname(
     _ name: UnsafePointer<CChar>, _ out: UnsafeMutableBufferPointer<CChar>
   ) -> Int32 {
-    var path = bytes(of: name)
+    var path = unsafe bytes(of: name)
     do throws(VFSError) {
-      let session = try Registry.current.session(socket: URIParameters.socket(of: name))
+      let session = try unsafe Registry.current.session(socket: URIParameters.socket(of: name))
       if session.usesHostPaths, path.first != UInt8(ascii: "/") {
         do throws(Errno) {
           path = try workingDirectoryPath() + [UInt8(ascii: "/")] + path
@@ -153,8 +161,8 @@ enum VFS {
       }
       let full = try call { () throws(CallError) in try session.home.fullPathname(path) }
       guard full.path.count < out.count else { throw .system(.nameTooLong) }
-      for (index, byte) in full.path.enumerated() { out[index] = CChar(bitPattern: byte) }
-      out[full.path.count] = 0
+      for (index, byte) in full.path.enumerated() { unsafe out[index] = CChar(bitPattern: byte) }
+      unsafe out[full.path.count] = 0
       return full.isThroughLink ? csqlite_ok_symlink : SQLITE_OK
     } catch {
       return report(error, .fullPathname, path)
@@ -162,7 +170,7 @@ enum VFS {
   }
 
   private static func bytes(of name: UnsafePointer<CChar>) -> [UInt8] {
-    [UInt8](UnsafeRawBufferPointer(start: name, count: strlen(name)))
+    unsafe [UInt8](UnsafeRawBufferPointer(start: name, count: strlen(name)))
   }
 }
 

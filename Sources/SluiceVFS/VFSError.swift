@@ -142,8 +142,8 @@ extension VFSError {
 /// How much is told through sqlite3_log: SLUICE_LOG is 0 for nothing, 1 for what is significant
 /// (the default), 2 for every failure.
 private let logLevel: Int = {
-  guard let value = environmentValue("SLUICE_LOG"), value[1] == 0 else { return 1 }
-  switch UInt8(bitPattern: value[0]) {
+  guard let value = unsafe environmentValue("SLUICE_LOG"), unsafe value[1] == 0 else { return 1 }
+  switch unsafe UInt8(bitPattern: value[0]) {
   case UInt8(ascii: "0"): return 0
   case UInt8(ascii: "2"): return 2
   default: return 1
@@ -154,58 +154,59 @@ private let logLevel: Int = {
 @inline(never)
 func report(_ error: VFSError, _ operation: VFSOperation, _ path: [UInt8]) -> Int32 {
   let code = error.resultCode(operation)
-  let last = sluice_last_error()!
-  last.pointee.error_number = error.errno.rawValue
-  let text = sluice_last_error_text(last)!
-  var line = LineWriter(
+  let last = unsafe sluice_last_error()!
+  unsafe last.pointee.error_number = error.errno.rawValue
+  let text = unsafe sluice_last_error_text(last)!
+  var line = unsafe LineWriter(
     UnsafeMutableBufferPointer(start: text, count: Int(SLUICE_LAST_ERROR_BYTE_COUNT)))
-  line.write("sluice: ")
+  unsafe line.write("sluice: ")
   line.write(operation.name)
-  line.write(" ")
-  if path.isEmpty { line.write("a temporary file") } else { line.write(path) }
-  line.write(": ")
+  unsafe line.write(" ")
+  if path.isEmpty { unsafe line.write("a temporary file") } else { line.write(path) }
+  unsafe line.write(": ")
   line.write(error.text)
   if error.errno.rawValue != 0, !error.isOrdinary {
-    line.write(": ")
-    line.write(error.errno.text)
+    unsafe line.write(": ")
+    unsafe line.write(error.errno.text)
   }
   line.finish()
-  if logLevel == 2 || logLevel == 1 && !error.isOrdinary { csqlite_log(code, text) }
+  if logLevel == 2 || logLevel == 1 && !error.isOrdinary { unsafe csqlite_log(code, text) }
   return code
 }
 
 /// xGetLastError: the thread's last errno, and its message where there is room.
 func lastError(_ byteCount: Int32, _ out: UnsafeMutablePointer<CChar>?) -> Int32 {
-  let last = sluice_last_error()!
-  if let out, byteCount > 0 {
-    strncpy(out, sluice_last_error_text(last), Int(byteCount) - 1)
-    out[Int(byteCount) - 1] = 0
+  let last = unsafe sluice_last_error()!
+  if let out = unsafe out, byteCount > 0 {
+    unsafe strncpy(out, sluice_last_error_text(last), Int(byteCount) - 1)
+    unsafe out[Int(byteCount) - 1] = 0
   }
-  return last.pointee.error_number
+  return unsafe last.pointee.error_number
 }
 
 /// Writes one line into room that is already there; what does not fit is left out.
+@safe
 private struct LineWriter {
   private let room: UnsafeMutableBufferPointer<CChar>
   private var count = 0
 
-  init(_ room: UnsafeMutableBufferPointer<CChar>) { self.room = room }
+  init(_ room: UnsafeMutableBufferPointer<CChar>) { unsafe self.room = unsafe room }
 
   mutating func write(_ text: StaticString) {
-    write(UnsafeBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
+    unsafe write(UnsafeBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
   }
 
   mutating func write(_ text: UnsafePointer<CChar>) {
-    let bytes = UnsafeRawPointer(text).assumingMemoryBound(to: UInt8.self)
-    write(UnsafeBufferPointer(start: bytes, count: strlen(text)))
+    let bytes = unsafe UnsafeRawPointer(text).assumingMemoryBound(to: UInt8.self)
+    unsafe write(UnsafeBufferPointer(start: bytes, count: strlen(text)))
   }
 
   mutating func write<Bytes: Sequence<UInt8>>(_ bytes: Bytes) {
-    for byte in bytes where count < room.count - 1 {
-      room[count] = CChar(bitPattern: byte)
+    for byte in bytes where unsafe count < room.count - 1 {
+      unsafe room[count] = CChar(bitPattern: byte)
       count += 1
     }
   }
 
-  func finish() { room[count] = 0 }
+  func finish() { unsafe room[count] = 0 }
 }

@@ -38,7 +38,7 @@ extension Message {
     var message = self
     var counter = FieldCounter()
     try message.code(&counter)
-    var writer = FieldWriter(
+    var writer = unsafe FieldWriter(
       arguments: try ArgumentWriter(buffer, count: counter.count, order: order))
     try message.code(&writer)
     return writer.arguments.byteCount
@@ -51,7 +51,7 @@ extension Message {
     self.init()
     var counter = FieldCounter()
     try code(&counter)
-    var reader = FieldReader(arguments: try ArgumentReader(buffer, order: order))
+    var reader = unsafe FieldReader(arguments: try ArgumentReader(buffer, order: order))
     guard reader.arguments.count == counter.count else { throw .wrongCount }
     try code(&reader)
     try reader.arguments.finish()

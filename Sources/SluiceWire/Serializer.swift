@@ -34,6 +34,7 @@ public enum ByteOrder: Sendable {
 }
 
 /// Writes one list of arguments into memory that the caller provides.
+@safe
 public struct ArgumentWriter {
   private let buffer: UnsafeMutableRawBufferPointer
   private let order: ByteOrder
@@ -46,11 +47,11 @@ public struct ArgumentWriter {
     _ buffer: UnsafeMutableRawBufferPointer, count: Int, order: ByteOrder
   ) throws(WireError) {
     guard count <= 255, 1 + count <= buffer.count else { throw .tooLong }
-    self.buffer = buffer
+    unsafe self.buffer = unsafe buffer
     self.order = order
     self.count = count
     position = 1 + count
-    buffer[0] = UInt8(count)
+    unsafe buffer[0] = UInt8(count)
   }
 
   /// How many bytes were written, once all arguments are.
@@ -82,8 +83,8 @@ public struct ArgumentWriter {
 
   private mutating func announce(_ type: ArgumentType, byteCount: Int) throws(WireError) {
     precondition(index < count, "as many arguments as announced")
-    guard byteCount <= buffer.count - position else { throw .tooLong }
-    buffer[1 + index] = type.rawValue
+    guard unsafe byteCount <= buffer.count - position else { throw .tooLong }
+    unsafe buffer[1 + index] = type.rawValue
     index += 1
   }
 
@@ -95,7 +96,7 @@ public struct ArgumentWriter {
   }
 
   private mutating func store<T: FixedWidthInteger>(_ value: T) {
-    buffer.storeBytes(of: order.wire(value), toByteOffset: position, as: T.self)
+    unsafe buffer.storeBytes(of: order.wire(value), toByteOffset: position, as: T.self)
     position += MemoryLayout<T>.size
   }
 
@@ -103,14 +104,15 @@ public struct ArgumentWriter {
     guard let length = Int32(exactly: value.count) else { throw .tooLong }
     try announce(type, byteCount: 4 + value.count)
     store(length)
-    value.withUnsafeBytes { source in
-      UnsafeMutableRawBufferPointer(rebasing: buffer[position...]).copyMemory(from: source)
+    unsafe value.withUnsafeBytes { source in
+      unsafe UnsafeMutableRawBufferPointer(rebasing: buffer[position...]).copyMemory(from: source)
     }
     position += value.count
   }
 }
 
 /// Reads one list of arguments from memory that nobody else can change any more.
+@safe
 public struct ArgumentReader {
   private let buffer: UnsafeRawBufferPointer
   private let order: ByteOrder
@@ -120,9 +122,9 @@ public struct ArgumentReader {
 
   public init(_ buffer: UnsafeRawBufferPointer, order: ByteOrder) throws(WireError) {
     guard buffer.count >= 1 else { throw .truncated }
-    count = Int(buffer[0])
+    count = unsafe Int(buffer[0])
     guard buffer.count >= 1 + count else { throw .truncated }
-    self.buffer = buffer
+    unsafe self.buffer = unsafe buffer
     self.order = order
     position = 1 + count
   }
@@ -130,7 +132,7 @@ public struct ArgumentReader {
   /// The type of the next argument.
   public func nextType() throws(WireError) -> ArgumentType {
     guard index < count else { throw .wrongCount }
-    guard let type = ArgumentType(rawValue: buffer[1 + index]) else { throw .unknownType }
+    guard let type = unsafe ArgumentType(rawValue: buffer[1 + index]) else { throw .unknownType }
     return type
   }
 
@@ -161,7 +163,7 @@ public struct ArgumentReader {
   /// Ends the reading: nothing may be left.
   public func finish() throws(WireError) {
     guard index == count else { throw .wrongCount }
-    guard position == buffer.count else { throw .trailingBytes }
+    guard unsafe position == buffer.count else { throw .trailingBytes }
   }
 
   private mutating func expect(_ type: ArgumentType) throws(WireError) {
@@ -175,8 +177,8 @@ public struct ArgumentReader {
   }
 
   private mutating func load<T: FixedWidthInteger>() throws(WireError) -> T {
-    guard buffer.count - position >= MemoryLayout<T>.size else { throw .truncated }
-    let value = buffer.loadUnaligned(fromByteOffset: position, as: T.self)
+    guard unsafe buffer.count - position >= MemoryLayout<T>.size else { throw .truncated }
+    let value = unsafe buffer.loadUnaligned(fromByteOffset: position, as: T.self)
     position += MemoryLayout<T>.size
     return order.wire(value)
   }
@@ -185,10 +187,10 @@ public struct ArgumentReader {
     try expect(type)
     let length: Int32 = try load()
     guard length >= 0 else { throw .outOfRange }
-    guard buffer.count - position >= Int(length) else { throw .truncated }
+    guard unsafe buffer.count - position >= Int(length) else { throw .truncated }
     let end = position + Int(length)
     defer { position = end }
-    return [UInt8](UnsafeRawBufferPointer(rebasing: buffer[position..<end]))
+    return unsafe [UInt8](UnsafeRawBufferPointer(rebasing: buffer[position..<end]))
   }
 }
 

@@ -128,7 +128,7 @@ struct Options {
 /// Writes a line on standard error.
 func printError(_ text: String) {
   var line = text + "\n"
-  line.withUTF8 { _ = write(2, $0.baseAddress, $0.count) }
+  line.withUTF8 { _ = unsafe write(2, $0.baseAddress, $0.count) }
 }
 
 extension String {

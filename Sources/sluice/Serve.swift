@@ -67,7 +67,7 @@ private func servePrivate() throws(CommandError) -> Int32 {
     throw .failed("serve --private: descriptor 3 is not open; the VFS starts this, not you")
   }
   // Hold no file system busy but those of the databases.
-  _ = chdir("/")
+  _ = unsafe chdir("/")
   do throws(SidecarError) {
     let sidecar = try Sidecar(
       SidecarConfiguration(rootPath: nil), client: FileDescriptor(owning: 3))
