@@ -44,6 +44,16 @@ let hostTargets: [Target] = [
     name: "SluiceProxy", dependencies: ["CSluice", "SluiceChannel"], swiftSettings: swiftSettings),
   .executableTarget(
     name: "sluice", dependencies: ["SluiceProxy", "SluiceClient"], swiftSettings: swiftSettings),
+  .testTarget(
+    name: "SluiceWireTests", dependencies: ["CSluice", "SluiceWire"], swiftSettings: swiftSettings),
+  .testTarget(
+    name: "SluiceChannelTests", dependencies: ["CSluice", "SluiceChannel"],
+    swiftSettings: swiftSettings),
+  .testTarget(
+    name: "SluiceProxyTests", dependencies: ["SluiceProxy", "SluiceClient"],
+    swiftSettings: swiftSettings),
+  // Users' tests: stock programs with libsluice.so, as Tools/build has made it.
+  .testTarget(name: "SluiceVFSTests", dependencies: [], swiftSettings: swiftSettings),
 ]
 
 let package = Package(

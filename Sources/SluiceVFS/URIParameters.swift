@@ -85,7 +85,7 @@ private func decimal(_ text: UnsafePointer<CChar>) -> Int64? {
   let digits = unsafe UnsafeBufferPointer(start: text, count: strlen(text))
   guard (1...9).contains(digits.count) else { return nil }
   var number: Int64 = 0
-  for index in unsafe digits.indices {
+  for index in digits.indices {
     let digit = unsafe digits[index]
     guard (0x30...0x39).contains(digit) else { return nil }
     number = number * 10 + Int64(digit - 0x30)
