@@ -11,9 +11,9 @@ let swiftSettings: [SwiftSetting] = [.strictMemorySafety(), .treatAllWarnings(as
 let clientSettings =
   swiftSettings
   + (embedded ? [.enableExperimentalFeature("Embedded"), .unsafeFlags(["-wmo"])] : [])
-let cSettings: [CSetting] = [
-  .define("_GNU_SOURCE"), .unsafeFlags(["-Wall", "-Wextra", "-Werror", "-fvisibility=hidden"]),
-]
+let cSettings: [CSetting] =
+  [.define("_GNU_SOURCE")]
+  + (embedded ? [.unsafeFlags(["-Wall", "-Wextra", "-Werror", "-fvisibility=hidden"])] : [])
 
 let clientTargets: [Target] = [
   .target(name: "CSluice", cSettings: cSettings),
@@ -44,6 +44,9 @@ let hostTargets: [Target] = [
     name: "SluiceProxy", dependencies: ["CSluice", "SluiceChannel"], swiftSettings: swiftSettings),
   .executableTarget(
     name: "sluice", dependencies: ["SluiceProxy", "SluiceClient"], swiftSettings: swiftSettings),
+  .executableTarget(
+    name: "stress", dependencies: ["CSQLite"], path: "Tools/stress", swiftSettings: swiftSettings,
+    linkerSettings: [.linkedLibrary("sqlite3")]),
   .testTarget(
     name: "SluiceWireTests", dependencies: ["CSluice", "SluiceWire"], swiftSettings: swiftSettings),
   .testTarget(

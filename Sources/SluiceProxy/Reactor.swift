@@ -84,11 +84,10 @@ private final class ReactorLoop {
   }
 
   func run() {
-    while !isStopping {
+    while true {
       readMail()
-      if pollChannels() { continue }
-      if pollIdly() { continue }
-      rest()
+      if isStopping { break }
+      if !pollChannels() && !pollIdly() { rest() }
     }
     for session in sessions.values { session.end() }
   }

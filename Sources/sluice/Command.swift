@@ -11,7 +11,9 @@ struct Command: Sendable {
   let help: String
   let run: @Sendable ([String]) throws(CommandError) -> Int32
 
-  static let all: [Command] = [serveCommand]
+  static let all: [Command] = [
+    serveCommand, statsCommand, benchCommand, benchPeerCommand,
+  ]
 
   static func run(_ words: [String]) -> Int32 {
     guard let first = words.first else {
@@ -58,7 +60,8 @@ struct Command: Sendable {
   }
 
   private static var overview: String {
-    let rows = all.map { "  \($0.name.padded(to: 10))\($0.summary)" }.joined(separator: "\n")
+    let rows = all.filter { !$0.summary.isEmpty }.map { "  \($0.name.padded(to: 10))\($0.summary)" }
+      .joined(separator: "\n")
     return """
       sluice: SQLite's files on the other side of shared memory
 

@@ -1,0 +1,23 @@
+// Measured times and what is said of them.
+
+/// Times of one thing, in nanoseconds, of one round or of several together.
+struct Samples {
+  private(set) var nanoseconds: [Int64] = []
+
+  init(capacity: Int) { nanoseconds.reserveCapacity(capacity) }
+
+  mutating func append(_ value: Int64) { nanoseconds.append(value) }
+
+  /// The value below which `fraction` of the samples lie (nearest rank).
+  func percentile(_ fraction: Double) -> Int64 {
+    precondition(!nanoseconds.isEmpty, "something was measured")
+    let sorted = nanoseconds.sorted()
+    return sorted[min(sorted.count - 1, Int(fraction * Double(sorted.count)))]
+  }
+}
+
+/// The middle one of several rounds' figures.
+func median<T: Comparable>(_ values: [T]) -> T {
+  precondition(!values.isEmpty, "something was measured")
+  return values.sorted()[values.count / 2]
+}

@@ -1,0 +1,151 @@
+// sluice stats: what the shared sidecars on this machine have counted so far. It reads their
+// metrics regions and asks no sidecar anything.
+
+internal import CSluice
+internal import SluiceProxy
+internal import SluiceSystem
+
+let statsCommand = Command(
+  name: "stats", summary: "show what the running shared sidecars have counted",
+  help: """
+    usage: sluice stats [--socket PATH | --pid N] [--json]
+
+    Shows for each shared sidecar of this machine whom it serves and how many operations of each
+    kind it has done since it was started. Private sidecars do not show themselves. Exit code 1 when
+    there is none to show.
+
+      --socket PATH   only the sidecar that serves this socket
+      --pid N         only this process
+      --json          an array of objects, with every kind of operation
+    """,
+  run: stats)
+
+private func stats(_ words: [String]) throws(CommandError) -> Int32 {
+  var options = Options(words)
+  let socket = try options.value("--socket")
+  let process = try options.value("--pid").map { (text) throws(CommandError) in
+    guard let number = Int32(text), number > 0 else {
+      throw .usage("--pid takes a process's number")
+    }
+    return number
+  }
+  let wantsJSON = options.flag("--json")
+  try options.finish()
+  if socket != nil, process != nil { throw .usage("--socket or --pid, not both") }
+
+  var readings = MetricsReading.all()
+  if let process { readings.removeAll { $0.process != process } }
+  if let socket { readings.removeAll { !$0.serves(socket) } }
+  guard !readings.isEmpty else {
+    printError("sluice: stats: " + absence(socket: socket, process: process))
+    return 1
+  }
+  let now = UInt64(max(0, Clock.realtimeMilliseconds()))
+  if wantsJSON {
+    print("[\n" + readings.map(\.json).joined(separator: ",\n") + "\n]")
+  } else {
+    print(readings.map { $0.table(nowMilliseconds: now) }.joined(separator: "\n\n"))
+  }
+  return 0
+}
+
+private func absence(socket: String?, process: Int32?) -> String {
+  if let socket { return "no shared sidecar serves socket \(socket)" }
+  if let process { return "process \(process) is no shared sidecar" }
+  return "no shared sidecar is running"
+}
+
+private func resolved(_ path: String) -> String? {
+  guard let path = unsafe realpath(path, nil) else { return nil }
+  defer { unsafe free(path) }
+  return unsafe String(cString: path)
+}
+
+extension MetricsReading {
+  /// Whether `path` leads to this sidecar's socket. The sidecar shows its socket's path as it was
+  /// given it, which may be relative to its own working directory.
+  fileprivate func serves(_ path: String) -> Bool {
+    if socketPath == path { return true }
+    let own = socketPath.hasPrefix("/") ? socketPath : "/proc/\(process)/cwd/\(socketPath)"
+    guard let own = resolved(own) else { return false }
+    return own == resolved(path)
+  }
+
+  fileprivate func table(nowMilliseconds: UInt64) -> String {
+    let secondsUp =
+      nowMilliseconds > startedMilliseconds
+      ? (nowMilliseconds - startedMilliseconds) / 1000 : 0
+    var lines = [
+      "sidecar   process \(process), up \(duration(seconds: secondsUp))",
+      "root      \(rootPath)",
+      "socket    \(socketPath)",
+      "sessions  \(grouped(sessionsOpened)) opened, \(grouped(sessionsClosed)) closed,"
+        + " \(grouped(sessionsRefused)) refused",
+      "leases    \(grouped(leasesTaken)) taken, \(grouped(leasesBroken)) broken",
+    ]
+    var rows = operations.filter { $0.count > 0 }
+      .map { (name: "\($0.operation)", count: grouped($0.count)) }
+    rows.append(("in all", grouped(operations.reduce(0) { $0 &+ $1.count })))
+    let nameWidth = rows.reduce(0) { max($0, $1.name.count) } + 2
+    let countWidth = rows.reduce(0) { max($0, $1.count.count) }
+    lines += rows.enumerated().map { index, row in
+      (index == 0 ? "did" : "").padded(to: 10) + row.name.padded(to: nameWidth)
+        + String(repeating: " ", count: countWidth - row.count.count) + row.count
+    }
+    return lines.joined(separator: "\n")
+  }
+
+  fileprivate var json: String {
+    let counts = operations.map { "\(quoted("\($0.operation)")): \($0.count)" }
+    return """
+        {
+          "process": \(process),
+          "root": \(quoted(rootPath)),
+          "socket": \(quoted(socketPath)),
+          "started_ms": \(startedMilliseconds),
+          "sessions": {"opened": \(sessionsOpened), "closed": \(sessionsClosed), \
+      "refused": \(sessionsRefused)},
+          "leases": {"taken": \(leasesTaken), "broken": \(leasesBroken)},
+          "operations": {\(counts.joined(separator: ", "))}
+        }
+      """
+  }
+}
+
+/// A JSON string.
+private func quoted(_ text: String) -> String {
+  var result = "\""
+  for scalar in text.unicodeScalars {
+    switch scalar {
+    case "\"", "\\":
+      result += "\\"
+      result.unicodeScalars.append(scalar)
+    case "\u{0}"..<" ":
+      let digits = String(scalar.value, radix: 16)
+      result += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
+    default:
+      result.unicodeScalars.append(scalar)
+    }
+  }
+  return result + "\""
+}
+
+/// The number with a comma before every third digit.
+private func grouped(_ number: UInt64) -> String {
+  let digits = String(number)
+  var result = ""
+  for (index, digit) in digits.enumerated() {
+    if index > 0, (digits.count - index).isMultiple(of: 3) { result += "," }
+    result.append(digit)
+  }
+  return result
+}
+
+private func duration(seconds: UInt64) -> String {
+  switch seconds {
+  case ..<60: "\(seconds) s"
+  case ..<3600: "\(seconds / 60) min \(seconds % 60) s"
+  case ..<86_400: "\(seconds / 3600) h \(seconds / 60 % 60) min"
+  default: "\(seconds / 86_400) d \(seconds / 3600 % 24) h"
+  }
+}

@@ -1,0 +1,18 @@
+// stress: several processes, each with several connections, insert, update and delete in one
+// database through a shared sidecar, while others do so natively on the same file. Every change that
+// was acknowledged is written down; in the end all of it must be there, and nothing else, and
+// SQLite's integrity_check must find nothing.
+//
+//   stress --extension LIB --root DIR --socket PATH [--seconds 30] [--processes 3]
+//          [--connections 4] [--native 1] [--journal DELETE] [--seed N]
+//
+// It starts itself again for each worker. Exit code 0 when everything was as it should be.
+
+import Foundation
+
+let arguments = Arguments(CommandLine.arguments.dropFirst())
+if arguments.has("worker") {
+  exit(Worker(arguments).run())
+} else {
+  exit(Coordinator(arguments).run())
+}
