@@ -27,7 +27,9 @@ let clientTargets: [Target] = [
   .target(
     name: "SluiceClient", dependencies: ["CSluice", "SluiceChannel"], swiftSettings: clientSettings),
   .target(
-    name: "SluiceVFS", dependencies: ["CSluice", "CSQLite", "SluiceChannel", "SluiceClient"],
+    name: "SluiceVFS",
+    dependencies: ["CSluice", "CSQLite", "SluiceChannel", "SluiceClient"]
+      + (embedded ? ["CSluicePreload"] : []),
     exclude: ["exports.map"],
     swiftSettings: clientSettings,
     linkerSettings: embedded
@@ -38,6 +40,9 @@ let clientTargets: [Target] = [
         ])
       ] : []),
 ]
+
+// Interposes SQLite's own calls, which no program of ours but libsluice.so may do.
+let embeddedTargets: [Target] = [.target(name: "CSluicePreload", cSettings: cSettings)]
 
 let hostTargets: [Target] = [
   .target(
@@ -67,5 +72,5 @@ let package = Package(
       .executable(name: "sluice", targets: ["sluice"]),
       .library(name: "SluiceClient", targets: ["SluiceClient"]),
     ],
-  targets: embedded ? clientTargets : clientTargets + hostTargets
+  targets: clientTargets + (embedded ? embeddedTargets : hostTargets)
 )

@@ -23,6 +23,10 @@ int sluice_openat2(int directory, const char *path, uint64_t flags, uint64_t mod
   }
 }
 
+int sluice_fallocate(int fd, int64_t size) {
+  return (int)SLUICE_RETRY(fallocate(fd, 0, 0, size));
+}
+
 int sluice_faccessat(int directory, const char *path, int mode) {
   return faccessat(directory, path, mode, AT_EACCESS) < 0 ? -errno : 0;
 }

@@ -23,11 +23,12 @@ int sluice_memfd_is_sealed(int fd) {
   return (seals & (F_SEAL_SHRINK | F_SEAL_GROW)) == (F_SEAL_SHRINK | F_SEAL_GROW);
 }
 
-int sluice_map(int fd, uint64_t byte_count, int writable, void **address) {
+int sluice_map(int fd, int64_t offset, uint64_t byte_count, int writable, int inheritable,
+               void **address) {
   int protection = writable ? PROT_READ | PROT_WRITE : PROT_READ;
-  void *p = mmap(NULL, byte_count, protection, MAP_SHARED, fd, 0);
+  void *p = mmap(NULL, byte_count, protection, MAP_SHARED, fd, offset);
   if (p == MAP_FAILED) return -errno;
-  madvise(p, byte_count, MADV_DONTFORK);
+  if (!inheritable) madvise(p, byte_count, MADV_DONTFORK);
   *address = p;
   return 0;
 }

@@ -29,8 +29,7 @@ func shakeHands(on socket: borrowing FileDescriptor) throws(ConnectError) -> Wel
   }
   var welcome = sluice_welcome()
   let regions = try receiveRegions(
-    on: socket, as: &welcome, kind: SLUICE_MESSAGE_WELCOME,
-    timeoutMilliseconds: handshakeMilliseconds)
+    on: socket, as: &welcome, kind: SLUICE_MESSAGE_WELCOME)
   return Welcome(
     session: welcome.session,
     usesHostPaths: welcome.features & SLUICE_FEATURE_HOST_PATHS != 0, regions: regions)
@@ -40,9 +39,20 @@ func shakeHands(on socket: borrowing FileDescriptor) throws(ConnectError) -> Wel
 func receiveChannel(on socket: borrowing FileDescriptor) throws(ConnectError) -> ChannelLine {
   var message = sluice_channel_message()
   let regions = try receiveRegions(
-    on: socket, as: &message, kind: SLUICE_MESSAGE_CHANNEL,
-    timeoutMilliseconds: handshakeMilliseconds)
+    on: socket, as: &message, kind: SLUICE_MESSAGE_CHANNEL)
   return ChannelLine(number: message.channel, regions: regions)
+}
+
+/// The descriptor that a request on `file` has just been answered with.
+func receiveDescriptor(
+  on socket: borrowing FileDescriptor, file: UInt64, purpose: DescriptorPurpose
+) throws(ConnectError) -> FileDescriptor {
+  var message = sluice_descriptor_message()
+  var received = try receive(on: socket, as: &message, kind: SLUICE_MESSAGE_DESCRIPTOR)
+  guard message.file == file, message.purpose == purpose.rawValue,
+    let descriptor = received.first.take()
+  else { throw .notASidecar }
+  return descriptor
 }
 
 private func messageHead(_ kind: sluice_message_kind) -> sluice_message_head {
@@ -51,14 +61,28 @@ private func messageHead(_ kind: sluice_message_kind) -> sluice_message_head {
 }
 
 private func receiveRegions<M: BitwiseCopyable>(
-  on socket: borrowing FileDescriptor, as message: inout M, kind: sluice_message_kind,
-  timeoutMilliseconds: Int32
+  on socket: borrowing FileDescriptor, as message: inout M, kind: sluice_message_kind
 ) throws(ConnectError) -> ChannelRegions {
-  guard socket.awaitReadable(timeoutMilliseconds: timeoutMilliseconds) else { throw .noAnswer }
+  var received = try receive(on: socket, as: &message, kind: kind)
+  guard let control = received.first.take(), let io = received.second.take() else {
+    throw .notASidecar
+  }
+  do throws(Errno) {
+    if let regions = try ChannelRegions.attach(control: control, io: io) { return regions }
+  } catch {
+    throw .system(error)
+  }
+  throw .notASidecar
+}
+
+private func receive<M: BitwiseCopyable>(
+  on socket: borrowing FileDescriptor, as message: inout M, kind: sluice_message_kind
+) throws(ConnectError) -> ReceivedMessage {
+  guard socket.awaitReadable(timeoutMilliseconds: handshakeMilliseconds) else { throw .noAnswer }
   let room = UnsafeMutableRawBufferPointer.allocate(
     byteCount: MemoryLayout<sluice_refusal>.size, alignment: 16)
   defer { unsafe room.deallocate() }
-  var received: ReceivedMessage
+  let received: ReceivedMessage
   do throws(Errno) { received = try unsafe socket.receive(into: room) } catch {
     throw .system(error)
   }
@@ -70,14 +94,9 @@ private func receiveRegions<M: BitwiseCopyable>(
     throw .refused(Status(rawValue: Int32(head.status)) ?? .badHandshake)
   }
   guard head.version == protocolVersion else { throw .refused(.wrongVersion) }
-  guard head.kind == UInt16(kind.rawValue), received.byteCount == MemoryLayout<M>.size,
-    let control = received.first.take(), let io = received.second.take()
-  else { throw .notASidecar }
-  message = unsafe room.loadUnaligned(as: M.self)
-  do throws(Errno) {
-    if let regions = try ChannelRegions.attach(control: control, io: io) { return regions }
-  } catch {
-    throw .system(error)
+  guard head.kind == UInt16(kind.rawValue), received.byteCount == MemoryLayout<M>.size else {
+    throw .notASidecar
   }
-  throw .notASidecar
+  message = unsafe room.loadUnaligned(as: M.self)
+  return received
 }

@@ -9,7 +9,7 @@ public final class RemoteFile: @unchecked Sendable {
   public let channel: Channel
   /// False where only reading was allowed.
   public let isWritable: Bool
-  private let id: UInt64
+  let id: UInt64
   /// Written by `close` alone, which nobody may call beside another use.
   private var isOpen = true
 

@@ -19,8 +19,8 @@ public final class Session: Sendable {
   private let child: SpawnedProcess?
   private let homeLine: ChannelLine
   private let lost = Atomic<Bool>(false)
-  /// Held while a channel is opened: its descriptors must reach the one who asked.
-  private let opening = FutexLock<Void>(())
+  /// Held while descriptors are awaited: they must reach the one who asked.
+  private let passing = FutexLock<Void>(())
 
   /// A sidecar that does not answer for so long counts as dead. Long, for a disk may be slow.
   static let callTimeoutNanoseconds: Int64 = 60_000_000_000
@@ -106,12 +106,28 @@ public final class Session: Sendable {
   /// Opens another channel. Throws `refused(.limitReached)` where the sidecar gives no more; share
   /// one then.
   public func openChannel() throws(CallError) -> Channel {
-    try opening.withLock { (_) throws(CallError) in
+    try passing.withLock { (_) throws(CallError) in
       let answer = try unsafe home.call(.channelOpen, NoFields(), replyingWith: ChannelFields.self)
       do throws(ConnectError) {
         let line = try receiveChannel(on: socket)
         guard UInt64(line.number) == answer.reply.channel else { throw .notASidecar }
         return Channel(session: self, line: line)
+      } catch {
+        lose()
+        throw .sessionLost
+      }
+    }
+  }
+
+  /// Runs a call that is answered with a descriptor too, and receives that.
+  func receivingDescriptor<R>(
+    of file: UInt64, for purpose: DescriptorPurpose, _ call: () throws(CallError) -> R
+  ) throws(CallError) -> (answer: R, descriptor: SharedDescriptor) {
+    try passing.withLock { (_) throws(CallError) in
+      let answer = try call()
+      do throws(ConnectError) {
+        let descriptor = try receiveDescriptor(on: socket, file: file, purpose: purpose)
+        return (answer, SharedDescriptor(descriptor))
       } catch {
         lose()
         throw .sessionLost

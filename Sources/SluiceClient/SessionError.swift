@@ -87,7 +87,7 @@ extension Status {
   /// What it means, in words for the user.
   public var text: StaticString {
     switch self {
-    case .done, .doneThroughLink, .doneShort: "done"
+    case .done, .doneThroughLink, .doneShort, .doneReadOnly: "done"
     case .busy: "locked by another connection"
     case .notFound: "no such file"
     case .systemError: "the system refused"
@@ -102,6 +102,8 @@ extension Status {
     case .misuse: "the request makes no sense here"
     case .directorySyncFailed: "done, but the directory could not be made durable"
     case .magicLink: "a /proc link means another file to the sidecar; name the file itself"
+    case .walIndexNotSetUp: "the WAL index is read-only and nobody has set it up"
+    case .notShared: "the sidecar gives this client no view of the file"
     case .wrongVersion: "another protocol version"
     case .userRefused: "this user is not served"
     case .badHandshake: "malformed handshake"

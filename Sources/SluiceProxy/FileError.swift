@@ -25,6 +25,10 @@ enum FileError: Error, Equatable {
   case badFile
   case misuse
   case directorySync(Errno)
+  /// The WAL index can only be read, and nobody is there who has set it up.
+  case walIndexNotSetUp
+  /// This client gets no descriptor of the file.
+  case notShared
   /// Not now: another process has been asked to give back its lease. The request stays in its slot
   /// and is tried again.
   case tryLater
@@ -44,6 +48,8 @@ enum FileError: Error, Equatable {
     case .badFile: (.badFile, .badDescriptor)
     case .misuse: (.misuse, .invalid)
     case .directorySync(let errno): (.directorySyncFailed, errno)
+    case .walIndexNotSetUp: (.walIndexNotSetUp, .readOnlyFileSystem)
+    case .notShared: (.notShared, .notPermitted)
     case .tryLater: (.systemError, .again)
     }
   }

@@ -75,6 +75,20 @@ func sendChannel(
   }
 }
 
+/// Passes a descriptor that a request asked for.
+func sendDescriptor(
+  _ descriptor: Int32, _ purpose: DescriptorPurpose, file: UInt64,
+  on socket: borrowing FileDescriptor
+) throws(Errno) {
+  var message = sluice_descriptor_message()
+  message.head = head(SLUICE_MESSAGE_DESCRIPTOR)
+  message.file = file
+  message.purpose = purpose.rawValue
+  try unsafe withUnsafeBytes(of: message) { (bytes) throws(Errno) in
+    try unsafe socket.send(bytes, passing: descriptor)
+  }
+}
+
 private func head(_ kind: sluice_message_kind, status: Status = .done) -> sluice_message_head {
   sluice_message_head(
     magic: sluice_magic, version: protocolVersion, kind: UInt16(kind.rawValue),

@@ -22,6 +22,8 @@ final class Handle {
   var level = LockLevel.none
   /// What the handle holds: more than `level` while a lock is kept beyond its transaction.
   var held = LockLevel.none
+  /// What it holds of the database's WAL index; nil until it joins.
+  var walIndex: WALIndexMembership?
   /// The file's count of losses when the lock was taken.
   var lossCount: UInt32 = 0
   /// How long locks are kept after their transaction, 0 for not at all.
@@ -72,12 +74,14 @@ final class Handle {
   /// Gives back a lock that was kept long enough.
   func dropKeptLock(now: Int64) {
     guard let keptUntil, now >= keptUntil else { return }
-    dropLocks()
+    self.keptUntil = nil
+    _ = try? file.unlock(id, held: &held, to: .none)
   }
 
   /// Gives back every lock; what cannot be told to anybody is not told.
   func dropLocks() {
     keptUntil = nil
+    _ = try? file.unmapWALIndex(&walIndex, deletes: false)
     level = .none
     _ = try? file.unlock(id, held: &held, to: .none)
   }

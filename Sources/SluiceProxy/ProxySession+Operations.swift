@@ -32,11 +32,18 @@ extension ProxySession {
     case .lock: try lock(request, channel, now: now)
     case .unlock: try unlock(request, channel, now: now)
     case .checkReservedLock: try checkReservedLock(request, channel, now: now)
+    case .allocate: try allocate(request, channel, now: now)
+    case .hasMoved: try hasMoved(request, channel)
+    case .mapContent: try mapContent(request, channel)
+    case .walIndexMap: try mapWALIndex(request, channel)
+    case .walIndexLock: try lockWALIndex(request, channel, now: now)
+    case .walIndexUnmap: try unmapWALIndex(request, channel)
+    case .hasExternalReader: try hasExternalReader(request, channel)
     }
   }
 
   @inline(__always)
-  private func arguments<M: Message>(
+  func arguments<M: Message>(
     _ request: Request, _ channel: ProxyChannel, as type: M.Type
   ) throws(ServeError) -> M {
     do throws(ProtocolViolation) {
@@ -47,21 +54,21 @@ extension ProxySession {
   }
 
   @inline(__always)
-  private func handle(_ request: Request) throws(ServeError) -> Handle {
+  func handle(_ request: Request) throws(ServeError) -> Handle {
     guard let handle = handles.find(request.file) else { throw .file(.badFile) }
     return handle
   }
 
   /// The handle, if it may be used for content now.
   @inline(__always)
-  private func usableHandle(_ request: Request, now: Int64) throws(ServeError) -> Handle {
+  func usableHandle(_ request: Request, now: Int64) throws(ServeError) -> Handle {
     let handle = try handle(request)
     try file { () throws(FileError) in try handle.checkLocks(now: now) }
     return handle
   }
 
   @inline(__always)
-  private func file<R>(_ body: () throws(FileError) -> R) throws(ServeError) -> R {
+  func file<R>(_ body: () throws(FileError) -> R) throws(ServeError) -> R {
     do throws(FileError) { return try body() } catch { throw .file(error) }
   }
 
@@ -217,7 +224,7 @@ extension ProxySession {
     channel.end.complete(.done)
   }
 
-  private func writableHandle(_ request: Request, now: Int64) throws(ServeError) -> Handle {
+  func writableHandle(_ request: Request, now: Int64) throws(ServeError) -> Handle {
     let handle = try usableHandle(request, now: now)
     guard handle.isWritable else { throw .file(.readOnly) }
     return handle

@@ -18,13 +18,13 @@ final class SharedFile: Sendable {
   /// False where the system allows reading only.
   let isWritable: Bool
   private let descriptor: FileDescriptor
-  private let state: FutexLock<State>
+  let state: FutexLock<State>
   private let metrics: Metrics
   /// How often locks were lost; a handle that locked before the last loss has none left.
   private let losses = Atomic<UInt32>(0)
 
   enum Ownership {
-    case owned(verifiedAt: Int64)
+    case owned
     /// `retryAt` is nil where this file can have no lease.
     case mirrored(retryAt: Int64?, backoff: Int64)
   }
@@ -36,6 +36,8 @@ final class SharedFile: Sendable {
     /// Who holds more than SHARED, and how much more.
     var writer: UInt64?
     var writerLevel = LockLevel.none
+    /// There while some handle uses it.
+    var walIndex: WALIndex?
 
     var isMirrored: Bool {
       switch ownership {
@@ -75,6 +77,14 @@ final class SharedFile: Sendable {
     try system { () throws(Errno) in try descriptor.synchronizeData() }
   }
 
+  /// Makes the file at least so large, with its space reserved where the file system can do that.
+  func allocate(byteCount: Int64) throws(FileError) {
+    try system { () throws(Errno) in
+      guard try descriptor.status().byteCount < byteCount else { return }
+      try descriptor.allocate(byteCount: byteCount)
+    }
+  }
+
   func status() throws(FileError) -> FileStatus {
     try system { () throws(Errno) in try descriptor.status() }
   }
@@ -110,7 +120,7 @@ final class SharedFile: Sendable {
       switch level {
       case .none, .pending: return true
       case .shared:
-        if state.sharedCount == 0 { own(&state, now: now) }
+        own(&state, now: now)
         guard try lockShared(state) else { return false }
         state.sharedCount += 1
         held = .shared
@@ -207,13 +217,18 @@ final class SharedFile: Sendable {
   /// them away after /proc/sys/fs/lease-break-time seconds without an answer, 45 by default.
   private static let trustNanoseconds: Int64 = 5_000_000_000
 
-  /// Tries to make the file ours alone. Nobody may hold a lock of it.
-  private func own(_ state: inout State, now: Int64) {
+  /// Tries to make the file ours alone, if it is not and was not tried just now. Locks that stand
+  /// on the file are taken off: while we own it they are in the way of nobody.
+  func own(_ state: inout State, now: Int64) {
     guard case .mirrored(let retryAt, let backoff) = state.ownership, let retryAt, now >= retryAt
     else { return }
     do throws(Errno) {
       try descriptor.takeLease()
-      state.ownership = .owned(verifiedAt: now)
+      state.ownership = .owned
+      _ = try descriptor.setLock(.none, start: 0, byteCount: 0)
+      if let index = state.walIndex {
+        _ = try index.descriptor.setLock(.none, start: 0, byteCount: 0)
+      }
       metrics.leaseTaken()
     } catch .again {
       // Somebody else has it open. Ask again later, less and less often.
@@ -246,10 +261,11 @@ final class SharedFile: Sendable {
     } catch {
       // The lease was gone before we answered: somebody may have been at the file meanwhile.
     }
-    if state.sharedCount > 0 { losses.wrappingAdd(1, ordering: .releasing) }
+    if state.sharedCount > 0 || state.walIndex != nil { losses.wrappingAdd(1, ordering: .releasing) }
   }
 
   private func putLocks(_ state: State) throws(FileError) -> Bool {
+    if let index = state.walIndex, try !index.putLocks() { return false }
     guard state.sharedCount > 0 else { return true }
     let isExclusive = state.writerLevel == .exclusive
     guard

@@ -21,6 +21,10 @@ public enum Clock {
 @inline(__always)
 public func spinHint() { sluice_spin_hint() }
 
+/// Orders every memory access before it before every one after it.
+@inline(__always)
+public func fullMemoryBarrier() { sluice_full_barrier() }
+
 /// Fills `buffer` with random bytes from the kernel.
 public func fillWithRandomBytes(_ buffer: UnsafeMutableRawBufferPointer) throws(Errno) {
   guard let start = buffer.baseAddress else { return }

@@ -63,6 +63,14 @@ extension FileDescriptor {
     _ = try check(sluice_ftruncate(rawValue, byteCount))
   }
 
+  /// Makes the file so large and reserves its space, or only makes it so large where the file
+  /// system cannot reserve.
+  public borrowing func allocate(byteCount: Int64) throws(Errno) {
+    let result = sluice_fallocate(rawValue, byteCount)
+    if result == -EOPNOTSUPP { return try truncate(toByteCount: byteCount) }
+    _ = try check(result)
+  }
+
   /// Makes the file's content and size durable, its times not.
   public borrowing func synchronizeData() throws(Errno) {
     _ = try check(sluice_fdatasync(rawValue))

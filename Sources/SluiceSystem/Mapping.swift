@@ -2,28 +2,32 @@
 
 internal import CSluice
 
-/// Owns a shared mapping, which a forked child does not inherit.
+/// Owns a shared mapping.
 @safe
 public struct Mapping: ~Copyable, @unchecked Sendable {
   public let start: UnsafeMutableRawPointer
   public let byteCount: Int
-  private let process: ProcessEpoch
+  private let process: ProcessEpoch?
 
-  /// Maps the first `byteCount` bytes of `descriptor`.
+  /// Maps `byteCount` bytes of `descriptor` from `offset`, a multiple of the page size. A forked
+  /// child has the mapping too only if it is `inheritable`.
   public init(
-    _ descriptor: borrowing FileDescriptor, byteCount: Int, writable: Bool = true
+    _ descriptor: borrowing FileDescriptor, offset: Int64 = 0, byteCount: Int,
+    writable: Bool = true, inheritable: Bool = false
   ) throws(Errno) {
     var address: UnsafeMutableRawPointer?
     _ = try unsafe check(
-      sluice_map(descriptor.rawValue, UInt64(byteCount), writable ? 1 : 0, &address))
+      sluice_map(
+        descriptor.rawValue, offset, UInt64(byteCount), writable ? 1 : 0, inheritable ? 1 : 0,
+        &address))
     unsafe start = unsafe address!
     self.byteCount = byteCount
-    process = ProcessEpoch.current
+    process = inheritable ? nil : ProcessEpoch.current
   }
 
   deinit {
     // In a forked child the mapping is not there, and its addresses may be somebody else's.
-    if process.isCurrent { _ = unsafe sluice_unmap(start, UInt64(byteCount)) }
+    if process?.isCurrent ?? true { _ = unsafe sluice_unmap(start, UInt64(byteCount)) }
   }
 }
 

@@ -76,6 +76,9 @@ public func environmentValue(_ name: StaticString) -> UnsafePointer<CChar>? {
   return unsafe UnsafePointer(value)
 }
 
+/// The size of a page of memory in bytes.
+public let memoryPageByteCount = Int(sysconf(Int32(_SC_PAGESIZE)))
+
 /// This process's id and effective user.
 public func processIdentity() -> (process: Int32, user: UInt32) { (getpid(), geteuid()) }
 

@@ -12,13 +12,25 @@ public func sqlite3SluiceInit(
   _ api: UnsafePointer<sqlite3_api_routines>?
 ) -> Int32 {
   unsafe csqlite_set_api(api)
-  // sqlite3_database_file_object, and file names that are safe to ask for URI parameters.
-  guard csqlite_version_number() >= 3_032_000 else {
+  let code = registerVFS()
+  if code == SQLITE_ERROR {
     unsafe message?.pointee = unsafe csqlite_copy("sluice: SQLite 3.32.0 or newer is needed")
-    return SQLITE_ERROR
   }
+  return code == SQLITE_OK ? csqlite_ok_load_permanently : code
+}
+
+/// What a preloaded libsluice.so calls before the program's first database is opened; `api` is a
+/// `sqlite3_api_routines` with the functions that CSQLite needs.
+@c(sluice_register_vfs)
+public func sluiceRegisterVFS(_ api: UnsafeRawPointer?) -> Int32 {
+  unsafe csqlite_set_api(api?.assumingMemoryBound(to: sqlite3_api_routines.self))
+  return registerVFS()
+}
+
+private func registerVFS() -> Int32 {
+  // sqlite3_database_file_object, and file names that are safe to ask for URI parameters.
+  guard csqlite_version_number() >= 3_032_000 else { return SQLITE_ERROR }
   let isDefault =
     unsafe environmentValue("SLUICE_DEFAULT").map { unsafe $0[0] == 0x31 && $0[1] == 0 } ?? false
-  let code = VFS.register(asDefault: isDefault)
-  return code == SQLITE_OK ? csqlite_ok_load_permanently : code
+  return VFS.register(asDefault: isDefault)
 }

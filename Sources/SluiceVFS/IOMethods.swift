@@ -12,7 +12,7 @@ enum IOMethods {
   nonisolated(unsafe) static let table: UnsafeMutablePointer<sqlite3_io_methods> = {
     let table = UnsafeMutablePointer<sqlite3_io_methods>.allocate(capacity: 1)
     unsafe table.initialize(to: sqlite3_io_methods())
-    unsafe table.pointee.iVersion = 1
+    unsafe table.pointee.iVersion = 3
     unsafe table.pointee.xClose = { file in unsafe OpenFile.detach(file!) }
     unsafe table.pointee.xRead = { file, buffer, byteCount, offset in
       unsafe IOMethods.read(
@@ -26,7 +26,7 @@ enum IOMethods {
     }
     unsafe table.pointee.xTruncate = { file, byteCount in
       unsafe IOMethods.perform(.truncate, on: file!) { (file) throws(CallError) in
-        try file.remote.truncate(toByteCount: byteCount)
+        try file.truncate(toByteCount: byteCount)
       }
     }
     unsafe table.pointee.xSync = { file, _ in
@@ -40,8 +40,9 @@ enum IOMethods {
       }
     }
     unsafe addLocks(to: table)
+    unsafe addMappings(to: table)
     unsafe table.pointee.xFileControl = { file, code, argument in
-      unsafe IOMethods.fileControl(file!, code, argument)
+      unsafe FileControl.perform(file!, code, argument)
     }
     unsafe table.pointee.xSectorSize = { _ in 4096 }
     unsafe table.pointee.xDeviceCharacteristics = { file in
@@ -58,6 +59,7 @@ enum IOMethods {
         Registry.use(file.token)
         let level = LockLevel(rawValue: UInt64(level))!
         if file.level >= level { return }
+        if level == .exclusive { file.mayHoldPending = true }
         try file.remote.lock(level)
         file.level = level
       }
@@ -65,8 +67,9 @@ enum IOMethods {
     unsafe table.pointee.xUnlock = { file, level in
       unsafe IOMethods.perform(.unlock, on: file!) { (file) throws(CallError) in
         let level = LockLevel(rawValue: UInt64(level))!
-        if file.level <= level && file.level <= .shared { return }
-        file.level = level
+        if file.level <= level && !file.mayHoldPending { return }
+        file.level = min(file.level, level)
+        file.mayHoldPending = false
         try file.remote.unlock(level)
       }
     }
@@ -79,7 +82,7 @@ enum IOMethods {
   }
 
   @inline(__always)
-  private static func perform(
+  static func perform(
     _ operation: VFSOperation, on file: UnsafeMutablePointer<sqlite3_file>,
     _ body: (OpenFile) throws(CallError) -> Void
   ) -> Int32 {
@@ -97,8 +100,12 @@ enum IOMethods {
   private static func fail(
     _ error: CallError, _ operation: VFSOperation, _ file: OpenFile
   ) -> Int32 {
+    fail(.call(error), operation, file)
+  }
+
+  static func fail(_ error: VFSError, _ operation: VFSOperation, _ file: OpenFile) -> Int32 {
     file.lastErrno = error.errno.rawValue
-    return report(.call(error), operation, file.path)
+    return report(error, operation, file.path)
   }
 
   @inline(__always)
@@ -115,30 +122,6 @@ enum IOMethods {
       } catch {
         return fail(error, .read, file)
       }
-    }
-  }
-
-  private static func fileControl(
-    _ file: UnsafeMutablePointer<sqlite3_file>, _ code: Int32, _ argument: UnsafeMutableRawPointer?
-  ) -> Int32 {
-    unsafe OpenFile.reference(file)._withUnsafeGuaranteedRef { file in
-      guard let argument = unsafe argument else { return SQLITE_NOTFOUND }
-      let number = unsafe argument.assumingMemoryBound(to: Int32.self)
-      switch code {
-      case SQLITE_FCNTL_LOCKSTATE:
-        unsafe number.pointee = Int32(file.level.rawValue)
-      case SQLITE_FCNTL_LAST_ERRNO:
-        unsafe number.pointee = file.lastErrno
-      case SQLITE_FCNTL_VFSNAME:
-        unsafe argument.assumingMemoryBound(to: UnsafeMutablePointer<CChar>?.self).pointee =
-          unsafe csqlite_copy("sluice")
-      case SQLITE_FCNTL_POWERSAFE_OVERWRITE:
-        if unsafe number.pointee >= 0 { file.isPowersafeOverwrite = unsafe number.pointee != 0 }
-        unsafe number.pointee = file.isPowersafeOverwrite ? 1 : 0
-      default:
-        return SQLITE_NOTFOUND
-      }
-      return SQLITE_OK
     }
   }
 }

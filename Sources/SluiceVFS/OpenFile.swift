@@ -12,7 +12,17 @@ final class OpenFile {
   /// The registry's token of the database that this is, or 0.
   let token: UInt64
   var isPowersafeOverwrite: Bool
+  /// Whether the WAL index is to be opened for reading only.
+  let isWALIndexReadOnly: Bool
   var level = LockLevel.none
+  /// A refused EXCLUSIVE may have left PENDING behind, which the next unlock must take back.
+  var mayHoldPending = false
+  /// There from the first xShmMap to xShmUnmap.
+  var walIndex: WALIndexMap?
+  let content = ContentMap()
+  /// The unit in which the file grows and shrinks, in bytes; 0 for none (SQLITE_FCNTL_CHUNK_SIZE).
+  var chunkByteCount: Int64 = 0
+  var persistsWAL = false
   /// The last errno of a failed operation on this file.
   var lastErrno: Int32 = 0
 
@@ -29,6 +39,7 @@ final class OpenFile {
     remote = try call { () throws(CallError) in try channel.open(request) }
     self.path = path ?? []
     isPowersafeOverwrite = parameters.isPowersafeOverwrite
+    isWALIndexReadOnly = parameters.isWALIndexReadOnly
     if isMain, let path {
       token = Registry.current.enter(path: path, channel: channel)
       Registry.use(token)

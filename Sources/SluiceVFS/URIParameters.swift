@@ -4,6 +4,7 @@
 //   delete-before-open=1     delete it first, with its journal and WAL, unless somebody uses it
 //   implicit-locks=MS        keep locks for MS milliseconds after each transaction
 //   unlock-asap=1            keep no lock beyond its transaction, whatever the sidecar's default
+//   readonly_shm=1           open the WAL index for reading only
 //   psow=0                   do not promise that a torn write leaves its neighbours alone
 
 internal import CSQLite
@@ -14,6 +15,7 @@ struct URIParameters {
   var options: OpenOptions = []
   var implicitLockMilliseconds: Int64 = -1
   var isPowersafeOverwrite = true
+  var isWALIndexReadOnly = false
 
   /// Reads the parameters of a main database's name as SQLite hands it to xOpen.
   init(_ name: UnsafePointer<CChar>) throws(VFSError) {
@@ -26,6 +28,8 @@ struct URIParameters {
     if unlocks { options.insert(.unlockAsSoonAsPossible) }
     isPowersafeOverwrite = try unsafe URIParameters.boolean(
       name, "psow", or: true, complaint: "psow takes 0 or 1 in the URI")
+    isWALIndexReadOnly = try unsafe URIParameters.boolean(
+      name, "readonly_shm", or: false, complaint: "readonly_shm takes 0 or 1 in the URI")
     if let text = unsafe value(name, "implicit-locks") {
       guard let milliseconds = unsafe decimal(text), milliseconds <= 3_600_000 else {
         throw .uriParameter("implicit-locks takes milliseconds from 0 to 3600000 in the URI")

@@ -40,7 +40,9 @@ enum VFSError: Error {
   /// Whether this happens every day: somebody else's lock, a journal that is not there.
   var isOrdinary: Bool {
     switch self {
-    case .call(.refused(.busy, _)), .call(.refused(.notFound, _)): true
+    case .call(.refused(.busy, _)), .call(.refused(.notFound, _)),
+      .call(.refused(.walIndexNotSetUp, _)), .call(.refused(.notShared, _)):
+      true
     default: false
     }
   }
@@ -49,7 +51,7 @@ enum VFSError: Error {
 /// What was being done, for messages and for the choice among result codes.
 enum VFSOperation {
   case open, fullPathname, delete, access, close, read, write, truncate, sync, fileSize
-  case lock, unlock, checkReservedLock, fileControl
+  case lock, unlock, checkReservedLock, fileControl, mapWALIndex, lockWALIndex, map
 
   var name: StaticString {
     switch self {
@@ -67,6 +69,9 @@ enum VFSOperation {
     case .unlock: "unlock"
     case .checkReservedLock: "check reserved lock"
     case .fileControl: "file control"
+    case .mapWALIndex: "map WAL index of"
+    case .lockWALIndex: "lock WAL index of"
+    case .map: "map"
     }
   }
 
@@ -87,6 +92,9 @@ enum VFSOperation {
     case .unlock: csqlite_ioerr_unlock
     case .checkReservedLock: csqlite_ioerr_checkreservedlock
     case .fileControl: SQLITE_IOERR
+    case .mapWALIndex: csqlite_ioerr_shmmap
+    case .lockWALIndex: csqlite_ioerr_shmlock
+    case .map: csqlite_ioerr_mmap
     }
   }
 }
@@ -110,11 +118,13 @@ extension VFSError {
     of status: Status, _ errno: Errno, _ operation: VFSOperation
   ) -> Int32 {
     switch status {
-    case .done, .doneThroughLink, .doneShort: SQLITE_OK
+    case .done, .doneThroughLink, .doneShort, .doneReadOnly: SQLITE_OK
+    case .walIndexNotSetUp: csqlite_readonly_cantinit
     case .busy: SQLITE_BUSY
     case .notFound:
       switch operation {
       case .delete: csqlite_ioerr_delete_noent
+      case .mapWALIndex: SQLITE_CANTOPEN
       default: operation.failureCode
       }
     case .systemError: resultCode(of: errno, operation)
@@ -122,7 +132,7 @@ extension VFSError {
     case .readOnlyDirectory: csqlite_readonly_directory
     case .directorySyncFailed: csqlite_ioerr_dir_fsync
     case .badFile, .outsideRoot, .magicLink, .notRegular, .limitReached, .locksLost,
-      .unknownOperation, .misuse, .wrongVersion, .userRefused, .badHandshake, .tooManySessions:
+      .unknownOperation, .misuse, .notShared, .wrongVersion, .userRefused, .badHandshake, .tooManySessions:
       operation.failureCode
     }
   }

@@ -191,6 +191,76 @@ public struct LockFields: Message {
   }
 }
 
+/// The locks of a WAL index, eight of them, as SQLite's wal.c uses them.
+public enum WALLockKind: UInt64, CaseIterable, Sendable {
+  case unlock = 0
+  case shared = 1
+  case exclusive = 2
+}
+
+public struct WALIndexMapRequest: Message {
+  /// The size that the index must have for what the client wants to map, in bytes.
+  public var byteCount: Int64 = 0
+  /// Whether to make it that large.
+  public var extends = false
+  /// Whether to be content with reading.
+  public var isReadOnly = false
+  /// Whether the client has no descriptor of it yet.
+  public var wantsDescriptor = false
+
+  public init() {}
+  public init(byteCount: Int64, extends: Bool, isReadOnly: Bool, wantsDescriptor: Bool) {
+    self.byteCount = byteCount
+    self.extends = extends
+    self.isReadOnly = isReadOnly
+    self.wantsDescriptor = wantsDescriptor
+  }
+
+  public mutating func code<Coder: FieldCoder>(_ coder: inout Coder) throws(WireError) {
+    try coder.bigint(&byteCount)
+    guard (0...1 << 40).contains(byteCount) else { throw .outOfRange }
+    try coder.boolean(&extends)
+    try coder.boolean(&isReadOnly)
+    try coder.boolean(&wantsDescriptor)
+  }
+}
+
+public struct WALIndexLockRequest: Message {
+  public var first: UInt64 = 0
+  public var count: UInt64 = 1
+  public var kind = WALLockKind.unlock
+
+  public init() {}
+  public init(first: UInt64, count: UInt64, kind: WALLockKind) {
+    self.first = first
+    self.count = count
+    self.kind = kind
+  }
+
+  public static let lockCount: UInt64 = 8
+
+  public mutating func code<Coder: FieldCoder>(_ coder: inout Coder) throws(WireError) {
+    try coder.unsigned(&first)
+    try coder.unsigned(&count)
+    guard first < Self.lockCount, count >= 1, count <= Self.lockCount - first else {
+      throw .outOfRange
+    }
+    try coder.choice(&kind)
+  }
+}
+
+public struct WALIndexUnmapRequest: Message {
+  /// Whether the file is to be removed if nobody else uses it.
+  public var deletes = false
+
+  public init() {}
+  public init(deletes: Bool) { self.deletes = deletes }
+
+  public mutating func code<Coder: FieldCoder>(_ coder: inout Coder) throws(WireError) {
+    try coder.boolean(&deletes)
+  }
+}
+
 /// The number of a channel within its session: the reply of `channelOpen` and the request of
 /// `channelClose`.
 public struct ChannelFields: Message {

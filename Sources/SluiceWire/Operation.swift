@@ -25,6 +25,19 @@ public enum Operation: UInt16, CaseIterable, Sendable {
   case lock = 0x0026
   case unlock = 0x0027
   case checkReservedLock = 0x0028
+  /// Makes the file at least so large, with its space reserved.
+  case allocate = 0x0029
+  /// Whether the file no longer stands under the name by which it was opened.
+  case hasMoved = 0x002a
+  /// Asks for a descriptor through which the client maps the file's content.
+  case mapContent = 0x002b
+
+  /// Joins the database's WAL index, the `-shm` file, and measures or extends it.
+  case walIndexMap = 0x0030
+  case walIndexLock = 0x0031
+  case walIndexUnmap = 0x0032
+  /// Whether another process reads the WAL.
+  case hasExternalReader = 0x0033
 
   /// Whether the slot names an open file.
   public var needsFile: Bool { rawValue >= 0x0020 }

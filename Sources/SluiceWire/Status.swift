@@ -8,6 +8,8 @@ public enum Status: Int32, CaseIterable, Error, Sendable {
   case doneThroughLink = 1
   /// Done; fewer bytes than wanted, because the file ends there.
   case doneShort = 2
+  /// Done; what was asked for is there for reading only.
+  case doneReadOnly = 3
 
   /// Somebody else's lock is in the way.
   case busy = 16
@@ -38,6 +40,10 @@ public enum Status: Int32, CaseIterable, Error, Sendable {
   /// The path leads through a link such as /proc/self/fd/3, which means another file to the
   /// sidecar than to its client.
   case magicLink = 29
+  /// The WAL index can only be read, and nobody is there who has set it up.
+  case walIndexNotSetUp = 30
+  /// The sidecar gives this client no descriptor of that file.
+  case notShared = 31
 
   /// The handshake: the protocol versions differ.
   case wrongVersion = 40

@@ -30,7 +30,14 @@ static const int csqlite_ioerr_checkreservedlock = SQLITE_IOERR_CHECKRESERVEDLOC
 static const int csqlite_ioerr_lock = SQLITE_IOERR_LOCK;
 static const int csqlite_ioerr_close = SQLITE_IOERR_CLOSE;
 static const int csqlite_ioerr_delete_noent = SQLITE_IOERR_DELETE_NOENT;
+static const int csqlite_ioerr_shmmap = SQLITE_IOERR_SHMMAP;
+static const int csqlite_ioerr_shmlock = SQLITE_IOERR_SHMLOCK;
+static const int csqlite_ioerr_mmap = SQLITE_IOERR_MMAP;
+static const int csqlite_readonly_cantinit = SQLITE_READONLY_CANTINIT;
 static const int csqlite_ioerr_corruptfs = SQLITE_IOERR_CORRUPTFS;
+
+// Since SQLite 3.38.
+static const int csqlite_fcntl_external_reader = 40;
 
 // For programs that link libsqlite3: lets the connection load extensions (variadic in SQLite).
 int csqlite_enable_load_extension(sqlite3 *db);

@@ -101,6 +101,7 @@ enum sluice_message_kind {
   SLUICE_MESSAGE_WELCOME = 2,
   SLUICE_MESSAGE_REFUSAL = 3,
   SLUICE_MESSAGE_CHANNEL = 4,
+  SLUICE_MESSAGE_DESCRIPTOR = 5,
 };
 
 struct sluice_hello {
@@ -127,6 +128,17 @@ struct sluice_channel_message {
   uint32_t reserved_tail;
 };
 
+// Carries one descriptor that a request on `file` asked for.
+struct sluice_descriptor_message {
+  struct sluice_message_head head;
+  uint64_t file;
+  uint32_t purpose;  // SLUICE_DESCRIPTOR_...
+  uint32_t reserved;
+};
+
+#define SLUICE_DESCRIPTOR_WAL_INDEX 1u
+#define SLUICE_DESCRIPTOR_CONTENT 2u
+
 #define SLUICE_REFUSAL_TEXT_BYTE_COUNT 240
 
 struct sluice_refusal {
@@ -150,6 +162,7 @@ _Static_assert(sizeof(struct sluice_message_head) == 16, "message head");
 _Static_assert(sizeof(struct sluice_hello) == 32, "hello");
 _Static_assert(sizeof(struct sluice_welcome) == 32, "welcome");
 _Static_assert(sizeof(struct sluice_channel_message) == 32, "channel message");
+_Static_assert(sizeof(struct sluice_descriptor_message) == 32, "descriptor message");
 _Static_assert(sizeof(struct sluice_refusal) == 256, "refusal");
 
 // --- metrics ------------------------------------------------------------------------------------

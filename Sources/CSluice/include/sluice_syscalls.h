@@ -37,8 +37,9 @@ static inline int sluice_errno(void) { return errno; }
 int sluice_memfd_create_sealed(const char *name, uint64_t byte_count);
 // 1 when `fd` is a memfd sealed against growing and shrinking, 0 when it is not, or -errno.
 int sluice_memfd_is_sealed(int fd);
-// Maps the first `byte_count` bytes of `fd`, shared, not inherited by fork.
-int sluice_map(int fd, uint64_t byte_count, int writable, void **address);
+// Maps a part of `fd`, shared.
+int sluice_map(int fd, int64_t offset, uint64_t byte_count, int writable, int inheritable,
+               void **address);
 int sluice_unmap(void *address, uint64_t byte_count);
 // One private page that reads as zeros in a forked child.
 int sluice_map_wiped_on_fork(void **address);
@@ -88,6 +89,7 @@ static inline int64_t sluice_pwrite(int fd, const void *buffer, size_t count, in
 static inline int sluice_ftruncate(int fd, int64_t size) {
   return (int)SLUICE_RETRY(ftruncate(fd, size));
 }
+int sluice_fallocate(int fd, int64_t size);
 static inline int sluice_fdatasync(int fd) { return (int)SLUICE_RETRY(fdatasync(fd)); }
 static inline int sluice_fsync(int fd) { return (int)SLUICE_RETRY(fsync(fd)); }
 static inline int sluice_fstat(int fd, struct stat *status) {

@@ -14,6 +14,9 @@ static inline void sluice_spin_hint(void) {
 #endif
 }
 
+// Orders every access before it before every access after it.
+static inline void sluice_full_barrier(void) { __sync_synchronize(); }
+
 // The kernel's id of the calling thread.
 int sluice_thread_id(void);
 // Starts a thread with every signal blocked, or gives -errno.

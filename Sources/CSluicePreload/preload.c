@@ -1,0 +1,73 @@
+// A program that links libsqlite3 dynamically finds these functions before SQLite's own when
+// libsluice.so is preloaded (or linked before it). The first call registers the VFS; every call
+// goes on to SQLite. sqlite3_config must come before SQLite is initialized, and registering a VFS
+// initializes it, so nothing is done before the program opens a database or asks for a VFS.
+#define SQLITE_CORE 1  // keep the names below the functions', not those of an extension's table
+#include <dlfcn.h>
+#include <pthread.h>
+#include <sqlite3.h>
+#include <sqlite3ext.h>
+
+#include "CSluicePreload.h"
+
+#define EXPORTED __attribute__((visibility("default")))
+
+// SQLite's function of that name: in a library loaded after this one, or, where a module has loaded
+// SQLite for itself (as Python's does), in that very library.
+static void *sqlite_function(const char *name) {
+  void *function = dlsym(RTLD_NEXT, name);
+  if (function) return function;
+  void *library = dlopen("libsqlite3.so.0", RTLD_LAZY | RTLD_NOLOAD);
+  return library ? dlsym(library, name) : NULL;
+}
+
+static sqlite3_api_routines api;
+
+static void register_vfs(void) {
+  *(void **)&api.libversion_number = sqlite_function("sqlite3_libversion_number");
+  *(void **)&api.vfs_register = sqlite_function("sqlite3_vfs_register");
+  *(void **)&api.vfs_find = sqlite_function("sqlite3_vfs_find");
+  *(void **)&api.uri_parameter = sqlite_function("sqlite3_uri_parameter");
+  *(void **)&api.database_file_object = sqlite_function("sqlite3_database_file_object");
+  *(void **)&api.log = sqlite_function("sqlite3_log");
+  *(void **)&api.mprintf = sqlite_function("sqlite3_mprintf");
+  // An SQLite too old for some of these is too old for the VFS.
+  if (api.libversion_number && api.vfs_register && api.vfs_find && api.uri_parameter &&
+      api.database_file_object && api.log && api.mprintf) {
+    sluice_register_vfs(&api);
+  }
+}
+
+// Registering initializes SQLite, which asks for its default VFS: that call comes here too, in the
+// middle of the first, and goes straight on.
+static void *ready(const char *name) {
+  static pthread_once_t once = PTHREAD_ONCE_INIT;
+  static _Thread_local int is_registering;
+  if (!is_registering) {
+    is_registering = 1;
+    pthread_once(&once, register_vfs);
+    is_registering = 0;
+  }
+  return sqlite_function(name);
+}
+
+EXPORTED int sqlite3_open(const char *filename, sqlite3 **db) {
+  int (*real)(const char *, sqlite3 **) = ready("sqlite3_open");
+  return real ? real(filename, db) : SQLITE_INTERNAL;
+}
+
+EXPORTED int sqlite3_open16(const void *filename, sqlite3 **db) {
+  int (*real)(const void *, sqlite3 **) = ready("sqlite3_open16");
+  return real ? real(filename, db) : SQLITE_INTERNAL;
+}
+
+EXPORTED int sqlite3_open_v2(const char *filename, sqlite3 **db, int flags, const char *vfs) {
+  int (*real)(const char *, sqlite3 **, int, const char *) = ready("sqlite3_open_v2");
+  return real ? real(filename, db, flags, vfs) : SQLITE_INTERNAL;
+}
+
+// The registration itself asks for a VFS by name, through SQLite's own function.
+EXPORTED sqlite3_vfs *sqlite3_vfs_find(const char *name) {
+  sqlite3_vfs *(*real)(const char *) = ready("sqlite3_vfs_find");
+  return real ? real(name) : NULL;
+}

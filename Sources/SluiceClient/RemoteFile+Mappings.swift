@@ -1,0 +1,76 @@
+// What a client maps of a file, and the other questions that a database engine asks of one.
+
+internal import SluiceChannel
+public import SluiceSystem
+public import SluiceWire
+
+/// A WAL index as the sidecar answers for it.
+public struct WALIndexAnswer: Sendable {
+  /// The index's size in bytes.
+  public var byteCount: Int64
+  public var isReadOnly: Bool
+  /// Through which it is mapped; nil unless it was asked for.
+  public var descriptor: SharedDescriptor?
+}
+
+extension RemoteFile {
+  /// Makes the file at least so large, with its space reserved.
+  public func allocate(byteCount: Int64) throws(CallError) {
+    _ = try unsafe channel.call(
+      .allocate, file: id, OffsetFields(offset: byteCount), replyingWith: NoFields.self)
+  }
+
+  /// Whether the file no longer stands under the name by which it was opened.
+  public func hasMoved() throws(CallError) -> Bool {
+    try unsafe channel.call(.hasMoved, file: id, NoFields(), replyingWith: AnswerReply.self)
+      .reply.answer
+  }
+
+  /// A descriptor through which the file's content can be mapped. Throws `refused(.notShared)` for
+  /// clients of other users than the sidecar's.
+  public func contentDescriptor() throws(CallError) -> SharedDescriptor {
+    try channel.session.receivingDescriptor(of: id, for: .content) { () throws(CallError) in
+      _ = try unsafe channel.call(.mapContent, file: id, NoFields(), replyingWith: NoFields.self)
+    }.descriptor
+  }
+
+  /// Joins the WAL index of this database, extends it to `byteCount` if asked, and says how large
+  /// it is.
+  public func mapWALIndex(_ request: WALIndexMapRequest) throws(CallError) -> WALIndexAnswer {
+    func ask() throws(CallError) -> WALIndexAnswer {
+      let answer = try unsafe channel.call(
+        .walIndexMap, file: id, request, replyingWith: OffsetFields.self)
+      return WALIndexAnswer(
+        byteCount: answer.reply.offset, isReadOnly: answer.status == .doneReadOnly)
+    }
+    guard request.wantsDescriptor else { return try ask() }
+    var (answer, descriptor) = try channel.session.receivingDescriptor(
+      of: id, for: .walIndex, ask)
+    answer.descriptor = descriptor
+    return answer
+  }
+
+  /// Takes or gives back locks of the WAL index; throws `refused(.busy)` where somebody is in the
+  /// way.
+  @inline(__always)
+  public func lockWALIndex(
+    first: Int, count: Int, _ kind: WALLockKind
+  ) throws(CallError) {
+    let request = WALIndexLockRequest(first: UInt64(first), count: UInt64(count), kind: kind)
+    _ = try unsafe channel.call(.walIndexLock, file: id, request, replyingWith: NoFields.self)
+  }
+
+  /// Leaves the WAL index; the last to leave removes it if `deletes`.
+  public func unmapWALIndex(deletes: Bool) throws(CallError) {
+    _ = try unsafe channel.call(
+      .walIndexUnmap, file: id, WALIndexUnmapRequest(deletes: deletes),
+      replyingWith: NoFields.self)
+  }
+
+  /// Whether anybody but this connection reads the WAL.
+  public func hasExternalReader() throws(CallError) -> Bool {
+    try unsafe channel.call(
+      .hasExternalReader, file: id, NoFields(), replyingWith: AnswerReply.self
+    ).reply.answer
+  }
+}

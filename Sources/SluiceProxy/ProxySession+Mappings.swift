@@ -1,0 +1,87 @@
+// What clients map: the WAL index and the database's content; and what goes with it.
+
+internal import SluiceChannel
+internal import SluiceSystem
+internal import SluiceWire
+
+extension ProxySession {
+  func allocate(_ request: Request, _ channel: ProxyChannel, now: Int64) throws(ServeError) {
+    let byteCount = try arguments(request, channel, as: OffsetFields.self).offset
+    let handle = try writableHandle(request, now: now)
+    try file { () throws(FileError) in try handle.file.allocate(byteCount: byteCount) }
+    channel.end.complete(.done)
+  }
+
+  /// A file without a name cannot have moved.
+  func hasMoved(_ request: Request, _ channel: ProxyChannel) throws(ServeError) {
+    let handle = try handle(request)
+    var answer = false
+    if let location = handle.location {
+      let present = try? unsafe location.directory.descriptor.status(of: location.name)
+      answer = present.map(InodeKey.init) != handle.file.key
+    }
+    channel.end.complete(.done, AnswerReply(answer: answer))
+  }
+
+  /// A client of the sidecar's own user, who could open the file himself, gets a copy of the
+  /// sidecar's own descriptor: any other would end the lease. Others get none.
+  func mapContent(_ request: Request, _ channel: ProxyChannel) throws(ServeError) {
+    let handle = try handle(request)
+    try file { () throws(FileError) in
+      guard link.user == processIdentity().user else { throw .notShared }
+      try system { () throws(Errno) in
+        try pass(handle.file.descriptorNumber, .content, of: handle)
+      }
+    }
+    channel.end.complete(.done)
+  }
+
+  func mapWALIndex(_ request: Request, _ channel: ProxyChannel) throws(ServeError) {
+    let wanted = try arguments(request, channel, as: WALIndexMapRequest.self)
+    let handle = try handle(request)
+    let index = try file { () throws(FileError) in
+      guard let location = handle.location else { throw .misuse }
+      return try handle.file.mapWALIndex(&handle.walIndex, wanted, at: location) {
+        (descriptor) throws(Errno) in
+        try pass(descriptor, .walIndex, of: handle)
+      }
+    }
+    channel.end.complete(
+      index.isReadOnly ? .doneReadOnly : .done, OffsetFields(offset: index.byteCount))
+  }
+
+  func lockWALIndex(_ request: Request, _ channel: ProxyChannel, now: Int64) throws(ServeError) {
+    let wanted = try arguments(request, channel, as: WALIndexLockRequest.self)
+    let handle = try usableHandle(request, now: now)
+    try file { () throws(FileError) in
+      guard var membership = handle.walIndex else { throw .misuse }
+      defer { handle.walIndex = membership }
+      guard try handle.file.lockWALIndex(&membership, wanted, now: now) else { throw .busy }
+    }
+    channel.end.complete(.done)
+  }
+
+  func unmapWALIndex(_ request: Request, _ channel: ProxyChannel) throws(ServeError) {
+    let deletes = try arguments(request, channel, as: WALIndexUnmapRequest.self).deletes
+    let handle = try handle(request)
+    try file { () throws(FileError) in
+      try handle.file.unmapWALIndex(&handle.walIndex, deletes: deletes)
+    }
+    channel.end.complete(.done)
+  }
+
+  func hasExternalReader(_ request: Request, _ channel: ProxyChannel) throws(ServeError) {
+    let handle = try handle(request)
+    let answer = try file { () throws(FileError) in
+      try handle.file.hasExternalReader(handle.walIndex)
+    }
+    channel.end.complete(.done, AnswerReply(answer: answer))
+  }
+
+  private func pass(
+    _ descriptor: Int32, _ purpose: DescriptorPurpose, of handle: Handle
+  ) throws(Errno) {
+    try sendDescriptor(
+      descriptor, purpose, file: handle.id, on: link.socket.descriptor)
+  }
+}

@@ -1,0 +1,130 @@
+// xFileControl: the codes that SQLite's unix VFS answers, with the meaning that they have there.
+// All others, the ones that are notices only (SYNC, COMMIT_PHASETWO, BUSYHANDLER, PRAGMA …) among
+// them, are answered with SQLITE_NOTFOUND, which tells SQLite to go on by itself.
+
+internal import CSQLite
+internal import CSluice
+internal import SluiceClient
+internal import SluiceSystem
+internal import SluiceWire
+
+enum FileControl {
+  static func perform(
+    _ file: UnsafeMutablePointer<sqlite3_file>, _ code: Int32, _ argument: UnsafeMutableRawPointer?
+  ) -> Int32 {
+    unsafe OpenFile.reference(file)._withUnsafeGuaranteedRef { file in
+      guard let argument = unsafe argument else { return SQLITE_NOTFOUND }
+      if let code = unsafe answerLocally(file, code, argument) { return code }
+      do throws(CallError) {
+        return try unsafe ask(file, code, argument)
+      } catch {
+        return IOMethods.fail(.call(error), .fileControl, file)
+      }
+    }
+  }
+
+  /// What needs no sidecar; nil for any other code.
+  private static func answerLocally(
+    _ file: OpenFile, _ code: Int32, _ argument: UnsafeMutableRawPointer
+  ) -> Int32? {
+    let number = unsafe argument.assumingMemoryBound(to: Int32.self)
+    let text = unsafe argument.assumingMemoryBound(to: UnsafeMutablePointer<CChar>?.self)
+    switch code {
+    case SQLITE_FCNTL_LOCKSTATE:
+      unsafe number.pointee = Int32(file.level.rawValue)
+    case SQLITE_FCNTL_LAST_ERRNO:
+      unsafe number.pointee = file.lastErrno
+    case SQLITE_FCNTL_CHUNK_SIZE:
+      file.chunkByteCount = unsafe Int64(number.pointee)
+    case SQLITE_FCNTL_PERSIST_WAL:
+      unsafe exchange(&file.persistsWAL, number)
+    case SQLITE_FCNTL_POWERSAFE_OVERWRITE:
+      unsafe exchange(&file.isPowersafeOverwrite, number)
+    case SQLITE_FCNTL_VFSNAME:
+      unsafe text.pointee = unsafe csqlite_copy("sluice")
+    case SQLITE_FCNTL_TEMPFILENAME:
+      unsafe text.pointee = unsafe temporaryName(isOnHost: file.remote.channel.session.usesHostPaths)
+    case SQLITE_FCNTL_MMAP_SIZE:
+      let byteCount = unsafe argument.assumingMemoryBound(to: Int64.self)
+      unsafe byteCount.pointee = unsafe file.content.setMaximum(byteCount.pointee)
+    default:
+      return nil
+    }
+    return SQLITE_OK
+  }
+
+  private static func ask(
+    _ file: OpenFile, _ code: Int32, _ argument: UnsafeMutableRawPointer
+  ) throws(CallError) -> Int32 {
+    let number = unsafe argument.assumingMemoryBound(to: Int32.self)
+    switch code {
+    case SQLITE_FCNTL_SIZE_HINT:
+      try file.hint(byteCount: unsafe argument.assumingMemoryBound(to: Int64.self).pointee)
+    case SQLITE_FCNTL_HAS_MOVED:
+      unsafe number.pointee = try file.remote.hasMoved() ? 1 : 0
+    case csqlite_fcntl_external_reader:
+      unsafe number.pointee = try file.remote.hasExternalReader() ? 1 : 0
+    default:
+      return SQLITE_NOTFOUND
+    }
+    return SQLITE_OK
+  }
+
+  /// A negative number asks for the flag, any other sets it.
+  private static func exchange(_ flag: inout Bool, _ number: UnsafeMutablePointer<Int32>) {
+    if unsafe number.pointee < 0 {
+      unsafe number.pointee = flag ? 1 : 0
+    } else {
+      flag = unsafe number.pointee != 0
+    }
+  }
+
+  /// A name that nobody has, in the directory for temporary files; for SQLite to free.
+  private static func temporaryName(isOnHost: Bool) -> UnsafeMutablePointer<CChar>? {
+    var random: UInt64 = 0
+    _ = try? unsafe withUnsafeMutableBytes(of: &random) { (bytes) throws(Errno) in
+      try unsafe fillWithRandomBytes(bytes)
+    }
+    var name: [CChar] = []
+    if isOnHost {
+      let directory = unsafe environmentValue("SQLITE_TMPDIR") ?? environmentValue("TMPDIR")
+      if let directory = unsafe directory {
+        name = unsafe Array(UnsafeBufferPointer(start: directory, count: strlen(directory)))
+      } else {
+        name = characters("/var/tmp")
+      }
+    }
+    name += characters("/etilqs_")
+    for shift in 0..<16 {
+      let digit = UInt8(truncatingIfNeeded: random >> UInt64(shift * 4)) & 15
+      name.append(CChar(bitPattern: digit < 10 ? 0x30 + digit : 0x61 + digit - 10))
+    }
+    return unsafe csqlite_copy(name + [0])
+  }
+
+  private static func characters(_ text: StaticString) -> [CChar] {
+    unsafe UnsafeBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount).map {
+      CChar(bitPattern: $0)
+    }
+  }
+}
+
+extension OpenFile {
+  /// SQLite is about to make the file so large: reserve whole chunks, if there is a chunk size.
+  func hint(byteCount: Int64) throws(CallError) {
+    guard chunkByteCount > 0 else { return }
+    try remote.allocate(byteCount: roundedToChunk(byteCount))
+  }
+
+  /// Cuts the file, to whole chunks if there is a chunk size.
+  func truncate(toByteCount byteCount: Int64) throws(CallError) {
+    let rounded = roundedToChunk(byteCount)
+    try remote.truncate(toByteCount: rounded)
+    content.fileWasTruncated(toByteCount: rounded)
+  }
+
+  private func roundedToChunk(_ byteCount: Int64) -> Int64 {
+    guard chunkByteCount > 0 else { return byteCount }
+    return (byteCount + chunkByteCount - 1) / chunkByteCount * chunkByteCount
+  }
+}

@@ -1,0 +1,62 @@
+// The sqlite3_io_methods of versions 2 and 3: the WAL index in shared memory, and pages of the
+// database by pointer.
+
+internal import CSQLite
+internal import CSluice
+internal import SluiceClient
+internal import SluiceSystem
+internal import SluiceWire
+
+extension IOMethods {
+  static func addMappings(to table: UnsafeMutablePointer<sqlite3_io_methods>) {
+    unsafe table.pointee.xShmMap = { file, region, byteCount, extends, out in
+      unsafe out!.pointee = nil
+      return unsafe IOMethods.withFile(file!, .mapWALIndex) { (file) throws(VFSError) in
+        if file.walIndex == nil { file.walIndex = WALIndexMap() }
+        return try unsafe file.walIndex!.map(
+          region: Int(region), byteCount: Int(byteCount), extends: extends != 0, of: file, out!)
+      }
+    }
+    unsafe table.pointee.xShmLock = { file, first, count, flags in
+      let kind: WALLockKind =
+        flags & SQLITE_SHM_UNLOCK != 0
+        ? .unlock : flags & SQLITE_SHM_SHARED != 0 ? .shared : .exclusive
+      return unsafe IOMethods.perform(.lockWALIndex, on: file!) { (file) throws(CallError) in
+        try file.remote.lockWALIndex(first: Int(first), count: Int(count), kind)
+      }
+    }
+    unsafe table.pointee.xShmBarrier = { _ in fullMemoryBarrier() }
+    unsafe table.pointee.xShmUnmap = { file, deletes in
+      unsafe IOMethods.withFile(file!, .mapWALIndex) { (file) throws(VFSError) in
+        guard file.walIndex != nil else { return SQLITE_OK }
+        file.walIndex = nil
+        try call { () throws(CallError) in try file.remote.unmapWALIndex(deletes: deletes != 0) }
+        return SQLITE_OK
+      }
+    }
+    unsafe table.pointee.xFetch = { file, offset, byteCount, out in
+      unsafe out!.pointee = nil
+      return unsafe IOMethods.withFile(file!, .map) { (file) throws(VFSError) in
+        unsafe out!.pointee = try unsafe file.content.fetch(
+          at: offset, byteCount: Int(byteCount), of: file)
+        return SQLITE_OK
+      }
+    }
+    unsafe table.pointee.xUnfetch = { file, _, page in
+      unsafe OpenFile.reference(file!)._withUnsafeGuaranteedRef { file in
+        if unsafe page == nil { file.content.drop() } else { file.content.giveBack() }
+        return SQLITE_OK
+      }
+    }
+  }
+
+  @inline(__always)
+  private static func withFile(
+    _ file: UnsafeMutablePointer<sqlite3_file>, _ operation: VFSOperation,
+    _ body: (OpenFile) throws(VFSError) -> Int32
+  ) -> Int32 {
+    unsafe OpenFile.reference(file)._withUnsafeGuaranteedRef { file in
+      do throws(VFSError) { return try body(file) } catch { return fail(error, operation, file) }
+    }
+  }
+}
