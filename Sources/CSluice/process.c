@@ -65,6 +65,12 @@ int sluice_spawn(const char *program, char *const arguments[], int descriptor) {
   return pid;
 }
 
+int sluice_become(char *const arguments[], int kept) {
+  if (kept >= 0 && fcntl(kept, F_SETFD, 0) < 0) return -errno;
+  execvp(arguments[0], arguments);
+  return -errno;
+}
+
 int sluice_spawn_collect(int pid, int wait) {
   int status;
   return SLUICE_RETRY(waitpid(pid, &status, __WCLONE | (wait ? 0 : WNOHANG))) == pid;

@@ -41,7 +41,7 @@ private func programsInPath() -> [[CChar]] {
 }
 
 /// The text with its terminating zero.
-private func characters(_ text: StaticString) -> [CChar] {
+func characters(_ text: StaticString) -> [CChar] {
   unsafe UnsafeBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount + 1).map {
     CChar(bitPattern: $0)
   }

@@ -52,7 +52,8 @@ public final class Session: Sendable {
     do throws(Errno) { pair = try SocketPair() } catch { throw .system(error) }
     do throws(Errno) {
       child = try unsafe SpawnedProcess.start(
-        program, arguments: ["serve", "--private"], descriptor: pair.theirs)
+        program, arguments: [characters("serve"), characters("--private")],
+        descriptor: pair.theirs)
     } catch {
       throw .notStarted(error)
     }

@@ -10,6 +10,8 @@ final class Doorman {
   private let shared: SharedState
   private let signals: Signals
   private let listener: SharedDescriptor?
+  /// Whoever needs the sidecar holds the other end.
+  private let lifeline: SharedDescriptor?
   /// A private sidecar ends with its only session.
   private let endsWithSession: Bool
   private let poller: Poller
@@ -40,6 +42,7 @@ final class Doorman {
   private enum Token {
     static let listener: UInt64 = 0
     static let signals: UInt64 = 4
+    static let lifeline: UInt64 = 8
     static func visitor(_ id: UInt64) -> UInt64 { id << 2 | 1 }
     static func link(_ id: UInt64) -> UInt64 { id << 2 | 2 }
   }
@@ -47,7 +50,7 @@ final class Doorman {
   /// Takes over what it listens to. `firstVisitor` is the client of a private sidecar.
   init(
     shared: SharedState, signals: consuming Signals, listener: SharedDescriptor?,
-    firstVisitor: consuming FileDescriptor?
+    firstVisitor: consuming FileDescriptor?, lifeline: SharedDescriptor?
   ) throws(Errno) {
     self.shared = shared
     poller = try Poller()
@@ -55,6 +58,8 @@ final class Doorman {
     self.signals = signals
     endsWithSession = firstVisitor != nil
     self.listener = listener
+    self.lifeline = lifeline
+    if let lifeline { try poller.add(lifeline.descriptor, token: Token.lifeline) }
     if let listener { try poller.add(listener.descriptor, token: Token.listener) }
     if let visitor = firstVisitor.take() { try admit(visitor) }
   }
@@ -74,6 +79,7 @@ final class Doorman {
     switch token {
     case Token.listener: accept()
     case Token.signals: readSignals()
+    case Token.lifeline: isStopping = true
     default:
       let id = token >> 2
       if token & 3 == 1 { greet(id) } else { endSession(id) }

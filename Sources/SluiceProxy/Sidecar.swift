@@ -30,9 +30,9 @@ public final class Sidecar {
   private let socketPath: [CChar]?
 
   /// Makes a shared sidecar that listens on `socketPath` (zero-terminated). From now on this
-  /// process's signals belong to it.
+  /// process's signals belong to it. It ends when the other end of `lifeline` is closed.
   public convenience init(
-    _ configuration: SidecarConfiguration, socketPath: [CChar]
+    _ configuration: SidecarConfiguration, socketPath: [CChar], lifeline: SharedDescriptor? = nil
   ) throws(SidecarError) {
     let metrics: Metrics
     do throws(Errno) {
@@ -46,7 +46,7 @@ public final class Sidecar {
       configuration, metrics: metrics,
       listener: SharedDescriptor(
         try listenOnSocketFile(socketPath, permissions: permissions)),
-      socketPath: socketPath, firstVisitor: nil)
+      socketPath: socketPath, firstVisitor: nil, lifeline: lifeline)
   }
 
   /// Makes a private sidecar for the client at the other end of `client`.
@@ -54,13 +54,13 @@ public final class Sidecar {
     _ configuration: SidecarConfiguration, client: consuming FileDescriptor
   ) throws(SidecarError) {
     try self.init(
-      configuration, metrics: Metrics(), listener: nil, socketPath: nil, firstVisitor: client)
+      configuration, metrics: Metrics(), listener: nil, socketPath: nil, firstVisitor: client, lifeline: nil)
   }
 
   private init(
     _ configuration: SidecarConfiguration, metrics: Metrics,
     listener: SharedDescriptor?, socketPath: [CChar]?,
-    firstVisitor: consuming FileDescriptor?
+    firstVisitor: consuming FileDescriptor?, lifeline: SharedDescriptor?
   ) throws(SidecarError) {
     self.socketPath = socketPath
     let root: Root
@@ -76,7 +76,7 @@ public final class Sidecar {
         shared: SharedState(
           root: root, files: FileTable(metrics: metrics), metrics: metrics,
           configuration: configuration),
-        signals: try Signals(), listener: listener, firstVisitor: firstVisitor)
+        signals: try Signals(), listener: listener, firstVisitor: firstVisitor, lifeline: lifeline)
     } catch {
       if let socketPath { removeSocketFile(socketPath) }
       throw .system(call: "start", error)

@@ -6,24 +6,26 @@ internal import CSluice
 public struct SpawnedProcess: Sendable {
   public let id: Int32
 
-  /// Starts `program` with `arguments` (without its name) in a session of its own, with
-  /// `descriptor` as its descriptor 3 and no other beyond standard error. Throws what `exec` did.
+  /// Starts `program` with `arguments` (zero-terminated, without its name) in a session of its own,
+  /// with `descriptor` as its descriptor 3 and no other beyond standard error. Throws what `exec`
+  /// did.
   public static func start(
-    _ program: UnsafePointer<CChar>, arguments: [StaticString],
+    _ program: UnsafePointer<CChar>, arguments: [[CChar]],
     descriptor: borrowing FileDescriptor
   ) throws(Errno) -> SpawnedProcess {
-    var pointers: [UnsafeMutablePointer<CChar>?] = unsafe [UnsafeMutablePointer(mutating: program)]
-    for argument in arguments {
-      let start = unsafe UnsafeRawPointer(argument.utf8Start).assumingMemoryBound(to: CChar.self)
-      unsafe pointers.append(UnsafeMutablePointer(mutating: start))
-    }
-    unsafe pointers.append(nil)
-    return unsafe SpawnedProcess(
-      id: try check(sluice_spawn(program, &pointers, descriptor.rawValue)))
+    let name = unsafe UnsafeBufferPointer(start: program, count: strlen(program) + 1)
+    var words = unsafe argumentVector([Array(name)] + arguments)
+    defer { unsafe freeArgumentVector(words) }
+    return SpawnedProcess(
+      id: try unsafe check(sluice_spawn(program, &words, descriptor.rawValue)))
   }
 
-  /// Frees what the kernel keeps of an ended process; waits for its end if asked.
-  public func collect(waiting: Bool = false) { _ = sluice_spawn_collect(id, waiting ? 1 : 0) }
+  /// Frees what the kernel keeps of an ended process; waits for its end if asked. Whether it had
+  /// ended.
+  @discardableResult
+  public func collect(waiting: Bool = false) -> Bool {
+    sluice_spawn_collect(id, waiting ? 1 : 0) == 1
+  }
 }
 
 extension FileDescriptor {
@@ -94,4 +96,28 @@ public func flushStandardOutput() { fflush(nil) }
 /// Whether a process of that id exists, whoever owns it.
 public func processExists(_ process: Int32) -> Bool {
   kill(process, 0) == 0 || sluice_errno() == EPERM
+}
+
+/// Becomes another program: `words` are its name, looked for in PATH, and its arguments, all
+/// zero-terminated. Descriptor `kept`, if not negative, stays open in it. Returns only to throw.
+public func become(_ words: [[CChar]], keeping kept: Int32) throws(Errno) -> Never {
+  precondition(!words.isEmpty, "a program has a name")
+  var vector = unsafe argumentVector(words)
+  let result = unsafe sluice_become(&vector, kept)
+  unsafe freeArgumentVector(vector)
+  throw Errno(-result)
+}
+
+/// Sets a variable of the environment for this process and those that it starts.
+public func setEnvironmentValue(_ name: [CChar], _ value: [CChar]) {
+  unsafe setenv(name, value, 1)
+}
+
+/// The words as `exec` takes them; to be freed.
+private func argumentVector(_ words: [[CChar]]) -> [UnsafeMutablePointer<CChar>?] {
+  unsafe words.map { word in unsafe strdup(word) } + [nil]
+}
+
+private func freeArgumentVector(_ vector: [UnsafeMutablePointer<CChar>?]) {
+  for index in unsafe 0..<vector.count { unsafe free(vector[index]) }
 }

@@ -9,10 +9,12 @@ struct Command: Sendable {
   let name: String
   let summary: String
   let help: String
+  /// Whether another program's command line stands behind its own options.
+  var takesCommand = false
   let run: @Sendable ([String]) throws(CommandError) -> Int32
 
   static let all: [Command] = [
-    serveCommand, statsCommand, benchCommand, benchPeerCommand,
+    serveCommand, runCommand, statsCommand, benchCommand, benchPeerCommand,
   ]
 
   static func run(_ words: [String]) -> Int32 {
@@ -41,7 +43,8 @@ struct Command: Sendable {
   }
 
   private func run(rest: [String]) -> Int32 {
-    if rest.contains("--help") || rest.contains("-h") {
+    let own = takesCommand ? splitCommand(rest).own : rest
+    if own.contains("--help") || own.contains("-h") {
       print(help)
       return 0
     }

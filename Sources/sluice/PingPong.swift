@@ -23,9 +23,9 @@ enum PingPong: String, CaseIterable {
   /// Times `count` round trips with a peer process of its own.
   func measure(count: Int, program: [CChar]) throws(Errno) -> Samples {
     let memory = try FileDescriptor.sealedMemory("sluice-bench", byteCount: 4096)
-    let arguments: [StaticString] =
-      self == .spin ? ["bench-peer", "spin"] : ["bench-peer", "futex"]
-    let peer = try unsafe SpawnedProcess.start(program, arguments: arguments, descriptor: memory)
+    let peer = try unsafe SpawnedProcess.start(
+      program, arguments: [zeroTerminated("bench-peer"), zeroTerminated(rawValue)],
+      descriptor: memory)
     let words = try SharedWords(memory)
     var samples = Samples(capacity: count)
     let warmUp = count / 10 + 10

@@ -48,9 +48,13 @@ private func serve(_ words: [String]) throws(CommandError) -> Int32 {
   configuration.implicitLockMilliseconds = try options.number(
     "--implicit-locks", in: 0...3_600_000, or: 0)
   let isQuiet = options.flag("--quiet")
+  // How `sluice run` starts one: it lasts as long as somebody holds the other end of descriptor 3.
+  let hasLifeline = options.flag("--lifeline") && descriptorIsOpen(3)
   try options.finish()
   do throws(SidecarError) {
-    let sidecar = try Sidecar(configuration, socketPath: zeroTerminated(socket))
+    let sidecar = try Sidecar(
+      configuration, socketPath: zeroTerminated(socket),
+      lifeline: hasLifeline ? SharedDescriptor(FileDescriptor(owning: 3)) : nil)
     if !isQuiet {
       print("sluice: serving \(root) on \(socket), process \(getpid())")
       flushStandardOutput()

@@ -7,6 +7,9 @@
 // its own, with default signal handling, standard input and output on /dev/null and
 // `descriptor` as 3. The child's pid, or -errno of whatever failed, exec included.
 int sluice_spawn(const char *program, char *const arguments[], int descriptor);
+// Replaces this program by another, found in PATH; descriptor `kept` (-1: none) survives. Returns
+// only on failure, with -errno.
+int sluice_become(char *const arguments[], int kept);
 // Collects a child of sluice_spawn if it has ended: 1, else 0; with `wait`, waits for its end.
 int sluice_spawn_collect(int pid, int wait);
 // A descriptor that becomes readable when the process `pid` ends, or -errno.
