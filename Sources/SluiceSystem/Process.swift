@@ -22,8 +22,11 @@ public struct SpawnedProcess: Sendable {
       id: try check(sluice_spawn(program, &pointers, descriptor.rawValue)))
   }
 
-  /// Frees what the kernel keeps of an ended process; waits for its end if asked.
-  public func collect(waiting: Bool = false) { _ = sluice_spawn_collect(id, waiting ? 1 : 0) }
+  /// Waits for the process's end, at most so long.
+  public func awaitEnd(timeoutMilliseconds: Int32) {
+    guard let end = try? FileDescriptor.processEnd(of: id) else { return }
+    _ = end.awaitReadable(timeoutMilliseconds: timeoutMilliseconds)
+  }
 }
 
 extension FileDescriptor {
