@@ -11,16 +11,23 @@ extern char **environ;
 
 const int sluice_lease_signal = 40;  // a real-time signal, so that breaks queue up
 
+// A program that was executed has SIGCHLD for its exit signal, whatever clone() was told. So a
+// middle process starts the program and ends: it executes nothing, hence ends without a signal and
+// out of sight of the host's wait(), and the program becomes a child of init.
+enum { spawn_stack_byte_count = 64 * 1024 };
+
 struct spawn {
   const char *program;
   char *const *arguments;
   int descriptor;
+  char *stacks;
+  int pid;
   int error;
 };
 
-// Runs in the child, in the parent's memory, while the parent stands still (CLONE_VM | CLONE_VFORK):
+// These two run in the host's memory while the host's thread stands still (CLONE_VM | CLONE_VFORK):
 // system calls only, and no return.
-static int spawn_child(void *context) {
+static int spawn_program(void *context) {
   struct spawn *spawn = context;
   for (int signal = 1; signal < NSIG; signal++) {
     struct sigaction action = {.sa_handler = SIG_DFL};
@@ -43,37 +50,36 @@ failed:
   _exit(127);
 }
 
+static int spawn_middle(void *context) {
+  struct spawn *spawn = context;
+  spawn->pid = clone(spawn_program, spawn->stacks + 2 * spawn_stack_byte_count,
+                     CLONE_VM | CLONE_VFORK, spawn);
+  if (spawn->pid < 0) spawn->error = errno;
+  _exit(0);
+}
+
 int sluice_spawn(const char *program, char *const arguments[], int descriptor) {
-  enum { stack_byte_count = 64 * 1024 };
-  char *stack = mmap(NULL, stack_byte_count, PROT_READ | PROT_WRITE,
-                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
-  if (stack == MAP_FAILED) return -errno;
-  struct spawn spawn = {program, arguments, descriptor, 0};
-  // No handler of the host's may run in the child while it shares the host's memory.
+  char *stacks = mmap(NULL, 2 * spawn_stack_byte_count, PROT_READ | PROT_WRITE,
+                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
+  if (stacks == MAP_FAILED) return -errno;
+  struct spawn spawn = {program, arguments, descriptor, stacks, 0, 0};
+  // No handler of the host's may run in the children while they share the host's memory.
   sigset_t all, before;
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &before);
-  // No exit signal: the host sees no SIGCHLD and its wait() does not find this child.
-  int pid = clone(spawn_child, stack + stack_byte_count, CLONE_VM | CLONE_VFORK, &spawn);
-  int error = pid < 0 ? errno : spawn.error;
+  int middle = clone(spawn_middle, stacks + spawn_stack_byte_count, CLONE_VM | CLONE_VFORK, &spawn);
+  int error = middle < 0 ? errno : spawn.error;
   pthread_sigmask(SIG_SETMASK, &before, NULL);
-  munmap(stack, stack_byte_count);
-  if (error != 0) {
-    if (pid > 0) sluice_spawn_collect(pid, 1);
-    return -error;
-  }
-  return pid;
+  int status;
+  if (middle > 0) SLUICE_RETRY(waitpid(middle, &status, __WCLONE));
+  munmap(stacks, 2 * spawn_stack_byte_count);
+  return error != 0 ? -error : spawn.pid;
 }
 
 int sluice_become(char *const arguments[], int kept) {
   if (kept >= 0 && fcntl(kept, F_SETFD, 0) < 0) return -errno;
   execvp(arguments[0], arguments);
   return -errno;
-}
-
-int sluice_spawn_collect(int pid, int wait) {
-  int status;
-  return SLUICE_RETRY(waitpid(pid, &status, __WCLONE | (wait ? 0 : WNOHANG))) == pid;
 }
 
 int sluice_pidfd_open(int pid) {

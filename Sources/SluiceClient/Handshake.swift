@@ -55,6 +55,18 @@ func receiveDescriptor(
   return descriptor
 }
 
+/// A peer that has closed its end without reading our hello is an error at first (ECONNRESET); what
+/// it said before, a refusal say, stands behind it.
+private func receiveLastWord(
+  on socket: borrowing FileDescriptor, into room: UnsafeMutableRawBufferPointer
+) throws(Errno) -> ReceivedMessage {
+  do throws(Errno) {
+    return try unsafe socket.receive(into: room)
+  } catch .connectionReset {
+    return try unsafe socket.receive(into: room)
+  }
+}
+
 private func messageHead(_ kind: sluice_message_kind) -> sluice_message_head {
   sluice_message_head(
     magic: sluice_magic, version: protocolVersion, kind: UInt16(kind.rawValue), status: 0)
@@ -83,10 +95,14 @@ private func receive<M: BitwiseCopyable>(
     byteCount: MemoryLayout<sluice_refusal>.size, alignment: 16)
   defer { unsafe room.deallocate() }
   let received: ReceivedMessage
-  do throws(Errno) { received = try unsafe socket.receive(into: room) } catch {
+  do throws(Errno) {
+    received = try unsafe receiveLastWord(on: socket, into: room)
+  } catch .connectionReset {
+    throw .hungUp
+  } catch {
     throw .system(error)
   }
-  if received.byteCount == 0 { throw .noAnswer }
+  if received.byteCount == 0 { throw .hungUp }
   guard received.byteCount >= MemoryLayout<sluice_message_head>.size else { throw .notASidecar }
   let head = unsafe room.loadUnaligned(as: sluice_message_head.self)
   guard head.magic == sluice_magic else { throw .notASidecar }

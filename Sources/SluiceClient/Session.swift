@@ -16,7 +16,6 @@ public final class Session: Sendable {
   public let usesHostPaths: Bool
   let socket: FileDescriptor
   private let epoch: ProcessEpoch
-  private let child: SpawnedProcess?
   private let homeLine: ChannelLine
   private let lost = Atomic<Bool>(false)
   /// Held while descriptors are awaited: they must reach the one who asked.
@@ -25,12 +24,11 @@ public final class Session: Sendable {
   /// A sidecar that does not answer for so long counts as dead. Long, for a disk may be slow.
   static let callTimeoutNanoseconds: Int64 = 60_000_000_000
 
-  private init(socket: consuming FileDescriptor, child: SpawnedProcess?) throws(ConnectError) {
+  private init(socket: consuming FileDescriptor) throws(ConnectError) {
     let welcome = try shakeHands(on: socket)
     usesHostPaths = welcome.usesHostPaths
     homeLine = ChannelLine(number: 0, regions: welcome.regions)
     epoch = ProcessEpoch.current
-    self.child = child
     self.socket = socket
   }
 
@@ -39,7 +37,7 @@ public final class Session: Sendable {
   /// Connects to the shared sidecar that listens on `path` (zero-terminated). Blocks for the
   /// handshake, at most ten seconds.
   public static func connect(toSocket path: UnsafePointer<CChar>) throws(ConnectError) -> Session {
-    try unsafe Session(socket: try reach(path), child: nil)
+    try unsafe Session(socket: try reach(path))
   }
 
   /// Starts `program` (zero-terminated) as this process's own sidecar, which ends with it. Blocks
@@ -48,17 +46,19 @@ public final class Session: Sendable {
     program: UnsafePointer<CChar>
   ) throws(ConnectError) -> Session {
     let pair: SocketPair
-    let child: SpawnedProcess
     do throws(Errno) { pair = try SocketPair() } catch { throw .system(error) }
+    let ours = pair.ours
+    let theirs = pair.theirs
     do throws(Errno) {
-      child = try unsafe SpawnedProcess.start(
+      _ = try unsafe SpawnedProcess.start(
         program, arguments: [characters("serve"), characters("--private")],
-        descriptor: pair.theirs)
+        descriptor: theirs)
     } catch {
       throw .notStarted(error)
     }
-    let ours = pair.ours  // and the other end closes here, or its end-of-file never came
-    return try Session(socket: ours, child: child)
+    // As long as this copy is open, a sidecar that died at once is not seen to be dead.
+    _ = consume theirs
+    return try Session(socket: ours)
   }
 
   private static func reach(_ path: UnsafePointer<CChar>) throws(ConnectError) -> FileDescriptor {
@@ -94,10 +94,7 @@ public final class Session: Sendable {
   }
 
   /// Ends the session after a call found the sidecar dead, stuck or lying.
-  func lose() {
-    lost.store(true, ordering: .relaxed)
-    child?.collect()
-  }
+  func lose() { lost.store(true, ordering: .relaxed) }
 
   // MARK: Channels
 

@@ -12,8 +12,10 @@ public enum ConnectError: Error, Equatable, Sendable {
   case notStarted(Errno)
   /// Nowhere is there a `sluice` program to start.
   case programNotFound
-  /// Something answers, but not in time.
+  /// Somebody is there, but does not answer in time.
   case noAnswer
+  /// Whoever was there ended, or closed the connection, without an answer.
+  case hungUp
   /// The sidecar said no: `wrongVersion`, `userRefused`, `tooManySessions`, `badHandshake`.
   case refused(Status)
   /// What answers is not a sidecar of this protocol version.
@@ -29,6 +31,7 @@ public enum ConnectError: Error, Equatable, Sendable {
     case .programNotFound:
       "no sluice program found for a private sidecar; set SLUICE_SIDECAR or SLUICE_SOCKET"
     case .noAnswer: "the sidecar does not answer"
+    case .hungUp: "the sidecar ended before it answered"
     case .refused(.wrongVersion): "the sidecar speaks another protocol version"
     case .refused(.userRefused): "the sidecar does not serve this user"
     case .refused(.tooManySessions): "the sidecar has no room for another session"
@@ -43,6 +46,7 @@ public enum ConnectError: Error, Equatable, Sendable {
     case .unreachable(let errno), .notStarted(let errno), .system(let errno): errno
     case .programNotFound: .noEntry
     case .noAnswer: .timedOut
+    case .hungUp: .connectionReset
     case .refused(.userRefused): .accessDenied
     case .refused, .notASidecar: .connectionRefused
     }
@@ -63,6 +67,7 @@ public enum CallError: Error, Equatable, Sendable {
   /// Why, in words for the user.
   public var text: StaticString {
     switch self {
+    case .refused(.systemError, .nameTooLong): "the path is too long"
     case .refused(let status, _): status.text
     case .failed(.peerGone): "the sidecar died"
     case .failed(.timedOut): "the sidecar did not answer in time"

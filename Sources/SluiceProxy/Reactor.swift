@@ -235,7 +235,11 @@ private final class ReactorLoop {
 
   /// A client that died meant what it had submitted; whatever of it can be done is done.
   private func finishSubmitted(_ session: ProxySession) {
-    for channel in session.channels where channel.end.hasRequest { serve(channel) }
+    for channel in session.channels where channel.end.hasRequest {
+      serve(channel)
+      // A violation has ended the session: a file opened after that would never be closed.
+      guard sessions[session.link.id] != nil else { return }
+    }
   }
 
   private func drop(_ session: ProxySession) {

@@ -20,11 +20,10 @@ public struct SpawnedProcess: Sendable {
       id: try unsafe check(sluice_spawn(program, &words, descriptor.rawValue)))
   }
 
-  /// Frees what the kernel keeps of an ended process; waits for its end if asked. Whether it had
-  /// ended.
-  @discardableResult
-  public func collect(waiting: Bool = false) -> Bool {
-    sluice_spawn_collect(id, waiting ? 1 : 0) == 1
+  /// Waits for the process's end, at most so long.
+  public func awaitEnd(timeoutMilliseconds: Int32) {
+    guard let end = try? FileDescriptor.processEnd(of: id) else { return }
+    _ = end.awaitReadable(timeoutMilliseconds: timeoutMilliseconds)
   }
 }
 

@@ -167,11 +167,29 @@ func report(_ error: VFSError, _ operation: VFSOperation, _ path: [UInt8]) -> In
   let last = unsafe sluice_last_error()!
   unsafe last.pointee.error_number = error.errno.rawValue
   let text = unsafe sluice_last_error_text(last)!
-  var line = unsafe LineWriter(
-    UnsafeMutableBufferPointer(start: text, count: Int(SLUICE_LAST_ERROR_BYTE_COUNT)))
+  let room = unsafe UnsafeMutableBufferPointer(
+    start: text, count: Int(SLUICE_LAST_ERROR_BYTE_COUNT))
+  if logLevel == 2 || logLevel == 1 && !error.isOrdinary {
+    unsafe describe(error, operation, path.suffix(loggedPathByteCountMaximum), in: room)
+    unsafe csqlite_log(code, text)
+  }
+  unsafe describe(error, operation, path[...], in: room)
+  return code
+}
+
+/// sqlite3_log cuts a message off after 209 bytes, so of a long path it is told the end: the reason
+/// stands behind it.
+private let loggedPathByteCountMaximum = 80
+
+private func describe(
+  _ error: VFSError, _ operation: VFSOperation, _ path: ArraySlice<UInt8>,
+  in room: UnsafeMutableBufferPointer<CChar>
+) {
+  var line = unsafe LineWriter(room)
   unsafe line.write("sluice: ")
   line.write(operation.name)
   unsafe line.write(" ")
+  if path.startIndex > 0 { unsafe line.write("…") }
   if path.isEmpty { unsafe line.write("a temporary file") } else { line.write(path) }
   unsafe line.write(": ")
   line.write(error.text)
@@ -180,8 +198,6 @@ func report(_ error: VFSError, _ operation: VFSOperation, _ path: [UInt8]) -> In
     unsafe line.write(error.errno.text)
   }
   line.finish()
-  if logLevel == 2 || logLevel == 1 && !error.isOrdinary { unsafe csqlite_log(code, text) }
-  return code
 }
 
 /// xGetLastError: the thread's last errno, and its message where there is room.

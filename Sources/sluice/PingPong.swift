@@ -36,7 +36,7 @@ enum PingPong: String, CaseIterable {
       if turn > warmUp { samples.append(Clock.monotonicNanoseconds() - start) }
     }
     send(SharedWords.end, words)
-    peer.collect(waiting: true)
+    peer.awaitEnd(timeoutMilliseconds: 1000)
     return samples
   }
 

@@ -107,7 +107,7 @@ private func startSidecar(
         let ours = pair.ours
         return (socket, ours.release())
       }
-      if sidecar.collect() { break }
+      if !processExists(sidecar.id) { break }
       Clock.sleep(nanoseconds: 10_000_000)
     }
   } catch {

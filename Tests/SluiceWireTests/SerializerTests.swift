@@ -126,7 +126,8 @@ import Testing
       }
       return .string(scalars.flatMap { Array(String($0).utf8) })
     case .null: return .null
-    case .bytes: return .bytes((0..<byteCount).map { _ in UInt8.random(in: 0...255, using: &random) })
+    case .bytes:
+      return .bytes((0..<byteCount).map { _ in UInt8.random(in: 0...255, using: &random) })
     case .unsigned: return .unsigned(integer)
     }
   }

@@ -31,7 +31,7 @@ import Testing
       let whole = try bytes(fromHex: vector.hex)
       let types = vector.args.map(\.argument.type)
       let order = try ByteOrder(named: vector.order)
-      // All lengths of the short ones; of the long ones those about the types' end.
+      // Every length of the short ones, of the long ones the first 600.
       for byteCount in 0..<min(whole.count, 600) {
         let error = wireError { () throws(WireError) in
           try decode(Array(whole[..<byteCount]), as: types, order)

@@ -3,9 +3,11 @@
 .mode column
 
 .print "In all"
-.width -10 -10 -10 -12 -14
-SELECT (SELECT count(*) FROM package) AS packages, (SELECT count(*) FROM entry) AS entries,
-  (SELECT count(*) FROM directory) AS directories, (SELECT count(*) FROM dependency) AS dependencies,
+.width -10 -10 -12 -14 -14
+SELECT
+  (SELECT count(*) FROM package) AS packages, (SELECT count(*) FROM entry) AS entries,
+  (SELECT count(*) FROM directory) AS directories,
+  (SELECT count(*) FROM dependency) AS dependencies,
   (SELECT sum(installed_kib) / 1024 FROM package) AS "installed MiB";
 
 .print
@@ -22,7 +24,7 @@ FROM package ORDER BY entry_count DESC, package.name, architecture LIMIT 6;
 
 .print
 .print "The directories with the most entries"
-.width -10 -10 48
+.width -10 -10 50
 SELECT count(*) AS entries, count(DISTINCT package_id) AS packages, path AS directory
 FROM entry JOIN directory ON directory.id = directory_id
 GROUP BY directory_id ORDER BY entries DESC, path LIMIT 6;

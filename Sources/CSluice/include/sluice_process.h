@@ -1,17 +1,16 @@
-// Starting another program without leaving a trace in this process: the child raises no SIGCHLD,
-// cannot be collected by a host's wait(-1), and gets descriptor 3 as its only one beyond 0 to 2.
+// Starting another program without leaving a trace in this process: the program becomes a child of
+// init, so that its end raises no SIGCHLD here and a host's wait(-1) does not find it (unless the
+// host is itself init, or collects orphans), and gets descriptor 3 as its only one beyond 0 to 2.
 #pragma once
 #include <stdint.h>
 
 // Runs `program` with `arguments` (zero-terminated array, arguments[0] included) in a session of
 // its own, with default signal handling, standard input and output on /dev/null and
-// `descriptor` as 3. The child's pid, or -errno of whatever failed, exec included.
+// `descriptor` as 3. The program's pid, or -errno of whatever failed, exec included.
 int sluice_spawn(const char *program, char *const arguments[], int descriptor);
 // Replaces this program by another, found in PATH; descriptor `kept` (-1: none) survives. Returns
 // only on failure, with -errno.
 int sluice_become(char *const arguments[], int kept);
-// Collects a child of sluice_spawn if it has ended: 1, else 0; with `wait`, waits for its end.
-int sluice_spawn_collect(int pid, int wait);
 // A descriptor that becomes readable when the process `pid` ends, or -errno.
 int sluice_pidfd_open(int pid);
 // Blocks every signal in this thread and those it starts, and gives a descriptor from which

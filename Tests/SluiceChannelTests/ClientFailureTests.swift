@@ -1,0 +1,170 @@
+// A client whose proxy dies, sleeps or lies: every call ends, with the reason, and so does every
+// later one.
+//
+// A client asks `peerIsGone` between the slices of a long wait. The tests use that moment to play
+// the proxy by hand: what they do there happens for certain while the client waits.
+
+import CSluice
+import SluiceChannel
+import SluiceWire
+import Testing
+
+@Suite(.timeLimit(.minutes(2))) struct ClientFailureTests {
+  private let channel: TestChannel
+  private let client: TestClient
+
+  init() throws {
+    channel = try TestChannel()
+    client = try TestClient(channel)
+  }
+
+  /// Answers the first request with `slot` once the client waits for it.
+  private func answer(completed: UInt32 = 1, _ change: @escaping (inout sluice_slot) -> Void) {
+    client.peerIsGone = { [view = channel.view] in
+      var slot = view[slot: 0]
+      slot.argument_byte_count = 0
+      change(&slot)
+      view[slot: 0] = slot
+      view.completed = completed
+      return false
+    }
+  }
+
+  @Test func aDeadProxyEndsTheCallAndEveryLaterOne() {
+    client.peerIsGone = { true }
+    #expect(client.failure(of: .nothing) == .peerGone)
+    client.peerIsGone = { false }
+    #expect(client.failure(of: .nothing) == .peerGone)
+    #expect(channel.view.submitted == 1, "nothing is posted any more")
+  }
+
+  @Test func aSilentProxyEndsTheCallAndEveryLaterOne() {
+    client.timeoutNanoseconds = 1
+    #expect(client.failure(of: .nothing) == .timedOut)
+    client.timeoutNanoseconds = watchdogNanoseconds
+    #expect(client.failure(of: .nothing) == .timedOut)
+    #expect(channel.view.clientSleeps == 0, "nobody sleeps any more")
+  }
+
+  @Test func whatADyingProxyHadCompletedCounts() throws {
+    client.peerIsGone = { [view = channel.view] in
+      view[slot: 0].return_code = Status.busy.rawValue
+      view.completed = 1
+      return true
+    }
+    let (answer, _) = try client.call(.nothing)
+    #expect(answer.status == .busy)
+  }
+
+  @Test func anAnswerWithoutAWakeIsSeenAllTheSame() throws {
+    answer { $0.return_code = Status.done.rawValue }
+    let (answer, _) = try client.call(.nothing)
+    #expect(answer.status == .done)
+  }
+
+  @Test(arguments: [2, 5, UInt32.max])
+  func aCounterThatLeapsIsAViolation(completed: UInt32) {
+    answer(completed: completed) { _ in }
+    #expect(client.failure(of: .nothing) == .violation(.counter))
+    #expect(client.failure(of: .nothing) == .violation(.counter))
+  }
+
+  @Test(arguments: [3, 15, 30, 99, -1, Int32.max, Int32.min])
+  func aStatusThatTheProtocolDoesNotHaveIsAViolation(returnCode: Int32) {
+    answer { $0.return_code = returnCode }
+    #expect(client.failure(of: .nothing) == .violation(.reply))
+  }
+
+  @Test(arguments: [4097, 65_536, 131_073, UInt32.max])
+  func morePayloadThanWasAskedForIsAViolation(byteCount: UInt32) {
+    answer { $0.payload_byte_count = byteCount }
+    #expect(client.failure(of: .read, OffsetFields(), wanting: 4096) == .violation(.reply))
+  }
+
+  @Test func aPayloadThatNobodyAskedForIsNotTaken() throws {
+    answer { $0.payload_byte_count = .max }
+    let (answer, _) = try client.call(.nothing)
+    #expect(answer.receivedByteCount == 0)
+  }
+
+  @Test(arguments: [1153, 65_536, UInt32.max])
+  func replyArgumentsLongerThanTheirAreaAreAViolation(byteCount: UInt32) {
+    answer { $0.argument_byte_count = byteCount }
+    #expect(
+      client.failure(of: .fullPathname, PathFields(), replyingWith: PathFields.self)
+        == .violation(.reply))
+  }
+
+  @Test(
+    arguments: [
+      [0], [1], [1, 18, 1, 0, 0, 0, 0, 0, 0, 0], [1, 2, 0, 0, 0, 0, 0, 0, 0, 0x80],
+      [1, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0], [2, 2, 2], [255],
+    ] as [[UInt8]])
+  func replyArgumentsOfAnotherMessageAreAViolation(bytes: [UInt8]) {
+    answer { $0.setInlineArguments(bytes) }
+    #expect(
+      client.failure(of: .fileSize, replyingWith: OffsetFields.self) == .violation(.reply))
+  }
+
+  @Test func argumentsBesideARefusalAreNotEvenRead() throws {
+    answer {
+      $0.return_code = Status.notFound.rawValue
+      $0.setInlineArguments([255, 255])
+      $0.payload_byte_count = .max
+    }
+    let (answer, _) = try client.call(.fileSize, replyingWith: OffsetFields.self)
+    #expect(answer.status == .notFound)
+  }
+
+  @Test func aRequestTooLongIsNotSentAndHarmsNothing() throws {
+    let longest = TestChannel.longestPath(of: channel.shape)
+    for byteCount in [longest + 1, 2 * longest, 100_000] {
+      let path = PathFields(path: [UInt8](repeating: 0x61, count: byteCount))
+      #expect(client.failure(of: .fullPathname, path) == .requestTooLong)
+    }
+    #expect(channel.view.submitted == 0)
+    try withProxy(serving: [channel], MemoryFile().serve) {
+      let path = [UInt8](repeating: 0x61, count: longest)
+      let (answer, _) = try client.call(
+        .fullPathname, PathFields(path: path), replyingWith: PathFields.self)
+      #expect(answer.reply.path == path)
+    }
+  }
+
+  @Test func aRequestOutOfItsRangeIsNotSent() {
+    #expect(client.failure(of: .read, OffsetFields(offset: -1)) == .requestTooLong)
+    #expect(channel.view.submitted == 0)
+  }
+
+  @Test func randomRepliesAreTakenOrRefusedButNeverTrap() throws {
+    var random = SeededRandom(for: "randomRepliesAreTakenOrRefusedButNeverTrap")
+    var failures: Set<String> = []
+    for _ in 0..<20 {
+      let channel = try TestChannel()
+      let client = try TestClient(channel)
+      var slot = sluice_slot()
+      slot.return_code = Int32.random(in: -1...4, using: &random)
+      slot.payload_byte_count = UInt32.random(in: 0...200, using: &random)
+      slot.setInlineArguments((0..<28).map { _ in UInt8.random(in: 0...18, using: &random) })
+      slot.argument_byte_count = UInt32.random(in: 0...40, using: &random)
+      client.peerIsGone = { [slot] in
+        channel.view[slot: 0] = slot
+        channel.view.completed = 1
+        return false
+      }
+      let failure = client.failure(
+        of: .read, wanting: 100, replyingWith: OffsetFields.self)
+      failures.insert(failure.map { "\($0)" } ?? "none")
+      #expect(failure == nil || failure == .violation(.reply))
+    }
+    #expect(failures.contains("violation(SluiceChannel.ProtocolViolation.reply)"))
+  }
+}
+
+extension TestChannel {
+  /// The longest path that fits an argument area as the only argument.
+  static func longestPath(of shape: ChannelShape) -> Int {
+    let countTypeAndLength = 1 + 1 + 4
+    return shape.argumentAreaByteCount - countTypeAndLength
+  }
+}

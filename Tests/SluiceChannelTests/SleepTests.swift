@@ -1,0 +1,166 @@
+// Who sleeps is woken. Random short pauses on both sides move each publication across every
+// moment of the other side's falling asleep; a wake that is lost shows as a watchdog that barks.
+
+import SluiceChannel
+import SluiceSystem
+import SluiceWire
+import Synchronization
+import Testing
+
+@Suite(.serialized, .timeLimit(.minutes(3))) struct SleepTests {
+  /// Counts what the proxy's thread saw.
+  private final class Sightings: Sendable {
+    let sleepingClients = Atomic<Int>(0)
+  }
+
+  @Test(arguments: [0, 100, 5_000])
+  func aSleeperIsAlwaysWoken(pollCount: Int) throws {
+    let channel = try TestChannel()
+    let client = try TestClient(channel)
+    let sightings = Sightings()
+    var random = SeededRandom(for: "aSleeperIsAlwaysWoken, \(pollCount) polls")
+    let seed = random.next()
+    let proxyPauses = FutexLock(Pauses(seed: seed))
+    let serve: Serve = { (end, _) in
+      proxyPauses.withLock { $0.pause() }
+      if channel.view.clientSleeps != 0 {
+        sightings.sleepingClients.wrappingAdd(1, ordering: .relaxed)
+      }
+      end.complete(.done)
+    }
+    var pauses = Pauses(seed: ~seed)
+    var sleepingProxyCount = 0
+    try withProxy(serving: [channel], pollCount: pollCount, serve) {
+      for _ in 0..<3_000 {
+        pauses.pause()
+        if channel.view.proxySleeps != 0 { sleepingProxyCount += 1 }
+        let (answer, _) = try client.call(.nothing)
+        #expect(answer.status == .done)
+      }
+    }
+    // Or the pauses were too short for anybody to fall asleep.
+    #expect(sightings.sleepingClients.load(ordering: .relaxed) > 0)
+    if pollCount < 1_000 { #expect(sleepingProxyCount > 0) }
+    #expect(channel.view.clientSleeps == 0)
+  }
+
+  @Test func everyChannelOfASleepWakesTheSleeper() throws {
+    let channels = try (0..<5).map { _ in try TestChannel() }
+    let clients = try channels.map { try TestClient($0) }
+    var random = SeededRandom(for: "everyChannelOfASleepWakesTheSleeper")
+    let file = MemoryFile()
+    var expected: [UInt64] = []
+    var pauses = Pauses(seed: random.next())
+    try withProxy(serving: channels, pollCount: 0, file.serve) {
+      for number in 0..<1_000 {
+        pauses.pause()
+        let index = Int.random(in: 0..<clients.count, using: &random)
+        expected.append(UInt64(number))
+        _ = try clients[index].call(.nothing, file: UInt64(number))
+      }
+    }
+    #expect(file.filesNamed == expected)
+  }
+
+  @Test func clientsOnThreadsOfTheirOwnAreAllServed() throws {
+    let channels = try (0..<4).map { _ in try TestChannel() }
+    let doneCount = Atomic<Int>(0)
+    try withProxy(serving: channels, pollCount: 10, MemoryFile().serve) {
+      let group = ClientThreads()
+      for channel in channels {
+        try group.start {
+          guard let client = try? TestClient(channel) else { return }
+          var pauses = Pauses(seed: 7)
+          for _ in 0..<500 {
+            pauses.pause()
+            if client.failure(of: .nothing) != nil { return }
+          }
+          group.finished.wrappingAdd(1, ordering: .sequentiallyConsistent)
+        }
+      }
+      group.join()
+      doneCount.store(group.finished.load(ordering: .relaxed), ordering: .relaxed)
+    }
+    #expect(doneCount.load(ordering: .relaxed) == channels.count)
+  }
+
+  @Test func aSignalEndsTheSleepUnderWayAndTheNextOne() throws {
+    let channel = try TestChannel()
+    let wake = WakeWord()
+    // Signalled after it was looked at: the sleep must not begin.
+    let before = wake.signals
+    wake.signal()
+    try expectToEnd { sleepOnce(on: channel, wake, before) }
+    // Signalled while asleep.
+    let now = wake.signals
+    try expectToEnd(after: { wake.signal() }) { sleepOnce(on: channel, wake, now) }
+    #expect(channel.view.proxySleeps == 0)
+  }
+
+  @Test func aRequestThatIsThereAlreadyEndsTheSleep() throws {
+    let channel = try TestChannel()
+    channel.view.submitted = 1
+    let wake = WakeWord()
+    try expectToEnd { sleepOnce(on: channel, wake, wake.signals) }
+  }
+
+  /// Runs `sleeper` on a thread and waits for its end, as long as the watchdog lets it.
+  private func expectToEnd(
+    after act: () -> Void = {}, _ sleeper: @escaping @Sendable () -> Void
+  ) throws {
+    let group = ClientThreads()
+    try group.start {
+      sleeper()
+      group.finished.wrappingAdd(1, ordering: .sequentiallyConsistent)
+    }
+    Clock.sleep(nanoseconds: 20_000_000)
+    act()
+    let end = Clock.monotonicNanoseconds() + watchdogNanoseconds
+    while group.finished.load(ordering: .sequentiallyConsistent) == 0,
+      Clock.monotonicNanoseconds() < end
+    {
+      Clock.sleep(nanoseconds: 1_000_000)
+    }
+    #expect(group.finished.load(ordering: .sequentiallyConsistent) == 1, "the sleeper woke up")
+    group.join()
+  }
+}
+
+/// Longer than the watchdog, so that it barks first; with an end, so that nothing hangs.
+private func sleepOnce(on channel: TestChannel, _ wake: WakeWord, _ signals: UInt32) {
+  guard let end = try? channel.proxyEnd() else { return }
+  var sleep = ChannelSleep()
+  sleep.sleep(
+    on: [end], wake: wake, signals: signals, timeoutNanoseconds: 2 * watchdogNanoseconds)
+}
+
+/// Pauses of nothing, some spinning, or up to 300 µs of sleep: about the length of a spin budget.
+private struct Pauses: Sendable {
+  private var random: SeededRandom
+
+  init(seed: UInt64) { random = SeededRandom(seed: seed) }
+
+  mutating func pause() {
+    switch Int.random(in: 0..<4, using: &random) {
+    case 0: break
+    case 1: for _ in 0..<Int.random(in: 0...5_000, using: &random) { spinHint() }
+    case 2: Clock.sleep(nanoseconds: Int64.random(in: 0...60_000, using: &random))
+    default: Clock.sleep(nanoseconds: Int64.random(in: 0...300_000, using: &random))
+    }
+  }
+}
+
+/// Threads that are joined together.
+private final class ClientThreads: Sendable {
+  let finished = Atomic<Int>(0)
+  private let threads = FutexLock<[JoinedThread]>([])
+
+  func start(_ body: @escaping @Sendable () -> Void) throws {
+    let thread = JoinedThread(try Thread("test-client", body))
+    threads.withLock { $0.append(thread) }
+  }
+
+  func join() {
+    for thread in threads.withLock({ $0 }) { thread.join() }
+  }
+}

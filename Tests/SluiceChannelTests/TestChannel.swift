@@ -1,0 +1,186 @@
+// A channel with both ends in this process, and a third look at its memory through which a test
+// does what a liar on either side might do.
+
+import CSluice
+import Foundation
+import SluiceChannel
+import SluiceSystem
+import SluiceWire
+
+/// No wait of a test is longer. It is a watchdog, not a claim about speed.
+let watchdogNanoseconds: Int64 = 30_000_000_000
+
+extension ChannelShape {
+  /// Few slots, so that a test goes round the ring often; the smallest payload ring allowed.
+  static func small(
+    slotCount: Int = 4, argumentAreaByteCount: Int = 1152, byteOrder: ByteOrder = .littleEndian
+  ) -> ChannelShape {
+    ChannelShape(
+      slotCount: slotCount, argumentAreaByteCount: argumentAreaByteCount,
+      payloadByteCount: 131_072, byteOrder: byteOrder)
+  }
+}
+
+/// The descriptors of a channel's regions, from which either end may be made.
+final class TestChannel: Sendable {
+  let shape: ChannelShape
+  let control: SharedDescriptor
+  let io: SharedDescriptor
+  let view: RegionView
+
+  init(_ shape: ChannelShape = .small()) throws {
+    let made = try Self.create(shape)
+    self.shape = shape
+    control = SharedDescriptor(FileDescriptor(owning: made.control))
+    io = SharedDescriptor(FileDescriptor(owning: made.io))
+    view = try RegionView(shape, control: control.descriptor, io: io.descriptor)
+  }
+
+  /// Makes regions as a proxy does, and keeps what it would pass to its client.
+  private static func create(_ shape: ChannelShape) throws -> (control: Int32, io: Int32) {
+    var passed: (control: Int32, io: Int32) = (-1, -1)
+    _ = try ChannelRegions.create(shape) { (control, io) throws(Errno) in
+      passed = (dup(control), dup(io))
+    }
+    return passed
+  }
+
+  func attach() throws -> ChannelRegions {
+    guard let regions = try ChannelRegions.attach(control: control.descriptor, io: io.descriptor)
+    else { throw NotAttached() }
+    return regions
+  }
+
+  func proxyEnd() throws -> ProxyEnd { ProxyEnd(try attach()) }
+}
+
+struct NotAttached: Error {}
+
+/// The raw memory of a channel. Plain loads and stores: the test sees to it that the ends are at
+/// rest, or that they must cope.
+@safe
+final class RegionView: Sendable {
+  private let shape: ChannelShape
+  private let control: Mapping
+  private let io: Mapping
+
+  init(
+    _ shape: ChannelShape, control: borrowing FileDescriptor, io: borrowing FileDescriptor
+  ) throws {
+    self.shape = shape
+    self.control = try Mapping(control, byteCount: shape.controlByteCount)
+    self.io = try Mapping(io, byteCount: shape.ioByteCount)
+  }
+
+  private var header: UnsafeMutablePointer<sluice_control> {
+    unsafe control.start.assumingMemoryBound(to: sluice_control.self)
+  }
+
+  var facts: sluice_facts {
+    get { unsafe header.pointee.facts }
+    set { unsafe header.pointee.facts = newValue }
+  }
+
+  var submitted: UInt32 {
+    get { unsafe header.pointee.client.submitted }
+    set { unsafe header.pointee.client.submitted = newValue }
+  }
+
+  var completed: UInt32 {
+    get { unsafe header.pointee.proxy.completed }
+    set { unsafe header.pointee.proxy.completed = newValue }
+  }
+
+  var clientSleeps: UInt32 { unsafe header.pointee.client.sleeps }
+  var proxySleeps: UInt32 { unsafe header.pointee.proxy.sleeps }
+
+  subscript(slot index: Int) -> sluice_slot {
+    get { unsafe slots[index] }
+    set { unsafe slots[index] = newValue }
+  }
+
+  private var slots: UnsafeMutablePointer<sluice_slot> {
+    unsafe (control.start + MemoryLayout<sluice_control>.size)
+      .assumingMemoryBound(to: sluice_slot.self)
+  }
+
+  func argumentArea(_ index: Int) -> [UInt8] {
+    unsafe Array(
+      UnsafeRawBufferPointer(
+        start: io.start + index * shape.argumentAreaByteCount, count: shape.argumentAreaByteCount))
+  }
+
+  func setArgumentArea(_ index: Int, _ bytes: [UInt8]) {
+    precondition(bytes.count <= shape.argumentAreaByteCount, "the area's own size")
+    unsafe (io.start + index * shape.argumentAreaByteCount).copyMemory(
+      from: bytes, byteCount: bytes.count)
+  }
+
+  func payload(_ range: Range<Int>) -> [UInt8] {
+    unsafe Array(
+      UnsafeRawBufferPointer(
+        start: io.start + shape.payloadOffset + range.lowerBound, count: range.count))
+  }
+
+  func setPayload(at offset: Int, _ bytes: [UInt8]) {
+    precondition(offset + bytes.count <= shape.payloadByteCount, "the ring's own size")
+    unsafe (io.start + shape.payloadOffset + offset).copyMemory(
+      from: bytes, byteCount: bytes.count)
+  }
+}
+
+extension sluice_slot {
+  /// A request as an honest client posts it.
+  init(_ operation: SluiceWire.Operation, sequence: UInt32) {
+    self.init()
+    self.operation = operation.rawValue
+    self.sequence = sequence
+  }
+
+  /// Puts `bytes` among the slot's own argument bytes and says so.
+  mutating func setInlineArguments(_ bytes: [UInt8]) {
+    argument_byte_count = UInt32(bytes.count)
+    unsafe withUnsafeMutableBytes(of: &arguments) { unsafe $0.copyBytes(from: bytes) }
+  }
+
+  var inlineArguments: [UInt8] { unsafe withUnsafeBytes(of: arguments) { unsafe Array($0) } }
+}
+
+/// The client's end with arrays for buffers and a watchdog on every call.
+final class TestClient {
+  private var end: ClientEnd
+  var timeoutNanoseconds = watchdogNanoseconds
+  var peerIsGone: () -> Bool = { false }
+
+  init(_ channel: TestChannel) throws { end = ClientEnd(try channel.attach()) }
+
+  func call<Request: Message, Reply: Message>(
+    _ operation: SluiceWire.Operation, file: UInt64 = 0, _ request: Request = NoFields(),
+    sending: [UInt8] = [], wanting wantedByteCount: Int = 0,
+    replyingWith: Reply.Type = NoFields.self
+  ) throws(ChannelFailure) -> (answer: Answer<Reply>, received: [UInt8]) {
+    let room = UnsafeMutableRawBufferPointer.allocate(
+      byteCount: max(wantedByteCount, sending.count), alignment: 1)
+    defer { unsafe room.deallocate() }
+    unsafe room.copyBytes(from: sending)
+    let answer = try unsafe end.call(
+      operation, file: file, request,
+      sending: UnsafeRawBufferPointer(rebasing: room[..<sending.count]),
+      receiving: UnsafeMutableRawBufferPointer(rebasing: room[..<wantedByteCount]),
+      timeoutNanoseconds: timeoutNanoseconds, peerIsGone: peerIsGone, replyingWith: Reply.self)
+    return (answer, unsafe Array(room[..<answer.receivedByteCount]))
+  }
+
+  /// What a call fails with, or nil.
+  func failure<Request: Message, Reply: Message>(
+    of operation: SluiceWire.Operation, _ request: Request = NoFields(), wanting: Int = 0,
+    replyingWith: Reply.Type = NoFields.self
+  ) -> ChannelFailure? {
+    do throws(ChannelFailure) {
+      _ = try call(operation, request, wanting: wanting, replyingWith: Reply.self)
+      return nil
+    } catch {
+      return error
+    }
+  }
+}

@@ -1,0 +1,45 @@
+// Protocol/SPEC.md as a test reads it: the tables, by the heading above them.
+
+import Foundation
+
+struct SpecDocument {
+  /// A table's row by column title. Cells are bare: no backticks, no blanks around.
+  typealias Row = [String: String]
+
+  private let lines: [String]
+
+  init() throws {
+    var root = URL(filePath: #filePath)
+    for _ in 0..<3 { root.deleteLastPathComponent() }
+    let text = try String(contentsOf: root.appending(path: "Protocol/SPEC.md"), encoding: .utf8)
+    lines = text.components(separatedBy: "\n")
+  }
+
+  /// The first table under that heading.
+  func rows(under heading: String) throws -> [Row] {
+    guard let start = lines.firstIndex(of: "### " + heading) else {
+      throw NoSuchTable(heading: heading)
+    }
+    let table = lines[(start + 1)...].drop { !$0.hasPrefix("|") && !$0.hasPrefix("#") }
+      .prefix { $0.hasPrefix("|") }.map(cells)
+    guard table.count > 2 else { throw NoSuchTable(heading: heading) }
+    return table.dropFirst(2).map { row in
+      precondition(row.count == table[0].count, "a row of \(heading) has another width")
+      return Row(uniqueKeysWithValues: zip(table[0], row))
+    }
+  }
+
+  private func cells(_ line: String) -> [String] {
+    line.split(separator: "|", omittingEmptySubsequences: false).dropFirst().dropLast().map {
+      $0.replacing("`", with: "").trimmingCharacters(in: .whitespaces)
+    }
+  }
+}
+
+struct NoSuchTable: Error { var heading: String }
+
+/// A number as the tables write it: decimal or 0x….
+func number(_ text: String?) -> UInt64? {
+  guard let text else { return nil }
+  return text.hasPrefix("0x") ? UInt64(text.dropFirst(2), radix: 16) : UInt64(text)
+}
