@@ -102,7 +102,7 @@ public enum ProtocolViolation: Error, CaseIterable, Sendable {
   case argumentLength
   /// A payload that leaves the ring, or is longer than one request may carry.
   case payloadRange
-  /// A return code that the protocol does not have, or a reply larger than was asked for.
+  /// A return code that the protocol does not have, arguments or payload that were not asked for.
   case reply
   /// Arguments that are not those of the operation.
   case arguments

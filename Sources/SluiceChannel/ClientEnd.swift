@@ -1,8 +1,7 @@
 // The client's side of a channel: fill a slot, count it in, wait until it is counted out.
 //
-// Slots are taken and given back in order, and so is the payload ring: a request's payload lies
-// between `payloadHead` and `payloadTail` until the request is completed. The caller serialises
-// use; one request after another is answered before the next is posted.
+// The caller serialises use, and a request is answered before the next is posted: its payload lies
+// at the start of the payload ring, where it stays in the caches.
 
 internal import CSluice
 public import SluiceSystem
@@ -15,8 +14,8 @@ public enum ChannelFailure: Error, Equatable, Sendable {
   /// The peer lives but did not answer in time.
   case timedOut
   case violation(ProtocolViolation)
-  /// The request was never sent: its arguments do not fit. The channel is as good as before.
-  case requestTooLong
+  /// The request was never sent: its arguments cannot be. The channel is as good as before.
+  case notSent(WireError)
 }
 
 /// What a request was answered.
@@ -100,7 +99,7 @@ public struct ClientEnd: ~Copyable, Sendable {
         }
       }
     } catch {
-      throw .requestTooLong
+      throw .notSent(error)
     }
   }
 
@@ -132,14 +131,18 @@ public struct ClientEnd: ~Copyable, Sendable {
     var answer = Answer(
       status: status, errno: Errno(slot.error_number), receivedByteCount: 0, reply: Reply())
     guard status.isDone else { return answer }
-    if unsafe !receiving.isEmpty {
+    if unsafe receiving.isEmpty {
+      guard slot.payload_byte_count == 0 else { throw .violation(.reply) }
+    } else {
       guard slot.payload_byte_count <= receiving.count,
         let payload = unsafe regions.payload(offset: 0, byteCount: slot.payload_byte_count)
       else { throw .violation(.reply) }
       unsafe receiving.copyMemory(from: UnsafeRawBufferPointer(payload))
       answer.receivedByteCount = payload.count
     }
-    if slot.argument_byte_count > 0 { answer.reply = try readReply(slot, index: index) }
+    if Reply.hasFields || slot.argument_byte_count > 0 {
+      answer.reply = try readReply(slot, index: index)
+    }
     return answer
   }
 

@@ -57,7 +57,10 @@ public final class Channel: Sendable {
           peerIsGone: { session.socket.peerIsGone() }, replyingWith: replyingWith)
       }
     } catch {
-      if error != .requestTooLong { session.lose() }
+      switch error {
+      case .notSent: break
+      case .peerGone, .timedOut, .violation: session.lose()
+      }
       throw .failed(error)
     }
     guard answer.status.isDone else { throw .refused(answer.status, answer.errno) }

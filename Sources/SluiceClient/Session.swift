@@ -94,7 +94,11 @@ public final class Session: Sendable {
   }
 
   /// Ends the session after a call found the sidecar dead, stuck or lying.
-  func lose() { lost.store(true, ordering: .relaxed) }
+  /// The sidecar, if it lives, learns of it and gives back the session's locks.
+  func lose() {
+    lost.store(true, ordering: .relaxed)
+    socket.shutDown()
+  }
 
   // MARK: Channels
 

@@ -72,7 +72,8 @@ public enum CallError: Error, Equatable, Sendable {
     case .failed(.peerGone): "the sidecar died"
     case .failed(.timedOut): "the sidecar did not answer in time"
     case .failed(.violation): "the sidecar broke the protocol"
-    case .failed(.requestTooLong): "the path is too long"
+    case .failed(.notSent(.tooLong)): "the path is too long"
+    case .failed(.notSent): "the request makes no sense"
     case .sessionLost: "the session with the sidecar is over; open the database again"
     case .forked: "opened before fork; a forked process must open the database itself"
     }
@@ -82,7 +83,8 @@ public enum CallError: Error, Equatable, Sendable {
     switch self {
     case .refused(_, let errno): errno
     case .failed(.timedOut): .timedOut
-    case .failed(.requestTooLong): .nameTooLong
+    case .failed(.notSent(.tooLong)): .nameTooLong
+    case .failed(.notSent): .invalid
     case .failed, .sessionLost, .forked: .brokenPipe
     }
   }

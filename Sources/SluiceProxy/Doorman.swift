@@ -143,38 +143,37 @@ final class Doorman {
     let socket = visitor.socket
     poller.remove(socket.descriptor)
     do throws(Refusal) {
-      let link = try identify(id, socket)
-      try welcome(link)
-    } catch {
-      shared.metrics.sessionRefused()
-      Log.warning("a client was refused: \(error.text)")
-      if endsWithSession { isStopping = true }
-    }
-  }
-
-  /// Checks the hello and the user; sends the refusal itself, since the socket ends here.
-  private func identify(
-    _ id: UInt64, _ socket: SharedDescriptor
-  ) throws(Refusal) -> SessionLink {
-    do throws(Refusal) {
-      let peer = (try? socket.descriptor.peer()) ?? (user: UInt32.max, process: 0)
-      guard shared.configuration.users.contains(peer.user) else {
-        throw Refusal(
-          status: .userRefused,
-          text: "user \(peer.user) is not allowed; start the sidecar with --allow-user")
+      if let link = try identify(id, socket) {
+        try welcome(link)
+        return
       }
-      let process = try receiveHello(on: socket.descriptor)
-      guard links.count < shared.configuration.sessionsMaximum else {
-        throw Refusal(
-          status: .tooManySessions, text: "there are \(links.count) sessions already")
-      }
-      let processEnd = process > 0 ? processEnd(of: process) : nil
-      return SessionLink(
-        id: id, socket: socket, user: peer.user, process: process, processEnd: processEnd)
     } catch {
       sendRefusal(error, on: socket.descriptor)
-      throw error
+      shared.metrics.sessionRefused()
+      Log.warning("a client was refused: \(error.text)")
     }
+    if endsWithSession { isStopping = true }
+  }
+
+  /// Checks the user and the hello. Nil for a visitor who left without a word, as one does who only
+  /// wanted to see whether somebody is there.
+  private func identify(
+    _ id: UInt64, _ socket: SharedDescriptor
+  ) throws(Refusal) -> SessionLink? {
+    let peer = (try? socket.descriptor.peer()) ?? (user: UInt32.max, process: 0)
+    guard let process = try receiveHello(on: socket.descriptor) else { return nil }
+    guard shared.configuration.users.contains(peer.user) else {
+      throw Refusal(
+        status: .userRefused,
+        text: "user \(peer.user) is not allowed; start the sidecar with --allow-user")
+    }
+    guard links.count < shared.configuration.sessionsMaximum else {
+      throw Refusal(
+        status: .tooManySessions, text: "there are \(links.count) sessions already")
+    }
+    let processEnd = process > 0 ? processEnd(of: process) : nil
+    return SessionLink(
+      id: id, socket: socket, user: peer.user, process: process, processEnd: processEnd)
   }
 
   private func processEnd(of process: Int32) -> SharedDescriptor? {
@@ -189,24 +188,36 @@ final class Doorman {
   private func welcome(_ link: SessionLink) throws(Refusal) {
     do throws(Errno) {
       let reactor = try reactorWithRoom()
-      let usesHostPaths = shared.root.usesHostPaths
-      let regions = try ChannelRegions.create(.standard) { (control, io) throws(Errno) in
-        try sendWelcome(
-          session: link.id, usesHostPaths: usesHostPaths, control: control, io: io,
-          on: link.socket.descriptor)
+      do throws(Errno) {
+        let session = try makeSession(link)
+        links[link.id] = link
+        homes[link.id] = reactor
+        shared.metrics.sessionOpened()
+        reactor.send(.adopt(session))
+      } catch {
+        poller.remove(link.socket.descriptor)
+        reactor.releaseChannels(1)
+        throw error
       }
-      try poller.add(link.socket.descriptor, token: Token.link(link.id))
-      if let processEnd = link.processEnd {
-        try poller.add(processEnd.descriptor, token: Token.link(link.id))
-      }
-      links[link.id] = link
-      homes[link.id] = reactor
-      shared.metrics.sessionOpened()
-      reactor.send(
-        .adopt(ProxySession(link: link, shared: shared, firstRegions: regions)))
     } catch {
       throw Refusal(status: .tooManySessions, text: "no session can be made: \(error.message)")
     }
+  }
+
+  /// Everything that can fail comes before the welcome, or the client had a session that nobody
+  /// serves.
+  private func makeSession(_ link: SessionLink) throws(Errno) -> ProxySession {
+    try poller.add(link.socket.descriptor, token: Token.link(link.id))
+    if let processEnd = link.processEnd {
+      try poller.add(processEnd.descriptor, token: Token.link(link.id))
+    }
+    let usesHostPaths = shared.root.usesHostPaths
+    let regions = try ChannelRegions.create(.standard) { (control, io) throws(Errno) in
+      try sendWelcome(
+        session: link.id, usesHostPaths: usesHostPaths, control: control, io: io,
+        on: link.socket.descriptor)
+    }
+    return ProxySession(link: link, shared: shared, firstRegions: regions)
   }
 
   // MARK: Sessions

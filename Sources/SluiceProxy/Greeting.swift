@@ -11,8 +11,8 @@ struct Refusal: Error {
   let text: String
 }
 
-/// Reads a hello and attests its sender. Throws `again` inside nil when none has come yet.
-func receiveHello(on socket: borrowing FileDescriptor) throws(Refusal) -> Int32 {
+/// Reads a hello; its sender's process as the kernel attests it, or nil where nothing was said.
+func receiveHello(on socket: borrowing FileDescriptor) throws(Refusal) -> Int32? {
   var hello = sluice_hello()
   let received: ReceivedMessage
   do throws(Errno) {
@@ -22,6 +22,7 @@ func receiveHello(on socket: borrowing FileDescriptor) throws(Refusal) -> Int32 
   } catch {
     throw Refusal(status: .badHandshake, text: "the hello cannot be read")
   }
+  if received.byteCount == 0 { return nil }
   guard received.byteCount >= MemoryLayout<sluice_message_head>.size,
     hello.head.magic == sluice_magic
   else { throw Refusal(status: .badHandshake, text: "this is no sluice hello") }

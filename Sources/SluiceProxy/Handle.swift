@@ -18,9 +18,7 @@ final class Handle {
   /// The directory entry is new and not yet durable.
   var needsDirectorySync: Bool
 
-  /// What the client believes to hold.
-  var level = LockLevel.none
-  /// What the handle holds: more than `level` while a lock is kept beyond its transaction.
+  /// What it holds; SHARED also while that is kept beyond its transaction.
   var held = LockLevel.none
   /// What it holds of the database's WAL index; nil until it joins.
   var walIndex: WALIndexMembership?
@@ -49,26 +47,22 @@ final class Handle {
   // MARK: Locks
 
   func lock(to level: LockLevel, now: Int64) throws(FileError) {
+    guard level != .none else { throw .misuse }
     if held == .none { lossCount = file.lossCount(now: now) }
     keptUntil = nil
-    let isGranted: Bool
-    defer { self.level = max(self.level, min(level, held)) }
-    isGranted = try file.lock(id, held: &held, to: level, now: now)
-    if !isGranted {
-      // A writer stands at PENDING even though EXCLUSIVE was refused.
-      self.level = max(self.level, held)
-      throw .busy
-    }
+    guard try file.lock(id, held: &held, to: level, now: now) else { throw .busy }
   }
 
+  /// Lowers the lock. Of a lock that is to be kept SHARED stays: were more kept, its holder would
+  /// take a hot journal that it left itself for that of a living writer.
   func unlock(to level: LockLevel, now: Int64) throws(FileError) {
-    guard level <= .shared else { throw .misuse }
-    self.level = min(self.level, level)
-    if level == .none, keepNanoseconds > 0, held > .none {
+    let keeps = level == .none && keepNanoseconds > 0 && held > .none
+    if keeps, file.lossCount(now: now) == lossCount {
+      try file.unlock(id, held: &held, to: .shared)
       keptUntil = now + keepNanoseconds
-      return
+    } else {
+      try file.unlock(id, held: &held, to: level)
     }
-    try file.unlock(id, held: &held, to: level)
   }
 
   /// Gives back a lock that was kept long enough.
@@ -82,7 +76,6 @@ final class Handle {
   func dropLocks() {
     keptUntil = nil
     _ = try? file.unmapWALIndex(&walIndex, deletes: false)
-    level = .none
     _ = try? file.unlock(id, held: &held, to: .none)
   }
 

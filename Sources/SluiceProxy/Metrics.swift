@@ -2,6 +2,7 @@
 // `sluice stats` does. Private sidecars count into memory of their own.
 
 internal import CSluice
+internal import SluiceChannel
 internal import SluiceSystem
 public import SluiceWire
 internal import Synchronization
@@ -81,7 +82,10 @@ struct OperationCounts {
 
   /// Only the reactor writes; a reader may see a count a moment late.
   @inline(__always)
-  func count(_ operation: Operation) { unsafe counts[Int(operation.rawValue)] &+= 1 }
+  func count(_ request: Request) {
+    guard let operation = request.operation else { return }
+    unsafe counts[Int(operation.rawValue)] &+= 1
+  }
 }
 
 private func fill(_ field: UnsafeMutableRawBufferPointer, with text: [CChar]) {

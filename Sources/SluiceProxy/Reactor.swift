@@ -35,7 +35,7 @@ final class Reactor: Sendable {
     return false
   }
 
-  fileprivate func releaseChannels(_ count: Int) {
+  func releaseChannels(_ count: Int) {
     channelCount.wrappingSubtract(count, ordering: .relaxed)
   }
 
@@ -150,36 +150,36 @@ private final class ReactorLoop {
   // MARK: Serving
 
   private func serve(_ channel: ProxyChannel) {
-    for _ in 0..<turnLength {
-      do throws(ServeError) {
-        guard let request = try next(channel) else { return }
-        try serve(request, on: channel, now: Clock.coarseNanoseconds())
-        channel.retryAt = nil
-        channel.giveUpAt = nil
-      } catch {
-        switch error {
-        case .file(.tryLater) where putOff(channel):
-          return
-        case .file(let error):
-          channel.retryAt = nil
-          channel.giveUpAt = nil
-          let answer = error.status
-          channel.end.complete(answer.status, errno: answer.errno)
-        case .violation(let violation):
-          Log.warning("\(channel.session.link.description) broke the protocol: \(violation)")
-          drop(channel.session)
-          return
-        }
+    do throws(ProtocolViolation) {
+      for _ in 0..<turnLength {
+        guard let request = try channel.end.nextRequest() else { return }
+        guard try finish(request, on: channel) else { return }
       }
+    } catch {
+      Log.warning("\(channel.session.link.description) broke the protocol: \(error)")
+      drop(channel.session)
     }
   }
 
-  private func next(_ channel: ProxyChannel) throws(ServeError) -> Request? {
-    do throws(ProtocolViolation) {
-      return try channel.end.nextRequest()
+  /// Does a request and answers it; false when it has to wait.
+  private func finish(
+    _ request: Request, on channel: ProxyChannel
+  ) throws(ProtocolViolation) -> Bool {
+    do throws(ServeError) {
+      try serve(request, on: channel, now: Clock.coarseNanoseconds())
     } catch {
-      throw .violation(error)
+      switch error {
+      case .violation(let violation): throw violation
+      case .file(.tryLater) where putOff(channel): return false
+      case .file(let error):
+        let answer = error.status
+        channel.end.complete(answer.status, errno: answer.errno)
+      }
     }
+    counts.count(request)
+    channel.retryAt = nil
+    channel.giveUpAt = nil
+    return true
   }
 
   private func serve(
@@ -189,7 +189,9 @@ private final class ReactorLoop {
       channel.end.complete(.unknownOperation)
       return
     }
-    counts.count(operation)
+    if operation.hasNoArguments {
+      _ = try channel.session.arguments(request, channel, as: NoFields.self)
+    }
     switch operation {
     case .channelOpen: try openChannel(channel)
     case .channelClose: try closeChannel(request, channel)

@@ -261,7 +261,9 @@ final class SharedFile: Sendable {
     } catch {
       // The lease was gone before we answered: somebody may have been at the file meanwhile.
     }
-    if state.sharedCount > 0 || state.walIndex != nil { losses.wrappingAdd(1, ordering: .releasing) }
+    if state.sharedCount > 0 || state.walIndex != nil {
+      losses.wrappingAdd(1, ordering: .releasing)
+    }
   }
 
   private func putLocks(_ state: State) throws(FileError) -> Bool {

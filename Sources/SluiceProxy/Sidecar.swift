@@ -54,7 +54,8 @@ public final class Sidecar {
     _ configuration: SidecarConfiguration, client: consuming FileDescriptor
   ) throws(SidecarError) {
     try self.init(
-      configuration, metrics: Metrics(), listener: nil, socketPath: nil, firstVisitor: client, lifeline: nil)
+      configuration, metrics: Metrics(), listener: nil, socketPath: nil, firstVisitor: client,
+      lifeline: nil)
   }
 
   private init(

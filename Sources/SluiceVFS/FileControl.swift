@@ -43,7 +43,8 @@ enum FileControl {
     case SQLITE_FCNTL_VFSNAME:
       unsafe text.pointee = unsafe csqlite_copy("sluice")
     case SQLITE_FCNTL_TEMPFILENAME:
-      unsafe text.pointee = unsafe temporaryName(isOnHost: file.remote.channel.session.usesHostPaths)
+      unsafe text.pointee = unsafe temporaryName(
+        isOnHost: file.remote.channel.session.usesHostPaths)
     case SQLITE_FCNTL_MMAP_SIZE:
       let byteCount = unsafe argument.assumingMemoryBound(to: Int64.self)
       unsafe byteCount.pointee = unsafe file.content.setMaximum(byteCount.pointee)

@@ -132,7 +132,8 @@ extension VFSError {
     case .readOnlyDirectory: csqlite_readonly_directory
     case .directorySyncFailed: csqlite_ioerr_dir_fsync
     case .badFile, .outsideRoot, .magicLink, .notRegular, .limitReached, .locksLost,
-      .unknownOperation, .misuse, .notShared, .wrongVersion, .userRefused, .badHandshake, .tooManySessions:
+      .unknownOperation, .misuse, .notShared, .wrongVersion, .userRefused, .badHandshake,
+      .tooManySessions:
       operation.failureCode
     }
   }

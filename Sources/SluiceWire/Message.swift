@@ -30,6 +30,15 @@ extension FieldCoder {
 }
 
 extension Message {
+  /// Whether there is anything to say at all.
+  @inline(__always)
+  public static var hasFields: Bool {
+    var message = Self()
+    var counter = FieldCounter()
+    do throws(WireError) { try message.code(&counter) } catch { return true }
+    return counter.count > 0
+  }
+
   /// Writes the message and gives its byte count.
   @inline(__always)
   public func encode(

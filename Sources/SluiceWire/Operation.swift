@@ -39,6 +39,18 @@ public enum Operation: UInt16, CaseIterable, Sendable {
   /// Whether another process reads the WAL.
   case hasExternalReader = 0x0033
 
+  /// Whether the request has no arguments.
+  public var hasNoArguments: Bool {
+    switch self {
+    case .nothing, .channelOpen, .close, .sync, .fileSize, .checkReservedLock, .hasMoved,
+      .mapContent, .hasExternalReader:
+      true
+    case .channelClose, .fullPathname, .open, .delete, .access, .read, .write, .truncate, .lock,
+      .unlock, .allocate, .walIndexMap, .walIndexLock, .walIndexUnmap:
+      false
+    }
+  }
+
   /// Whether the slot names an open file.
   public var needsFile: Bool { rawValue >= 0x0020 }
 }

@@ -29,7 +29,8 @@ struct Coordinator {
     let native = try Connection(file, extension: nil)
     try native.execute("PRAGMA journal_mode = \(arguments.text("journal", or: "DELETE"))")
     try native.execute("CREATE TABLE work(id INTEGER PRIMARY KEY, value INTEGER, filler TEXT)")
-    print("stress: seed \(seed), \(seconds) s, \(processes) proxied and \(natives) native processes")
+    print(
+      "stress: seed \(seed), \(seconds) s, \(processes) proxied and \(natives) native processes")
     let socket = arguments.text("socket")
     var workers: [Started] = []
     for number in 0..<processes + natives {

@@ -119,7 +119,8 @@ private final class Lane {
       rows[id] = value
     case 5..<8:
       guard let id = rows.keys.randomElement(using: &random) else { return }
-      try connection.execute("UPDATE work SET value = \(value), filler = '\(filler)' WHERE id = \(id)")
+      try connection.execute(
+        "UPDATE work SET value = \(value), filler = '\(filler)' WHERE id = \(id)")
       rows[id] = value
     default:
       guard let id = rows.keys.randomElement(using: &random) else { return }
