@@ -16,10 +16,6 @@ const char *csqlite_uri_parameter(const char *filename, const char *name) {
   return sqlite3_uri_parameter(filename, name);
 }
 
-sqlite3_file *csqlite_database_file_object(const char *filename) {
-  return sqlite3_database_file_object(filename);
-}
-
 void csqlite_log(int code, const char *text) { sqlite3_log(code, "%s", text); }
 
 char *csqlite_copy(const char *text) { return sqlite3_mprintf("%s", text); }

@@ -46,7 +46,8 @@ int sluice_ofd_lock(int fd, int kind, int64_t start, int64_t length) {
 int sluice_ofd_lock_is_blocked(int fd, int kind, int64_t start, int64_t length) {
   struct flock lock = {.l_type = (short)kind, .l_start = start, .l_len = length};
   int result = ofd_call(fd, F_OFD_GETLK, &lock);
-  return result < 0 ? result : lock.l_type != F_UNLCK;
+  if (result < 0) return result;
+  return lock.l_type == F_UNLCK ? 0 : lock.l_pid == -1 ? 2 : 1;
 }
 
 int sluice_lease_take(int fd, int signal) {

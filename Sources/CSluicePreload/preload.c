@@ -28,12 +28,11 @@ static void register_vfs(void) {
   *(void **)&api.vfs_register = sqlite_function("sqlite3_vfs_register");
   *(void **)&api.vfs_find = sqlite_function("sqlite3_vfs_find");
   *(void **)&api.uri_parameter = sqlite_function("sqlite3_uri_parameter");
-  *(void **)&api.database_file_object = sqlite_function("sqlite3_database_file_object");
   *(void **)&api.log = sqlite_function("sqlite3_log");
   *(void **)&api.mprintf = sqlite_function("sqlite3_mprintf");
   // An SQLite too old for some of these is too old for the VFS.
-  if (api.libversion_number && api.vfs_register && api.vfs_find && api.uri_parameter &&
-      api.database_file_object && api.log && api.mprintf) {
+  if (api.libversion_number && api.vfs_register && api.vfs_find && api.uri_parameter && api.log &&
+      api.mprintf) {
     sluice_register_vfs(&api);
   }
 }

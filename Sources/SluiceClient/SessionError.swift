@@ -95,7 +95,7 @@ extension Status {
   public var text: StaticString {
     switch self {
     case .done, .doneThroughLink, .doneShort, .doneReadOnly: "done"
-    case .busy: "locked by another connection"
+    case .busy, .busyPending: "locked by another connection"
     case .notFound: "no such file"
     case .systemError: "the system refused"
     case .badFile: "no such open file in this session"

@@ -19,6 +19,11 @@ enum FileError: Error, Equatable {
   case readOnlyDirectory
   /// Somebody else holds a lock, or has the file open that was to be deleted.
   case busy
+  /// The same of EXCLUSIVE, with PENDING held now.
+  case busyPending
+  /// In the way is another sidecar, whose client may have died just now: it gives back his locks in
+  /// a moment. The request is tried again for a little while, then it is `busy` or `busyPending`.
+  case busyPerhaps(holdsPending: Bool)
   /// The locks were lost while the sidecar stood still.
   case locksLost
   case tooManyFiles
@@ -42,7 +47,8 @@ enum FileError: Error, Equatable {
     case .notRegular: (.notRegular, .invalid)
     case .readOnly: (.readOnly, .readOnlyFileSystem)
     case .readOnlyDirectory: (.readOnlyDirectory, .accessDenied)
-    case .busy: (.busy, .again)
+    case .busy, .busyPerhaps(holdsPending: false): (.busy, .again)
+    case .busyPending, .busyPerhaps(holdsPending: true): (.busyPending, .again)
     case .locksLost: (.locksLost, .stale)
     case .tooManyFiles: (.limitReached, .tooManyOpen)
     case .badFile: (.badFile, .badDescriptor)

@@ -175,8 +175,9 @@ final class FileTable: Sendable {
     guard let named = try nameOfExisting(location.name, in: directory) else { return nil }
     let status = try system { () throws(Errno) in try named.status() }
     if status.isSymbolicLink { throw .system(.tooManyLinks) }
-    if status.isDirectory { throw .system(.isDirectory) }
-    guard status.isRegular else { throw .notRegular }
+    // A directory can be opened for reading, as by SQLite's own VFS; reading it then fails.
+    if status.isDirectory, mode.isWritable { throw .system(.isDirectory) }
+    guard status.isRegular || status.isDirectory else { throw .notRegular }
     let key = InodeKey(status)
     if var entry = entries[key] {
       entry.openCount += 1
@@ -190,7 +191,7 @@ final class FileTable: Sendable {
     _ named: borrowing FileDescriptor, _ status: FileStatus, _ entries: inout [InodeKey: Entry]
   ) throws(FileError) -> SharedFile {
     // Always for writing where that is allowed: the next session may want to write.
-    for isWritable in [true, false] {
+    for isWritable in status.isDirectory ? [false] : [true, false] {
       do throws(Errno) {
         let number = named.rawValue
         let descriptor = try unsafe withDescriptorPath(number) { (path) throws(Errno) in

@@ -50,7 +50,7 @@ final class Handle {
     guard level != .none else { throw .misuse }
     if held == .none { lossCount = file.lossCount(now: now) }
     keptUntil = nil
-    guard try file.lock(id, held: &held, to: level, now: now) else { throw .busy }
+    try file.lock(id, held: &held, to: level, now: now)
   }
 
   /// Lowers the lock. Of a lock that is to be kept SHARED stays: were more kept, its holder would

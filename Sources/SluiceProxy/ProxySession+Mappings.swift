@@ -56,7 +56,7 @@ extension ProxySession {
     try file { () throws(FileError) in
       guard var membership = handle.walIndex else { throw .misuse }
       defer { handle.walIndex = membership }
-      guard try handle.file.lockWALIndex(&membership, wanted, now: now) else { throw .busy }
+      try handle.file.lockWALIndex(&membership, wanted, now: now)
     }
     channel.end.complete(.done)
   }

@@ -73,10 +73,17 @@ private final class ReactorLoop {
   private let pollNanoseconds: Int64 = processorCount > 1 ? 100_000 : 0
   /// How many requests one channel may have done before the next one has its turn.
   private let turnLength = 16
-  /// How long to rest before a request that could not be done is tried again, and when to give up:
-  /// another sidecar has 45 seconds to answer the break of its lease.
-  private let retryNanoseconds: Int64 = 500_000
-  private let giveUpNanoseconds: Int64 = 50_000_000_000
+  /// How long to rest before a request that could not be done is tried again, and for how long at
+  /// all: another sidecar has 45 seconds to answer the break of its lease; one whose client died
+  /// gives back his locks within a millisecond or few.
+  private let leasePatience = Patience(rest: 500_000, whole: 50_000_000_000)
+  private let deathPatience = Patience(rest: 200_000, whole: 10_000_000)
+
+  /// In nanoseconds.
+  private struct Patience {
+    var rest: Int64
+    var whole: Int64
+  }
 
   init(reactor: Reactor, counts: OperationCounts) {
     self.reactor = reactor
@@ -150,6 +157,9 @@ private final class ReactorLoop {
   // MARK: Serving
 
   private func serve(_ channel: ProxyChannel) {
+    // It may be dropped on the way.
+    let session = channel.session
+    defer { withExtendedLifetime(session) {} }
     do throws(ProtocolViolation) {
       for _ in 0..<turnLength {
         guard let request = try channel.end.nextRequest() else { return }
@@ -170,7 +180,12 @@ private final class ReactorLoop {
     } catch {
       switch error {
       case .violation(let violation): throw violation
-      case .file(.tryLater) where putOff(channel): return false
+      case .file(.tryLater) where putOff(channel, leasePatience): return false
+      case .file(.busyPerhaps) where putOff(channel, deathPatience): return false
+      case .file(.busy) where endDeadSessions(), .file(.busyPending) where endDeadSessions():
+        // Whoever was in the way may be gone: the request is tried again at once, unless it was
+        // one of theirs.
+        return sessions[channel.session.link.id] != nil
       case .file(let error):
         let answer = error.status
         channel.end.complete(answer.status, errno: answer.errno)
@@ -200,12 +215,12 @@ private final class ReactorLoop {
   }
 
   /// Leaves the request in its slot until later; false when it has been tried long enough.
-  private func putOff(_ channel: ProxyChannel) -> Bool {
+  private func putOff(_ channel: ProxyChannel, _ patience: Patience) -> Bool {
     let now = Clock.monotonicNanoseconds()
-    let giveUpAt = channel.giveUpAt ?? now + giveUpNanoseconds
+    let giveUpAt = channel.giveUpAt ?? now + patience.whole
     guard now < giveUpAt else { return false }
     channel.giveUpAt = giveUpAt
-    channel.retryAt = now + retryNanoseconds
+    channel.retryAt = now + patience.rest
     return true
   }
 
@@ -242,6 +257,17 @@ private final class ReactorLoop {
       // A violation has ended the session: a file opened after that would never be closed.
       guard sessions[session.link.id] != nil else { return }
     }
+  }
+
+  /// Ends the sessions whose clients died since the doorman looked; whether there were any. A lock
+  /// of a dead client must not make anybody busy: SQLite's own VFS gives it back as he dies.
+  private func endDeadSessions() -> Bool {
+    let dead = sessions.values.filter { $0.link.socket.descriptor.peerIsGone() }
+    for session in dead {
+      finishSubmitted(session)
+      drop(session)
+    }
+    return !dead.isEmpty
   }
 
   private func drop(_ session: ProxySession) {

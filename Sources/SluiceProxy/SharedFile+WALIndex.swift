@@ -39,24 +39,23 @@ extension SharedFile {
       besideDatabase: location, readOnly: request.isReadOnly, like: model)
   }
 
-  /// Takes or gives back locks of the index. False when somebody is in the way; never waits.
+  /// Takes or gives back locks of the index, or throws that somebody is in the way.
   func lockWALIndex(
     _ membership: inout WALIndexMembership, _ request: WALIndexLockRequest, now: Int64
-  ) throws(FileError) -> Bool {
+  ) throws(FileError) {
     var held = membership
     defer { membership = held }
-    return try state.withLock { (state) throws(FileError) in
+    try state.withLock { (state) throws(FileError) in
       guard let index = state.walIndex else { throw .misuse }
       if request.kind != .unlock { self.own(&state, now: now) }
       let locks = Int(request.first)..<Int(request.first + request.count)
       switch request.kind {
       case .unlock:
         try self.unlock(index, locks, &held, isMirrored: state.isMirrored)
-        return true
       case .shared:
-        return try self.lockShared(index, locks, &held, isMirrored: state.isMirrored)
+        try self.lockShared(index, locks, &held, isMirrored: state.isMirrored)
       case .exclusive:
-        return try self.lockExclusive(index, locks, &held, isMirrored: state.isMirrored)
+        try self.lockExclusive(index, locks, &held, isMirrored: state.isMirrored)
       }
     }
   }
@@ -110,44 +109,40 @@ extension SharedFile {
       held.exclusive &= ~bit
       held.shared &= ~bit
       if isMirrored, index.holders[lock] == 0 {
-        _ = try index.lock(.none, at: WALIndex.firstLockByte + Int64(lock))
+        try index.lock(.none, at: WALIndex.firstLockByte + Int64(lock))
       }
     }
   }
 
   private func lockShared(
     _ index: WALIndex, _ locks: Range<Int>, _ held: inout WALIndexMembership, isMirrored: Bool
-  ) throws(FileError) -> Bool {
+  ) throws(FileError) {
     for lock in locks {
       let bit = UInt8(1) << lock
       if held.shared & bit != 0 { continue }
-      if index.holders[lock] < 0 { return false }
-      if isMirrored, index.holders[lock] == 0,
-        try !index.lock(.shared, at: WALIndex.firstLockByte + Int64(lock))
-      {
-        return false
+      if index.holders[lock] < 0 { throw .busy }
+      if isMirrored, index.holders[lock] == 0 {
+        try index.lock(.shared, at: WALIndex.firstLockByte + Int64(lock))
       }
       index.holders[lock] += 1
       held.shared |= bit
     }
-    return true
   }
 
   /// All of them or none.
   private func lockExclusive(
     _ index: WALIndex, _ locks: Range<Int>, _ held: inout WALIndexMembership, isMirrored: Bool
-  ) throws(FileError) -> Bool {
+  ) throws(FileError) {
     for lock in locks where held.exclusive >> lock & 1 == 0 && index.holders[lock] != 0 {
-      return false
+      throw .busy
     }
     if isMirrored {
       let start = WALIndex.firstLockByte + Int64(locks.lowerBound)
-      guard try index.lock(.exclusive, at: start, count: locks.count) else { return false }
+      try index.lock(.exclusive, at: start, count: locks.count)
     }
     for lock in locks {
       index.holders[lock] = -1
       held.exclusive |= UInt8(1) << lock
     }
-    return true
   }
 }

@@ -100,7 +100,7 @@ final class SharedFile: Sendable {
     static let sharedByteCount: Int64 = 510
   }
 
-  /// Raises what `holder` holds from `held` to `level`. False when somebody is in the way; then
+  /// Raises what `holder` holds from `held` to `level`, or throws that somebody is in the way; then
   /// `held` may still have risen to PENDING, as SQLite expects of a writer that waits for readers.
   ///
   /// A holder of nothing may take SHARED; RESERVED and EXCLUSIVE need SHARED; PENDING is never
@@ -108,62 +108,55 @@ final class SharedFile: Sendable {
   /// is refused at once.
   func lock(
     _ holder: UInt64, held: inout LockLevel, to level: LockLevel, now: Int64
-  ) throws(FileError) -> Bool {
+  ) throws(FileError) {
     guard level != .pending, level <= .shared || held >= .shared else { throw .misuse }
-    return try state.withLock { (state) throws(FileError) in
-      if held >= level { return true }
+    try state.withLock { (state) throws(FileError) in
+      if held >= level { return }
       if let writer = state.writer, writer != holder,
         state.writerLevel >= .pending || level > .shared
       {
-        return false
+        throw .busy
       }
       switch level {
-      case .none, .pending: return true
+      case .none, .pending: return
       case .shared:
         own(&state, now: now)
-        guard try lockShared(state) else { return false }
+        try lockShared(state)
         state.sharedCount += 1
-        held = .shared
       case .reserved:
-        guard try mirror(state, .exclusive, LockByte.reserved, 1) else { return false }
+        try mirror(state, .exclusive, LockByte.reserved, 1)
         state.writer = holder
         state.writerLevel = .reserved
-        held = .reserved
       case .exclusive:
-        return try lockExclusive(holder, &held, &state)
+        try lockExclusive(holder, &held, &state)
       }
-      return true
+      held = level
     }
   }
 
   /// A new reader looks at the PENDING byte even if we hold SHARED on the file already, so that an
   /// outside writer that waits for readers to go is not starved by ours.
-  private func lockShared(_ state: State) throws(FileError) -> Bool {
-    guard state.isMirrored else { return true }
-    guard try mirror(state, .shared, LockByte.pending, 1) else { return false }
-    var isLocked = true
+  private func lockShared(_ state: State) throws(FileError) {
+    guard state.isMirrored else { return }
+    try mirror(state, .shared, LockByte.pending, 1)
+    defer { try? unlock(LockByte.pending, 1) }
     if state.sharedCount == 0 {
-      isLocked = try mirror(state, .shared, LockByte.shared, LockByte.sharedByteCount)
+      try mirror(state, .shared, LockByte.shared, LockByte.sharedByteCount)
     }
-    _ = try mirror(state, .none, LockByte.pending, 1)
-    return isLocked
   }
 
   private func lockExclusive(
     _ holder: UInt64, _ held: inout LockLevel, _ state: inout State
-  ) throws(FileError) -> Bool {
+  ) throws(FileError) {
     if held < .pending {
-      guard try mirror(state, .exclusive, LockByte.pending, 1) else { return false }
+      try mirror(state, .exclusive, LockByte.pending, 1)
       state.writer = holder
       state.writerLevel = .pending
       held = .pending
     }
-    guard state.sharedCount == 1,
-      try mirror(state, .exclusive, LockByte.shared, LockByte.sharedByteCount)
-    else { return false }
+    guard state.sharedCount == 1 else { throw .busyPending }
+    try mirror(state, .exclusive, LockByte.shared, LockByte.sharedByteCount)
     state.writerLevel = .exclusive
-    held = .exclusive
-    return true
   }
 
   /// Lowers what `holder` holds to SHARED or nothing.
@@ -180,13 +173,14 @@ final class SharedFile: Sendable {
       }
       if level == .none { state.sharedCount -= 1 }
       precondition(state.sharedCount >= 0, "nobody unlocks what he does not hold")
+      guard state.isMirrored else { return }
       if state.sharedCount == 0 {
-        _ = try mirror(state, .none, 0, 0)
+        try unlock(0, 0)
       } else if isWriter {
         if was == .exclusive {
-          _ = try mirror(state, .shared, LockByte.shared, LockByte.sharedByteCount)
+          try mirror(state, .shared, LockByte.shared, LockByte.sharedByteCount)
         }
-        _ = try mirror(state, .none, LockByte.pending, 2)
+        try unlock(LockByte.pending, 2)
       }
     }
   }
@@ -202,12 +196,26 @@ final class SharedFile: Sendable {
     }
   }
 
+  /// Puts a lock on the file, if locks have to stand there at all.
   private func mirror(
     _ state: State, _ lock: ByteRangeLock, _ start: Int64, _ byteCount: Int64
-  ) throws(FileError) -> Bool {
-    guard state.isMirrored else { return true }
-    return try system { () throws(Errno) in
+  ) throws(FileError) {
+    guard state.isMirrored else { return }
+    let isPlaced = try system { () throws(Errno) in
       try descriptor.setLock(lock, start: start, byteCount: byteCount)
+    }
+    if isPlaced { return }
+    let isSidecars = try system { () throws(Errno) in
+      try descriptor.isLockBlockedByDescription(lock, start: start, byteCount: byteCount)
+    }
+    let holdsPending = start == LockByte.shared && lock == .exclusive
+    if isSidecars { throw .busyPerhaps(holdsPending: holdsPending) }
+    throw holdsPending ? .busyPending : .busy
+  }
+
+  private func unlock(_ start: Int64, _ byteCount: Int64) throws(FileError) {
+    _ = try system { () throws(Errno) in
+      try descriptor.setLock(.none, start: start, byteCount: byteCount)
     }
   }
 
@@ -254,35 +262,28 @@ final class SharedFile: Sendable {
     let retryAt = Clock.coarseNanoseconds() + 100_000_000
     state.ownership = .mirrored(retryAt: retryAt, backoff: 100_000_000)
     metrics.leaseBroken()
-    let isMirrored = (try? putLocks(state)) ?? false
-    do throws(Errno) {
-      try descriptor.giveBackLease()
-      if isMirrored { return }
+    do throws(FileError) {
+      try putLocks(state)
+      try system { () throws(Errno) in try descriptor.giveBackLease() }
+      return
     } catch {
-      // The lease was gone before we answered: somebody may have been at the file meanwhile.
+      // The lease was gone before we answered: somebody may have been at the file meanwhile. Or the
+      // locks cannot be placed, which must not happen while we own the file.
     }
-    if state.sharedCount > 0 || state.walIndex != nil {
-      losses.wrappingAdd(1, ordering: .releasing)
-    }
+    try? descriptor.giveBackLease()
+    if state.sharedCount > 0 || state.walIndex != nil { losses.wrappingAdd(1, ordering: .releasing) }
   }
 
-  private func putLocks(_ state: State) throws(FileError) -> Bool {
-    if let index = state.walIndex, try !index.putLocks() { return false }
-    guard state.sharedCount > 0 else { return true }
+  private func putLocks(_ state: State) throws(FileError) {
+    if let index = state.walIndex { try index.putLocks() }
+    guard state.sharedCount > 0 else { return }
     let isExclusive = state.writerLevel == .exclusive
-    guard
-      try mirror(
-        state, isExclusive ? .exclusive : .shared, LockByte.shared, LockByte.sharedByteCount)
-    else { return false }
-    if state.writerLevel >= .pending,
-      try !mirror(state, .exclusive, LockByte.pending, 1)
-    {
-      return false
-    }
+    try mirror(
+      state, isExclusive ? .exclusive : .shared, LockByte.shared, LockByte.sharedByteCount)
+    if state.writerLevel >= .pending { try mirror(state, .exclusive, LockByte.pending, 1) }
     // A writer at PENDING or EXCLUSIVE may have come there without RESERVED (a hot journal), but
     // holding it too keeps others out no more than PENDING does.
-    if state.writerLevel < .reserved { return true }
-    return try mirror(state, .exclusive, LockByte.reserved, 1)
+    if state.writerLevel >= .reserved { try mirror(state, .exclusive, LockByte.reserved, 1) }
   }
 
   /// How many losses of locks there have been; with `now`, looks for one more if the sidecar may

@@ -77,11 +77,11 @@ final class WALIndex {
         try descriptor.isLockBlocked(.exclusive, start: Self.deadManSwitch, byteCount: 1)
       }
       if !isUsed { throw .walIndexNotSetUp }
-    } else if try lock(.exclusive, at: Self.deadManSwitch) {
+    } else if try isPlaced(.exclusive, at: Self.deadManSwitch) {
       try empty()
     }
     // Refused while another process is emptying it.
-    if try !lock(.shared, at: Self.deadManSwitch) { throw .busy }
+    try lock(.shared, at: Self.deadManSwitch)
   }
 
   /// Three bytes are what the unix VFS leaves: not zero, which some systems treat in a special way.
@@ -89,21 +89,30 @@ final class WALIndex {
     try system { () throws(Errno) in try descriptor.truncate(toByteCount: 3) }
   }
 
-  func lock(_ lock: ByteRangeLock, at byte: Int64, count: Int = 1) throws(FileError) -> Bool {
+  /// Places a lock on the file, or throws that somebody is in the way.
+  func lock(_ lock: ByteRangeLock, at byte: Int64, count: Int = 1) throws(FileError) {
+    if try isPlaced(lock, at: byte, count: count) { return }
+    let isSidecars = try system { () throws(Errno) in
+      try descriptor.isLockBlockedByDescription(lock, start: byte, byteCount: Int64(count))
+    }
+    throw isSidecars ? .busyPerhaps(holdsPending: false) : .busy
+  }
+
+  private func isPlaced(
+    _ lock: ByteRangeLock, at byte: Int64, count: Int = 1
+  ) throws(FileError) -> Bool {
     try system { () throws(Errno) in
       try descriptor.setLock(lock, start: byte, byteCount: Int64(count))
     }
   }
 
-  /// Puts on the file all that is held here; false where that is not to be had.
-  func putLocks() throws(FileError) -> Bool {
-    guard userCount > 0 else { return true }
-    guard try lock(.shared, at: Self.deadManSwitch) else { return false }
+  /// Puts on the file all that is held here.
+  func putLocks() throws(FileError) {
+    guard userCount > 0 else { return }
+    try lock(.shared, at: Self.deadManSwitch)
     for (index, count) in holders.enumerated() where count != 0 {
-      let kind: ByteRangeLock = count < 0 ? .exclusive : .shared
-      guard try lock(kind, at: Self.firstLockByte + Int64(index)) else { return false }
+      try lock(count < 0 ? .exclusive : .shared, at: Self.firstLockByte + Int64(index))
     }
-    return true
   }
 
   /// The file's size after it was extended to `byteCount`, if `extends`; each page of it exists

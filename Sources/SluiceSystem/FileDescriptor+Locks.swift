@@ -30,7 +30,15 @@ extension FileDescriptor {
   public borrowing func isLockBlocked(
     _ lock: ByteRangeLock, start: Int64, byteCount: Int64
   ) throws(Errno) -> Bool {
-    try check(sluice_ofd_lock_is_blocked(rawValue, lock.kind, start, byteCount)) == 1
+    try check(sluice_ofd_lock_is_blocked(rawValue, lock.kind, start, byteCount)) != 0
+  }
+
+  /// Whether it is another description's lock that excludes `lock`, as those of sidecars are,
+  /// rather than a process's, as those of SQLite's own VFS are.
+  public borrowing func isLockBlockedByDescription(
+    _ lock: ByteRangeLock, start: Int64, byteCount: Int64
+  ) throws(Errno) -> Bool {
+    try check(sluice_ofd_lock_is_blocked(rawValue, lock.kind, start, byteCount)) == 2
   }
 
   /// Locks the whole file or directory, by flock(2), until this description is closed. Throws

@@ -28,7 +28,7 @@ public func sluiceRegisterVFS(_ api: UnsafeRawPointer?) -> Int32 {
 }
 
 private func registerVFS() -> Int32 {
-  // sqlite3_database_file_object, and file names that are safe to ask for URI parameters.
+  // File names with four zero bytes before them, see URIParameters.
   guard csqlite_version_number() >= 3_032_000 else { return SQLITE_ERROR }
   let isDefault =
     unsafe environmentValue("SLUICE_DEFAULT").map { unsafe $0[0] == 0x31 && $0[1] == 0 } ?? false

@@ -59,17 +59,20 @@ enum IOMethods {
         Registry.use(file.token)
         let level = LockLevel(rawValue: UInt64(level))!
         if file.level >= level { return }
-        if level == .exclusive { file.mayHoldPending = true }
-        try file.remote.lock(level)
-        file.level = level
+        do throws(CallError) {
+          try file.remote.lock(level)
+          file.level = level
+        } catch {
+          if case .refused(.busyPending, _) = error { file.level = .pending }
+          throw error
+        }
       }
     }
     unsafe table.pointee.xUnlock = { file, level in
       unsafe IOMethods.perform(.unlock, on: file!) { (file) throws(CallError) in
         let level = LockLevel(rawValue: UInt64(level))!
-        if file.level <= level && !file.mayHoldPending { return }
-        file.level = min(file.level, level)
-        file.mayHoldPending = false
+        if file.level <= level { return }
+        file.level = level
         try file.remote.unlock(level)
       }
     }

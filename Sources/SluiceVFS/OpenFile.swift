@@ -15,8 +15,6 @@ final class OpenFile {
   /// Whether the WAL index is to be opened for reading only.
   let isWALIndexReadOnly: Bool
   var level = LockLevel.none
-  /// A refused EXCLUSIVE may have left PENDING behind, which the next unlock must take back.
-  var mayHoldPending = false
   /// There from the first xShmMap to xShmUnmap.
   var walIndex: WALIndexMap?
   let content = ContentMap()
@@ -53,10 +51,7 @@ final class OpenFile {
     name: UnsafePointer<CChar>?, path: [UInt8]?, flags: Int32
   ) throws(VFSError) -> Channel {
     if flags & SQLITE_OPEN_MAIN_DB != 0, let name = unsafe name {
-      let socket = unsafe csqlite_uri_parameter(name, "socket").flatMap {
-        unsafe $0[0] == 0 ? nil : $0
-      }
-      let session = try unsafe Registry.current.session(socket: socket)
+      let session = try unsafe Registry.current.session(socket: URIParameters.socket(of: name))
       do throws(CallError) {
         return try session.openChannel()
       } catch .refused(.limitReached, _) {
@@ -64,12 +59,6 @@ final class OpenFile {
       } catch {
         throw .call(error)
       }
-    }
-    if flags & (SQLITE_OPEN_MAIN_JOURNAL | SQLITE_OPEN_WAL) != 0, let name = unsafe name,
-      let database = unsafe csqlite_database_file_object(name),
-      let open = unsafe OpenFile.behind(database)
-    {
-      return open.remote.channel
     }
     return try Registry.current.channel(for: path)
   }
@@ -81,12 +70,6 @@ final class OpenFile {
     let place = unsafe UnsafeMutableRawPointer(file).assumingMemoryBound(to: sluice_file.self)
     unsafe place.pointee.object = unsafe Unmanaged.passRetained(self).toOpaque()
     unsafe file.pointee.pMethods = unsafe UnsafePointer(IOMethods.table)
-  }
-
-  /// The object behind a file of ours, nil for one of another VFS.
-  static func behind(_ file: UnsafeMutablePointer<sqlite3_file>) -> OpenFile? {
-    guard unsafe file.pointee.pMethods == UnsafePointer(IOMethods.table) else { return nil }
-    return unsafe reference(file).takeUnretainedValue()
   }
 
   @inline(__always)

@@ -41,13 +41,8 @@ struct URIParameters {
   init() {}
 
   /// The socket that the URI of a database names, nil where there is none.
-  ///
-  /// xFullPathname is handed the same file names as xOpen when SQLite's core calls it: four zero
-  /// bytes, the path, the parameters (`sqlite3_create_filename` in SQLite's documentation). A
-  /// caller of another kind hands a bare string; the bytes before it tell the two apart.
   static func socket(of name: UnsafePointer<CChar>) -> UnsafePointer<CChar>? {
-    for offset in 1...4 where unsafe name[-offset] != 0 { return nil }
-    return unsafe value(name, "socket")
+    unsafe value(name, "socket")
   }
 
   private static func boolean(
@@ -75,9 +70,14 @@ extension StaticString {
 }
 
 /// The value of a parameter; an empty one counts as none.
+///
+/// xFullPathname and xOpen are handed file names with their parameters when SQLite's core calls
+/// them: four zero bytes, the path, the parameters (see `sqlite3_create_filename`). A VFS on top of
+/// this one may hand over a bare string; the bytes before it tell the two apart.
 private func value(
   _ filename: UnsafePointer<CChar>, _ name: StaticString
 ) -> UnsafePointer<CChar>? {
+  for offset in 1...4 where unsafe filename[-offset] != 0 { return nil }
   guard let value = unsafe csqlite_uri_parameter(filename, name.start), unsafe value[0] != 0 else {
     return nil
   }

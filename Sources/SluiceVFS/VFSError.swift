@@ -40,7 +40,7 @@ enum VFSError: Error {
   /// Whether this happens every day: somebody else's lock, a journal that is not there.
   var isOrdinary: Bool {
     switch self {
-    case .call(.refused(.busy, _)), .call(.refused(.notFound, _)),
+    case .call(.refused(.busy, _)), .call(.refused(.busyPending, _)), .call(.refused(.notFound, _)),
       .call(.refused(.walIndexNotSetUp, _)), .call(.refused(.notShared, _)):
       true
     default: false
@@ -120,7 +120,7 @@ extension VFSError {
     switch status {
     case .done, .doneThroughLink, .doneShort, .doneReadOnly: SQLITE_OK
     case .walIndexNotSetUp: csqlite_readonly_cantinit
-    case .busy: SQLITE_BUSY
+    case .busy, .busyPending: SQLITE_BUSY
     case .notFound:
       switch operation {
       case .delete: csqlite_ioerr_delete_noent

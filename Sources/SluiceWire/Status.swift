@@ -44,6 +44,8 @@ public enum Status: Int32, CaseIterable, Error, Sendable {
   case walIndexNotSetUp = 30
   /// The sidecar gives this client no descriptor of that file.
   case notShared = 31
+  /// EXCLUSIVE was refused, but the connection holds PENDING now: no new reader comes in.
+  case busyPending = 32
 
   /// The handshake: the protocol versions differ.
   case wrongVersion = 40

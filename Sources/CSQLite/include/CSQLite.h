@@ -49,8 +49,6 @@ int csqlite_vfs_register(sqlite3_vfs *vfs, int make_default);
 sqlite3_vfs *csqlite_vfs_find(const char *name);
 // The value of a URI parameter of a file name that SQLite made, or NULL.
 const char *csqlite_uri_parameter(const char *filename, const char *name);
-// The database file whose journal or WAL is called `filename`.
-sqlite3_file *csqlite_database_file_object(const char *filename);
 // sqlite3_log with the text as it stands.
 void csqlite_log(int code, const char *text);
 // A copy of `text` that the caller frees with sqlite3_free, as file controls and entry points
