@@ -72,9 +72,9 @@ extension ProxySession {
 
   func hasExternalReader(_ request: Request, _ channel: ProxyChannel) throws(ServeError) {
     let handle = try handle(request)
-    let answer = try file { () throws(FileError) in
-      try handle.file.hasExternalReader(handle.walIndex)
-    }
+    // A session is a process, and its own connections are not external.
+    let own = handles.all.filter { $0.file === handle.file }.compactMap(\.walIndex)
+    let answer = try file { () throws(FileError) in try handle.file.hasExternalReader(own) }
     channel.end.complete(.done, AnswerReply(answer: answer))
   }
 

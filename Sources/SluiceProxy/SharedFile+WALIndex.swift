@@ -76,12 +76,13 @@ extension SharedFile {
     }
   }
 
-  /// Whether anybody but the holder of `membership` reads the WAL: the read locks are the last five.
-  func hasExternalReader(_ membership: WALIndexMembership?) throws(FileError) -> Bool {
+  /// Whether anybody but the holders of `memberships` reads the WAL: the read locks are the last
+  /// five.
+  func hasExternalReader(_ memberships: [WALIndexMembership]) throws(FileError) -> Bool {
     try state.withLock { (state) throws(FileError) in
       guard let index = state.walIndex else { return false }
       for lock in 3..<WALIndex.lockCount {
-        let own = (membership?.shared ?? 0) >> lock & 1 == 1 ? 1 : 0
+        let own = memberships.count { $0.shared >> lock & 1 == 1 }
         if index.holders[lock] > own { return true }
       }
       guard state.isMirrored else { return false }

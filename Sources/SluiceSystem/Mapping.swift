@@ -10,16 +10,20 @@ public struct Mapping: ~Copyable, @unchecked Sendable {
   private let process: ProcessEpoch?
 
   /// Maps `byteCount` bytes of `descriptor` from `offset`, a multiple of the page size. A forked
-  /// child has the mapping too only if it is `inheritable`.
+  /// child has the mapping too only if it is `inheritable`. If it is `padded`, reading a page too
+  /// far finds zeros.
   public init(
-    _ descriptor: borrowing FileDescriptor, offset: Int64 = 0, byteCount: Int,
-    writable: Bool = true, inheritable: Bool = false
+    _ descriptor: borrowing FileDescriptor, offset: Int64 = 0, byteCount content: Int,
+    writable: Bool = true, inheritable: Bool = false, padded: Bool = false
   ) throws(Errno) {
+    let page = memoryPageByteCount
+    let byteCount = padded ? (content + page - 1) / page * page + page : content
+
     var address: UnsafeMutableRawPointer?
     _ = try unsafe check(
       sluice_map(
         descriptor.rawValue, offset, UInt64(byteCount), writable ? 1 : 0, inheritable ? 1 : 0,
-        &address))
+        padded ? 1 : 0, &address))
     unsafe start = unsafe address!
     self.byteCount = byteCount
     process = inheritable ? nil : ProcessEpoch.current

@@ -27,9 +27,6 @@ final class ContentMap {
   /// Close to 2^31, as SQLite's own default for SQLITE_MAX_MMAP_SIZE.
   private static let byteCountLimit: Int64 = 0x7fff_0000
 
-  /// What SQLite may read beyond a page by mistake in a corrupt database stays within the mapping.
-  private static let marginByteCount: Int64 = 256
-
   /// Sets how much may be mapped; a negative number only asks. The value before.
   func setMaximum(_ byteCount: Int64) -> Int64 {
     let before = byteCountMaximum
@@ -45,7 +42,7 @@ final class ContentMap {
     at offset: Int64, byteCount count: Int, of file: OpenFile
   ) throws(VFSError) -> UnsafeMutableRawPointer? {
     guard byteCountMaximum > 0, !isRefused else { return nil }
-    let end = offset + Int64(count) + ContentMap.marginByteCount
+    let end = offset + Int64(count)
     if end > byteCount, useCount == 0, end <= byteCountMaximum { try map(file) }
     guard end <= byteCount, let view else { return nil }
     useCount += 1
@@ -78,7 +75,9 @@ final class ContentMap {
       do throws(Errno) {
         view = View(
           try Mapping(
-            descriptor.descriptor, byteCount: Int(wanted), writable: false, inheritable: true))
+            descriptor.descriptor, byteCount: Int(wanted), writable: false, inheritable: true,
+            // In a corrupt database SQLite may read a little beyond a page.
+            padded: true))
         byteCount = wanted
       } catch {
         // No room in the address space: read instead.

@@ -37,9 +37,9 @@ static inline int sluice_errno(void) { return errno; }
 int sluice_memfd_create_sealed(const char *name, uint64_t byte_count);
 // 1 when `fd` is a memfd sealed against growing and shrinking, 0 when it is not, or -errno.
 int sluice_memfd_is_sealed(int fd);
-// Maps a part of `fd`, shared.
+// Maps a part of `fd`, shared, with a readable page of nothing behind it if `padded`.
 int sluice_map(int fd, int64_t offset, uint64_t byte_count, int writable, int inheritable,
-               void **address);
+               int padded, void **address);
 int sluice_unmap(void *address, uint64_t byte_count);
 // One private page that reads as zeros in a forked child.
 int sluice_map_wiped_on_fork(void **address);
