@@ -52,13 +52,15 @@ let hostTargets: [Target] = [
   .executableTarget(
     name: "stress", dependencies: ["CSQLite"], path: "Tools/stress", swiftSettings: swiftSettings,
     linkerSettings: [.linkedLibrary("sqlite3")]),
+  .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: swiftSettings),
   .testTarget(
-    name: "SluiceWireTests", dependencies: ["CSluice", "SluiceWire"], swiftSettings: swiftSettings),
-  .testTarget(
-    name: "SluiceChannelTests", dependencies: ["CSluice", "SluiceChannel"],
+    name: "SluiceWireTests", dependencies: ["CSluice", "SluiceWire", "TestSupport"],
     swiftSettings: swiftSettings),
   .testTarget(
-    name: "SluiceProxyTests", dependencies: ["SluiceProxy", "SluiceClient"],
+    name: "SluiceChannelTests", dependencies: ["CSluice", "SluiceChannel", "TestSupport"],
+    swiftSettings: swiftSettings),
+  .testTarget(
+    name: "SluiceProxyTests", dependencies: ["SluiceProxy", "SluiceClient", "TestSupport"],
     swiftSettings: swiftSettings),
   // Users' tests: stock programs with libsluice.so, as Tools/build has made it.
   .testTarget(name: "SluiceVFSTests", dependencies: [], swiftSettings: swiftSettings),

@@ -77,7 +77,8 @@ final class Root: Sendable {
         return (next, next != plain)
       } catch .system(.noEntry) {
         // No such directory: opening the file will say so.
-        return (plain, false)
+        let missing = normalized(current)
+        return (missing, missing != plain)
       }
     }
     throw .system(.tooManyLinks)

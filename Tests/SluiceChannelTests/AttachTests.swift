@@ -6,6 +6,7 @@ import Foundation
 import SluiceChannel
 import SluiceSystem
 import SluiceWire
+import TestSupport
 import Testing
 
 @Suite(.timeLimit(.minutes(2))) struct AttachTests {

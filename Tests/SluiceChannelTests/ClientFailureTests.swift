@@ -7,6 +7,7 @@
 import CSluice
 import SluiceChannel
 import SluiceWire
+import TestSupport
 import Testing
 
 @Suite(.timeLimit(.minutes(2))) struct ClientFailureTests {
@@ -27,6 +28,15 @@ import Testing
       view[slot: 0] = slot
       view.completed = completed
       return false
+    }
+  }
+
+  private func failure(of body: () throws(ChannelFailure) -> Void) -> ChannelFailure? {
+    do throws(ChannelFailure) {
+      try body()
+      return nil
+    } catch {
+      return error
     }
   }
 
@@ -69,8 +79,9 @@ import Testing
     #expect(client.failure(of: .nothing) == .violation(.counter))
   }
 
-  @Test(arguments: [3, 15, 30, 99, -1, Int32.max, Int32.min])
+  @Test(arguments: [4, 15, 32, 39, 44, 99, -1, Int32.max, Int32.min])
   func aStatusThatTheProtocolDoesNotHaveIsAViolation(returnCode: Int32) {
+    #expect(Status(rawValue: returnCode) == nil)
     answer { $0.return_code = returnCode }
     #expect(client.failure(of: .nothing) == .violation(.reply))
   }
@@ -81,10 +92,21 @@ import Testing
     #expect(client.failure(of: .read, OffsetFields(), wanting: 4096) == .violation(.reply))
   }
 
-  @Test func aPayloadThatNobodyAskedForIsNotTaken() throws {
-    answer { $0.payload_byte_count = .max }
-    let (answer, _) = try client.call(.nothing)
-    #expect(answer.receivedByteCount == 0)
+  @Test(arguments: [1, 4096, UInt32.max])
+  func aPayloadThatNobodyAskedForIsAViolation(byteCount: UInt32) {
+    answer { $0.payload_byte_count = byteCount }
+    #expect(client.failure(of: .nothing) == .violation(.reply))
+    #expect(client.failure(of: .nothing) == .violation(.reply), "and the channel is given up")
+    #expect(channel.view.submitted == 1, "nothing is posted any more")
+  }
+
+  /// The slot bears the request's own byte count until the answer sets another.
+  @Test func aPayloadThatComesBackWithAWriteIsAViolation() {
+    answer { #expect($0.payload_byte_count == 3) }
+    let failure = failure { () throws(ChannelFailure) in
+      _ = try client.call(.write, OffsetFields(), sending: [1, 2, 3])
+    }
+    #expect(failure == .violation(.reply))
   }
 
   @Test(arguments: [1153, 65_536, UInt32.max])
@@ -104,6 +126,57 @@ import Testing
     answer { $0.setInlineArguments(bytes) }
     #expect(
       client.failure(of: .fileSize, replyingWith: OffsetFields.self) == .violation(.reply))
+  }
+
+  @Test func aReplyWithoutItsArgumentsIsAViolation() throws {
+    try expectMissingArguments(.channelOpen, ChannelFields.self)
+    try expectMissingArguments(.fullPathname, PathFields.self)
+    try expectMissingArguments(.open, OpenReply.self)
+    try expectMissingArguments(.access, AnswerReply.self)
+    try expectMissingArguments(.fileSize, OffsetFields.self)
+    try expectMissingArguments(.hasMoved, AnswerReply.self)
+    try expectMissingArguments(
+      .walIndexMap, OffsetFields.self, beside: Status.allCases.filter(\.isDone))
+  }
+
+  /// Done, but neither bytes nor an empty list is the reply.
+  private func expectMissingArguments<Reply: Message>(
+    _ operation: SluiceWire.Operation, _ type: Reply.Type, beside statuses: [Status] = [.done]
+  ) throws {
+    for bytes in [[], [0]] as [[UInt8]] {
+      for status in statuses {
+        let test = try ClientFailureTests()
+        test.answer {
+          $0.return_code = status.rawValue
+          $0.setInlineArguments(bytes)
+        }
+        #expect(
+          test.client.failure(of: operation, replyingWith: Reply.self) == .violation(.reply),
+          "\(operation), \(status), \(bytes.count) bytes")
+      }
+    }
+  }
+
+  @Test(arguments: [[], [0]] as [[UInt8]])
+  func aReplyWithoutFieldsMayBeNoBytesOrAnEmptyList(bytes: [UInt8]) throws {
+    answer { $0.setInlineArguments(bytes) }
+    let (answer, _) = try client.call(.nothing)
+    #expect(answer.status == .done)
+  }
+
+  @Test(
+    arguments: [
+      [1], [0, 0], [1, 16], [1, 18, 1, 0, 0, 0, 0, 0, 0, 0], [1, 3, 1, 0, 0, 0], [255],
+    ] as [[UInt8]])
+  func argumentsThatNobodyAskedForAreAViolation(bytes: [UInt8]) {
+    answer { $0.setInlineArguments(bytes) }
+    #expect(client.failure(of: .nothing) == .violation(.reply))
+  }
+
+  @Test func longArgumentsThatNobodyAskedForAreAViolation() {
+    channel.view.setArgumentArea(0, [1, 17, 0x1A, 0, 0, 0])
+    answer { $0.argument_byte_count = 32 }
+    #expect(client.failure(of: .sync) == .violation(.reply))
   }
 
   @Test func argumentsBesideARefusalAreNotEvenRead() throws {
@@ -133,6 +206,11 @@ import Testing
 
   @Test func aRequestOutOfItsRangeIsNotSent() {
     #expect(client.failure(of: .read, OffsetFields(offset: -1)) == .notSent(.outOfRange))
+    let index = WALIndexMapRequest(
+      byteCount: -1, extends: true, isReadOnly: false, wantsDescriptor: true)
+    #expect(client.failure(of: .walIndexMap, index) == .notSent(.outOfRange))
+    let locks = WALIndexLockRequest(first: 4, count: 5, kind: .exclusive)
+    #expect(client.failure(of: .walIndexLock, locks) == .notSent(.outOfRange))
     #expect(channel.view.submitted == 0)
   }
 

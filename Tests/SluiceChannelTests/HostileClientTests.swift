@@ -4,6 +4,7 @@
 import CSluice
 import SluiceChannel
 import SluiceWire
+import TestSupport
 import Testing
 
 @Suite(.timeLimit(.minutes(2))) struct HostileClientTests {
@@ -142,6 +143,29 @@ import Testing
       try proxy.arguments(of: request, as: OffsetFields.self)
     }
     #expect(found == .arguments)
+  }
+
+  @Test(arguments: SluiceWire.Operation.allCases.filter(\.hasNoArguments))
+  func aRequestWithoutArgumentsIsTheEmptyListAndNothingElse(
+    operation: SluiceWire.Operation
+  ) throws {
+    let requests: [(bytes: [UInt8], isSound: Bool)] = [
+      ([0], true), ([], false), ([0, 0], false), ([1, 16], false), ([1, 3, 1, 0, 0, 0], false),
+      ([255], false),
+    ]
+    for (bytes, isSound) in requests {
+      let channel = try TestChannel(.small(slotCount: 1))
+      let proxy = try channel.proxyEnd()
+      var slot = sluice_slot(operation, sequence: 0)
+      slot.setInlineArguments(bytes)
+      channel.view[slot: 0] = slot
+      channel.view.submitted = 1
+      let request = try #require(try proxy.nextRequest())
+      let found = violation { () throws(ProtocolViolation) in
+        try proxy.arguments(of: request, as: NoFields.self)
+      }
+      #expect(found == (isSound ? nil : .arguments), "\(bytes)")
+    }
   }
 
   @Test func longArgumentsOfAnotherMessageAreAViolation() throws {

@@ -5,6 +5,7 @@ import SluiceChannel
 import SluiceSystem
 import SluiceWire
 import Synchronization
+import TestSupport
 import Testing
 
 @Suite(.serialized, .timeLimit(.minutes(3))) struct SleepTests {

@@ -5,6 +5,7 @@ import CSluice
 import Foundation
 import SluiceChannel
 import SluiceWire
+import TestSupport
 import Testing
 
 @Suite(.timeLimit(.minutes(2))) struct SpecLimitTests {
@@ -95,12 +96,28 @@ import Testing
     #expect(rows.map { number($0["bytes"]) } == [1, 1, sharedByteCount])
   }
 
+  @Test func theWALIndexBytesAreThoseOfTheCode() throws {
+    let sources = try sourceText()
+    let rows = try spec.rows(under: "WAL index bytes")
+    #expect(rows.map { $0["name"] } == ["locks", "deadManSwitch"])
+    let first = ["firstLockByte", "deadManSwitch"].flatMap { values(of: $0, in: sources) }
+    #expect(rows.map { number($0["first byte"]) } == first)
+    #expect(rows.map { number($0["bytes"]) } == [WALIndexLockRequest.lockCount, 1])
+    // The proxy has a constant of its own.
+    #expect(Set(values(of: "lockCount", in: sources)) == [WALIndexLockRequest.lockCount])
+  }
+
+  @Test func theDescriptorPurposesAreThoseOfTheCode() throws {
+    let purposes: [DescriptorPurpose] = [.walIndex, .content]
+    let rows = try spec.rows(under: "Descriptor purposes")
+    #expect(rows.map { $0["name"] } == purposes.map { "\($0)" })
+    #expect(rows.map { number($0["purpose"]) } == purposes.map { UInt64($0.rawValue) })
+  }
+
   // MARK: Constants that no test can import
 
   private func sourceText() throws -> String {
-    var root = URL(filePath: #filePath)
-    for _ in 0..<3 { root.deleteLastPathComponent() }
-    let sources = root.appending(path: "Sources").resolvingSymlinksInPath()
+    let sources = repositoryFile("Sources").resolvingSymlinksInPath()
     let files = FileManager.default.enumerator(at: sources, includingPropertiesForKeys: nil)
     var text = ""
     while let file = files?.nextObject() as? URL {

@@ -40,27 +40,32 @@ struct MessageForm: Sendable {
 extension Operation {
   var request: MessageForm {
     switch self {
-    case .nothing, .channelOpen, .close, .sync, .fileSize, .checkReservedLock:
+    case .nothing, .channelOpen, .close, .sync, .fileSize, .checkReservedLock, .hasMoved,
+      .mapContent, .hasExternalReader:
       MessageForm(NoFields.self)
     case .channelClose: MessageForm(ChannelFields.self)
     case .fullPathname: MessageForm(PathFields.self)
     case .open: MessageForm(OpenRequest.self)
     case .delete: MessageForm(DeleteRequest.self)
     case .access: MessageForm(AccessRequest.self)
-    case .read, .write, .truncate: MessageForm(OffsetFields.self)
+    case .read, .write, .truncate, .allocate: MessageForm(OffsetFields.self)
     case .lock, .unlock: MessageForm(LockFields.self)
+    case .walIndexMap: MessageForm(WALIndexMapRequest.self)
+    case .walIndexLock: MessageForm(WALIndexLockRequest.self)
+    case .walIndexUnmap: MessageForm(WALIndexUnmapRequest.self)
     }
   }
 
   var reply: MessageForm {
     switch self {
-    case .nothing, .channelClose, .delete, .close, .read, .write, .truncate, .sync, .lock, .unlock:
+    case .nothing, .channelClose, .delete, .close, .read, .write, .truncate, .sync, .lock, .unlock,
+      .allocate, .mapContent, .walIndexLock, .walIndexUnmap:
       MessageForm(NoFields.self)
     case .channelOpen: MessageForm(ChannelFields.self)
     case .fullPathname: MessageForm(PathFields.self)
     case .open: MessageForm(OpenReply.self)
-    case .access, .checkReservedLock: MessageForm(AnswerReply.self)
-    case .fileSize: MessageForm(OffsetFields.self)
+    case .access, .checkReservedLock, .hasMoved, .hasExternalReader: MessageForm(AnswerReply.self)
+    case .fileSize, .walIndexMap: MessageForm(OffsetFields.self)
     }
   }
 

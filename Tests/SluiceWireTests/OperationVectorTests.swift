@@ -2,6 +2,7 @@
 // a liar might send.
 
 import SluiceWire
+import TestSupport
 import Testing
 
 @Suite struct OperationVectorTests {
@@ -59,6 +60,19 @@ import Testing
     }
   }
 
+  @Test func walIndexLocksAreThoseThatLieWithinTheEight() throws {
+    for first in UInt64(0)...9 {
+      for count in UInt64(0)...9 {
+        let fields: [Argument] = [.unsigned(first), .unsigned(count), .unsigned(1)]
+        let error = wireError { () throws(WireError) in
+          try Operation.walIndexLock.request.encode(fields, .littleEndian)
+        }
+        let isSound = count >= 1 && first + count <= WALIndexLockRequest.lockCount
+        #expect(error == (isSound ? nil : .outOfRange), "\(count) from \(first)")
+      }
+    }
+  }
+
   @Test func whatMayNotBeReadIsNotWrittenEither() {
     let refused: [(Operation, [Argument])] = [
       (.read, [.bigint(-1)]),
@@ -68,6 +82,13 @@ import Testing
       (.open, [.null, .unsigned(9), .unsigned(0), .bigint(-1)]),
       (.open, [.null, .unsigned(1), .unsigned(64), .bigint(-1)]),
       (.open, [.null, .unsigned(1), .unsigned(0), .bigint(-2)]),
+      (.allocate, [.bigint(-1)]),
+      (.walIndexMap, [.bigint(-1), .boolean(true), .boolean(false), .boolean(true)]),
+      (.walIndexMap, [.bigint(1 << 40 + 1), .boolean(true), .boolean(false), .boolean(true)]),
+      (.walIndexLock, [.unsigned(8), .unsigned(1), .unsigned(1)]),
+      (.walIndexLock, [.unsigned(0), .unsigned(0), .unsigned(1)]),
+      (.walIndexLock, [.unsigned(1), .unsigned(.max), .unsigned(2)]),
+      (.walIndexLock, [.unsigned(0), .unsigned(1), .unsigned(3)]),
     ]
     for (operation, fields) in refused {
       let error = wireError { () throws(WireError) in

@@ -2,6 +2,7 @@
 // writer.
 
 import SluiceWire
+import TestSupport
 import Testing
 
 @Suite struct SerializerTests {

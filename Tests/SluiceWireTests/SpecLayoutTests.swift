@@ -3,6 +3,7 @@
 
 import CSluice
 import SluiceWire
+import TestSupport
 import Testing
 
 /// A field of a C struct as Swift sees it.
@@ -124,6 +125,14 @@ private struct Field: Equatable {
         Field("reserved_tail", \sluice_channel_message.reserved_tail),
       ])
     try expect(
+      "Descriptor message", byteCount: MemoryLayout<sluice_descriptor_message>.size,
+      equals: [
+        Field("head", \sluice_descriptor_message.head, "head"),
+        Field("file", \sluice_descriptor_message.file),
+        Field("purpose", \sluice_descriptor_message.purpose),
+        Field("reserved", \sluice_descriptor_message.reserved),
+      ])
+    try expect(
       "Refusal", byteCount: MemoryLayout<sluice_refusal>.size,
       equals: [
         Field("head", \sluice_refusal.head, "head"),
@@ -153,12 +162,15 @@ private struct Field: Equatable {
   @Test func theMessageKindsAreThoseOfTheCode() throws {
     let kinds = [
       SLUICE_MESSAGE_HELLO, SLUICE_MESSAGE_WELCOME, SLUICE_MESSAGE_REFUSAL, SLUICE_MESSAGE_CHANNEL,
+      SLUICE_MESSAGE_DESCRIPTOR,
     ]
+    let names = ["HELLO", "WELCOME", "REFUSAL", "CHANNEL", "DESCRIPTOR"]
     let rows = try spec.rows(under: "Message kinds")
     #expect(rows.map { number($0["kind"]) } == kinds.map { UInt64($0.rawValue) })
-    #expect(rows.map { $0["message"] } == ["HELLO", "WELCOME", "REFUSAL", "CHANNEL"])
+    #expect(rows.map { $0["message"] } == names)
     // The messages' own tables name their kind too.
-    for (heading, kind) in zip(["Hello", "Welcome", "Refusal", "Channel message"], kinds) {
+    let headings = ["Hello", "Welcome", "Refusal", "Channel message", "Descriptor message"]
+    for (heading, kind) in zip(headings, kinds) {
       let head = try #require(try spec.rows(under: heading).first)
       #expect(head["meaning"]!.hasPrefix("kind \(kind.rawValue)"))
     }

@@ -1,6 +1,7 @@
 // Protocol/SPEC.md against the code: its tables of codes, names, types and arguments cannot drift.
 
 import SluiceWire
+import TestSupport
 import Testing
 
 @Suite struct SpecTests {
@@ -40,6 +41,12 @@ import Testing
       let operation = try Operation(named: row["name"]!)
       #expect(fields(row["request"]).map(\.type) == operation.request.types, "\(operation)")
       #expect(fields(row["reply"]).map(\.type) == operation.reply.types, "\(operation)")
+    }
+  }
+
+  @Test func theRequestsWithoutArgumentsAreThoseOfTheCode() {
+    for operation in Operation.allCases {
+      #expect(operation.hasNoArguments == operation.request.types.isEmpty, "\(operation)")
     }
   }
 
@@ -88,6 +95,9 @@ import Testing
       "Access modes", column: "value", equals: AccessMode.allCases.map { ($0.rawValue, "\($0)") })
     try expect(
       "Lock levels", column: "value", equals: LockLevel.allCases.map { ($0.rawValue, "\($0)") })
+    try expect(
+      "WAL lock kinds", column: "value",
+      equals: WALLockKind.allCases.map { ($0.rawValue, "\($0)") })
     try expect(
       "Open options", column: "value",
       equals: [

@@ -2,13 +2,7 @@
 
 import Foundation
 import SluiceWire
-
-/// A file of the repository, found from where this source file lies.
-func repositoryFile(_ path: String) -> URL {
-  var root = URL(filePath: #filePath)
-  for _ in 0..<3 { root.deleteLastPathComponent() }
-  return root.appending(path: path)
-}
+import TestSupport
 
 func loadVectors<T: Decodable>(_ name: String, as type: T.Type) throws -> T {
   let data = try Data(contentsOf: repositoryFile("Protocol/vectors/\(name).json"))

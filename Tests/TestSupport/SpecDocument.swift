@@ -2,21 +2,19 @@
 
 import Foundation
 
-struct SpecDocument {
+public struct SpecDocument: Sendable {
   /// A table's row by column title. Cells are bare: no backticks, no blanks around.
-  typealias Row = [String: String]
+  public typealias Row = [String: String]
 
   private let lines: [String]
 
-  init() throws {
-    var root = URL(filePath: #filePath)
-    for _ in 0..<3 { root.deleteLastPathComponent() }
-    let text = try String(contentsOf: root.appending(path: "Protocol/SPEC.md"), encoding: .utf8)
+  public init() throws {
+    let text = try String(contentsOf: repositoryFile("Protocol/SPEC.md"), encoding: .utf8)
     lines = text.components(separatedBy: "\n")
   }
 
   /// The first table under that heading.
-  func rows(under heading: String) throws -> [Row] {
+  public func rows(under heading: String) throws -> [Row] {
     guard let start = lines.firstIndex(of: "### " + heading) else {
       throw NoSuchTable(heading: heading)
     }
@@ -36,10 +34,12 @@ struct SpecDocument {
   }
 }
 
-struct NoSuchTable: Error { var heading: String }
+public struct NoSuchTable: Error {
+  public var heading: String
+}
 
 /// A number as the tables write it: decimal or 0x….
-func number(_ text: String?) -> UInt64? {
+public func number(_ text: String?) -> UInt64? {
   guard let text else { return nil }
   return text.hasPrefix("0x") ? UInt64(text.dropFirst(2), radix: 16) : UInt64(text)
 }

@@ -1,0 +1,38 @@
+// SQLite's five-level locks of one file, as os_unix.c has them: what `SharedFile` must agree with.
+
+import SluiceWire
+
+struct LockModel {
+  private(set) var levels: [LockLevel]
+
+  init(holderCount: Int) { levels = Array(repeating: .none, count: holderCount) }
+
+  mutating func lock(_ holder: Int, _ level: LockLevel) -> Status {
+    let held = levels[holder]
+    // Nothing and PENDING are never asked for; whoever wants more than SHARED must have SHARED.
+    if level == .none || level == .pending { return .misuse }
+    if level > .shared, held == .none { return .misuse }
+    if held >= level { return .done }
+    let others = levels.indices.filter { $0 != holder }.map { levels[$0] }
+    let highest = others.max() ?? .none
+    if highest >= .pending { return .busy }
+    if level > .shared, highest >= .reserved { return .busy }
+    if level == .exclusive, highest >= .shared {
+      // It waits at PENDING for the readers to go.
+      levels[holder] = .pending
+      return .busy
+    }
+    levels[holder] = level
+    return .done
+  }
+
+  mutating func unlock(_ holder: Int, _ level: LockLevel) -> Status {
+    if level > .shared { return .misuse }
+    levels[holder] = min(levels[holder], level)
+    return .done
+  }
+
+  mutating func close(_ holder: Int) { levels[holder] = .none }
+
+  var isReserved: Bool { levels.contains { $0 >= .reserved } }
+}

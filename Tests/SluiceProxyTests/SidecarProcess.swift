@@ -1,0 +1,138 @@
+// A real sidecar that these tests talk to through SluiceClient, and its watchdog: after a minute it
+// is killed, and then no call on it blocks any longer.
+
+import Foundation
+import Glibc
+import SluiceClient
+import SluiceWire
+import Synchronization
+
+final class SidecarProcess: Sendable {
+  let directory: URL
+  private let id: pid_t
+  private let isReaped = Mutex(false)
+
+  /// Where Tools/build puts the product, or what SLUICE_BUILD says.
+  private static let program: String = {
+    let build =
+      ProcessInfo.processInfo.environment["SLUICE_BUILD"].map { URL(filePath: $0) }
+      ?? URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+      .deletingLastPathComponent().appending(path: "build")
+    return build.appending(path: "bin/sluice").path
+  }()
+
+  var root: URL { directory.appending(path: "root") }
+  private var socket: String { directory.appending(path: "socket").path }
+
+  init() throws {
+    guard FileManager.default.isExecutableFile(atPath: SidecarProcess.program) else {
+      throw StartFailure("no product at \(SidecarProcess.program); run Tools/build")
+    }
+    directory = FileManager.default.temporaryDirectory.resolvingSymlinksInPath()
+      .appending(path: "sluice-\(UUID().uuidString.prefix(8))")
+    try FileManager.default.createDirectory(
+      at: directory.appending(path: "root"), withIntermediateDirectories: true)
+    let socket = directory.appending(path: "socket").path
+    let words = [
+      SidecarProcess.program, "serve", "--root", directory.appending(path: "root").path,
+      "--socket", socket,
+    ]
+    // It says so when it listens; the socket's file alone may be there a moment before.
+    let output = directory.appending(path: "output").path
+    id = try SidecarProcess.spawn(words, output: output)
+    startWatchdog()
+    let deadline = ContinuousClock.now + .seconds(20)
+    while (try? String(contentsOfFile: output, encoding: .utf8))?.contains("serving") != true {
+      guard isRunning, ContinuousClock.now < deadline else {
+        throw StartFailure("the sidecar did not start")
+      }
+      usleep(2000)
+    }
+  }
+
+  deinit {
+    isReaped.withLock { isReaped in
+      if !isReaped {
+        kill(id, SIGKILL)
+        _ = waitpid(id, nil, 0)
+      }
+      isReaped = true
+    }
+    // What a killed sidecar leaves behind, until the next one starts.
+    try? FileManager.default.removeItem(atPath: "/dev/shm/sluice-\(id)")
+    try? FileManager.default.removeItem(at: directory)
+  }
+
+  func connect() throws -> Session { try unsafe Session.connect(toSocket: socket) }
+
+  func file(_ name: String) -> URL { root.appending(path: name) }
+
+  var isRunning: Bool {
+    isReaped.withLock { isReaped in
+      if !isReaped { isReaped = waitpid(id, nil, WNOHANG) == id }
+      return !isReaped
+    }
+  }
+
+  private func startWatchdog() {
+    Thread.detachNewThread { [weak self] in
+      for _ in 0..<600 {
+        usleep(100_000)
+        if self == nil { return }
+      }
+      if let self, self.isRunning { kill(self.id, SIGKILL) }
+    }
+  }
+
+  private static func spawn(_ words: [String], output: String) throws -> pid_t {
+    var actions = unsafe posix_spawn_file_actions_t()
+    unsafe posix_spawn_file_actions_init(&actions)
+    defer { unsafe posix_spawn_file_actions_destroy(&actions) }
+    unsafe posix_spawn_file_actions_addopen(
+      &actions, 1, output, O_WRONLY | O_CREAT | O_TRUNC, 0o600)
+    var arguments = unsafe words.map { unsafe strdup($0) } + [nil]
+    defer { for index in unsafe arguments.indices { unsafe free(arguments[index]) } }
+    var started: pid_t = 0
+    let error = unsafe posix_spawn(&started, words[0], &actions, nil, &arguments, environ)
+    guard error == 0 else { throw StartFailure("\(words[0]): errno \(error)") }
+    return started
+  }
+}
+
+struct StartFailure: Error, CustomStringConvertible {
+  let description: String
+  init(_ description: String) { self.description = description }
+}
+
+extension Channel {
+  /// Opens a database for reading and writing, and makes it where there is none.
+  func openDatabase(_ name: String) throws -> RemoteFile {
+    try open(
+      OpenRequest(path: Array(name.utf8), kind: .mainDatabase, options: [.readWrite, .create]))
+  }
+}
+
+extension RemoteFile {
+  func write(_ bytes: [UInt8], at offset: Int64) throws {
+    try unsafe bytes.withUnsafeBytes { try unsafe write($0, at: offset) }
+  }
+
+  /// Up to `count` bytes from `offset`.
+  func read(_ count: Int, at offset: Int64) throws -> [UInt8] {
+    var bytes = [UInt8](repeating: 0xee, count: count)
+    let done = try unsafe bytes.withUnsafeMutableBytes { try unsafe read(into: $0, at: offset) }
+    return Array(bytes[..<done])
+  }
+}
+
+/// The status with which `body` is refused; `done` if it is not.
+func status(_ body: () throws -> Void) -> Status? {
+  do {
+    try body()
+    return .done
+  } catch CallError.refused(let status, _) {
+    return status
+  } catch {
+    return nil
+  }
+}

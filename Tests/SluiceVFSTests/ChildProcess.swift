@@ -1,0 +1,186 @@
+// A program under test, in a process group of its own, that cannot outlive its time limit or its
+// test: output goes to files, so nothing blocks on a pipe, and the whole group dies in deinit.
+
+import Foundation
+import Glibc
+import Testing
+
+/// How a program ended.
+enum Ending: Equatable, CustomStringConvertible {
+  case exited(Int32)
+  case killed(Int32)
+
+  init(waitStatus: Int32) {
+    self = waitStatus & 0x7f == 0 ? .exited(waitStatus >> 8 & 0xff) : .killed(waitStatus & 0x7f)
+  }
+
+  var description: String {
+    switch self {
+    case .exited(let code): "exit code \(code)"
+    case .killed(let signal): "signal \(signal)"
+    }
+  }
+}
+
+/// What a program that has ended left behind.
+struct Outcome {
+  var ending: Ending
+  var output: String
+  var errors: String
+
+  var lines: [String] { output.split(separator: "\n").map(String.init) }
+}
+
+/// Confined to its test.
+final class ChildProcess {
+  let id: pid_t
+  private let name: String
+  private let outputURL: URL
+  private let errorsURL: URL
+  private var input: FileHandle?
+  private(set) var ending: Ending?
+
+  /// Starts `words[0]`, which is looked for in PATH. The environment is PATH and `environment`.
+  init(
+    _ words: [String], environment: [String: String] = [:], workingDirectory: URL, scratch: URL
+  ) throws {
+    name = words[0]
+    let mark = UUID().uuidString
+    outputURL = scratch.appending(path: "out-\(mark)")
+    errorsURL = scratch.appending(path: "err-\(mark)")
+    // The C library's own way to start a program in another directory is not visible to Swift.
+    let words = ["env", "-C", workingDirectory.path] + words
+    var variables = environment
+    variables["PATH"] = ProcessInfo.processInfo.environment["PATH"] ?? "/usr/bin:/bin"
+    let settings = variables.map { "\($0)=\($1)" }
+    let (output, errors) = (outputURL.path, errorsURL.path)
+    (id, input) = try ChildProcess.starting.withLock {
+      try ChildProcess.spawn(words, settings, output: output, errors: errors)
+    }
+  }
+
+  /// Held from the making of a pipe until no program can inherit the wrong end of it.
+  private static let starting = NSLock()
+
+  private static func spawn(
+    _ words: [String], _ settings: [String], output: String, errors: String
+  ) throws -> (pid_t, FileHandle) {
+    var ends: [Int32] = [-1, -1]
+    guard unsafe pipe(&ends) == 0 else { throw StartFailure(words, errno) }
+    defer { close(ends[0]) }
+    for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
+    let input = FileHandle(fileDescriptor: ends[1], closeOnDealloc: true)
+
+    var actions = unsafe posix_spawn_file_actions_t()
+    unsafe posix_spawn_file_actions_init(&actions)
+    defer { unsafe posix_spawn_file_actions_destroy(&actions) }
+    let create = O_WRONLY | O_CREAT | O_TRUNC
+    unsafe posix_spawn_file_actions_adddup2(&actions, ends[0], 0)
+    unsafe posix_spawn_file_actions_addopen(&actions, 1, output, create, 0o600)
+    unsafe posix_spawn_file_actions_addopen(&actions, 2, errors, create, 0o600)
+
+    var attributes = posix_spawnattr_t()
+    unsafe posix_spawnattr_init(&attributes)
+    defer { unsafe posix_spawnattr_destroy(&attributes) }
+    var signals = sigset_t()
+    unsafe sigemptyset(&signals)
+    unsafe posix_spawnattr_setsigmask(&attributes, &signals)
+    unsafe sigfillset(&signals)
+    unsafe posix_spawnattr_setsigdefault(&attributes, &signals)
+    unsafe posix_spawnattr_setpgroup(&attributes, 0)
+    let flags = POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF
+    unsafe posix_spawnattr_setflags(&attributes, Int16(flags))
+
+    var arguments = unsafe words.map { unsafe strdup($0) } + [nil]
+    var environment = unsafe settings.map { unsafe strdup($0) } + [nil]
+    defer { for index in unsafe arguments.indices { unsafe free(arguments[index]) } }
+    defer { for index in unsafe environment.indices { unsafe free(environment[index]) } }
+    var started: pid_t = 0
+    let error = unsafe posix_spawnp(
+      &started, words[0], &actions, &attributes, &arguments, &environment)
+    guard error == 0 else { throw StartFailure(words, error) }
+    return (started, input)
+  }
+
+  deinit {
+    killpg(id, SIGKILL)
+    if ending == nil {
+      var status: Int32 = 0
+      unsafe waitpid(id, &status, 0)
+    }
+    try? FileManager.default.removeItem(at: outputURL)
+    try? FileManager.default.removeItem(at: errorsURL)
+  }
+
+  // MARK: Talking
+
+  var output: String { (try? String(contentsOf: outputURL, encoding: .utf8)) ?? "" }
+  var errors: String { (try? String(contentsOf: errorsURL, encoding: .utf8)) ?? "" }
+
+  /// Writes a line to the program's standard input.
+  func say(_ line: String) { try? input?.write(contentsOf: Data((line + "\n").utf8)) }
+
+  func closeInput() { input = nil }
+
+  /// Waits until the output has a line that equals `line`.
+  func awaitLine(_ line: String, within seconds: Double = 20) throws {
+    let came = eventually(within: seconds) {
+      self.output.split(separator: "\n").contains { $0 == line } || !self.isRunning
+    }
+    guard came, output.split(separator: "\n").contains(where: { $0 == line }) else {
+      throw Overdue("\(name) never said '\(line)'; output: \(output)\nerrors: \(errors)")
+    }
+  }
+
+  // MARK: Ending
+
+  var isRunning: Bool {
+    if ending != nil { return false }
+    var status: Int32 = 0
+    if unsafe waitpid(id, &status, WNOHANG) != id { return true }
+    ending = Ending(waitStatus: status)
+    return false
+  }
+
+  func send(_ signal: Int32) { if isRunning { kill(id, signal) } }
+
+  /// Waits for the program's end; past the limit kills its group and throws.
+  @discardableResult
+  func wait(within seconds: Double = 30) throws -> Outcome {
+    if !eventually(within: seconds, { !self.isRunning }) {
+      killpg(id, SIGKILL)
+      _ = eventually(within: 5) { !self.isRunning }
+      throw Overdue("\(name) ran for over \(seconds) s; output: \(output)\nerrors: \(errors)")
+    }
+    return Outcome(ending: ending!, output: output, errors: errors)
+  }
+
+  /// Kills the program and waits for its end.
+  func killNow() throws {
+    send(SIGKILL)
+    try wait()
+  }
+}
+
+/// A watchdog ended a wait.
+struct Overdue: Error, CustomStringConvertible {
+  let description: String
+  init(_ description: String) { self.description = description }
+}
+
+struct StartFailure: Error, CustomStringConvertible {
+  let description: String
+  init(_ words: [String], _ error: Int32) {
+    description = unsafe "\(words): " + String(cString: strerror(error))
+  }
+}
+
+/// Looks every two milliseconds until `condition` holds; false when the time is up first.
+func eventually(within seconds: Double = 20, _ condition: () -> Bool) -> Bool {
+  let end = ContinuousClock.now + .seconds(seconds)
+  while !condition() {
+    if ContinuousClock.now > end { return false }
+    usleep(2000)
+  }
+  return true
+}

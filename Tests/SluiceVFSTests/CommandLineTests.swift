@@ -1,0 +1,72 @@
+// The sluice command: its words, its answers and its exit codes.
+
+import Testing
+
+struct CommandLineTests {
+  private func sluice(_ words: String...) throws -> Outcome {
+    try Fixture().run([Fixture.program] + words)
+  }
+
+  @Test(arguments: [["--help"], ["-h"], ["help"], ["help", "serve"], ["serve", "--help"]])
+  func helpGoesToStandardOutput(words: [String]) throws {
+    let outcome = try Fixture().run([Fixture.program] + words)
+    outcome.expectSuccess()
+    #expect(outcome.output.contains("usage: sluice"))
+    #expect(outcome.errors.isEmpty)
+  }
+
+  @Test func versionNamesProgramAndProtocol() throws {
+    let outcome = try sluice("--version")
+    outcome.expectSuccess()
+    #expect(outcome.output.hasPrefix("sluice "))
+    #expect(outcome.output.contains("protocol "))
+  }
+
+  @Test(arguments: [
+    ([], "usage: sluice"),
+    (["frobnicate"], "frobnicate: no such subcommand"),
+    (["serve"], "--root DIR is missing"),
+    (["serve", "--root", "/tmp"], "--socket PATH is missing"),
+    (["serve", "--root"], "--root needs a value"),
+    (["serve", "--root", "/tmp", "--socket", "/tmp/s", "--frob"], "--frob: not understood"),
+    (["serve", "--root=/tmp", "--socket=/tmp/s", "more"], "more: not understood"),
+    (["serve", "--root", "/", "--socket", "s", "--allow-user", "joe"], "takes numbers of users"),
+    (["serve", "--root", "/", "--socket", "s", "--allow-user", "1,"], "takes numbers of users"),
+    (
+      ["serve", "--root", "/", "--socket", "s", "--implicit-locks", "soon"],
+      "--implicit-locks takes a number"
+    ),
+    (["stats", "--pid", "x"], "--pid takes a process's number"),
+  ])
+  func wrongWordsAreNamed(words: [String], message: String) throws {
+    let outcome = try Fixture().run([Fixture.program] + words)
+    #expect(outcome.ending == .exited(64), "\(outcome.errors)")
+    #expect(outcome.errors.contains(message), "\(outcome.errors)")
+    #expect(outcome.output.isEmpty)
+  }
+
+  @Test func privateServeIsNotForPeople() throws {
+    let outcome = try sluice("serve", "--private")
+    #expect(outcome.ending == .exited(2))
+    #expect(outcome.errors.contains("the VFS starts this, not you"))
+  }
+
+  @Test func tooLongASocketPathIsNamed() throws {
+    let outcome = try sluice(
+      "serve", "--root", "/tmp", "--socket", "/tmp/" + String(repeating: "s", count: 200))
+    #expect(outcome.ending == .exited(2))
+    #expect(outcome.errors.contains("File name too long"))
+  }
+
+  @Test func statsCountOperationsOfTheRunningSidecar() throws {
+    let fixture = try Fixture(sidecar: true)
+    try fixture.runPython("proxied('app.db').execute('CREATE TABLE t(x)')").expectSuccess()
+    let outcome = try fixture.run([Fixture.program, "stats", "--socket", fixture.socket.path])
+    outcome.expectSuccess()
+    for word in [fixture.socket.path, fixture.root.path, "sync", "lock", "1 opened"] {
+      #expect(outcome.output.contains(word), "\(outcome.output)")
+    }
+    let none = try fixture.run([Fixture.program, "stats", "--socket", "/nowhere"])
+    #expect(none.ending == .exited(1))
+  }
+}

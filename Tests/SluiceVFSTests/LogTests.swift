@@ -1,0 +1,36 @@
+// How much SQLite's log is told, as SLUICE_LOG asks.
+
+import Testing
+
+struct LogTests {
+  /// A lock in the way, which happens every day, and a directory that is taken for a database.
+  private func logged(level: String?) throws -> (busy: Bool, significant: Bool) {
+    let fixture = try Fixture(sidecar: true)
+    try fixture.makeDatabase(fixture.inRoot("app.db"))
+    let holder = try fixture.startPython(
+      "c = native('app.db')\nc.execute('BEGIN EXCLUSIVE')\nready()")
+    try holder.awaitLine("ready")
+    let environment = level.map { ["SLUICE_LOG": $0] } ?? [:]
+    let busy = try fixture.runSQLite("file:app.db?vfs=sluice", "SELECT * FROM t", environment)
+    #expect(busy.errors.contains("database is locked"))
+    let directory = try fixture.runSQLite("file:/?vfs=sluice", "SELECT 1", environment)
+    #expect(directory.errors.contains("unable to open database"))
+    return (
+      busy.errors.contains("(5) sluice: lock /app.db: locked by another connection"),
+      directory.errors.contains("(526) sluice: open /: ")
+    )
+  }
+
+  @Test func nothingIsLoggedAtLevel0() throws {
+    #expect(try logged(level: "0") == (false, false))
+  }
+
+  @Test(arguments: [nil, "1", "nonsense"])
+  func whatIsSignificantIsLoggedByDefault(level: String?) throws {
+    #expect(try logged(level: level) == (false, true))
+  }
+
+  @Test func everyFailureIsLoggedAtLevel2() throws {
+    #expect(try logged(level: "2") == (true, true))
+  }
+}
