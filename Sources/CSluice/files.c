@@ -43,11 +43,13 @@ int sluice_ofd_lock(int fd, int kind, int64_t start, int64_t length) {
   return result == -EACCES ? -EAGAIN : result;
 }
 
-int sluice_ofd_lock_is_blocked(int fd, int kind, int64_t start, int64_t length) {
+int sluice_ofd_lock_blocker(int fd, int kind, int64_t start, int64_t length) {
   struct flock lock = {.l_type = (short)kind, .l_start = start, .l_len = length};
   int result = ofd_call(fd, F_OFD_GETLK, &lock);
   if (result < 0) return result;
-  return lock.l_type == F_UNLCK ? 0 : lock.l_pid == -1 ? 2 : 1;
+  if (lock.l_type == F_UNLCK) return 0;
+  return SLUICE_BLOCKER_IS_THERE | (lock.l_pid == -1 ? SLUICE_BLOCKER_IS_DESCRIPTION : 0) |
+         (lock.l_type == F_WRLCK ? SLUICE_BLOCKER_IS_EXCLUSIVE : 0);
 }
 
 int sluice_lease_take(int fd, int signal) {

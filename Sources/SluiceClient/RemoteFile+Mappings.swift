@@ -26,8 +26,7 @@ extension RemoteFile {
       .reply.answer
   }
 
-  /// A descriptor through which the file's content can be mapped. Throws `refused(.notShared)` for
-  /// clients of other users than the sidecar's.
+  /// A descriptor through which the file's content can be mapped for reading.
   public func contentDescriptor() throws(CallError) -> SharedDescriptor {
     try channel.session.receivingDescriptor(of: id, for: .content) { () throws(CallError) in
       _ = try unsafe channel.call(.mapContent, file: id, NoFields(), replyingWith: NoFields.self)

@@ -110,7 +110,6 @@ extension Status {
     case .directorySyncFailed: "done, but the directory could not be made durable"
     case .magicLink: "a /proc link means another file to the sidecar; name the file itself"
     case .walIndexNotSetUp: "the WAL index is read-only and nobody has set it up"
-    case .notShared: "the sidecar gives this client no view of the file"
     case .wrongVersion: "another protocol version"
     case .userRefused: "this user is not served"
     case .badHandshake: "malformed handshake"

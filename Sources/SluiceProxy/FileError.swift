@@ -23,7 +23,8 @@ enum FileError: Error, Equatable {
   case busyPending
   /// In the way is another sidecar, whose client may have died just now: it gives back his locks in
   /// a moment. The request is tried again for a little while, then it is `busy` or `busyPending`.
-  case busyPerhaps(holdsPending: Bool)
+  case busyPerhaps
+  case busyPendingPerhaps
   /// The locks were lost while the sidecar stood still.
   case locksLost
   case tooManyFiles
@@ -32,8 +33,6 @@ enum FileError: Error, Equatable {
   case directorySync(Errno)
   /// The WAL index can only be read, and nobody is there who has set it up.
   case walIndexNotSetUp
-  /// This client gets no descriptor of the file.
-  case notShared
   /// Not now: another process has been asked to give back its lease. The request stays in its slot
   /// and is tried again.
   case tryLater
@@ -47,15 +46,14 @@ enum FileError: Error, Equatable {
     case .notRegular: (.notRegular, .invalid)
     case .readOnly: (.readOnly, .readOnlyFileSystem)
     case .readOnlyDirectory: (.readOnlyDirectory, .accessDenied)
-    case .busy, .busyPerhaps(holdsPending: false): (.busy, .again)
-    case .busyPending, .busyPerhaps(holdsPending: true): (.busyPending, .again)
+    case .busy, .busyPerhaps: (.busy, .again)
+    case .busyPending, .busyPendingPerhaps: (.busyPending, .again)
     case .locksLost: (.locksLost, .stale)
     case .tooManyFiles: (.limitReached, .tooManyOpen)
     case .badFile: (.badFile, .badDescriptor)
     case .misuse: (.misuse, .invalid)
     case .directorySync(let errno): (.directorySyncFailed, errno)
     case .walIndexNotSetUp: (.walIndexNotSetUp, .readOnlyFileSystem)
-    case .notShared: (.notShared, .notPermitted)
     case .tryLater: (.systemError, .again)
     }
   }

@@ -155,18 +155,6 @@ final class FileTable: Sendable {
     }
   }
 
-  /// A journal belongs to whom its database does, or its owner could not roll it back.
-  private func resemble(
-    _ model: FileStatus, _ descriptor: borrowing FileDescriptor, _ status: FileStatus
-  ) {
-    if status.permissions & 0o777 != model.permissions & 0o777 {
-      _ = try? descriptor.setPermissions(model.permissions & 0o777)
-    }
-    if processIdentity().user == 0, status.owner != model.owner || status.group != model.group {
-      _ = try? descriptor.setOwner(user: model.owner, group: model.group)
-    }
-  }
-
   private func openExisting(
     _ location: borrowing Location, _ mode: Mode, _ entries: inout [InodeKey: Entry]
   ) throws(FileError) -> SharedFile? {
@@ -217,5 +205,17 @@ final class FileTable: Sendable {
       descriptor, key: InodeKey(status), isWritable: isWritable, metrics: metrics)
     entries[file.key] = Entry(file: file, openCount: 1)
     return file
+  }
+}
+
+/// A journal, WAL or WAL index belongs to whom its database does, or its owner could not use it.
+func resemble(
+  _ model: FileStatus, _ descriptor: borrowing FileDescriptor, _ status: FileStatus
+) {
+  if status.permissions & 0o777 != model.permissions & 0o777 {
+    _ = try? descriptor.setPermissions(model.permissions & 0o777)
+  }
+  if processIdentity().user == 0, status.owner != model.owner || status.group != model.group {
+    _ = try? descriptor.setOwner(user: model.owner, group: model.group)
   }
 }

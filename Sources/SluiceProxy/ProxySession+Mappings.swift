@@ -23,15 +23,11 @@ extension ProxySession {
     channel.end.complete(.done, AnswerReply(answer: answer))
   }
 
-  /// A client of the sidecar's own user, who could open the file himself, gets a copy of the
-  /// sidecar's own descriptor: any other would end the lease. Others get none.
   func mapContent(_ request: Request, _ channel: ProxyChannel) throws(ServeError) {
     let handle = try handle(request)
     try file { () throws(FileError) in
-      guard link.user == processIdentity().user else { throw .notShared }
-      try system { () throws(Errno) in
-        try pass(handle.file.descriptorNumber, .content, of: handle)
-      }
+      let view = try handle.file.openView()
+      try system { () throws(Errno) in try pass(view.rawValue, .content, of: handle) }
     }
     channel.end.complete(.done)
   }

@@ -181,7 +181,9 @@ private final class ReactorLoop {
       switch error {
       case .violation(let violation): throw violation
       case .file(.tryLater) where putOff(channel, leasePatience): return false
-      case .file(.busyPerhaps) where putOff(channel, deathPatience): return false
+      case .file(.busyPerhaps) where putOff(channel, deathPatience),
+        .file(.busyPendingPerhaps) where putOff(channel, deathPatience):
+        return false
       case .file(.busy) where endDeadSessions(), .file(.busyPending) where endDeadSessions():
         // Whoever was in the way may be gone: the request is tried again at once, unless it was
         // one of theirs.

@@ -66,10 +66,12 @@ final class Root: Sendable {
 
   // MARK: Full names
 
-  /// The path under which the file that `path` leads to is known to all: no link, `.` or `..` in
-  /// it. The file, or even its directory, need not exist.
+  /// The path under which the file that `path` leads to is known to all, stock programs included:
+  /// the host's, with no link, `.` or `..` in it. SQLite writes such names into super-journals, and
+  /// whoever finds one there must find the file. The file, or even its directory, need not exist.
   func fullPathname(_ path: [UInt8]) throws(FileError) -> (path: [UInt8], isThroughLink: Bool) {
-    let plain = normalized(path)
+    let own = try ownPath()
+    let plain = joined(own, normalized(inside(path, own)))
     var current = path
     for _ in 0..<40 {
       do throws(FileError) {
@@ -77,7 +79,7 @@ final class Root: Sendable {
         return (next, next != plain)
       } catch .system(.noEntry) {
         // No such directory: opening the file will say so.
-        let missing = normalized(current)
+        let missing = joined(own, normalized(inside(current, own)))
         return (missing, missing != plain)
       }
     }
@@ -91,11 +93,10 @@ final class Root: Sendable {
     do throws(FileError) {
       name = try nameComponent(parts.name)
     } catch .system(.isDirectory) {
-      return try knownPath(of: try openDirectory(path[...]))
+      return try knownPath(of: try openDirectory(try split(path + [UInt8(ascii: "/")]).directory))
     }
     let directory = try openDirectory(parts.directory)
-    var known = try knownPath(of: directory)
-    if known.last != UInt8(ascii: "/") { known.append(UInt8(ascii: "/")) }
+    let known = try knownPath(of: directory)
     do throws(Errno) {
       if try unsafe directory.descriptor.status(of: name).isSymbolicLink {
         let target = try unsafe directory.descriptor.readLink(name)
@@ -103,7 +104,7 @@ final class Root: Sendable {
           guard usesHostPaths else { throw Errno.crossesDevice }
           path = target
         } else {
-          path = known + target
+          path = joined(known, target)
         }
         return nil
       }
@@ -114,20 +115,29 @@ final class Root: Sendable {
     } catch {
       throw .system(error)
     }
-    return known + parts.name
+    return joined(known, Array(parts.name))
   }
 
-  /// The path of an open directory as clients write it.
+  /// The host's path of an open directory, which must not have been moved out of the root.
   private func knownPath(of directory: Directory) throws(FileError) -> [UInt8] {
     let path = try system { () throws(Errno) in
       try pathOfDescriptor(directory.descriptor.rawValue)
     }
-    if usesHostPaths { return path }
-    let root = try system { () throws(Errno) in try pathOfDescriptor(descriptor.rawValue) }
-    if root.count == 1 { return path }
-    guard path.starts(with: root) else { throw .outsideRoot }
-    let rest = path[root.count...]
-    return rest.isEmpty ? [UInt8(ascii: "/")] : Array(rest)
+    let own = try ownPath()
+    guard inside(path, own) != path || own.count == 1 else { throw .outsideRoot }
+    return path
+  }
+
+  /// The root's own path on the host, now.
+  private func ownPath() throws(FileError) -> [UInt8] {
+    try system { () throws(Errno) in try pathOfDescriptor(descriptor.rawValue) }
+  }
+
+  /// What of `path` stands behind the root's own path; all of it where it does not begin with that.
+  private func inside(_ path: [UInt8], _ own: [UInt8]) -> [UInt8] {
+    guard own.count > 1, path.starts(with: own) else { return path }
+    if path.count == own.count { return [UInt8(ascii: "/")] }
+    return path[own.count] == UInt8(ascii: "/") ? Array(path[own.count...]) : path
   }
 
   // MARK: Parts
@@ -138,8 +148,9 @@ final class Root: Sendable {
     guard path.count <= ChannelShape.pathByteCountMaximum else { throw .system(.nameTooLong) }
     guard !path.isEmpty else { throw .system(.noEntry) }
     guard !path.contains(0) else { throw .system(.invalid) }
-    guard let slash = path.lastIndex(of: UInt8(ascii: "/")) else { return ([], path[...]) }
-    return (path[..<slash], path[(slash + 1)...])
+    let inside = usesHostPaths ? path : inside(path, try ownPath())
+    guard let slash = inside.lastIndex(of: UInt8(ascii: "/")) else { return ([], inside[...]) }
+    return (inside[..<slash], inside[(slash + 1)...])
   }
 
   private func openDirectory(_ path: ArraySlice<UInt8>) throws(FileError) -> Directory {
@@ -173,6 +184,14 @@ final class Root: Sendable {
       throw .system(error)
     }
   }
+}
+
+/// `path` below `directory`.
+private func joined(_ directory: [UInt8], _ path: [UInt8]) -> [UInt8] {
+  let slash = UInt8(ascii: "/")
+  let tail = path.drop { $0 == slash }
+  if tail.isEmpty { return directory }
+  return directory + (directory.last == slash ? [] : [slash]) + tail
 }
 
 /// `path` made absolute, without empty, `.` and `..` components; links are not looked at.

@@ -6,7 +6,8 @@ internal import SluiceWire
 extension SharedFile {
   /// Joins the index if `membership` is nil, and gives its size, after extending it if asked, and
   /// whether it is there for reading only. `pass` is called with a descriptor of it if the client
-  /// wants one.
+  /// wants one. Who joins an index that is not set up and cannot be has joined all the same, for he
+  /// may read the WAL without it.
   func mapWALIndex(
     _ membership: inout WALIndexMembership?, _ request: WALIndexMapRequest, at location: Location,
     pass: (Int32) throws(Errno) -> Void
@@ -14,29 +15,30 @@ extension SharedFile {
     var joined = membership
     defer { membership = joined }
     return try state.withLock { (state) throws(FileError) in
-      let index = try self.walIndex(&state, request, location)
+      let index: WALIndex
+      if let present = state.walIndex {
+        index = present
+      } else {
+        index = try WALIndex.open(
+          besideDatabase: location, creates: !request.isReadOnly, like: try self.status())
+        state.walIndex = index
+      }
       if joined == nil {
-        if index.userCount == 0 { try index.join(isMirrored: state.isMirrored) }
         index.userCount += 1
         joined = WALIndexMembership()
       }
-      state.walIndex = index
+      try index.setUp(forReading: request.isReadOnly, isMirrored: state.isMirrored)
+      let isReadOnly = index.isReadOnly || request.isReadOnly
       let byteCount = try index.byteCount(
-        extendingTo: request.byteCount, extends: request.extends && !index.isReadOnly)
+        extendingTo: request.byteCount, extends: request.extends && !isReadOnly)
       if request.wantsDescriptor {
-        try system { () throws(Errno) in try pass(index.descriptor.rawValue) }
+        try system { () throws(Errno) in
+          let view = try index.openView()
+          try pass(view.rawValue)
+        }
       }
-      return (byteCount, index.isReadOnly)
+      return (byteCount, isReadOnly)
     }
-  }
-
-  private func walIndex(
-    _ state: inout State, _ request: WALIndexMapRequest, _ location: Location
-  ) throws(FileError) -> WALIndex {
-    if let index = state.walIndex { return index }
-    let model = try status()
-    return try WALIndex.open(
-      besideDatabase: location, readOnly: request.isReadOnly, like: model)
   }
 
   /// Takes or gives back locks of the index, or throws that somebody is in the way.
@@ -87,8 +89,8 @@ extension SharedFile {
       }
       guard state.isMirrored else { return false }
       return try system { () throws(Errno) in
-        try index.descriptor.isLockBlocked(
-          .exclusive, start: WALIndex.firstLockByte + 3, byteCount: 5)
+        try index.descriptor.blocker(
+          of: .exclusive, start: WALIndex.firstLockByte + 3, byteCount: 5) != nil
       }
     }
   }

@@ -85,6 +85,21 @@ final class SharedFile: Sendable {
     }
   }
 
+  /// A description of the file for a client to map, which can neither write nor touch our locks and
+  /// lease. It ends our ownership for as long as it or a mapping of it is there: a lease on it
+  /// would outlive us in the client's hands, and keep others waiting whom nobody answers.
+  func openView() throws(FileError) -> FileDescriptor {
+    try state.withLock { (state) throws(FileError) in
+      if !state.isMirrored { self.disown(&state) }
+      let number = self.descriptor.rawValue
+      return try system { () throws(Errno) in
+        try unsafe withDescriptorPath(number) { (path) throws(Errno) in
+          try unsafe FileDescriptor.open(path, [.readOnly, .nonBlocking])
+        }
+      }
+    }
+  }
+
   func status() throws(FileError) -> FileStatus {
     try system { () throws(Errno) in try descriptor.status() }
   }
@@ -191,7 +206,7 @@ final class SharedFile: Sendable {
       if state.writer != nil { return true }
       guard state.isMirrored else { return false }
       return try system { () throws(Errno) in
-        try descriptor.isLockBlocked(.exclusive, start: LockByte.reserved, byteCount: 1)
+        try descriptor.blocker(of: .exclusive, start: LockByte.reserved, byteCount: 1) != nil
       }
     }
   }
@@ -205,12 +220,14 @@ final class SharedFile: Sendable {
       try descriptor.setLock(lock, start: start, byteCount: byteCount)
     }
     if isPlaced { return }
-    let isSidecars = try system { () throws(Errno) in
-      try descriptor.isLockBlockedByDescription(lock, start: start, byteCount: byteCount)
+    let blocker = try system { () throws(Errno) in
+      try descriptor.blocker(of: lock, start: start, byteCount: byteCount)
     }
-    let holdsPending = start == LockByte.shared && lock == .exclusive
-    if isSidecars { throw .busyPerhaps(holdsPending: holdsPending) }
-    throw holdsPending ? .busyPending : .busy
+    let isSidecars = blocker?.isDescription ?? false
+    if start == LockByte.shared, lock == .exclusive {
+      throw isSidecars ? .busyPendingPerhaps : .busyPending
+    }
+    throw isSidecars ? .busyPerhaps : .busy
   }
 
   private func unlock(_ start: Int64, _ byteCount: Int64) throws(FileError) {
@@ -271,7 +288,9 @@ final class SharedFile: Sendable {
       // locks cannot be placed, which must not happen while we own the file.
     }
     try? descriptor.giveBackLease()
-    if state.sharedCount > 0 || state.walIndex != nil { losses.wrappingAdd(1, ordering: .releasing) }
+    if state.sharedCount > 0 || state.walIndex != nil {
+      losses.wrappingAdd(1, ordering: .releasing)
+    }
   }
 
   private func putLocks(_ state: State) throws(FileError) {

@@ -18,6 +18,8 @@ final class WALIndex {
   let descriptor: FileDescriptor
   let location: Location
   let isReadOnly: Bool
+  /// Whether somebody whom we may trust has emptied the file since it was last used.
+  private(set) var isSetUp = false
   /// How many handles use it.
   var userCount = 0
   /// For each lock: how many hold it shared, or -1 for one that holds it exclusively.
@@ -29,18 +31,20 @@ final class WALIndex {
     self.isReadOnly = isReadOnly
   }
 
-  /// Opens or creates the `-shm` file beside the database at `location`.
+  /// Opens the `-shm` file beside the database at `location`, for writing where that is allowed, and
+  /// creates it unless its first user only wants to read.
   static func open(
-    besideDatabase location: Location, readOnly: Bool, like model: FileStatus
+    besideDatabase location: Location, creates: Bool, like model: FileStatus
   ) throws(FileError) -> WALIndex {
     let name = location.name.dropLast() + cString("-shm")
     let place = Location(directory: location.directory, name: Array(name))
-    if !readOnly {
-      do throws(FileError) {
-        return WALIndex(try create(place, like: model), location: place, isReadOnly: false)
-      } catch {
-        // Perhaps it is there, and readable.
-      }
+    do throws(FileError) {
+      let descriptor = try openForWriting(place, creates: creates, like: model)
+      return WALIndex(descriptor, location: place, isReadOnly: false)
+    } catch .system(.noEntry) {
+      throw .system(.noEntry)
+    } catch {
+      // Perhaps it is there, and readable.
     }
     let descriptor = try system { () throws(Errno) in
       try unsafe FileDescriptor.open(
@@ -50,52 +54,69 @@ final class WALIndex {
     return WALIndex(descriptor, location: place, isReadOnly: true)
   }
 
-  private static func create(
-    _ place: Location, like model: FileStatus
+  private static func openForWriting(
+    _ place: Location, creates: Bool, like model: FileStatus
   ) throws(FileError) -> FileDescriptor {
-    try system { () throws(Errno) in
+    let creation: OpenFlags = creates ? .create : []
+    return try system { () throws(Errno) in
       let descriptor = try unsafe FileDescriptor.open(
         place.name, in: place.directory.descriptor.rawValue,
-        [.readWrite, .create, .noFollow, .nonBlocking], permissions: model.permissions & 0o777)
-      if processIdentity().user == 0 {
-        _ = try? descriptor.setOwner(user: model.owner, group: model.group)
-      }
+        creation.union([.readWrite, .noFollow, .nonBlocking]),
+        permissions: model.permissions & 0o777)
+      let status = try descriptor.status()
+      if creates, status.byteCount == 0 { resemble(model, descriptor, status) }
       return descriptor
     }
   }
 
-  /// Makes sure that somebody who trusts the file has set it up. Nobody here uses it yet.
-  func join(isMirrored: Bool) throws(FileError) {
-    if !isMirrored {
-      // Nobody else has the database open, so nobody else uses its index.
-      if isReadOnly { throw .walIndexNotSetUp }
-      try empty()
-      return
+  /// A second description of the file, for a client to map: it must not be able to touch the locks
+  /// that stand on the first, or to keep them when we are gone.
+  func openView() throws(Errno) -> FileDescriptor {
+    let flags: OpenFlags = isReadOnly ? [.readOnly] : [.readWrite]
+    let number = descriptor.rawValue
+    return try unsafe withDescriptorPath(number) { (path) throws(Errno) in
+      try unsafe FileDescriptor.open(path, flags)
     }
-    if isReadOnly {
-      let isUsed = try system { () throws(Errno) in
-        try descriptor.isLockBlocked(.exclusive, start: Self.deadManSwitch, byteCount: 1)
-      }
-      if !isUsed { throw .walIndexNotSetUp }
-    } else if try isPlaced(.exclusive, at: Self.deadManSwitch) {
-      try empty()
-    }
-    // Refused while another process is emptying it.
-    try lock(.shared, at: Self.deadManSwitch)
   }
 
-  /// Three bytes are what the unix VFS leaves: not zero, which some systems treat in a special way.
+  /// Makes sure that the file was set up by somebody who still uses it, or sets it up. A reader
+  /// cannot set it up.
+  func setUp(forReading: Bool, isMirrored: Bool) throws(FileError) {
+    if isSetUp { return }
+    let isForReading = forReading || isReadOnly
+    // While we own the database, nobody else has it open, so nobody else uses its index.
+    let blocker = isMirrored ? try self.blocker(of: .exclusive, at: Self.deadManSwitch) : nil
+    switch blocker {
+    case nil:
+      if isForReading { throw .walIndexNotSetUp }
+      if isMirrored { try lock(.exclusive, at: Self.deadManSwitch) }
+      try empty()
+    case .some(let blocker):
+      // Who holds it exclusively is emptying the file; had he died before he did, we must.
+      if blocker.isExclusive { throw blocker.isDescription ? .busyPerhaps : .busy }
+    }
+    if isMirrored { try lock(.shared, at: Self.deadManSwitch) }
+    isSetUp = true
+  }
+
+  /// Three bytes are what SQLite's unix VFS leaves: an index in use has more, one never used none.
   private func empty() throws(FileError) {
     try system { () throws(Errno) in try descriptor.truncate(toByteCount: 3) }
+  }
+
+  private func blocker(of lock: ByteRangeLock, at byte: Int64) throws(FileError) -> LockBlocker? {
+    try system { () throws(Errno) in
+      try descriptor.blocker(of: lock, start: byte, byteCount: 1)
+    }
   }
 
   /// Places a lock on the file, or throws that somebody is in the way.
   func lock(_ lock: ByteRangeLock, at byte: Int64, count: Int = 1) throws(FileError) {
     if try isPlaced(lock, at: byte, count: count) { return }
-    let isSidecars = try system { () throws(Errno) in
-      try descriptor.isLockBlockedByDescription(lock, start: byte, byteCount: Int64(count))
+    let blocker = try system { () throws(Errno) in
+      try descriptor.blocker(of: lock, start: byte, byteCount: Int64(count))
     }
-    throw isSidecars ? .busyPerhaps(holdsPending: false) : .busy
+    throw blocker?.isDescription ?? false ? .busyPerhaps : .busy
   }
 
   private func isPlaced(
@@ -108,27 +129,33 @@ final class WALIndex {
 
   /// Puts on the file all that is held here.
   func putLocks() throws(FileError) {
-    guard userCount > 0 else { return }
+    guard isSetUp else { return }
     try lock(.shared, at: Self.deadManSwitch)
     for (index, count) in holders.enumerated() where count != 0 {
       try lock(count < 0 ? .exclusive : .shared, at: Self.firstLockByte + Int64(index))
     }
   }
 
-  /// The file's size after it was extended to `byteCount`, if `extends`; each page of it exists
-  /// then, so that touching the mapping cannot fail for want of space.
+  /// SQLite asks for 32 KiB after 32 KiB; nobody grows the file by more than this at a time.
+  static let growthByteCountMaximum: Int64 = 1 << 20
+
+  /// The file's size after it was extended to `byteCount`, whole pages of 4 KiB, if `extends`. Each
+  /// page exists then, so that touching the mapping cannot fail for want of space.
   func byteCount(extendingTo byteCount: Int64, extends: Bool) throws(FileError) -> Int64 {
+    let present = try system { () throws(Errno) in try descriptor.status().byteCount }
+    guard present < byteCount, extends else { return present }
+    guard byteCount % 4096 == 0, byteCount - present <= Self.growthByteCountMaximum else {
+      throw .misuse
+    }
+    var zero: UInt8 = 0
     try system { () throws(Errno) in
-      let present = try descriptor.status().byteCount
-      guard present < byteCount, extends else { return present }
-      var zero: UInt8 = 0
       for page in (present / 4096)..<(byteCount / 4096) {
         try unsafe withUnsafeBytes(of: &zero) { (bytes) throws(Errno) in
           try unsafe descriptor.write(bytes, at: page * 4096 + 4095)
         }
       }
-      return byteCount
     }
+    return byteCount
   }
 }
 

@@ -14,6 +14,14 @@ public enum ByteRangeLock: Sendable {
   }
 }
 
+/// A lock of somebody else's.
+public struct LockBlocker: Sendable {
+  /// An open file description's, as those of sidecars are, rather than a process's, as those of
+  /// SQLite's own VFS are.
+  public var isDescription: Bool
+  public var isExclusive: Bool
+}
+
 extension FileDescriptor {
   /// Sets this description's lock on `range`, in place of any it has there. False when somebody
   /// else's lock is in the way.
@@ -26,19 +34,15 @@ extension FileDescriptor {
     return true
   }
 
-  /// Whether another description or process holds a lock that excludes `lock`.
-  public borrowing func isLockBlocked(
-    _ lock: ByteRangeLock, start: Int64, byteCount: Int64
-  ) throws(Errno) -> Bool {
-    try check(sluice_ofd_lock_is_blocked(rawValue, lock.kind, start, byteCount)) != 0
-  }
-
-  /// Whether it is another description's lock that excludes `lock`, as those of sidecars are,
-  /// rather than a process's, as those of SQLite's own VFS are.
-  public borrowing func isLockBlockedByDescription(
-    _ lock: ByteRangeLock, start: Int64, byteCount: Int64
-  ) throws(Errno) -> Bool {
-    try check(sluice_ofd_lock_is_blocked(rawValue, lock.kind, start, byteCount)) == 2
+  /// Who holds a lock that excludes `lock`, if anybody does.
+  public borrowing func blocker(
+    of lock: ByteRangeLock, start: Int64, byteCount: Int64
+  ) throws(Errno) -> LockBlocker? {
+    let answer = try check(sluice_ofd_lock_blocker(rawValue, lock.kind, start, byteCount))
+    guard answer != 0 else { return nil }
+    return LockBlocker(
+      isDescription: answer & SLUICE_BLOCKER_IS_DESCRIPTION != 0,
+      isExclusive: answer & SLUICE_BLOCKER_IS_EXCLUSIVE != 0)
   }
 
   /// Locks the whole file or directory, by flock(2), until this description is closed. Throws

@@ -21,7 +21,7 @@ final class ContentMap {
   private var byteCount: Int64 = 0
   /// How many pages SQLite has in use; the mapping stays where it is meanwhile.
   private var useCount = 0
-  /// The sidecar gives this client no descriptor: not asked again.
+  /// There was no room for it in the address space: not tried again.
   private var isRefused = false
 
   /// Close to 2^31, as SQLite's own default for SQLITE_MAX_MMAP_SIZE.
@@ -80,11 +80,8 @@ final class ContentMap {
             padded: true))
         byteCount = wanted
       } catch {
-        // No room in the address space: read instead.
         isRefused = true
       }
-    } catch .refused(.notShared, _) {
-      isRefused = true
     } catch {
       throw .call(error)
     }

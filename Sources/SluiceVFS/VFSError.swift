@@ -41,7 +41,7 @@ enum VFSError: Error {
   var isOrdinary: Bool {
     switch self {
     case .call(.refused(.busy, _)), .call(.refused(.busyPending, _)), .call(.refused(.notFound, _)),
-      .call(.refused(.walIndexNotSetUp, _)), .call(.refused(.notShared, _)):
+      .call(.refused(.walIndexNotSetUp, _)):
       true
     default: false
     }
@@ -132,7 +132,7 @@ extension VFSError {
     case .readOnlyDirectory: csqlite_readonly_directory
     case .directorySyncFailed: csqlite_ioerr_dir_fsync
     case .badFile, .outsideRoot, .magicLink, .notRegular, .limitReached, .locksLost,
-      .unknownOperation, .misuse, .notShared, .wrongVersion, .userRefused, .badHandshake,
+      .unknownOperation, .misuse, .wrongVersion, .userRefused, .badHandshake,
       .tooManySessions:
       operation.failureCode
     }

@@ -36,7 +36,7 @@ public enum Operation: UInt16, CaseIterable, Sendable {
   case walIndexMap = 0x0030
   case walIndexLock = 0x0031
   case walIndexUnmap = 0x0032
-  /// Whether another process reads the WAL.
+  /// Whether anybody outside this session reads the WAL.
   case hasExternalReader = 0x0033
 
   /// Whether the request has no arguments.

@@ -42,8 +42,6 @@ public enum Status: Int32, CaseIterable, Error, Sendable {
   case magicLink = 29
   /// The WAL index can only be read, and nobody is there who has set it up.
   case walIndexNotSetUp = 30
-  /// The sidecar gives this client no descriptor of that file.
-  case notShared = 31
   /// EXCLUSIVE was refused, but the connection holds PENDING now: no new reader comes in.
   case busyPending = 32
 

@@ -122,9 +122,11 @@ static inline int sluice_fchmod(int fd, uint32_t mode) { return fchmod(fd, mode)
 // Open-file-description locks: `kind` is F_RDLCK, F_WRLCK or F_UNLCK. A `length` of 0 reaches to
 // the end of the file. Never waits: -EAGAIN where somebody else's lock is in the way.
 int sluice_ofd_lock(int fd, int kind, int64_t start, int64_t length);
-// 1 when a lock of `kind` would be refused because of another process's, 2 because of another open
-// file description's, 0 when not, or -errno.
-int sluice_ofd_lock_is_blocked(int fd, int kind, int64_t start, int64_t length);
+// 0 when a lock of `kind` would not be refused, or -errno, or what is in its way.
+#define SLUICE_BLOCKER_IS_THERE 1
+#define SLUICE_BLOCKER_IS_DESCRIPTION 2
+#define SLUICE_BLOCKER_IS_EXCLUSIVE 4
+int sluice_ofd_lock_blocker(int fd, int kind, int64_t start, int64_t length);
 static inline int sluice_flock_exclusive(int fd) {
   return flock(fd, LOCK_EX | LOCK_NB) < 0 ? -errno : 0;
 }
