@@ -29,16 +29,19 @@ struct Coordinator {
     let native = try Connection(file, extension: nil)
     try native.execute("PRAGMA journal_mode = \(arguments.text("journal", or: "DELETE"))")
     try native.execute("CREATE TABLE work(id INTEGER PRIMARY KEY, value INTEGER, filler TEXT)")
+    try Accounts.create(native)
+    let readers = arguments.number("readers", or: 0)
     print(
-      "stress: seed \(seed), \(seconds) s, \(processes) proxied and \(natives) native processes")
+      "stress: seed \(seed), \(seconds) s, \(processes) proxied and \(natives) native processes, "
+        + "\(readers) proxied readers")
     let socket = arguments.text("socket")
     var workers: [Started] = []
-    for number in 0..<processes + natives {
-      let isProxied = number < processes
+    for number in 0..<processes + natives + readers {
+      let isNative = (processes..<processes + natives).contains(number)
       workers.append(
         try start(
-          number, database: isProxied ? "file:stress.db?vfs=sluice&socket=\(socket)" : file,
-          isProxied: isProxied, seed: seed))
+          number, database: isNative ? file : "file:stress.db?vfs=sluice&socket=\(socket)",
+          isProxied: !isNative, isReader: number >= processes + natives, seed: seed))
     }
     var isGood = true
     var expected: [String: String] = [:]
@@ -58,7 +61,7 @@ struct Coordinator {
   }
 
   private func start(
-    _ number: Int, database: String, isProxied: Bool, seed: Int
+    _ number: Int, database: String, isProxied: Bool, isReader: Bool, seed: Int
   ) throws -> Started {
     let process = Process()
     process.executableURL = URL(fileURLWithPath: CommandLine.arguments[0])
@@ -68,11 +71,13 @@ struct Coordinator {
         arguments.text("seconds", or: "30"), "--connections",
         arguments.text("connections", or: "4"),
       ] + (isProxied ? ["--extension", arguments.text("extension")] : [])
+      + (isReader ? ["--reader"] : [])
     let pipe = Pipe()
     process.standardOutput = pipe
     try process.run()
     return Started(
-      name: isProxied ? "proxied \(number)" : "native \(number)", process: process,
+      name: (isProxied ? "proxied" : "native") + (isReader ? " reader" : "") + " \(number)",
+      process: process,
       output: pipe.fileHandleForReading)
   }
 
@@ -109,6 +114,7 @@ struct Coordinator {
     print(
       "stress: \(expected.count) rows expected, \(missing.count) missing, \(wrong) wrong, "
         + "integrity_check \(integrity)")
+    try Accounts.check(native)
     return missing.isEmpty && wrong == 0 && integrity == "ok"
   }
 }

@@ -24,7 +24,7 @@ struct Worker {
         seconds: Double(arguments.number("seconds", or: 30)),
         random: Random(seed: seed &* 1000 &+ UInt64(worker * 100 + index)))
       do {
-        let lines = try lane.run()
+        let lines = try arguments.has("reader") ? lane.read() : lane.run()
         results.withLock { $0 += lines }
       } catch {
         failures.add(1, ordering: .relaxed)
@@ -81,6 +81,10 @@ private final class Lane {
         try transaction(connection, &next)
         rows = next
         doneCount += 1
+        if Int.random(in: 0..<100, using: &random) == 0 {
+          let kind = ["PASSIVE", "FULL", "RESTART", "TRUNCATE"].randomElement(using: &random)!
+          try connection.execute("PRAGMA wal_checkpoint(\(kind))")
+        }
       } catch let error as SQLiteError where error.isBusy {
         busyCount += 1
         if connection.isInTransaction { try connection.execute("ROLLBACK") }
@@ -89,9 +93,30 @@ private final class Lane {
     return rows.map { "row \($0.key) \($0.value)" } + ["done \(doneCount) \(busyCount)"]
   }
 
+  /// Looks at the accounts again and again; their sum must always be the same.
+  func read() throws -> [String] {
+    let connection = try Connection(database, extension: library)
+    connection.setBusyTimeout(milliseconds: 2000)
+    let end = Date().addingTimeInterval(seconds)
+    while Date() < end {
+      do {
+        try connection.execute("BEGIN")
+        try Accounts.check(connection)
+        try Accounts.check(connection)
+        try connection.execute("COMMIT")
+        doneCount += 1
+      } catch let error as SQLiteError where error.isBusy {
+        busyCount += 1
+        if connection.isInTransaction { try connection.execute("ROLLBACK") }
+      }
+    }
+    return ["done \(doneCount) \(busyCount)"]
+  }
+
   private func transaction(_ connection: Connection, _ rows: inout [Int: Int]) throws {
     try connection.execute(Bool.random(using: &random) ? "BEGIN IMMEDIATE" : "BEGIN")
     for _ in 0..<Int.random(in: 1...5, using: &random) { try change(connection, &rows) }
+    try Accounts.move(connection, using: &random)
     if Int.random(in: 0..<20, using: &random) == 0 {
       try connection.execute("ROLLBACK")
       rows = self.rows
