@@ -38,10 +38,10 @@ namespace eval sluice {
     if {$result eq "SQLITE_OK"} { load }
   }
 
-  # sqlite3_shutdown is also called from C, where no trace sees it.
+  # sqlite3_shutdown is also called from C, where no trace sees it. Where a test makes SQLite's own
+  # initialization fail, its open must be the one that does.
   proc beforeOpen {command operation} {
-    # Fails where a test made SQLite's own initialization fail, and then so does the test's open.
-    if {[lindex [sqlite3_vfs_list] 0] eq "unix"} { catch { load } }
+    if {[init_wrapper_query] eq "" && [lindex [sqlite3_vfs_list] 0] eq "unix"} { load }
   }
 
   # Test files run in interpreters of their own, which get the commands anew.
@@ -76,7 +76,7 @@ namespace eval sluice {
 
   trace add execution sqlite3_initialize leave ::sluice::afterInitialize
   foreach command {sqlite3 sqlite3_open sqlite3_open16 sqlite3_open_v2} {
-    trace add execution $command enter ::sluice::beforeOpen
+    trace add execution ::$command enter ::sluice::beforeOpen
   }
   trace add execution load_testfixture_extensions leave ::sluice::afterExtending
 

@@ -77,7 +77,7 @@ run_testfixture() {
     fi
     [ "$silence_seconds" -lt "$silence_seconds_max" ] && continue
     echo "  nothing happened for $silence_seconds_max s after: $(tail -n 1 "$output")"
-    kill -KILL -- "-$(cat "$work/pid")"
+    kill -KILL "-$(cat "$work/pid")"
     wait "$waiter" || true
     return 1
   done
