@@ -37,14 +37,19 @@ static void register_vfs(void) {
   }
 }
 
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static int is_registered;
+
 // Registering initializes SQLite, which asks for its default VFS: that call comes here too, in the
 // middle of the first, and goes straight on.
 static void *ready(const char *name) {
-  static pthread_once_t once = PTHREAD_ONCE_INIT;
   static _Thread_local int is_registering;
   if (!is_registering) {
     is_registering = 1;
-    pthread_once(&once, register_vfs);
+    pthread_mutex_lock(&lock);
+    if (!is_registered) register_vfs();
+    is_registered = 1;
+    pthread_mutex_unlock(&lock);
     is_registering = 0;
   }
   return sqlite_function(name);
@@ -63,6 +68,15 @@ EXPORTED int sqlite3_open16(const void *filename, sqlite3 **db) {
 EXPORTED int sqlite3_open_v2(const char *filename, sqlite3 **db, int flags, const char *vfs) {
   int (*real)(const char *, sqlite3 **, int, const char *) = ready("sqlite3_open_v2");
   return real ? real(filename, db, flags, vfs) : SQLITE_INTERNAL;
+}
+
+// Once SQLite is initialized again, its own VFS is the default again: register anew then.
+EXPORTED int sqlite3_shutdown(void) {
+  int (*real)(void) = sqlite_function("sqlite3_shutdown");
+  pthread_mutex_lock(&lock);
+  is_registered = 0;
+  pthread_mutex_unlock(&lock);
+  return real ? real() : SQLITE_INTERNAL;
 }
 
 // The registration itself asks for a VFS by name, through SQLite's own function.

@@ -33,12 +33,15 @@ public struct SpinPolicy: Sendable {
 
   /// Spins until `condition` holds; false when the budget is used up first.
   @inline(__always)
-  mutating func spin(until condition: () -> Bool) -> Bool {
+  public mutating func spin(until condition: () -> Bool) -> Bool {
     if condition() { return true }
     if budgetNanoseconds == 0 { return false }
     for _ in 0..<64 {
       spinHint()
-      if condition() { return true }
+      if condition() {
+        spinWasEnough()
+        return true
+      }
     }
     return spinByTheClock(until: condition)
   }

@@ -70,7 +70,9 @@ private final class ReactorLoop {
 
   /// How long to poll without work before going to sleep: a sleeper costs the next request a wake
   /// of 5 to 60 µs (measured on a 2-core virtual machine), and a pause in a busy client is shorter.
-  private let pollNanoseconds: Int64 = processorCount > 1 ? 100_000 : 0
+  /// Where there are more threads than processors it soon polls less, for it takes its clients'
+  /// processors from them.
+  private var policy = SpinPolicy()
   /// How many requests one channel may have done before the next one has its turn.
   private let turnLength = 16
   /// How long to rest before a request that could not be done is tried again, and for how long at
@@ -118,18 +120,12 @@ private final class ReactorLoop {
 
   /// Polls without work for a while; true when some, or a letter, has come.
   private func pollIdly() -> Bool {
-    if pollNanoseconds == 0 { return false }
-    let end = Clock.monotonicNanoseconds() + pollNanoseconds
-    repeat {
-      for _ in 0..<32 {
-        for channel in channels where channel.end.hasRequest && channel.retryAt == nil {
-          return true
-        }
-        if reactor.wakeWord.signals != lettersSeen { return true }
-        spinHint()
+    policy.spin {
+      for channel in channels where channel.end.hasRequest && channel.retryAt == nil {
+        return true
       }
-    } while Clock.monotonicNanoseconds() < end
-    return false
+      return reactor.wakeWord.signals != lettersSeen
+    }
   }
 
   private func rest() {

@@ -140,6 +140,11 @@ extension VFSError {
 
   private static func resultCode(of errno: Errno, _ operation: VFSOperation) -> Int32 {
     switch (operation, errno) {
+    case (.mapWALIndex, .accessDenied), (.mapWALIndex, .notPermitted), (.mapWALIndex, .isDirectory),
+      (.mapWALIndex, .readOnlyFileSystem), (.mapWALIndex, .tooManyLinks),
+      (.mapWALIndex, .tooManyOpen):
+      SQLITE_CANTOPEN
+    case (.mapWALIndex, .noSpace), (.mapWALIndex, .overQuota): csqlite_ioerr_shmsize
     case (.write, .noSpace), (.write, .overQuota), (.truncate, .noSpace), (.sync, .noSpace),
       (.sync, .overQuota):
       SQLITE_FULL

@@ -31,6 +31,7 @@ static const int csqlite_ioerr_lock = SQLITE_IOERR_LOCK;
 static const int csqlite_ioerr_close = SQLITE_IOERR_CLOSE;
 static const int csqlite_ioerr_delete_noent = SQLITE_IOERR_DELETE_NOENT;
 static const int csqlite_ioerr_shmmap = SQLITE_IOERR_SHMMAP;
+static const int csqlite_ioerr_shmsize = SQLITE_IOERR_SHMSIZE;
 static const int csqlite_ioerr_shmlock = SQLITE_IOERR_SHMLOCK;
 static const int csqlite_ioerr_mmap = SQLITE_IOERR_MMAP;
 static const int csqlite_readonly_cantinit = SQLITE_READONLY_CANTINIT;
