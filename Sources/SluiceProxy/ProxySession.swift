@@ -25,6 +25,13 @@ final class SessionLink: Sendable {
     self.processEnd = processEnd
   }
 
+  /// Whether the client has closed its end, or has ended: a process that it forked may have its
+  /// copy of the socket still.
+  var isClientGone: Bool {
+    socket.descriptor.peerIsGone()
+      || processEnd?.descriptor.awaitReadable(timeoutMilliseconds: 0) ?? false
+  }
+
   var description: String { "session \(id) (process \(process), user \(user))" }
 }
 

@@ -65,6 +65,7 @@ private final class ReactorLoop {
   private var sleep = ChannelSleep()
   private var lettersSeen: UInt32 = 0
   private var isStopping = false
+  private var isEndingSessions = false
   /// When the next kept lock is due.
   private var keptLockDue: Int64?
 
@@ -112,8 +113,10 @@ private final class ReactorLoop {
       index += 1
       guard channel.end.hasRequest, isReady(channel) else { continue }
       worked = true
+      // It may be dropped on the way.
+      let session = channel.session
       serve(channel)
-      if keptLockDue != nil || !channel.session.keepers.isEmpty { dropKeptLocks() }
+      if keptLockDue != nil || !session.keepers.isEmpty { dropKeptLocks() }
     }
     return worked
   }
@@ -260,7 +263,11 @@ private final class ReactorLoop {
   /// Ends the sessions whose clients died since the doorman looked; whether there were any. A lock
   /// of a dead client must not make anybody busy: SQLite's own VFS gives it back as he dies.
   private func endDeadSessions() -> Bool {
-    let dead = sessions.values.filter { $0.link.socket.descriptor.peerIsGone() }
+    // What a dead client had submitted may be refused as well: that ends nobody.
+    if isEndingSessions { return false }
+    isEndingSessions = true
+    defer { isEndingSessions = false }
+    let dead = sessions.values.filter(\.link.isClientGone)
     for session in dead {
       finishSubmitted(session)
       drop(session)

@@ -223,7 +223,8 @@ final class SharedFile: Sendable {
     let blocker = try system { () throws(Errno) in
       try descriptor.blocker(of: lock, start: start, byteCount: byteCount)
     }
-    let isSidecars = blocker?.isDescription ?? false
+    // A lock that is gone by now was perhaps that of a dying client's sidecar.
+    let isSidecars = blocker?.isDescription ?? true
     if start == LockByte.shared, lock == .exclusive {
       throw isSidecars ? .busyPendingPerhaps : .busyPending
     }

@@ -62,7 +62,7 @@ final class WALIndex {
       let descriptor = try unsafe FileDescriptor.open(
         place.name, in: place.directory.descriptor.rawValue,
         creation.union([.readWrite, .noFollow, .nonBlocking]),
-        permissions: model.permissions & 0o777)
+        permissions: creates ? model.permissions & 0o777 : 0)
       let status = try descriptor.status()
       if creates, status.byteCount == 0 { resemble(model, descriptor, status) }
       return descriptor
@@ -116,7 +116,8 @@ final class WALIndex {
     let blocker = try system { () throws(Errno) in
       try descriptor.blocker(of: lock, start: byte, byteCount: Int64(count))
     }
-    throw blocker?.isDescription ?? false ? .busyPerhaps : .busy
+    // A lock that is gone by now was perhaps that of a dying client's sidecar.
+    throw blocker?.isDescription ?? true ? .busyPerhaps : .busy
   }
 
   private func isPlaced(

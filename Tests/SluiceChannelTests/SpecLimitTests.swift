@@ -126,10 +126,15 @@ import Testing
     return text
   }
 
-  /// What stands behind `let name =` or `var name: Type =`, wherever it is declared.
+  /// What stands behind `let name =` or `var name: Type =`, wherever it is declared; for
+  /// `name.part` what stands behind `part:` in `let name = Type(…)`.
   private func values(of name: String, type: String? = nil, in sources: String) -> [UInt64] {
     let annotation = type.map { ": \($0)" } ?? "(?:: \\w+)?"
-    let pattern = "(?:let|var) \(name)\(annotation) = (0x[0-9a-fA-F_]+|[0-9_]+)"
+    let parts = name.split(separator: ".")
+    let value =
+      parts.count == 1
+      ? "" : "\\w+\\((?:\\w+: [0-9a-fA-Fx_]+, )*\(parts[1]): "
+    let pattern = "(?:let|var) \(parts[0])\(annotation) = \(value)(0x[0-9a-fA-F_]+|[0-9_]+)"
     guard let expression = try? Regex(pattern, as: (Substring, Substring).self) else { return [] }
     return sources.matches(of: expression).compactMap {
       number($0.output.1.replacing("_", with: "").description)

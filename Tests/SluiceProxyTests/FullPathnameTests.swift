@@ -1,4 +1,4 @@
-// The one name of a file, whatever it was called.
+// The one name of a file, whatever it was called: its path on the host.
 
 import Foundation
 import SluiceClient
@@ -27,6 +27,11 @@ struct FullPathnameTests {
     return (String(decoding: answer.path, as: UTF8.self), answer.isThroughLink)
   }
 
+  /// `inner` below the root, as the host has it.
+  private func onHost(_ inner: String) -> String {
+    inner == "/" ? sidecar.root.path : sidecar.root.path + inner
+  }
+
   @Test(arguments: [
     ("x.db", "/x.db"), ("/x.db", "/x.db"), ("//x.db", "/x.db"), ("./x.db", "/x.db"),
     ("sub/deep/../x.db", "/sub/x.db"), ("sub/./deep//x.db", "/sub/deep/x.db"), ("/", "/"),
@@ -35,8 +40,73 @@ struct FullPathnameTests {
   ])
   func plainPath(path: String, expected: String) throws {
     let answer = try full(path)
-    #expect(answer.path == expected)
+    #expect(answer.path == onHost(expected))
     #expect(!answer.isThroughLink)
+  }
+
+  @Test(arguments: [
+    ("/x.db", "/x.db"), ("//x.db", "/x.db"), ("/./x.db", "/x.db"),
+    ("/sub/deep/../x.db", "/sub/x.db"),
+    ("", "/"), ("/", "/"), ("/.", "/"), ("/sub", "/sub"), ("/none/x.db", "/none/x.db"),
+  ])
+  func pathThatBeginsLikeTheRoot(rest: String, expected: String) throws {
+    let answer = try full(sidecar.root.path + rest)
+    #expect(answer.path == onHost(expected))
+    #expect(!answer.isThroughLink)
+    // A full name is its own full name.
+    #expect(try full(answer.path).path == answer.path)
+  }
+
+  @Test(arguments: [
+    ("/link/x.db", "/sub/x.db"), ("/chain", "/sub/deep/x.db"), ("/dangling", "/nowhere/x.db"),
+  ])
+  func pathThatBeginsLikeTheRootAndLeadsThroughLinks(rest: String, expected: String) throws {
+    let answer = try full(sidecar.root.path + rest)
+    #expect(answer.path == onHost(expected))
+    #expect(answer.isThroughLink)
+  }
+
+  @Test(arguments: ["/..", "/../x.db", "/sub/../../x.db", "/out/x.db", "/absolute/x.db"])
+  func pathThatBeginsLikeTheRootAndLeadsOut(rest: String) throws {
+    #expect(status { _ = try full(sidecar.root.path + rest) } == .outsideRoot)
+  }
+
+  @Test func hostsPathOpensTheSameFile() throws {
+    let file = try session.home.openDatabase("sub/x.db")
+    try file.write([1, 2, 3], at: 0)
+    for name in ["/sub/x.db", onHost("/sub/x.db"), onHost("/sub/deep/../x.db")] {
+      let same = try session.home.openDatabase(name)
+      #expect(try same.read(5, at: 0) == [1, 2, 3], "\(name)")
+      // One file has one table of locks.
+      try file.lock(.shared)
+      try file.lock(.reserved)
+      #expect(try same.isReserved())
+      try file.unlock(.none)
+      try same.close()
+    }
+    let home = session.home
+    #expect(try home.access(Array(onHost("/sub/x.db").utf8), .readWrite))
+    try home.delete(Array(onHost("/sub/x.db").utf8), syncDirectory: false)
+    #expect(try !home.access(Array("sub/x.db".utf8), .exists))
+  }
+
+  /// `/srv/data2/x` has nothing to do with the root `/srv/data`, nor has `/srv`: beneath the root
+  /// they are names like others.
+  @Test func pathThatMerelyBeginsLikeTheRootIsNotStripped() throws {
+    let beside = sidecar.root.path + "2"
+    #expect(try full(beside).path == onHost(beside))
+    #expect(try full(beside + "/x.db").path == onHost(beside + "/x.db"))
+    #expect(status { _ = try session.home.openDatabase(beside + "/x.db") } == .notFound)
+    let above = sidecar.root.deletingLastPathComponent().path
+    #expect(try full(above + "/x.db").path == onHost(above + "/x.db"))
+
+    let files = FileManager.default
+    for directory in [URL(filePath: beside), sidecar.file(beside)] {
+      try files.createDirectory(at: directory, withIntermediateDirectories: true)
+    }
+    try session.home.openDatabase(beside + "/x.db").write([1], at: 0)
+    #expect(!files.fileExists(atPath: beside + "/x.db"))
+    #expect(files.fileExists(atPath: onHost(beside + "/x.db")))
   }
 
   @Test(arguments: [
@@ -46,7 +116,7 @@ struct FullPathnameTests {
   ])
   func pathThroughLinks(path: String, expected: String) throws {
     let answer = try full(path)
-    #expect(answer.path == expected)
+    #expect(answer.path == onHost(expected))
     #expect(answer.isThroughLink)
   }
 
@@ -67,6 +137,6 @@ struct FullPathnameTests {
     #expect(throws: CallError.failed(.notSent(.tooLong))) {
       _ = try session.home.fullPathname(Array(repeating: 0x61, count: 5000))
     }
-    #expect(try full("x.db").path == "/x.db")
+    #expect(try full("x.db").path == onHost("/x.db"))
   }
 }

@@ -20,7 +20,7 @@ struct LockModel {
     if level == .exclusive, highest >= .shared {
       // It waits at PENDING for the readers to go.
       levels[holder] = .pending
-      return .busy
+      return .busyPending
     }
     levels[holder] = level
     return .done

@@ -91,6 +91,28 @@ struct SessionTests {
     #expect(status { _ = try sidecar.connect().home.openDatabase("c.db") } == .done)
   }
 
+  /// A client that breaks the protocol loses its session and its locks, and nobody else anything.
+  @Test func sidecarGoesOnWithoutASessionThatBrokeTheProtocol() throws {
+    let sidecar = try SidecarProcess()
+    let honest = try sidecar.connect().home.openDatabase("a.db")
+    for _ in 0..<20 {
+      let session = try sidecar.connect()
+      let channel = try session.openChannel()
+      let file = try channel.openDatabase("a.db")
+      try file.lock(.shared)
+      try file.lock(.exclusive)
+      #expect(status { try honest.lock(.shared) } == .busy)
+      // `read` has an argument.
+      #expect(throws: CallError.failed(.peerGone)) {
+        _ = try unsafe channel.call(.read, NoFields(), replyingWith: NoFields.self)
+      }
+      try honest.lock(.shared)
+      try honest.lock(.exclusive)
+      try honest.unlock(.none)
+    }
+    #expect(sidecar.isRunning)
+  }
+
   @Test func threadsOfOneSessionMayShareAChannel() throws {
     let sidecar = try SidecarProcess()
     let session = try sidecar.connect()

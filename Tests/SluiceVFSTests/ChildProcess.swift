@@ -40,7 +40,8 @@ final class ChildProcess {
   private var input: FileHandle?
   private(set) var ending: Ending?
 
-  /// Starts `words[0]`, which is looked for in PATH. The environment is PATH and `environment`.
+  /// Starts `words[0]`, which is looked for in PATH. The environment is `environment`, PATH and
+  /// what keeps Swift from looking at crashes.
   init(
     _ words: [String], environment: [String: String] = [:], workingDirectory: URL, scratch: URL
   ) throws {
@@ -51,6 +52,8 @@ final class ChildProcess {
     // The C library's own way to start a program in another directory is not visible to Swift.
     let words = ["env", "-C", workingDirectory.path] + words
     var variables = environment
+    // Swift's own look at a crash would outlive the test.
+    variables["SWIFT_BACKTRACE"] = "enable=no"
     variables["PATH"] = ProcessInfo.processInfo.environment["PATH"] ?? "/usr/bin:/bin"
     let settings = variables.map { "\($0)=\($1)" }
     let (output, errors) = (outputURL.path, errorsURL.path)
@@ -140,6 +143,17 @@ final class ChildProcess {
     if unsafe waitpid(id, &status, WNOHANG) != id { return true }
     ending = Ending(waitStatus: status)
     return false
+  }
+
+  /// Whether SIGSTOP has reached all its threads.
+  var isStopped: Bool {
+    let tasks = "/proc/\(id)/task"
+    let threads = (try? FileManager.default.contentsOfDirectory(atPath: tasks)) ?? []
+    return !threads.isEmpty
+      && threads.allSatisfy {
+        let status = try? String(contentsOfFile: "\(tasks)/\($0)/status", encoding: .utf8)
+        return status?.contains("State:\tT") == true
+      }
   }
 
   func send(_ signal: Int32) { if isRunning { kill(id, signal) } }

@@ -32,6 +32,126 @@ struct ClientDeathTests {
     print(outcome.errors, terminator: "")
   }
 
+  /// Stock SQLite's locks are gone when waitpid returns, and nobody who asks at once is told that
+  /// the database is busy. The last word is what the other client asks for.
+  ///
+  /// With private sidecars it is the dead client's own that has to notice. The other one's waits 10
+  /// ms for it, and no refusal comes before; nearly always that is enough.
+  @Test(
+    arguments: [true, false],
+    [
+      ("DELETE", "BEGIN IMMEDIATE", "BEGIN IMMEDIATE"),
+      ("DELETE", "BEGIN EXCLUSIVE", "SELECT 1 FROM t"),
+      ("DELETE", "BEGIN EXCLUSIVE", "BEGIN EXCLUSIVE"),
+      ("WAL", "BEGIN IMMEDIATE", "BEGIN IMMEDIATE"),
+    ])
+  func theDeadAreNotInTheWay(shared: Bool, case words: (String, String, String)) throws {
+    let fixture = try Fixture(sidecar: shared)
+    let outcome = try fixture.runPython(
+      """
+      from collections import Counter
+      mode, begin, sql = sys.argv[1:]
+      c = proxied("app.db")
+      c.execute("PRAGMA journal_mode = " + mode)
+      c.execute("CREATE TABLE t(x)")
+      held, free, patience = Counter(), Counter(), 0 if "SLUICE_SOCKET" in os.environ else 0.01
+      for i in range(200):
+          heard, told = os.pipe()
+          child = os.fork()
+          if child == 0:
+              try:
+                  d = proxied("app.db")
+                  d.execute(begin)
+                  os.write(told, b"x")
+                  time.sleep(60)
+              finally: os._exit(1)
+          os.close(told)
+          if os.read(heard, 1) != b"x": print("the child could not lock")
+          os.close(heard)
+          if i < 5: held[result(c.execute, sql)] += 1
+          os.kill(child, signal.SIGKILL)
+          os.waitpid(child, 0)
+          start = time.monotonic()
+          said = result(c.execute, sql)
+          if said == "SQLITE_BUSY" and patience and time.monotonic() - start >= patience:
+              said = "late"
+              if not eventually(lambda: result(c.execute, sql) == "OK"): print("locked for ever")
+          free[said] += 1
+          if c.in_transaction: c.execute("ROLLBACK")
+      late = free.pop("late", 0)
+      print(dict(held), sum(free.values()) + late, list(free), late < 100)
+      """, arguments: [words.0, words.1, words.2])
+    outcome.expectLines(["{'SQLITE_BUSY': 5} 200 ['OK'] True"])
+  }
+
+  /// The child that the dead client forked has its socket still.
+  @Test func theDeadAreNotInTheWayThoughTheirChildrenLive() throws {
+    let fixture = try Fixture(sidecar: true)
+    try fixture.makeDatabase(fixture.inRoot("app.db"))
+    let outcome = try fixture.runPython(
+      """
+      from collections import Counter
+      c = proxied("app.db")
+      free = Counter()
+      for i in range(50):
+          heard, told = os.pipe()
+          child = os.fork()
+          if child == 0:
+              d = proxied("app.db")
+              d.execute("BEGIN IMMEDIATE")
+              grandchild = os.fork()
+              if grandchild: os.write(told, f"{grandchild:9}".encode())
+              time.sleep(60)
+              os._exit(1)
+          os.close(told)
+          grandchild = int(os.read(heard, 9))
+          os.close(heard)
+          os.kill(child, signal.SIGKILL)
+          os.waitpid(child, 0)
+          free[result(c.execute, "BEGIN IMMEDIATE")] += 1
+          if c.in_transaction: c.execute("ROLLBACK")
+          os.kill(grandchild, signal.SIGKILL)
+          # The sidecar has heard of it before the next turn.
+          if not eventually(lambda: result(c.execute, "BEGIN IMMEDIATE") == "OK"): print("locked for ever")
+          c.execute("ROLLBACK")
+      print(dict(free))
+      """)
+    outcome.expectLines(["{'OK': 50}"])
+  }
+
+  /// A client is killed while it waits for the answer to a request that will be refused: the sidecar
+  /// stands still meanwhile, as it does in a long fsync.
+  @Test func sidecarSurvivesTheRefusalOfADeadClientsRequest() throws {
+    let fixture = try Fixture(sidecar: true)
+    try fixture.makeDatabase(fixture.inRoot("app.db"))
+    let script = try fixture.startPython(
+      """
+      c = proxied("app.db")
+      c.execute("BEGIN EXCLUSIVE")
+      doomed = Peer("proxied", "app.db")
+      ready()
+      doomed.tell("SELECT * FROM t")
+      def asks():
+          with open(f"/proc/{doomed.process.pid}/wchan") as f: return "futex" in f.read()
+      eventually(asks, 5)
+      doomed.kill()
+      ready("killed")
+      print(result(c.execute, "COMMIT"))
+      print(result(proxied("app.db").execute, "SELECT * FROM t"))
+      """)
+    try script.awaitLine("ready")
+    let sidecar = try #require(fixture.sidecar)
+    sidecar.send(SIGSTOP)
+    #expect(eventually { sidecar.isStopped })
+    script.say("go")
+    try script.awaitLine("killed")
+    sidecar.send(SIGCONT)
+    script.say("go")
+    let outcome = try script.wait()
+    outcome.expectLines(["ready", "killed", "OK", "OK"])
+    #expect(sidecar.isRunning, "the sidecar: \(sidecar.ending.map { "\($0)" } ?? "")")
+  }
+
   @Test(arguments: ["native", "proxied"], ["DELETE", "TRUNCATE", "PERSIST"])
   func hotJournalOfAKilledClientIsRolledBack(by reader: String, mode: String) throws {
     let fixture = try Fixture(sidecar: true)

@@ -15,9 +15,10 @@ struct LogTests {
     #expect(busy.errors.contains("database is locked"))
     let directory = try fixture.runSQLite("file:/?vfs=sluice", "SELECT 1", environment)
     #expect(directory.errors.contains("unable to open database"))
+    let root = fixture.root.path
     return (
-      busy.errors.contains("(5) sluice: lock /app.db: locked by another connection"),
-      directory.errors.contains("(526) sluice: open /: ")
+      busy.errors.contains("(5) sluice: lock \(root)/app.db: locked by another connection"),
+      directory.errors.contains("(526) sluice: open \(root): ")
     )
   }
 

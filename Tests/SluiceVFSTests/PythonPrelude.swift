@@ -1,7 +1,7 @@
 // What every Python script of these tests may use.
 
 let pythonPrelude = """
-  import os, signal, sqlite3, sys, threading, time
+  import json, os, signal, sqlite3, subprocess, sys, threading, time
   from sqlite3 import Error
 
   ROOT, OUTSIDE, SOCKET = os.environ["ROOT"], os.environ["OUTSIDE"], os.environ["SOCKET"]
@@ -19,6 +19,63 @@ let pythonPrelude = """
       "A connection of stock SQLite to a file below the root."
       return sqlite3.connect(os.path.join(ROOT, name), isolation_level=None, timeout=0,
                              check_same_thread=False)
+
+  class Peer:
+      "A connection in a process of its own: called with SQL it gives rows or an error's name."
+      def __init__(self, kind, name, parameters="", **settings):
+          self.process = subprocess.Popen(
+              [sys.executable, "-c", "from prelude import *; answer_peer()", kind, name, parameters],
+              stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+              env={**os.environ, **settings})
+          self.opened = self.hear()
+      def hear(self): return json.loads(self.process.stdout.readline())
+      def tell(self, sql):
+          self.process.stdin.write(json.dumps(sql) + chr(10))
+          self.process.stdin.flush()
+      def __call__(self, sql):
+          self.tell(sql)
+          return self.hear()
+      def close(self):
+          self.process.stdin.close()
+          return self.process.wait()
+      def kill(self):
+          self.process.kill()
+          self.process.wait()
+
+  def answer_peer():
+      kind, name, parameters = sys.argv[1:4]
+      try:
+          if kind == "native":
+              uri = "file:" + os.path.join(ROOT, name) + ("?" + parameters if parameters else "")
+              c = sqlite3.connect(uri, uri=True, isolation_level=None, timeout=0)
+          else: c = proxied(name, parameters)
+          print('"OK"', flush=True)
+      except Error as error:
+          print(json.dumps(error.sqlite_errorname), flush=True)
+          return
+      for line in sys.stdin:
+          try: said = c.execute(json.loads(line)).fetchall()
+          except Error as error: said = getattr(error, "sqlite_errorname", None) or repr(error)
+          print(json.dumps(said), flush=True)
+      c.close()
+
+  def leases(name):
+      "How many leases the system has on a file below the root."
+      inode = ":" + str(os.stat(os.path.join(ROOT, name)).st_ino)
+      with open("/proc/locks") as f: lines = [line.split() for line in f]
+      return sum("LEASE" in words and any(w.endswith(inode) for w in words) for words in lines)
+
+  def maps(name):
+      "Whether this process has a mapping of a file below the root."
+      with open("/proc/self/maps") as f:
+          return any(line.split()[-1] == os.path.join(ROOT, name) for line in f)
+
+  def open_at_once(name):
+      "Opens a file in another process; busy if that would have to wait for a lease."
+      code = "import os, sys; os.open(sys.argv[1], os.O_RDWR | os.O_NONBLOCK)"
+      done = subprocess.run([sys.executable, "-c", code, os.path.join(ROOT, name)],
+                            capture_output=True, text=True)
+      return "OK" if done.returncode == 0 else done.stderr.split(chr(10))[-2]
 
   def result(body, *words):
       "OK, or the extended result code of the error."

@@ -4,22 +4,23 @@ import Foundation
 import Testing
 
 struct SharedSidecarTests {
-  @Test func slashAndNothingBothMeanTheRoot() throws {
+  @Test func slashNothingAndTheHostsPathAllMeanTheRoot() throws {
     let fixture = try Fixture(sidecar: true)
     let outcome = try fixture.runPython(
       """
       os.mkdir(ROOT + "/sub")
       proxied("/a.db").execute("CREATE TABLE t(x)")
       proxied("sub/b.db").execute("CREATE TABLE t(x)")
-      for name in ["a.db", "./a.db", "sub/../a.db", "///a.db"]:
+      for name in ["a.db", "./a.db", "sub/../a.db", "///a.db", ROOT + "/a.db", ROOT + "/sub/../a.db"]:
           c = proxied(name)
           print(c.execute("PRAGMA database_list").fetchone()[2], one(c, "SELECT name FROM sqlite_schema"))
-      print(one(proxied("/sub/b.db"), "SELECT name FROM sqlite_schema"))
+      for name in ["/sub/b.db", ROOT + "/sub/b.db"]:
+          print(one(proxied(name), "SELECT name FROM sqlite_schema"))
       print(sorted(os.listdir(ROOT)), os.listdir(ROOT + "/sub"))
       """, in: fixture.outside)
-    outcome.expectLines([
-      "/a.db t", "/a.db t", "/a.db t", "/a.db t", "t", "['a.db', 'sub'] ['b.db']",
-    ])
+    let named = "\(fixture.inRoot("a.db").path) t"
+    outcome.expectLines(
+      Array(repeating: named, count: 6) + ["t", "t", "['a.db', 'sub'] ['b.db']"])
   }
 
   @Test(arguments: ["DELETE", "TRUNCATE", "PERSIST", "MEMORY", "OFF"], [512, 4096, 65536])

@@ -1,0 +1,105 @@
+// PRAGMA mmap_size: pages are read where they lie, and still never older than stock SQLite's.
+
+import Testing
+
+struct MappedContentTests {
+  /// One connection maps the database; another process changes it, and each change is read at once.
+  @Test(arguments: ["DELETE", "WAL"], ["native", "proxied", "mapping"])
+  func whatAnotherHasWrittenIsReadAtOnce(mode: String, by writer: String) throws {
+    let fixture = try Fixture(sidecar: true)
+    try fixture.makeDatabase(fixture.inRoot("app.db"), count: 5000)
+    let outcome = try fixture.runPython(
+      """
+      mode, kind = sys.argv[1:]
+      w = Peer("native" if kind == "native" else "proxied", "app.db")
+      w("PRAGMA journal_mode = " + mode)
+      if kind == "mapping": w("PRAGMA mmap_size = 100000000")
+      r = proxied("app.db")
+      print(one(r, "PRAGMA mmap_size = 100000000"))
+      base, wrong = one(r, "SELECT sum(x) FROM t"), 0
+      print(base, maps("app.db"))
+      for i in range(100):
+          if w("UPDATE t SET x = x + 1 WHERE rowid % 50 = 0") != []: print("not written")
+          if mode == "WAL" and i % 7 == 0: w("PRAGMA wal_checkpoint(TRUNCATE)")
+          wrong += one(r, "SELECT sum(x) FROM t") != base + 100 * (i + 1)
+      print(wrong, one(r, "PRAGMA integrity_check"), maps("app.db"))
+      """, arguments: [mode, writer])
+    outcome.expectLines(["100000000", "12502500 True", "0 ok True"])
+  }
+
+  /// The file grows far beyond what is mapped, and is cut to a few pages, again and again. What lay
+  /// behind the new end would be SIGBUS to touch.
+  @Test(arguments: ["DELETE", "WAL"], ["native", "proxied", "mapping"])
+  func fileThatAnotherCutsAndExtendsIsReadWhole(mode: String, by writer: String) throws {
+    let fixture = try Fixture(sidecar: true)
+    try fixture.makeDatabase(fixture.inRoot("app.db"), count: 100)
+    let outcome = try fixture.runPython(
+      """
+      mode, kind = sys.argv[1:]
+      w = Peer("native" if kind == "native" else "proxied", "app.db")
+      w("PRAGMA journal_mode = " + mode)
+      if kind == "mapping": w("PRAGMA mmap_size = 100000000")
+      r = proxied("app.db")
+      r.execute("PRAGMA mmap_size = 100000000")
+      sizes, wrong = set(), []
+      def do(sql):
+          said = w(sql)
+          if isinstance(said, str): wrong.append((sql, said))
+      def look(expected):
+          seen = r.execute("SELECT count(*), sum(x) FROM t").fetchone()
+          if seen != expected: wrong.append((seen, expected))
+          sizes.add(os.path.getsize(ROOT + "/app.db") > 100000)
+      look((100, 5050))
+      for i in range(10):
+          do("INSERT INTO t SELECT 1 FROM json_each('[" + "1," * 19999 + "1]')")
+          do("UPDATE t SET x = x WHERE x > 1")
+          if mode == "WAL": do("PRAGMA wal_checkpoint(TRUNCATE)")
+          look((20100, 25050))
+          do("DELETE FROM t WHERE rowid > 100")
+          look((100, 5050))
+          do("VACUUM")
+          if mode == "WAL": do("PRAGMA wal_checkpoint(TRUNCATE)")
+          look((100, 5050))
+      print(sorted(sizes), wrong, one(r, "PRAGMA integrity_check"), maps("app.db"))
+      """, arguments: [mode, writer])
+    outcome.expectLines(["[False, True] [] ok True"])
+  }
+
+  @Test func connectionCutsWhatItHasMappedItself() throws {
+    let fixture = try Fixture(sidecar: true)
+    let outcome = try fixture.runPython(
+      """
+      c = proxied("app.db")
+      c.execute("PRAGMA mmap_size = 100000000")
+      c.execute("CREATE TABLE t(x, y)")
+      for i in range(5):
+          c.executemany("INSERT INTO t VALUES (?, zeroblob(3000))", [(j,) for j in range(300)])
+          a = c.execute("SELECT count(*), sum(length(y)) FROM t").fetchone()
+          c.execute("DELETE FROM t WHERE x > 2")
+          c.execute("VACUUM")
+          b = c.execute("SELECT count(*), sum(length(y)) FROM t").fetchone()
+          c.execute("DELETE FROM t")
+          print(a, b, maps("app.db"))
+      print(one(c, "PRAGMA integrity_check"), one(native("app.db"), "PRAGMA integrity_check"))
+      """)
+    outcome.expectLines(Array(repeating: "(300, 900000) (3, 9000) True", count: 5) + ["ok ok"])
+  }
+
+  @Test func mappingIsOffWhereItIsNotAskedForAndGoesWhenItIsTurnedOff() throws {
+    let fixture = try Fixture(sidecar: true)
+    try fixture.makeDatabase(fixture.inRoot("app.db"), count: 5000)
+    let outcome = try fixture.runPython(
+      """
+      c = proxied("app.db")
+      print(one(c, "SELECT count(*) FROM t"), maps("app.db"), leases("app.db"))
+      for size in (100000000, 0, 8192):
+          c.execute(f"PRAGMA mmap_size = {size}")
+          print(one(c, "PRAGMA mmap_size"), one(c, "SELECT count(*) FROM t"), maps("app.db"))
+      c.close()
+      print(maps("app.db"))
+      """)
+    outcome.expectLines([
+      "5000 False 1", "100000000 5000 True", "0 5000 False", "8192 5000 True", "False",
+    ])
+  }
+}
