@@ -10,10 +10,6 @@ enum Ending: Equatable, CustomStringConvertible {
   case exited(Int32)
   case killed(Int32)
 
-  init(waitStatus: Int32) {
-    self = waitStatus & 0x7f == 0 ? .exited(waitStatus >> 8 & 0xff) : .killed(waitStatus & 0x7f)
-  }
-
   var description: String {
     switch self {
     case .exited(let code): "exit code \(code)"
@@ -106,11 +102,10 @@ final class ChildProcess {
   }
 
   deinit {
+    // Not reaped before, so that no other process can have been given its number.
     killpg(id, SIGKILL)
-    if ending == nil {
-      var status: Int32 = 0
-      unsafe waitpid(id, &status, 0)
-    }
+    var status: Int32 = 0
+    unsafe waitpid(id, &status, 0)
     try? FileManager.default.removeItem(at: outputURL)
     try? FileManager.default.removeItem(at: errorsURL)
   }
@@ -139,9 +134,13 @@ final class ChildProcess {
 
   var isRunning: Bool {
     if ending != nil { return false }
-    var status: Int32 = 0
-    if unsafe waitpid(id, &status, WNOHANG) != id { return true }
-    ending = Ending(waitStatus: status)
+    var end = unsafe siginfo_t()
+    let how = WEXITED | WNOHANG | WNOWAIT
+    guard unsafe waitid(P_PID, id_t(id), &end, how) == 0, unsafe end.si_signo == SIGCHLD else {
+      return true
+    }
+    let status = unsafe end._sifields._sigchld.si_status
+    ending = unsafe end.si_code == CLD_EXITED ? .exited(status) : .killed(status)
     return false
   }
 
