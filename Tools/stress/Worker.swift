@@ -17,20 +17,27 @@ struct Worker {
     let seed = UInt64(arguments.number("seed", or: 1))
     let results = Mutex<[String]>([])
     let failures = Atomic<Int>(0)
-    DispatchQueue.concurrentPerform(iterations: connectionCount) { index in
-      let lane = Lane(
-        number: worker * 100 + index, database: arguments.text("database"),
-        library: arguments.has("extension") ? arguments.text("extension") : nil,
-        seconds: Double(arguments.number("seconds", or: 30)),
-        random: Random(seed: seed &* 1000 &+ UInt64(worker * 100 + index)))
-      do {
-        let lines = try arguments.has("reader") ? lane.read() : lane.run()
-        results.withLock { $0 += lines }
-      } catch {
-        failures.add(1, ordering: .relaxed)
-        results.withLock { $0.append("error lane \(lane.number): \(error)") }
+    // Threads of their own: concurrentPerform would run only as many at a time as there are cores.
+    let working = DispatchGroup()
+    for index in 0..<connectionCount {
+      working.enter()
+      Thread.detachNewThread { [arguments] in
+        let lane = Lane(
+          number: worker * 100 + index, database: arguments.text("database"),
+          library: arguments.has("extension") ? arguments.text("extension") : nil,
+          seconds: Double(arguments.number("seconds", or: 30)),
+          random: Random(seed: seed &* 1000 &+ UInt64(worker * 100 + index)))
+        do {
+          let lines = try arguments.has("reader") ? lane.read() : lane.run()
+          results.withLock { $0 += lines }
+        } catch {
+          failures.add(1, ordering: .relaxed)
+          results.withLock { $0.append("error lane \(lane.number): \(error)") }
+        }
+        working.leave()
       }
     }
+    working.wait()
     print(results.withLock { $0.joined(separator: "\n") })
     return failures.load(ordering: .relaxed) == 0 ? 0 : 1
   }
