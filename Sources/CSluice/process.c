@@ -76,6 +76,60 @@ int sluice_spawn(const char *program, char *const arguments[], int descriptor) {
   return error != 0 ? -error : spawn.pid;
 }
 
+struct passed_mapping {
+  int socket;
+  void *message;
+  size_t message_byte_count;
+  int64_t offset;
+  uint64_t byte_count;
+  int writable;
+  int padded;
+  int64_t result;
+  void *address;
+  int map_error;
+};
+
+// In the caller's memory, but with a copy of its descriptors: what is received here, and closed by
+// exiting, never stands among the caller's own.
+static int receive_mapping(void *context) {
+  struct passed_mapping *passed = context;
+  int first, second, sender;
+  passed->result = sluice_socket_receive(passed->socket, passed->message,
+                                         passed->message_byte_count, &first, &second, &sender);
+  if (passed->result >= 0)
+    passed->map_error = sluice_map(first, passed->offset, passed->byte_count, passed->writable, 1,
+                                   passed->padded, &passed->address);
+  _exit(0);
+}
+
+int64_t sluice_receive_mapping(int socket, void *message, size_t message_byte_count,
+                               int64_t offset, uint64_t byte_count, int writable, int padded,
+                               void **address, int *map_error) {
+  struct passed_mapping passed = {.socket = socket,
+                                  .message = message,
+                                  .message_byte_count = message_byte_count,
+                                  .offset = offset,
+                                  .byte_count = byte_count,
+                                  .writable = writable,
+                                  .padded = padded};
+  char *stack = mmap(NULL, spawn_stack_byte_count, PROT_READ | PROT_WRITE,
+                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
+  if (stack == MAP_FAILED) return -errno;
+  sigset_t all, before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  int child =
+      clone(receive_mapping, stack + spawn_stack_byte_count, CLONE_VM | CLONE_VFORK, &passed);
+  int error = child < 0 ? errno : 0;
+  pthread_sigmask(SIG_SETMASK, &before, NULL);
+  int status;
+  if (child > 0) SLUICE_RETRY(waitpid(child, &status, __WCLONE));
+  munmap(stack, spawn_stack_byte_count);
+  *address = passed.address;
+  *map_error = passed.map_error;
+  return error != 0 ? -error : passed.result;
+}
+
 int sluice_become(char *const arguments[], int kept) {
   if (kept >= 0 && fcntl(kept, F_SETFD, 0) < 0) return -errno;
   execvp(arguments[0], arguments);

@@ -43,16 +43,44 @@ func receiveChannel(on socket: borrowing FileDescriptor) throws(ConnectError) ->
   return ChannelLine(number: message.channel, regions: regions)
 }
 
-/// The descriptor that a request on `file` has just been answered with.
-func receiveDescriptor(
-  on socket: borrowing FileDescriptor, file: UInt64, purpose: DescriptorPurpose
-) throws(ConnectError) -> FileDescriptor {
+/// What is to be mapped of a file whose descriptor the sidecar sends, in bytes.
+public struct MappedRange: Sendable {
+  public var offset: Int64
+  public var byteCount: Int
+  public var isWritable: Bool
+  /// With a page of zeros behind its end.
+  public var isPadded: Bool
+
+  public init(offset: Int64, byteCount: Int, isWritable: Bool, isPadded: Bool) {
+    self.offset = offset
+    self.byteCount = byteCount
+    self.isWritable = isWritable
+    self.isPadded = isPadded
+  }
+}
+
+/// Maps the descriptor that a request on `file` has just been answered with.
+func receiveMapping(
+  on socket: borrowing FileDescriptor, file: UInt64, purpose: DescriptorPurpose,
+  _ range: MappedRange
+) throws(ConnectError) -> ReceivedMapping {
+  var mapped: ReceivedMapping?
   var message = sluice_descriptor_message()
-  var received = try receive(on: socket, as: &message, kind: SLUICE_MESSAGE_DESCRIPTOR)
-  guard message.file == file, message.purpose == purpose.rawValue,
-    let descriptor = received.first.take()
-  else { throw .notASidecar }
-  return descriptor
+  try unsafe receive(on: socket, as: &message, kind: SLUICE_MESSAGE_DESCRIPTOR) {
+    (room) throws(Errno) in
+    let received = try unsafe Mapping.receive(
+      on: socket, message: room, offset: range.offset, byteCount: range.byteCount,
+      writable: range.isWritable, padded: range.isPadded)
+    let byteCount = received.messageByteCount
+    mapped = consume received
+    return byteCount
+  }
+  guard message.file == file, message.purpose == purpose.rawValue, let mapped,
+    mapped.failure != .badDescriptor
+  else {
+    throw .notASidecar
+  }
+  return mapped
 }
 
 /// A peer that has closed its end without reading our hello is an error at first (ECONNRESET); what
@@ -75,10 +103,15 @@ private func messageHead(_ kind: sluice_message_kind) -> sluice_message_head {
 private func receiveRegions<M: BitwiseCopyable>(
   on socket: borrowing FileDescriptor, as message: inout M, kind: sluice_message_kind
 ) throws(ConnectError) -> ChannelRegions {
-  var received = try receive(on: socket, as: &message, kind: kind)
-  guard let control = received.first.take(), let io = received.second.take() else {
-    throw .notASidecar
+  var control: FileDescriptor?
+  var io: FileDescriptor?
+  try unsafe receive(on: socket, as: &message, kind: kind) { (room) throws(Errno) in
+    var received = try unsafe receiveLastWord(on: socket, into: room)
+    control = received.first.take()
+    io = received.second.take()
+    return received.byteCount
   }
+  guard let control, let io else { throw .notASidecar }
   do throws(Errno) {
     if let regions = try ChannelRegions.attach(control: control, io: io) { return regions }
   } catch {
@@ -88,31 +121,31 @@ private func receiveRegions<M: BitwiseCopyable>(
 }
 
 private func receive<M: BitwiseCopyable>(
-  on socket: borrowing FileDescriptor, as message: inout M, kind: sluice_message_kind
-) throws(ConnectError) -> ReceivedMessage {
+  on socket: borrowing FileDescriptor, as message: inout M, kind: sluice_message_kind,
+  _ receiveMessage: (UnsafeMutableRawBufferPointer) throws(Errno) -> Int
+) throws(ConnectError) {
   guard socket.awaitReadable(timeoutMilliseconds: handshakeMilliseconds) else { throw .noAnswer }
   let room = UnsafeMutableRawBufferPointer.allocate(
     byteCount: MemoryLayout<sluice_refusal>.size, alignment: 16)
   defer { unsafe room.deallocate() }
-  let received: ReceivedMessage
+  let byteCount: Int
   do throws(Errno) {
-    received = try unsafe receiveLastWord(on: socket, into: room)
+    byteCount = try unsafe receiveMessage(room)
   } catch .connectionReset {
     throw .hungUp
   } catch {
     throw .system(error)
   }
-  if received.byteCount == 0 { throw .hungUp }
-  guard received.byteCount >= MemoryLayout<sluice_message_head>.size else { throw .notASidecar }
+  if byteCount == 0 { throw .hungUp }
+  guard byteCount >= MemoryLayout<sluice_message_head>.size else { throw .notASidecar }
   let head = unsafe room.loadUnaligned(as: sluice_message_head.self)
   guard head.magic == sluice_magic else { throw .notASidecar }
   if head.kind == UInt16(SLUICE_MESSAGE_REFUSAL.rawValue) {
     throw .refused(Status(rawValue: Int32(head.status)) ?? .badHandshake)
   }
   guard head.version == protocolVersion else { throw .refused(.wrongVersion) }
-  guard head.kind == UInt16(kind.rawValue), received.byteCount == MemoryLayout<M>.size else {
+  guard head.kind == UInt16(kind.rawValue), byteCount == MemoryLayout<M>.size else {
     throw .notASidecar
   }
   message = unsafe room.loadUnaligned(as: M.self)
-  return received
 }

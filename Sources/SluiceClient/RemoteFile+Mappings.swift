@@ -9,8 +9,6 @@ public struct WALIndexAnswer: Sendable {
   /// The index's size in bytes.
   public var byteCount: Int64
   public var isReadOnly: Bool
-  /// Through which it is mapped; nil unless it was asked for.
-  public var descriptor: SharedDescriptor?
 }
 
 extension RemoteFile {
@@ -26,27 +24,41 @@ extension RemoteFile {
       .reply.answer
   }
 
-  /// A descriptor through which the file's content can be mapped for reading.
-  public func contentDescriptor() throws(CallError) -> SharedDescriptor {
-    try channel.session.receivingDescriptor(of: id, for: .content) { () throws(CallError) in
+  /// Maps the first `byteCount` bytes of the file for reading, with a page of zeros behind them.
+  /// Nil where this process has no room for it.
+  public func mapContent(byteCount: Int) throws(CallError) -> SharedMapping? {
+    let range = MappedRange(offset: 0, byteCount: byteCount, isWritable: false, isPadded: true)
+    return try channel.session.receivingMapping(of: id, for: .content, range) {
+      () throws(CallError) in
       _ = try unsafe channel.call(.mapContent, file: id, NoFields(), replyingWith: NoFields.self)
-    }.descriptor
+    }.mapping
   }
 
   /// Joins the WAL index of this database, extends it to `byteCount` if asked, and says how large
   /// it is.
-  public func mapWALIndex(_ request: WALIndexMapRequest) throws(CallError) -> WALIndexAnswer {
-    func ask() throws(CallError) -> WALIndexAnswer {
-      let answer = try unsafe channel.call(
-        .walIndexMap, file: id, request, replyingWith: OffsetFields.self)
-      return WALIndexAnswer(
-        byteCount: answer.reply.offset, isReadOnly: answer.status == .doneReadOnly)
-    }
-    guard request.wantsDescriptor else { return try ask() }
-    var (answer, descriptor) = try channel.session.receivingDescriptor(
-      of: id, for: .walIndex, ask)
-    answer.descriptor = descriptor
-    return answer
+  public func joinWALIndex(_ request: WALIndexMapRequest) throws(CallError) -> WALIndexAnswer {
+    precondition(!request.wantsDescriptor, "a descriptor would lie in the socket, unreceived")
+    return try askForWALIndex(request)
+  }
+
+  private func askForWALIndex(
+    _ request: WALIndexMapRequest
+  ) throws(CallError) -> WALIndexAnswer {
+    let answer = try unsafe channel.call(
+      .walIndexMap, file: id, request, replyingWith: OffsetFields.self)
+    return WALIndexAnswer(
+      byteCount: answer.reply.offset, isReadOnly: answer.status == .doneReadOnly)
+  }
+
+  /// Maps a part of the WAL index, which must be there. Nil where this process has no room for it.
+  public func mapWALIndex(
+    _ request: WALIndexMapRequest, _ range: MappedRange
+  ) throws(CallError) -> SharedMapping? {
+    var request = request
+    request.wantsDescriptor = true
+    return try channel.session.receivingMapping(of: id, for: .walIndex, range) {
+      () throws(CallError) in try askForWALIndex(request)
+    }.mapping
   }
 
   /// Takes or gives back locks of the WAL index; throws `refused(.busy)` where somebody is in the

@@ -121,15 +121,19 @@ public final class Session: Sendable {
     }
   }
 
-  /// Runs a call that is answered with a descriptor too, and receives that.
-  func receivingDescriptor<R>(
-    of file: UInt64, for purpose: DescriptorPurpose, _ call: () throws(CallError) -> R
-  ) throws(CallError) -> (answer: R, descriptor: SharedDescriptor) {
+  /// Runs a call that is answered with a descriptor too, and maps that. No descriptor of a file
+  /// ever stands in this process, for closing it would take the locks of stock SQLite's connections
+  /// to the same file. No mapping means that this process has no room for it.
+  func receivingMapping<R>(
+    of file: UInt64, for purpose: DescriptorPurpose, _ range: MappedRange,
+    _ call: () throws(CallError) -> R
+  ) throws(CallError) -> (answer: R, mapping: SharedMapping?) {
     try passing.withLock { (_) throws(CallError) in
       let answer = try call()
       do throws(ConnectError) {
-        let descriptor = try receiveDescriptor(on: socket, file: file, purpose: purpose)
-        return (answer, SharedDescriptor(descriptor))
+        var received = try receiveMapping(on: socket, file: file, purpose: purpose, range)
+        guard let mapping = received.mapping.take() else { return (answer, nil) }
+        return (answer, SharedMapping(mapping))
       } catch {
         lose()
         throw .sessionLost

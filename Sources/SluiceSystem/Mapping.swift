@@ -16,9 +16,7 @@ public struct Mapping: ~Copyable, @unchecked Sendable {
     _ descriptor: borrowing FileDescriptor, offset: Int64 = 0, byteCount content: Int,
     writable: Bool = true, inheritable: Bool = false, padded: Bool = false
   ) throws(Errno) {
-    let page = memoryPageByteCount
-    let byteCount = padded ? (content + page - 1) / page * page + page : content
-
+    let byteCount = Mapping.byteCount(of: content, padded: padded)
     var address: UnsafeMutableRawPointer?
     _ = try unsafe check(
       sluice_map(
@@ -29,10 +27,59 @@ public struct Mapping: ~Copyable, @unchecked Sendable {
     process = inheritable ? nil : ProcessEpoch.current
   }
 
+  /// Receives one message into `message` and maps the file whose descriptor comes with it, which
+  /// never stands among this process's own. A forked child has the mapping too. Throws where no
+  /// message was received; one that could not be mapped is received all the same.
+  public static func receive(
+    on socket: borrowing FileDescriptor, message: UnsafeMutableRawBufferPointer,
+    offset: Int64, byteCount content: Int, writable: Bool, padded: Bool
+  ) throws(Errno) -> ReceivedMapping {
+    let byteCount = byteCount(of: content, padded: padded)
+    var address: UnsafeMutableRawPointer?
+    var error: Int32 = 0
+    let messageByteCount = try unsafe check(
+      sluice_receive_mapping(
+        socket.rawValue, message.baseAddress!, message.count, offset, UInt64(byteCount),
+        writable ? 1 : 0, padded ? 1 : 0, &address, &error))
+    let mapping = unsafe address.map { unsafe Mapping(start: $0, byteCount: byteCount) }
+    return ReceivedMapping(
+      messageByteCount: Int(messageByteCount), mapping: mapping, failure: Errno(-error))
+  }
+
+  private init(start: UnsafeMutableRawPointer, byteCount: Int) {
+    unsafe self.start = start
+    self.byteCount = byteCount
+    process = nil
+  }
+
+  private static func byteCount(of content: Int, padded: Bool) -> Int {
+    let page = memoryPageByteCount
+    return padded ? (content + page - 1) / page * page + page : content
+  }
+
   deinit {
     // In a forked child the mapping is not there, and its addresses may be somebody else's.
     if process?.isCurrent ?? true { _ = unsafe sluice_unmap(start, UInt64(byteCount)) }
   }
+}
+
+/// A mapping that may stand in a class or a collection.
+@safe
+public final class SharedMapping: Sendable {
+  public let mapping: Mapping
+
+  public init(_ mapping: consuming Mapping) { self.mapping = mapping }
+
+  public var start: UnsafeMutableRawPointer { unsafe mapping.start }
+}
+
+/// What came with a message, mapped.
+public struct ReceivedMapping: ~Copyable {
+  /// 0 when the peer has closed its end.
+  public var messageByteCount: Int
+  public var mapping: Mapping?
+  /// Why there is none.
+  public var failure: Errno
 }
 
 extension FileDescriptor {

@@ -10,13 +10,7 @@ internal import SluiceSystem
 final class ContentMap {
   /// How much may be mapped, in bytes; 0 for nothing.
   private(set) var byteCountMaximum: Int64 = 0
-  private final class View {
-    let mapping: Mapping
-
-    init(_ mapping: consuming Mapping) { self.mapping = mapping }
-  }
-
-  private var view: View?
+  private var view: SharedMapping?
   /// How much of the mapping there is a file behind, as far as this connection knows.
   private var byteCount: Int64 = 0
   /// How many pages SQLite has in use; the mapping stays where it is meanwhile.
@@ -46,7 +40,7 @@ final class ContentMap {
     if end > byteCount, useCount == 0, end <= byteCountMaximum { try map(file) }
     guard end <= byteCount, let view else { return nil }
     useCount += 1
-    return unsafe view.mapping.start + Int(offset)
+    return unsafe view.start + Int(offset)
   }
 
   func giveBack() {
@@ -70,20 +64,8 @@ final class ContentMap {
     let wanted = min(size, byteCountMaximum)
     guard wanted > byteCount else { return }
     drop()
-    do throws(CallError) {
-      let descriptor = try file.remote.contentDescriptor()
-      do throws(Errno) {
-        view = View(
-          try Mapping(
-            descriptor.descriptor, byteCount: Int(wanted), writable: false, inheritable: true,
-            // In a corrupt database SQLite may read a little beyond a page.
-            padded: true))
-        byteCount = wanted
-      } catch {
-        isRefused = true
-      }
-    } catch {
-      throw .call(error)
-    }
+    // In a corrupt database SQLite may read a little beyond a page: into the zeros.
+    view = try call { () throws(CallError) in try file.remote.mapContent(byteCount: Int(wanted)) }
+    if view == nil { isRefused = true } else { byteCount = wanted }
   }
 }

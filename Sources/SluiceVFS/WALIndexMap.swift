@@ -8,17 +8,10 @@ internal import SluiceSystem
 internal import SluiceWire
 
 final class WALIndexMap {
-  /// A forked child inherits the memory, so that what SQLite remembers of it stays readable there;
-  /// locking it is what the child cannot.
-  private final class Unit {
-    let mapping: Mapping
-
-    init(_ mapping: consuming Mapping) { self.mapping = mapping }
-  }
-
-  private var descriptor: SharedDescriptor?
-  /// Each as large as a region, or as a page of memory where that is larger.
-  private var units: [Unit] = []
+  /// Each as large as a region, or as a page of memory where that is larger. A forked child
+  /// inherits the memory, so that what SQLite remembers of it stays readable there; locking it is
+  /// what the child cannot.
+  private var units: [SharedMapping] = []
   private var isReadOnly = false
 
   /// xShmMap: puts the address of a region into `out`, or nil where the index is not that large and
@@ -31,40 +24,29 @@ final class WALIndexMap {
     let start = region * byteCount
     let needed = (start + byteCount + unitByteCount - 1) / unitByteCount * unitByteCount
     if units.count * unitByteCount < needed {
-      guard try ask(file, byteCount: needed, extends: extends) >= Int64(needed) else {
-        return resultCode
-      }
-      try mapUnits(upTo: needed / unitByteCount, unitByteCount)
+      let request = WALIndexMapRequest(
+        byteCount: Int64(needed), extends: extends, isReadOnly: file.isWALIndexReadOnly,
+        wantsDescriptor: false)
+      let answer = try call { () throws(CallError) in try file.remote.joinWALIndex(request) }
+      isReadOnly = answer.isReadOnly
+      guard answer.byteCount >= Int64(needed) else { return resultCode }
+      while units.count * unitByteCount < needed { try mapUnit(unitByteCount, of: file, request) }
     }
     let unit = units[start / unitByteCount]
-    unsafe out.pointee = unsafe unit.mapping.start + start % unitByteCount
+    unsafe out.pointee = unsafe unit.start + start % unitByteCount
     return resultCode
   }
 
   private var resultCode: Int32 { isReadOnly ? SQLITE_READONLY : SQLITE_OK }
 
-  private func ask(
-    _ file: OpenFile, byteCount: Int, extends: Bool
-  ) throws(VFSError) -> Int64 {
-    let request = WALIndexMapRequest(
-      byteCount: Int64(byteCount), extends: extends, isReadOnly: file.isWALIndexReadOnly,
-      wantsDescriptor: descriptor == nil)
-    let answer = try call { () throws(CallError) in try file.remote.mapWALIndex(request) }
-    if let passed = answer.descriptor { descriptor = passed }
-    isReadOnly = answer.isReadOnly
-    return answer.byteCount
-  }
-
-  private func mapUnits(upTo count: Int, _ unitByteCount: Int) throws(VFSError) {
-    do throws(Errno) {
-      while units.count < count {
-        let mapping = try Mapping(
-          descriptor!.descriptor, offset: Int64(units.count * unitByteCount),
-          byteCount: unitByteCount, writable: !isReadOnly, inheritable: true)
-        units.append(Unit(mapping))
-      }
-    } catch {
-      throw .system(error)
-    }
+  private func mapUnit(
+    _ byteCount: Int, of file: OpenFile, _ request: WALIndexMapRequest
+  ) throws(VFSError) {
+    let range = MappedRange(
+      offset: Int64(units.count * byteCount), byteCount: byteCount, isWritable: !isReadOnly,
+      isPadded: false)
+    let unit = try call { () throws(CallError) in try file.remote.mapWALIndex(request, range) }
+    guard let unit else { throw .system(.outOfMemory) }
+    units.append(unit)
   }
 }
