@@ -60,7 +60,8 @@ let hostTargets: [Target] = [
     name: "SluiceChannelTests", dependencies: ["CSluice", "SluiceChannel", "TestSupport"],
     swiftSettings: swiftSettings),
   .testTarget(
-    name: "SluiceProxyTests", dependencies: ["SluiceProxy", "SluiceClient", "TestSupport"],
+    name: "SluiceProxyTests",
+    dependencies: ["SluiceChannel", "SluiceProxy", "SluiceClient", "TestSupport"],
     swiftSettings: swiftSettings),
   // Users' tests: stock programs with libsluice.so, as Tools/build has made it.
   .testTarget(name: "SluiceVFSTests", dependencies: [], swiftSettings: swiftSettings),

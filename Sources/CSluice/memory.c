@@ -4,12 +4,11 @@
 
 #include "CSluice.h"
 
-#define RESIZE_SEALS (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL)
-
-int sluice_memfd_create_sealed(const char *name, uint64_t byte_count) {
+int sluice_memfd_create_sealed(const char *name, uint64_t byte_count, int is_final) {
+  int seals = F_SEAL_SHRINK | F_SEAL_GROW | (is_final ? F_SEAL_SEAL : 0);
   int fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
   if (fd < 0) return -errno;
-  if (ftruncate(fd, (off_t)byte_count) < 0 || fcntl(fd, F_ADD_SEALS, RESIZE_SEALS) < 0) {
+  if (ftruncate(fd, (off_t)byte_count) < 0 || fcntl(fd, F_ADD_SEALS, seals) < 0) {
     int error = errno;
     close(fd);
     return -error;
@@ -41,6 +40,10 @@ int sluice_map(int fd, int64_t offset, uint64_t byte_count, int writable, int in
   if (!inheritable) madvise(p, byte_count, MADV_DONTFORK);
   *address = p;
   return 0;
+}
+
+int sluice_memfd_forbid_writing(int fd) {
+  return fcntl(fd, F_ADD_SEALS, F_SEAL_FUTURE_WRITE | F_SEAL_SEAL) < 0 ? -errno : 0;
 }
 
 int sluice_unmap(void *address, uint64_t byte_count) {

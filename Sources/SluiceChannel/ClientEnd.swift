@@ -1,7 +1,12 @@
-// The client's side of a channel: fill a slot, count it in, wait until it is counted out.
+// The client's side of a channel: fill a slot, count it in, wait until it is counted out, or do not
+// wait at all.
 //
-// The caller serialises use, and a request is answered before the next is posted: its payload lies
-// at the start of the payload ring, where it stays in the caches.
+// The caller serialises use. Requests are done in the order in which they were sent. One that is
+// posted is answered like any other, but its answer is looked at later: by the next call, by
+// `settle`, or when its slot is needed again. If it failed, that is kept until somebody takes it.
+//
+// The payloads of requests under way lie behind one another in the ring; whenever nothing is under
+// way the next begins at the ring's start, where the memory stays in the caches.
 
 internal import CSluice
 public import SluiceSystem
@@ -29,15 +34,36 @@ public struct Answer<Reply: Message>: Sendable {
   public var reply: Reply
 }
 
+/// A posted request that was not done.
+public struct PostedFailure: Equatable, Sendable {
+  public var file: UInt64
+  public var status: Status
+  public var errno: Errno
+}
+
 public struct ClientEnd: ~Copyable, Sendable {
   private let regions: ChannelRegions
   private var submitted: UInt32 = 0
+  /// All requests before this one are answered, and their answers were looked at.
+  private var settled: UInt32 = 0
+  /// Where the next payload goes.
+  private var payloadEnd = 0
   private var policy = SpinPolicy()
   private var failure: ChannelFailure?
+  /// For each slot, whose change was posted in it; 0 where a failure would be of no consequence.
+  private var changedFiles: [UInt64]
+  /// The file of the last change that was posted.
+  private var changedFile: UInt64 = 0
+  private var changeFailure: PostedFailure?
 
-  public init(_ regions: consuming ChannelRegions) { self.regions = regions }
+  public init(_ regions: consuming ChannelRegions) {
+    changedFiles = Array(repeating: 0, count: regions.shape.slotCount)
+    self.regions = regions
+  }
 
-  /// Sends a request and waits for its answer.
+  // MARK: Requests
+
+  /// Sends a request and waits for its answer, and so for that of all requests before it.
   ///
   /// - Parameters:
   ///   - sending: at most `ChannelShape.transferByteCountMaximum` bytes that go with the request.
@@ -52,36 +78,154 @@ public struct ClientEnd: ~Copyable, Sendable {
   ) throws(ChannelFailure) -> Answer<Reply> {
     if let failure { throw failure }
     unsafe precondition(sending.isEmpty || receiving.isEmpty, "a payload goes one way")
-    try unsafe submit(operation, file: file, request, sending: sending, receiving: receiving)
     do throws(ChannelFailure) {
+      try makeRoom(
+        byteCount: max(sending.count, receiving.count), timeoutNanoseconds: timeoutNanoseconds,
+        peerIsGone: peerIsGone)
+      let payload = try unsafe submit(
+        operation, file: file, request, sending: sending, receivingByteCount: receiving.count)
       try awaitCompletion(timeoutNanoseconds: timeoutNanoseconds, peerIsGone: peerIsGone)
-      return try unsafe takeAnswer(receiving: receiving)
+      if submitted &- settled > 1 { try settle(upTo: submitted &- 1) }
+      settled = submitted
+      return try unsafe takeAnswer(receiving: receiving, from: payload)
     } catch {
-      failure = error
+      remember(error)
       throw error
     }
   }
 
+  /// Sends a request and does not wait. A change (`isChange`) that fails is told by `takeFailure`
+  /// once it is settled; the changes under way are all of one file, so that none of another is made
+  /// after one that failed. Waits only where the ring is full or another file was changed before.
+  @inline(__always)
+  public mutating func post<Request: Message>(
+    _ operation: Operation, file: UInt64, isChange: Bool, _ request: Request,
+    sending: UnsafeRawBufferPointer, timeoutNanoseconds: Int64, peerIsGone: () -> Bool
+  ) throws(ChannelFailure) {
+    if let failure { throw failure }
+    do throws(ChannelFailure) {
+      if isChange, file != changedFile {
+        try settle(timeoutNanoseconds: timeoutNanoseconds, peerIsGone: peerIsGone)
+        changedFile = file
+        if changeFailure != nil { return }
+      }
+      try makeRoom(
+        byteCount: sending.count, timeoutNanoseconds: timeoutNanoseconds, peerIsGone: peerIsGone)
+      changedFiles[regions.slotIndex(of: submitted)] = isChange ? file : 0
+      _ = try unsafe submit(operation, file: file, request, sending: sending, receivingByteCount: 0)
+    } catch {
+      remember(error)
+      throw error
+    }
+  }
+
+  /// Waits until every request is answered.
+  @inline(never)
+  public mutating func settle(
+    timeoutNanoseconds: Int64, peerIsGone: () -> Bool
+  ) throws(ChannelFailure) {
+    if settled == submitted { return }
+    if let failure { throw failure }
+    do throws(ChannelFailure) {
+      try awaitCompletion(timeoutNanoseconds: timeoutNanoseconds, peerIsGone: peerIsGone)
+      try settle(upTo: submitted)
+    } catch {
+      remember(error)
+      throw error
+    }
+  }
+
+  /// Whether a change that was posted has failed, as far as is known; nobody was told yet.
+  @inline(__always)
+  public var hasFailure: Bool { changeFailure != nil }
+
+  /// The first change that failed since this was last asked.
+  public mutating func takeFailure() -> PostedFailure? {
+    defer { changeFailure = nil }
+    return changeFailure
+  }
+
+  // MARK: In the ring
+
+  private mutating func remember(_ error: ChannelFailure) {
+    if case .notSent = error { return }
+    failure = error
+  }
+
+  /// Looks at the answers of posted requests before `end`, which are completed.
+  @inline(never)
+  private mutating func settle(upTo end: UInt32) throws(ChannelFailure) {
+    while settled != end {
+      let index = regions.slotIndex(of: settled)
+      let file = changedFiles[index]
+      if file != 0 {
+        let slot = unsafe sluice_slot_copy(regions.slot(index))
+        guard let status = Status(rawValue: slot.return_code) else { throw .violation(.reply) }
+        if !status.isDone, changeFailure == nil {
+          changeFailure = PostedFailure(
+            file: file, status: status, errno: Errno(slot.error_number))
+        }
+        changedFiles[index] = 0
+      }
+      settled &+= 1
+    }
+    if settled == submitted { payloadEnd = 0 }
+  }
+
+  /// Settles what is completed already, and waits for all if there is no room for another request.
+  @inline(__always)
+  private mutating func makeRoom(
+    byteCount: Int, timeoutNanoseconds: Int64, peerIsGone: () -> Bool
+  ) throws(ChannelFailure) {
+    precondition(byteCount <= ChannelShape.transferByteCountMaximum, "one transfer at a time")
+    if settled == submitted { return }
+    try makeRoomInRing(
+      byteCount: byteCount, timeoutNanoseconds: timeoutNanoseconds, peerIsGone: peerIsGone)
+  }
+
+  @inline(never)
+  private mutating func makeRoomInRing(
+    byteCount: Int, timeoutNanoseconds: Int64, peerIsGone: () -> Bool
+  ) throws(ChannelFailure) {
+    let completed = unsafe regions.completed.pointee.load(ordering: .acquiring)  // SYNC completed
+    guard completed &- settled <= submitted &- settled else { throw .violation(.counter) }
+    try settle(upTo: completed)
+    if Int(submitted &- settled) < regions.shape.slotCount,
+      payloadEnd + byteCount <= regions.shape.payloadByteCount
+    {
+      return
+    }
+    try awaitCompletion(timeoutNanoseconds: timeoutNanoseconds, peerIsGone: peerIsGone)
+    try settle(upTo: submitted)
+  }
+
+  /// Counts a request in, and gives the place of its payload.
+  @inline(__always)
   private mutating func submit<Request: Message>(
     _ operation: Operation, file: UInt64, _ request: Request, sending: UnsafeRawBufferPointer,
-    receiving: UnsafeMutableRawBufferPointer
-  ) throws(ChannelFailure) {
-    let byteCount = max(sending.count, receiving.count)
-    precondition(byteCount <= ChannelShape.transferByteCountMaximum, "one transfer at a time")
+    receivingByteCount: Int
+  ) throws(ChannelFailure) -> UInt32 {
+    let payload = UInt32(payloadEnd)
+    let byteCount = max(sending.count, receivingByteCount)
     let index = regions.slotIndex(of: submitted)
     var slot = sluice_slot()
     slot.operation = operation.rawValue
     slot.sequence = submitted
     slot.file = file
+    slot.payload_offset = payload
     slot.payload_byte_count = UInt32(byteCount)
     slot.argument_byte_count = unsafe UInt32(
       try writeArguments(request, into: &slot, area: regions.argumentArea(index)))
     if unsafe !sending.isEmpty {
-      unsafe regions.payload(offset: 0, byteCount: UInt32(byteCount))!.copyMemory(from: sending)
+      unsafe regions.payload(offset: payload, byteCount: UInt32(byteCount))!
+        .copyMemory(from: sending)
     }
+    // The next one's begins on a cache line of its own.
+    payloadEnd += (byteCount + 63) / 64 * 64
     unsafe regions.slot(index).pointee = slot
     submitted &+= 1
     unsafe publish(submitted, in: regions.submitted, waking: regions.proxySleeps)  // SYNC submitted
+    return payload
   }
 
   /// Short arguments go into the slot, long ones into its area.
@@ -103,28 +247,28 @@ public struct ClientEnd: ~Copyable, Sendable {
     }
   }
 
+  /// Waits until the proxy has answered everything.
   @inline(__always)
   private mutating func awaitCompletion(
     timeoutNanoseconds: Int64, peerIsGone: () -> Bool
   ) throws(ChannelFailure) {
-    let result = unsafe waitForChange(
-      of: regions.completed, from: submitted &- 1, announcing: regions.clientSleeps,
-      policy: &policy, timeoutNanoseconds: timeoutNanoseconds, peerIsGone: peerIsGone)
+    let result = unsafe waitForValue(
+      submitted, in: regions.completed, within: submitted &- settled,
+      announcing: regions.clientSleeps, policy: &policy, timeoutNanoseconds: timeoutNanoseconds,
+      peerIsGone: peerIsGone)
     switch result {
-    case .changed: break
+    case .reached: break
     case .peerGone: throw .peerGone
     case .timedOut: throw .timedOut
-    }
-    // SYNC completed
-    guard unsafe regions.completed.pointee.load(ordering: .acquiring) == submitted else {
-      throw .violation(.counter)
+    case .impossible: throw .violation(.counter)
     }
   }
 
   @inline(__always)
   private mutating func takeAnswer<Reply: Message>(
-    receiving: UnsafeMutableRawBufferPointer
+    receiving: UnsafeMutableRawBufferPointer, from place: UInt32
   ) throws(ChannelFailure) -> Answer<Reply> {
+    payloadEnd = 0
     let index = regions.slotIndex(of: submitted &- 1)
     let slot = unsafe sluice_slot_copy(regions.slot(index))
     guard let status = Status(rawValue: slot.return_code) else { throw .violation(.reply) }
@@ -135,7 +279,7 @@ public struct ClientEnd: ~Copyable, Sendable {
       guard slot.payload_byte_count == 0 else { throw .violation(.reply) }
     } else {
       guard slot.payload_byte_count <= receiving.count,
-        let payload = unsafe regions.payload(offset: 0, byteCount: slot.payload_byte_count)
+        let payload = unsafe regions.payload(offset: place, byteCount: slot.payload_byte_count)
       else { throw .violation(.reply) }
       unsafe receiving.copyMemory(from: UnsafeRawBufferPointer(payload))
       answer.receivedByteCount = payload.count

@@ -3,12 +3,12 @@
 internal import CSluice
 
 public enum DescriptorPurpose: Sendable {
-  case walIndex, content
+  case walIndex, window
 
   public var rawValue: UInt32 {
     switch self {
     case .walIndex: SLUICE_DESCRIPTOR_WAL_INDEX
-    case .content: SLUICE_DESCRIPTOR_CONTENT
+    case .window: SLUICE_DESCRIPTOR_WINDOW
     }
   }
 }

@@ -63,42 +63,49 @@ public struct SpinPolicy: Sendable {
   }
 }
 
-enum WaitResult { case changed, peerGone, timedOut }
+enum WaitResult {
+  case reached, peerGone, timedOut
+  /// The word has a value that it cannot have.
+  case impossible
+}
 
-/// The client's wait for `word` to leave `old`: one for one, with a watchdog.
+/// The client's wait for `word` to count up to `goal`, from at most `distance` below it: with a
+/// watchdog.
 @inline(__always)
-func waitForChange(
-  of word: SharedWord, from old: UInt32, announcing sleeps: SharedWord, policy: inout SpinPolicy,
-  timeoutNanoseconds: Int64, peerIsGone: () -> Bool
+func waitForValue(
+  _ goal: UInt32, in word: SharedWord, within distance: UInt32, announcing sleeps: SharedWord,
+  policy: inout SpinPolicy, timeoutNanoseconds: Int64, peerIsGone: () -> Bool
 ) -> WaitResult {
   // SYNC completed
-  if policy.spin(until: { unsafe word.pointee.load(ordering: .acquiring) != old }) {
-    return .changed
+  if policy.spin(until: { unsafe word.pointee.load(ordering: .acquiring) == goal }) {
+    return .reached
   }
-  return unsafe sleepUntilChange(
-    of: word, from: old, announcing: sleeps, timeoutNanoseconds: timeoutNanoseconds,
+  return unsafe sleepUntil(
+    goal, in: word, within: distance, announcing: sleeps, timeoutNanoseconds: timeoutNanoseconds,
     peerIsGone: peerIsGone)
 }
 
 @inline(never)
-private func sleepUntilChange(
-  of word: SharedWord, from old: UInt32, announcing sleeps: SharedWord, timeoutNanoseconds: Int64,
-  peerIsGone: () -> Bool
+private func sleepUntil(
+  _ goal: UInt32, in word: SharedWord, within distance: UInt32, announcing sleeps: SharedWord,
+  timeoutNanoseconds: Int64, peerIsGone: () -> Bool
 ) -> WaitResult {
   let sliceNanoseconds: Int64 = 100_000_000
   let deadline = Clock.monotonicNanoseconds() + timeoutNanoseconds
   unsafe sleeps.pointee.store(1, ordering: .sequentiallyConsistent)  // SYNC nap
   defer { unsafe sleeps.pointee.store(0, ordering: .relaxed) }
-  while unsafe word.pointee.load(ordering: .sequentiallyConsistent) == old {
-    unsafe Futex.wait(word, while: old, timeoutNanoseconds: sliceNanoseconds)
-    if unsafe word.pointee.load(ordering: .acquiring) != old { break }
+  while true {
+    let value = unsafe word.pointee.load(ordering: .sequentiallyConsistent)
+    if value == goal { return .reached }
+    if goal &- value > distance { return .impossible }
+    unsafe Futex.wait(word, while: value, timeoutNanoseconds: sliceNanoseconds)
+    if Clock.monotonicNanoseconds() >= deadline { return .timedOut }
+    if unsafe word.pointee.load(ordering: .acquiring) != value { continue }
     // What a dying peer completed before its end still counts: look again after the look.
     if peerIsGone() {
-      return unsafe word.pointee.load(ordering: .acquiring) == old ? .peerGone : .changed
+      return unsafe word.pointee.load(ordering: .acquiring) == goal ? .reached : .peerGone
     }
-    if Clock.monotonicNanoseconds() >= deadline { return .timedOut }
   }
-  return .changed
 }
 
 /// Publishes `value` in `word` and wakes the peer if it may be asleep on it.

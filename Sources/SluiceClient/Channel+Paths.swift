@@ -23,7 +23,9 @@ extension Channel {
   }
 
   /// Removes a file; throws `refused(.notFound)` where there is none.
+  /// Throws what a posted write came to before anything is removed: to delete a journal is to commit.
   public func delete(_ path: [UInt8], syncDirectory: Bool) throws(CallError) {
+    try settle()
     _ = try unsafe call(
       .delete, DeleteRequest(path: path, syncDirectory: syncDirectory),
       replyingWith: NoFields.self)

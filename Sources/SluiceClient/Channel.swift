@@ -2,7 +2,8 @@
 
 internal import SluiceChannel
 internal import SluiceSystem
-internal import SluiceWire
+public import SluiceWire
+public import Synchronization
 
 /// One pair of regions, and the lock that lets one call through at a time.
 final class ChannelLine: Sendable {
@@ -19,11 +20,15 @@ final class ChannelLine: Sendable {
 /// before.
 public final class Channel: Sendable {
   public let session: Session
+  public let shortcuts: Shortcuts
+  /// How many WAL files are open on it.
+  public let openWALCount = Atomic<Int>(0)
   private let line: ChannelLine
 
-  init(session: Session, line: ChannelLine) {
+  init(session: Session, line: ChannelLine, shortcuts: Shortcuts) {
     self.session = session
     self.line = line
+    self.shortcuts = shortcuts
   }
 
   deinit {
@@ -38,32 +43,79 @@ public final class Channel: Sendable {
     _ = try unsafe call(.nothing, NoFields(), replyingWith: NoFields.self)
   }
 
-  /// Sends one request and waits for the answer; throws unless it was done.
+  // MARK: Calls
+
+  /// Sends one request and waits for the answer; throws unless it was done. With `tellsFailure` it
+  /// also throws where a posted change has failed of which nobody was told.
   @inline(__always)
   func call<Request: Message, Reply: Message>(
     _ operation: Operation, file: UInt64 = 0, _ request: Request,
     sending: UnsafeRawBufferPointer = unsafe UnsafeRawBufferPointer(start: nil, count: 0),
     receiving: UnsafeMutableRawBufferPointer = unsafe UnsafeMutableRawBufferPointer(
       start: nil, count: 0),
-    replyingWith: Reply.Type
+    tellsFailure: Bool = false, replyingWith: Reply.Type
   ) throws(CallError) -> Answer<Reply> {
-    if let obstacle = session.callObstacle { throw obstacle }
-    let answer: Answer<Reply>
-    do throws(ChannelFailure) {
-      answer = try line.end.withLock { (end) throws(ChannelFailure) in
-        try unsafe end.call(
-          operation, file: file, request, sending: sending, receiving: receiving,
-          timeoutNanoseconds: Session.callTimeoutNanoseconds,
-          peerIsGone: { session.socket.peerIsGone() }, replyingWith: replyingWith)
-      }
-    } catch {
-      switch error {
-      case .notSent: break
-      case .peerGone, .timedOut, .violation: session.lose()
-      }
-      throw .failed(error)
+    var failed: PostedFailure?
+    let answer = try withEnd { (end) throws(ChannelFailure) in
+      let answer = try unsafe end.call(
+        operation, file: file, request, sending: sending, receiving: receiving,
+        timeoutNanoseconds: Session.callTimeoutNanoseconds,
+        peerIsGone: { session.socket.peerIsGone() }, replyingWith: replyingWith)
+      if tellsFailure, end.hasFailure { failed = end.takeFailure() }
+      return answer
     }
+    if let failed { throw .refused(failed.status, failed.errno) }
     guard answer.status.isDone else { throw .refused(answer.status, answer.errno) }
     return answer
+  }
+
+  /// Sends one request and does not wait for the answer. Throws what an earlier posted change came
+  /// to, and posts nothing then.
+  @inline(__always)
+  func post<Request: Message>(
+    _ operation: Operation, file: UInt64, isChange: Bool, _ request: Request,
+    sending: UnsafeRawBufferPointer = unsafe UnsafeRawBufferPointer(start: nil, count: 0)
+  ) throws(CallError) {
+    var hasFailure = true
+    try withEnd { (end) throws(ChannelFailure) in
+      if isChange, end.hasFailure { return }
+      try unsafe end.post(
+        operation, file: file, isChange: isChange, request, sending: sending,
+        timeoutNanoseconds: Session.callTimeoutNanoseconds,
+        peerIsGone: { session.socket.peerIsGone() })
+      hasFailure = end.hasFailure
+    }
+    // What is still under way may fail as well, and is told of with this.
+    if isChange, hasFailure { try settle() }
+  }
+
+  /// Waits until all that was posted is done; throws where a change was not.
+  @inline(never)
+  func settle() throws(CallError) {
+    var failed: PostedFailure?
+    try withEnd { (end) throws(ChannelFailure) in
+      try end.settle(
+        timeoutNanoseconds: Session.callTimeoutNanoseconds,
+        peerIsGone: { session.socket.peerIsGone() })
+      if end.hasFailure { failed = end.takeFailure() }
+    }
+    if let failed { throw .refused(failed.status, failed.errno) }
+  }
+
+  @inline(__always)
+  private func withEnd<R>(
+    _ body: (inout ClientEnd) throws(ChannelFailure) -> R
+  ) throws(CallError) -> R {
+    if let obstacle = session.callObstacle { throw obstacle }
+    do throws(ChannelFailure) { return try line.end.withLock(body) } catch { throw fail(error) }
+  }
+
+  @inline(never)
+  private func fail(_ failure: ChannelFailure) -> CallError {
+    switch failure {
+    case .notSent: break
+    case .peerGone, .timedOut, .violation: session.lose()
+    }
+    return .failed(failure)
   }
 }

@@ -12,6 +12,7 @@ private let handshakeMilliseconds: Int32 = 10_000
 struct Welcome: ~Copyable {
   var session: UInt64
   var usesHostPaths: Bool
+  var shortcuts: Shortcuts
   var regions: ChannelRegions
 }
 
@@ -32,7 +33,8 @@ func shakeHands(on socket: borrowing FileDescriptor) throws(ConnectError) -> Wel
     on: socket, as: &welcome, kind: SLUICE_MESSAGE_WELCOME)
   return Welcome(
     session: welcome.session,
-    usesHostPaths: welcome.features & SLUICE_FEATURE_HOST_PATHS != 0, regions: regions)
+    usesHostPaths: welcome.features & SLUICE_FEATURE_HOST_PATHS != 0,
+    shortcuts: Shortcuts(rawValue: welcome.features).intersection(.all), regions: regions)
 }
 
 /// The channel that the sidecar has just opened.
@@ -57,6 +59,28 @@ public struct MappedRange: Sendable {
     self.isWritable = isWritable
     self.isPadded = isPadded
   }
+}
+
+/// Maps the read window that a request on `file` has just been answered with. Its descriptor is
+/// that of anonymous memory, which no lock can stand on. Nil where there is no room for it.
+func receiveWindow(
+  on socket: borrowing FileDescriptor, file: UInt64
+) throws(ConnectError) -> WindowRegion? {
+  var descriptor: FileDescriptor?
+  var message = sluice_descriptor_message()
+  try unsafe receive(on: socket, as: &message, kind: SLUICE_MESSAGE_DESCRIPTOR) {
+    (room) throws(Errno) in
+    var received = try unsafe receiveLastWord(on: socket, into: room)
+    descriptor = received.first.take()
+    return received.byteCount
+  }
+  guard message.file == file, message.purpose == DescriptorPurpose.window.rawValue,
+    let descriptor
+  else { throw .notASidecar }
+  let window: WindowRegion?
+  do throws(Errno) { window = try WindowRegion.attach(descriptor) } catch { return nil }
+  guard let window else { throw .notASidecar }
+  return window
 }
 
 /// Maps the descriptor that a request on `file` has just been answered with.

@@ -1,6 +1,6 @@
 // What a client maps of a file, and the other questions that a database engine asks of one.
 
-internal import SluiceChannel
+public import SluiceChannel
 public import SluiceSystem
 public import SluiceWire
 
@@ -24,14 +24,11 @@ extension RemoteFile {
       .reply.answer
   }
 
-  /// Maps the first `byteCount` bytes of the file for reading, with a page of zeros behind them.
-  /// Nil where this process has no room for it.
-  public func mapContent(byteCount: Int) throws(CallError) -> SharedMapping? {
-    let range = MappedRange(offset: 0, byteCount: byteCount, isWritable: false, isPadded: true)
-    return try channel.session.receivingMapping(of: id, for: .content, range) {
-      () throws(CallError) in
-      _ = try unsafe channel.call(.mapContent, file: id, NoFields(), replyingWith: NoFields.self)
-    }.mapping
+  /// Maps the database's read window. Nil where this process has no room for it.
+  public func openWindow() throws(CallError) -> WindowRegion? {
+    try channel.session.receivingWindow(of: id) { () throws(CallError) in
+      _ = try unsafe channel.call(.openWindow, file: id, NoFields(), replyingWith: NoFields.self)
+    }
   }
 
   /// Joins the WAL index of this database, extends it to `byteCount` if asked, and says how large
@@ -62,12 +59,15 @@ extension RemoteFile {
   }
 
   /// Takes or gives back locks of the WAL index; throws `refused(.busy)` where somebody is in the
-  /// way.
+  /// way. What is given back `posted` returns at once.
   @inline(__always)
   public func lockWALIndex(
-    first: Int, count: Int, _ kind: WALLockKind
+    first: Int, count: Int, _ kind: WALLockKind, posted: Bool = false
   ) throws(CallError) {
     let request = WALIndexLockRequest(first: UInt64(first), count: UInt64(count), kind: kind)
+    if posted, kind == .unlock, mayPost {
+      return try unsafe channel.post(.walIndexLock, file: id, isChange: false, request)
+    }
     _ = try unsafe channel.call(.walIndexLock, file: id, request, replyingWith: NoFields.self)
   }
 

@@ -1,4 +1,6 @@
-// An open file in the sidecar. Every call blocks until the sidecar has done it.
+// An open file in the sidecar. Every call blocks until the sidecar has done it, except those that
+// may be posted: they return when they are submitted, and are done in the order of submission with
+// all other calls on the same channel.
 
 internal import SluiceChannel
 public import SluiceWire
@@ -28,8 +30,12 @@ public final class RemoteFile: @unchecked Sendable {
     _ = try unsafe channel.call(.close, file: id, NoFields(), replyingWith: NoFields.self)
   }
 
+  /// Whether calls on this file's channel may be posted.
+  @inline(__always)
+  var mayPost: Bool { channel.shortcuts.contains(.postedWrites) }
+
   /// Reads into `buffer` from `offset` (bytes); gives how many bytes there were, fewer than asked
-  /// at the end of the file.
+  /// at the end of the file. Throws what a posted write came to.
   @inline(__always)
   public func read(
     into buffer: UnsafeMutableRawBufferPointer, at offset: Int64
@@ -40,35 +46,50 @@ public final class RemoteFile: @unchecked Sendable {
       let part = unsafe UnsafeMutableRawBufferPointer(rebasing: buffer[done..<end])
       let answer = try unsafe channel.call(
         .read, file: id, OffsetFields(offset: offset + Int64(done)), receiving: part,
-        replyingWith: NoFields.self)
+        tellsFailure: true, replyingWith: NoFields.self)
       done += answer.receivedByteCount
       if answer.receivedByteCount < part.count { break }
     } while done < buffer.count
     return done
   }
 
-  /// Writes all of `buffer` at `offset` (bytes).
+  /// Writes all of `buffer` at `offset` (bytes). One that is `posted` returns at once: if it fails,
+  /// a later write, read, `sync`, `truncate` or `settle` on the channel throws that, before
+  /// anything is written to another file.
   @inline(__always)
-  public func write(_ buffer: UnsafeRawBufferPointer, at offset: Int64) throws(CallError) {
+  public func write(
+    _ buffer: UnsafeRawBufferPointer, at offset: Int64, posted: Bool = false
+  ) throws(CallError) {
+    let isPosted = posted && mayPost
     var done = 0
     while done < buffer.count {
       let end = min(buffer.count, done + ChannelShape.transferByteCountMaximum)
-      _ = try unsafe channel.call(
-        .write, file: id, OffsetFields(offset: offset + Int64(done)),
-        sending: UnsafeRawBufferPointer(rebasing: buffer[done..<end]),
-        replyingWith: NoFields.self)
+      let part = unsafe UnsafeRawBufferPointer(rebasing: buffer[done..<end])
+      let request = OffsetFields(offset: offset + Int64(done))
+      if isPosted {
+        try unsafe channel.post(.write, file: id, isChange: true, request, sending: part)
+      } else {
+        if mayPost { try channel.settle() }
+        _ = try unsafe channel.call(
+          .write, file: id, request, sending: part, replyingWith: NoFields.self)
+      }
       done = end
     }
   }
 
+  /// Waits until all that was posted on the channel is done; throws where a write was not.
+  public func settle() throws(CallError) { try channel.settle() }
+
   public func truncate(toByteCount byteCount: Int64) throws(CallError) {
+    try channel.settle()
     _ = try unsafe channel.call(
       .truncate, file: id, OffsetFields(offset: byteCount), replyingWith: NoFields.self)
   }
 
   /// Makes what was written durable; with a journal's first sync, its directory entry too.
   public func sync() throws(CallError) {
-    _ = try unsafe channel.call(.sync, file: id, NoFields(), replyingWith: NoFields.self)
+    _ = try unsafe channel.call(
+      .sync, file: id, NoFields(), tellsFailure: true, replyingWith: NoFields.self)
   }
 
   /// The file's size in bytes.
@@ -84,8 +105,12 @@ public final class RemoteFile: @unchecked Sendable {
       .lock, file: id, LockFields(level: level), replyingWith: NoFields.self)
   }
 
-  /// Lowers the lock to `shared` or `none`.
-  public func unlock(_ level: LockLevel) throws(CallError) {
+  /// Lowers the lock to `shared` or `none`. One that is `posted` returns at once.
+  @inline(__always)
+  public func unlock(_ level: LockLevel, posted: Bool = false) throws(CallError) {
+    if posted, mayPost {
+      return try unsafe channel.post(.unlock, file: id, isChange: false, LockFields(level: level))
+    }
     _ = try unsafe channel.call(
       .unlock, file: id, LockFields(level: level), replyingWith: NoFields.self)
   }

@@ -8,12 +8,14 @@
 internal import CSluice
 internal import SluiceChannel
 internal import SluiceSystem
-internal import SluiceWire
+public import SluiceWire
 internal import Synchronization
 
 public final class Session: Sendable {
   /// Whether paths are the host's own (a private sidecar) rather than a root's.
   public let usesHostPaths: Bool
+  /// What the sidecar allows.
+  let shortcuts: Shortcuts
   let socket: FileDescriptor
   private let epoch: ProcessEpoch
   private let homeLine: ChannelLine
@@ -27,6 +29,7 @@ public final class Session: Sendable {
   private init(socket: consuming FileDescriptor) throws(ConnectError) {
     let welcome = try shakeHands(on: socket)
     usesHostPaths = welcome.usesHostPaths
+    shortcuts = welcome.shortcuts
     homeLine = ChannelLine(number: 0, regions: welcome.regions)
     epoch = ProcessEpoch.current
     self.socket = socket
@@ -103,17 +106,34 @@ public final class Session: Sendable {
   // MARK: Channels
 
   /// The channel that came with the session; it is there as long as the session.
-  public var home: Channel { Channel(session: self, line: homeLine) }
+  public var home: Channel { Channel(session: self, line: homeLine, shortcuts: []) }
 
-  /// Opens another channel. Throws `refused(.limitReached)` where the sidecar gives no more; share
+  /// Opens another channel, on which calls may take those of `shortcuts` that the sidecar allows.
+  /// Throws `refused(.limitReached)` where the sidecar gives no more; share
   /// one then.
-  public func openChannel() throws(CallError) -> Channel {
+  public func openChannel(_ shortcuts: Shortcuts = .all) throws(CallError) -> Channel {
     try passing.withLock { (_) throws(CallError) in
       let answer = try unsafe home.call(.channelOpen, NoFields(), replyingWith: ChannelFields.self)
       do throws(ConnectError) {
         let line = try receiveChannel(on: socket)
         guard UInt64(line.number) == answer.reply.channel else { throw .notASidecar }
-        return Channel(session: self, line: line)
+        return Channel(
+          session: self, line: line, shortcuts: shortcuts.intersection(self.shortcuts))
+      } catch {
+        lose()
+        throw .sessionLost
+      }
+    }
+  }
+
+  /// Runs a call that is answered with a read window.
+  func receivingWindow(
+    of file: UInt64, _ call: () throws(CallError) -> Void
+  ) throws(CallError) -> WindowRegion? {
+    try passing.withLock { (_) throws(CallError) in
+      try call()
+      do throws(ConnectError) {
+        return try receiveWindow(on: socket, file: file)
       } catch {
         lose()
         throw .sessionLost

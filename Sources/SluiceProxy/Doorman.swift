@@ -212,9 +212,11 @@ final class Doorman {
       try poller.add(processEnd.descriptor, token: Token.link(link.id))
     }
     let usesHostPaths = shared.root.usesHostPaths
+    let shortcuts = shared.configuration.shortcuts
     let regions = try ChannelRegions.create(.standard) { (control, io) throws(Errno) in
       try sendWelcome(
-        session: link.id, usesHostPaths: usesHostPaths, control: control, io: io,
+        session: link.id, usesHostPaths: usesHostPaths, shortcuts: shortcuts, control: control,
+        io: io,
         on: link.socket.descriptor)
     }
     return ProxySession(link: link, shared: shared, firstRegions: regions)

@@ -52,13 +52,13 @@ func sendRefusal(_ refusal: Refusal, on socket: borrowing FileDescriptor) {
 }
 
 func sendWelcome(
-  session: UInt64, usesHostPaths: Bool, control: Int32, io: Int32,
+  session: UInt64, usesHostPaths: Bool, shortcuts: Shortcuts, control: Int32, io: Int32,
   on socket: borrowing FileDescriptor
 ) throws(Errno) {
   var message = sluice_welcome()
   message.head = head(SLUICE_MESSAGE_WELCOME)
   message.session = session
-  message.features = usesHostPaths ? SLUICE_FEATURE_HOST_PATHS : 0
+  message.features = (usesHostPaths ? SLUICE_FEATURE_HOST_PATHS : 0) | shortcuts.rawValue
   try unsafe withUnsafeBytes(of: message) { (bytes) throws(Errno) in
     try unsafe socket.send(bytes, passing: control, io)
   }

@@ -23,11 +23,15 @@ extension ProxySession {
     channel.end.complete(.done, AnswerReply(answer: answer))
   }
 
-  func mapContent(_ request: Request, _ channel: ProxyChannel) throws(ServeError) {
+  /// The database's read window; its descriptor is on the socket before the answer.
+  func openWindow(_ request: Request, _ channel: ProxyChannel) throws(ServeError) {
     let handle = try handle(request)
     try file { () throws(FileError) in
-      let view = try handle.file.openView()
-      try system { () throws(Errno) in try pass(view.rawValue, .content, of: handle) }
+      guard handle.kind == .mainDatabase else { throw .misuse }
+      let window = try handle.file.openWindow(shared.windows)
+      try system { () throws(Errno) in
+        try pass(window.descriptor.rawValue, .window, of: handle)
+      }
     }
     channel.end.complete(.done)
   }

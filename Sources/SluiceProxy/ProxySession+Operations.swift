@@ -34,7 +34,7 @@ extension ProxySession {
     case .checkReservedLock: try checkReservedLock(request, channel, now: now)
     case .allocate: try allocate(request, channel, now: now)
     case .hasMoved: try hasMoved(request, channel)
-    case .mapContent: try mapContent(request, channel)
+    case .openWindow: try openWindow(request, channel)
     case .walIndexMap: try mapWALIndex(request, channel)
     case .walIndexLock: try lockWALIndex(request, channel, now: now)
     case .walIndexUnmap: try unmapWALIndex(request, channel)
@@ -110,6 +110,15 @@ extension ProxySession {
       creates: request.options.contains(.create),
       isExclusive: request.options.contains(.exclusive), model: model,
       permissions: request.options.contains(.deleteOnClose) ? 0o600 : 0o644)
+    let neighbour = mode.creates ? neighbour(of: path, on: channel) : nil
+    func forget() {
+      guard let neighbour else { return }
+      neighbour.database.file.withWindow { $0.forget(neighbour.file) }
+    }
+    // Before, so that nobody is told that it is not there once it is; and after, for somebody may
+    // have looked in between.
+    forget()
+    defer { forget() }
     let file: SharedFile
     do throws(FileError) {
       file = try shared.files.open(location, mode)
@@ -158,11 +167,13 @@ extension ProxySession {
 
   private func delete(_ request: Request, _ channel: ProxyChannel) throws(ServeError) {
     let wanted = try arguments(request, channel, as: DeleteRequest.self)
+    let look = Look(after: wanted.path, session: self, channel)
     try file { () throws(FileError) in
       let location = try locate(wanted.path, on: channel)
       try system { () throws(Errno) in
         try unsafe location.directory.descriptor.unlink(location.name)
       }
+      look.foundNothing()
       if wanted.syncDirectory { try location.directory.synchronize() }
     }
     channel.end.complete(.done)
@@ -178,7 +189,12 @@ extension ProxySession {
         return false
       }
       let directory = location.directory
-      guard let status = try? unsafe directory.descriptor.status(of: location.name) else {
+      let look = Look(after: wanted.path, session: self, channel)
+      let status: FileStatus
+      do throws(Errno) {
+        status = try unsafe directory.descriptor.status(of: location.name)
+      } catch {
+        if error == .noEntry { look.foundNothing() }
         return false
       }
       switch wanted.mode {
@@ -270,5 +286,24 @@ extension ProxySession {
     let handle = try usableHandle(request, now: now)
     let answer = try file { () throws(FileError) in try handle.file.isReserved() }
     channel.end.complete(.done, AnswerReply(answer: answer))
+  }
+}
+
+/// A look for a database's journal or WAL that may find nothing there, which is worth knowing.
+private struct Look {
+  private let neighbour: (database: Handle, file: AbsentFiles)?
+  private let creationCount: Int
+
+  /// To be made before the look.
+  init(after path: [UInt8], session: ProxySession, _ channel: ProxyChannel) {
+    neighbour = session.neighbour(of: path, on: channel)
+    creationCount = neighbour?.database.file.withWindow { $0.creationCount } ?? 0
+  }
+
+  func foundNothing() {
+    guard let neighbour else { return }
+    neighbour.database.file.withWindow {
+      $0.note(absent: neighbour.file, besides: neighbour.database.path, since: creationCount)
+    }
   }
 }

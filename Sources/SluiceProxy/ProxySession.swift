@@ -39,6 +39,7 @@ final class SessionLink: Sendable {
 struct SharedState: Sendable {
   let root: Root
   let files: FileTable
+  let windows: WindowBudget
   let metrics: Metrics
   let configuration: SidecarConfiguration
 }
@@ -115,6 +116,17 @@ final class ProxySession {
   }
 
   // MARK: Paths
+
+  /// The database beside which `path` names a journal or a WAL, and which of the two.
+  func neighbour(
+    of path: [UInt8], on channel: ProxyChannel
+  ) -> (database: Handle, file: AbsentFiles)? {
+    guard let database = database(of: path, on: channel) else { return nil }
+    let suffix = path[database.path.count...]
+    if suffix.elementsEqual("-journal".utf8) { return (database, .journal) }
+    if suffix.elementsEqual("-wal".utf8) { return (database, .wal) }
+    return nil
+  }
 
   /// Where `path` is. A file that belongs to an open database, as its name shows, is looked for in
   /// that database's own directory.

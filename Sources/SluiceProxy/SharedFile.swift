@@ -7,8 +7,10 @@
 //             the file as well, on the bytes that SQLite's unix VFS uses.
 //
 // Threads: any. `state` is behind one small lock, held across lock and lease calls, which never
-// wait. Reading and writing need no lock of ours: SQLite's own locks keep them apart.
+// wait. Reading and writing need no lock of ours, SQLite's own locks keep them apart, except where
+// there is a read window: its lock is taken after that of `state`, if both are.
 
+internal import SluiceChannel
 internal import SluiceSystem
 internal import SluiceWire
 internal import Synchronization
@@ -62,42 +64,75 @@ final class SharedFile: Sendable {
   // MARK: Content
 
   func read(into buffer: UnsafeMutableRawBufferPointer, at offset: Int64) throws(FileError) -> Int {
-    try system { () throws(Errno) in try unsafe descriptor.read(into: buffer, at: offset) }
+    try system { () throws(Errno) in
+      let count = try window.withLock { (window: inout ReadWindow?) throws(Errno) -> Int? in
+        guard let window else { return nil }
+        return try unsafe window.read(into: buffer, at: offset, from: self.descriptor)
+      }
+      if let count { return count }
+      return try unsafe descriptor.read(into: buffer, at: offset)
+    }
   }
 
   func write(_ buffer: UnsafeRawBufferPointer, at offset: Int64) throws(FileError) {
-    try system { () throws(Errno) in try unsafe descriptor.write(buffer, at: offset) }
+    try system { () throws(Errno) in
+      try window.withLock { (window) throws(Errno) in
+        guard let window else { return try unsafe self.descriptor.write(buffer, at: offset) }
+        try unsafe window.write(buffer, at: offset, to: self.descriptor)
+      }
+    }
   }
 
   func truncate(toByteCount byteCount: Int64) throws(FileError) {
-    try system { () throws(Errno) in try descriptor.truncate(toByteCount: byteCount) }
+    try changeSize { () throws(Errno) in try descriptor.truncate(toByteCount: byteCount) }
+  }
+
+  /// Makes the file at least so large, with its space reserved where the file system can do that.
+  func allocate(byteCount: Int64) throws(FileError) {
+    try changeSize { () throws(Errno) in
+      guard try descriptor.status().byteCount < byteCount else { return }
+      try descriptor.allocate(byteCount: byteCount)
+    }
+  }
+
+  private func noteSize(_ window: ReadWindow?) {
+    guard let window, let status = try? descriptor.status() else { return }
+    window.note(fileByteCount: status.byteCount)
+  }
+
+  private func changeSize(_ body: () throws(Errno) -> Void) throws(FileError) {
+    try system { () throws(Errno) in
+      try window.withLock { (window) throws(Errno) in
+        defer { self.noteSize(window) }
+        try body()
+      }
+    }
   }
 
   func synchronize() throws(FileError) {
     try system { () throws(Errno) in try descriptor.synchronizeData() }
   }
 
-  /// Makes the file at least so large, with its space reserved where the file system can do that.
-  func allocate(byteCount: Int64) throws(FileError) {
-    try system { () throws(Errno) in
-      guard try descriptor.status().byteCount < byteCount else { return }
-      try descriptor.allocate(byteCount: byteCount)
+  // MARK: The read window
+
+  private let window = FutexLock<ReadWindow?>(nil)
+
+  /// The descriptor by which a client maps this database's window, which is made for the first one.
+  func openWindow(_ budget: WindowBudget) throws(FileError) -> SharedDescriptor {
+    try state.withLock { (state) throws(FileError) in
+      try window.withLock { (window) throws(FileError) in
+        if let window { return window.descriptor }
+        let made = try system { () throws(Errno) in try ReadWindow(budget) }
+        if !state.isMirrored { made.begin(fileByteCount: try self.status().byteCount) }
+        window = made
+        return made.descriptor
+      }
     }
   }
 
-  /// A description of the file for a client to map, which can neither write nor touch our locks and
-  /// lease. It ends our ownership for as long as it or a mapping of it is there: a lease on it
-  /// would outlive us in the client's hands, and keep others waiting whom nobody answers.
-  func openView() throws(FileError) -> FileDescriptor {
-    try state.withLock { (state) throws(FileError) in
-      if !state.isMirrored { self.disown(&state) }
-      let number = self.descriptor.rawValue
-      return try system { () throws(Errno) in
-        try unsafe withDescriptorPath(number) { (path) throws(Errno) in
-          try unsafe FileDescriptor.open(path, [.readOnly, .nonBlocking])
-        }
-      }
-    }
+  /// What is done to the window, if there is one.
+  func withWindow<R>(_ body: (ReadWindow) -> R) -> R? {
+    window.withLock { window in window.map(body) }
   }
 
   func status() throws(FileError) -> FileStatus {
@@ -256,6 +291,9 @@ final class SharedFile: Sendable {
         _ = try index.descriptor.setLock(.none, start: 0, byteCount: 0)
       }
       metrics.leaseTaken()
+      if let byteCount = try? descriptor.status().byteCount {
+        withWindow { $0.begin(fileByteCount: byteCount) }
+      }
     } catch .again {
       // Somebody else has it open. Ask again later, less and less often.
       state.ownership = .mirrored(
@@ -277,6 +315,8 @@ final class SharedFile: Sendable {
   }
 
   private func disown(_ state: inout State) {
+    // First of all: from here on others change the file.
+    withWindow { $0.end() }
     let retryAt = Clock.coarseNanoseconds() + 100_000_000
     state.ownership = .mirrored(retryAt: retryAt, backoff: 100_000_000)
     metrics.leaseBroken()

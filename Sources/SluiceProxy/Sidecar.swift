@@ -75,8 +75,11 @@ public final class Sidecar {
     do throws(Errno) {
       doorman = try Doorman(
         shared: SharedState(
-          root: root, files: FileTable(metrics: metrics), metrics: metrics,
-          configuration: configuration),
+          root: root, files: FileTable(metrics: metrics),
+          windows: WindowBudget(
+            byteCountMaximum: configuration.shortcuts.contains(.readWindow)
+              ? configuration.windowByteCountMaximum : 0),
+          metrics: metrics, configuration: configuration),
         signals: try Signals(), listener: listener, firstVisitor: firstVisitor, lifeline: lifeline)
     } catch {
       if let socketPath { removeSocketFile(socketPath) }

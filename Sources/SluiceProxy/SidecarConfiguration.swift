@@ -1,6 +1,7 @@
 // What a sidecar is told when it is started.
 
 internal import SluiceSystem
+public import SluiceWire
 
 public struct SidecarConfiguration: Sendable {
   /// The directory that no client gets out of (zero-terminated); nil for the host's own paths.
@@ -10,6 +11,10 @@ public struct SidecarConfiguration: Sendable {
   public var users: Set<UInt32> = [processIdentity().user]
   /// How long a lock is kept after its transaction unless a connection says otherwise.
   public var implicitLockMilliseconds = 0
+  /// How much memory the read windows of all databases may take together, in bytes; 0 for none.
+  public var windowByteCountMaximum = min(physicalMemoryByteCount() / 4, 4 << 30)
+  /// What its clients may do to save waiting; a connection can do without any of it.
+  public var shortcuts: Shortcuts = .all
   public var filesPerSessionMaximum = 4096
   public var sessionsMaximum = 1024
 

@@ -83,14 +83,21 @@ public struct ReceivedMapping: ~Copyable {
 }
 
 extension FileDescriptor {
-  /// Anonymous shared memory that no holder of the descriptor can resize.
+  /// Anonymous shared memory that no holder of the descriptor can resize. Unless it is `final`,
+  /// `forbidWriting` can seal it further.
   public static func sealedMemory(
-    _ name: StaticString, byteCount: Int
+    _ name: StaticString, byteCount: Int, isFinal: Bool = true
   ) throws(Errno) -> FileDescriptor {
     let raw = try unsafe check(
       sluice_memfd_create_sealed(
-        UnsafeRawPointer(name.utf8Start).assumingMemoryBound(to: CChar.self), UInt64(byteCount)))
+        UnsafeRawPointer(name.utf8Start).assumingMemoryBound(to: CChar.self), UInt64(byteCount),
+        isFinal ? 1 : 0))
     return FileDescriptor(owning: raw)
+  }
+
+  /// From now on nobody can map this memory for writing; mappings that are there stay.
+  public borrowing func forbidWriting() throws(Errno) {
+    _ = try check(sluice_memfd_forbid_writing(rawValue))
   }
 
   /// Whether this is memory of exactly `byteCount` bytes that nobody can resize: mapping anything

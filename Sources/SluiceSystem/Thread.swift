@@ -33,3 +33,8 @@ public struct Thread: ~Copyable, @unchecked Sendable {
 
 /// How many processors this process may use.
 public let processorCount = Int(sluice_processor_count())
+
+/// The machine's memory in bytes.
+public func physicalMemoryByteCount() -> Int {
+  Int(sysconf(Int32(_SC_PHYS_PAGES))) * memoryPageByteCount
+}

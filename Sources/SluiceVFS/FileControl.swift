@@ -1,6 +1,6 @@
 // xFileControl: the codes that SQLite's unix VFS answers, with the meaning that they have there.
-// All others, the ones that are notices only (SYNC, COMMIT_PHASETWO, BUSYHANDLER, PRAGMA …) among
-// them, are answered with SQLITE_NOTFOUND, which tells SQLite to go on by itself.
+// SYNC waits for what was posted. All others, the ones that are notices only (COMMIT_PHASETWO,
+// BUSYHANDLER, PRAGMA …) among them, are answered with SQLITE_NOTFOUND, which tells SQLite to go on by itself.
 
 internal import CSQLite
 internal import CSluice
@@ -13,6 +13,7 @@ enum FileControl {
     _ file: UnsafeMutablePointer<sqlite3_file>, _ code: Int32, _ argument: UnsafeMutableRawPointer?
   ) -> Int32 {
     unsafe OpenFile.reference(file)._withUnsafeGuaranteedRef { file in
+      if code == SQLITE_FCNTL_SYNC { return settle(file) }
       guard let argument = unsafe argument else { return SQLITE_NOTFOUND }
       if let code = unsafe answerLocally(file, code, argument) { return code }
       do throws(CallError) {
@@ -20,6 +21,17 @@ enum FileControl {
       } catch {
         return IOMethods.fail(.call(error), .fileControl, file)
       }
+    }
+  }
+
+  /// A transaction is about to be committed: whether or not a sync follows, this is where what was
+  /// written must be in the file.
+  private static func settle(_ file: OpenFile) -> Int32 {
+    do throws(CallError) {
+      try file.remote.settle()
+      return SQLITE_OK
+    } catch {
+      return IOMethods.fail(.call(error), .write, file)
     }
   }
 
@@ -47,7 +59,7 @@ enum FileControl {
         isOnHost: file.remote.channel.session.usesHostPaths)
     case SQLITE_FCNTL_MMAP_SIZE:
       let byteCount = unsafe argument.assumingMemoryBound(to: Int64.self)
-      unsafe byteCount.pointee = unsafe file.content.setMaximum(byteCount.pointee)
+      unsafe byteCount.pointee = unsafe file.knowledge?.setFetchMaximum(byteCount.pointee) ?? 0
     default:
       return nil
     }
@@ -121,7 +133,6 @@ extension OpenFile {
   func truncate(toByteCount byteCount: Int64) throws(CallError) {
     let rounded = roundedToChunk(byteCount)
     try remote.truncate(toByteCount: rounded)
-    content.fileWasTruncated(toByteCount: rounded)
   }
 
   private func roundedToChunk(_ byteCount: Int64) -> Int64 {

@@ -22,7 +22,8 @@ extension IOMethods {
         flags & SQLITE_SHM_UNLOCK != 0
         ? .unlock : flags & SQLITE_SHM_SHARED != 0 ? .shared : .exclusive
       return unsafe IOMethods.perform(.lockWALIndex, on: file!) { (file) throws(CallError) in
-        try file.remote.lockWALIndex(first: Int(first), count: Int(count), kind)
+        try file.remote.lockWALIndex(
+          first: Int(first), count: Int(count), kind, posted: file.isOwned)
       }
     }
     unsafe table.pointee.xShmBarrier = { _ in fullMemoryBarrier() }
@@ -37,14 +38,15 @@ extension IOMethods {
     unsafe table.pointee.xFetch = { file, offset, byteCount, out in
       unsafe out!.pointee = nil
       return unsafe IOMethods.withFile(file!, .map) { (file) throws(VFSError) in
-        unsafe out!.pointee = try unsafe file.content.fetch(
-          at: offset, byteCount: Int(byteCount), of: file)
+        unsafe out!.pointee = unsafe try call { () throws(CallError) in
+          try unsafe file.knowledge?.fetch(at: offset, byteCount: Int(byteCount))
+        }
         return SQLITE_OK
       }
     }
     unsafe table.pointee.xUnfetch = { file, _, page in
       unsafe OpenFile.reference(file!)._withUnsafeGuaranteedRef { file in
-        if unsafe page == nil { file.content.drop() } else { file.content.giveBack() }
+        if unsafe page != nil { file.knowledge?.giveBack() }
         return SQLITE_OK
       }
     }

@@ -21,7 +21,7 @@ enum IOMethods {
     unsafe table.pointee.xWrite = { file, buffer, byteCount, offset in
       let bytes = unsafe UnsafeRawBufferPointer(start: buffer, count: Int(byteCount))
       return unsafe IOMethods.perform(.write, on: file!) { (file) throws(CallError) in
-        try unsafe file.remote.write(bytes, at: offset)
+        try unsafe file.write(bytes, at: offset)
       }
     }
     unsafe table.pointee.xTruncate = { file, byteCount in
@@ -36,7 +36,7 @@ enum IOMethods {
     }
     unsafe table.pointee.xFileSize = { file, byteCount in
       unsafe IOMethods.perform(.fileSize, on: file!) { (file) throws(CallError) in
-        unsafe byteCount!.pointee = try file.remote.byteCount()
+        unsafe byteCount!.pointee = try file.byteCount()
       }
     }
     unsafe addLocks(to: table)
@@ -62,6 +62,7 @@ enum IOMethods {
         do throws(CallError) {
           try file.remote.lock(level)
           file.level = level
+          file.knowledge?.open()
         } catch {
           if case .refused(.busyPending, _) = error { file.level = .pending }
           throw error
@@ -73,7 +74,7 @@ enum IOMethods {
         let level = LockLevel(rawValue: UInt64(level))!
         if file.level <= level { return }
         file.level = level
-        try file.remote.unlock(level)
+        try file.remote.unlock(level, posted: file.isOwned)
       }
     }
     unsafe table.pointee.xCheckReservedLock = { file, result in
@@ -118,7 +119,7 @@ enum IOMethods {
   ) -> Int32 {
     unsafe OpenFile.reference(file)._withUnsafeGuaranteedRef { file in
       do throws(CallError) {
-        let byteCount = try unsafe file.remote.read(into: buffer, at: offset)
+        let byteCount = try unsafe file.read(into: buffer, at: offset)
         if byteCount == buffer.count { return SQLITE_OK }
         unsafe memset(buffer.baseAddress! + byteCount, 0, buffer.count - byteCount)
         return csqlite_ioerr_short_read

@@ -4,9 +4,11 @@ internal import CSQLite
 internal import CSluice
 internal import SluiceClient
 internal import SluiceWire
+internal import Synchronization
 
 final class OpenFile {
   let remote: RemoteFile
+  let kind: FileKind
   /// For messages; empty for a temporary file.
   let path: [UInt8]
   /// The registry's token of the database that this is, or 0.
@@ -17,7 +19,10 @@ final class OpenFile {
   var level = LockLevel.none
   /// There from the first xShmMap to xShmUnmap.
   var walIndex: WALIndexMap?
-  let content = ContentMap()
+  /// What is known of a database without asking.
+  let knowledge: Knowledge?
+  /// For a WAL: the frame that is being written ends a transaction.
+  private var isCommitFrame = false
   /// The unit in which the file grows and shrinks, in bytes; 0 for none (SQLITE_FCNTL_CHUNK_SIZE).
   var chunkByteCount: Int64 = 0
   var persistsWAL = false
@@ -29,9 +34,11 @@ final class OpenFile {
     let isMain = flags & SQLITE_OPEN_MAIN_DB != 0
     let parameters =
       if isMain, let name = unsafe name { try unsafe URIParameters(name) } else { URIParameters() }
-    let channel = try unsafe OpenFile.channel(name: name, path: path, flags: flags)
+    let channel = try unsafe OpenFile.channel(
+      name: name, path: path, flags: flags, shortcuts: parameters.shortcuts)
+    kind = fileKind(flags)
     let request = OpenRequest(
-      path: path, kind: fileKind(flags),
+      path: path, kind: kind,
       options: OpenOptions(sqlite: flags).union(parameters.options),
       implicitLockMilliseconds: parameters.implicitLockMilliseconds)
     remote = try call { () throws(CallError) in try channel.open(request) }
@@ -39,21 +46,29 @@ final class OpenFile {
     isPowersafeOverwrite = parameters.isPowersafeOverwrite
     isWALIndexReadOnly = parameters.isWALIndexReadOnly
     if isMain, let path {
-      token = Registry.current.enter(path: path, channel: channel)
+      let knowledge = Knowledge(of: remote)
+      token = Registry.current.enter(path: path, channel: channel, knowledge: knowledge)
+      self.knowledge = knowledge
       Registry.use(token)
     } else {
       token = 0
+      knowledge = nil
     }
+    if kind == .wal { channel.openWALCount.add(1, ordering: .relaxed) }
+  }
+
+  deinit {
+    if kind == .wal { remote.channel.openWALCount.subtract(1, ordering: .relaxed) }
   }
 
   /// A database has a channel of its own, and its other files share it.
   private static func channel(
-    name: UnsafePointer<CChar>?, path: [UInt8]?, flags: Int32
+    name: UnsafePointer<CChar>?, path: [UInt8]?, flags: Int32, shortcuts: Shortcuts
   ) throws(VFSError) -> Channel {
     if flags & SQLITE_OPEN_MAIN_DB != 0, let name = unsafe name {
       let session = try unsafe Registry.current.session(socket: URIParameters.socket(of: name))
       do throws(CallError) {
-        return try session.openChannel()
+        return try session.openChannel(shortcuts)
       } catch .refused(.limitReached, _) {
         return session.home
       } catch {
@@ -62,6 +77,54 @@ final class OpenFile {
     }
     return try Registry.current.channel(for: path)
   }
+
+  // MARK: Content
+
+  @inline(__always)
+  func read(into buffer: UnsafeMutableRawBufferPointer, at offset: Int64) throws(CallError) -> Int {
+    if let knowledge, try unsafe knowledge.read(into: buffer, at: offset) { return buffer.count }
+    return try unsafe remote.read(into: buffer, at: offset)
+  }
+
+  @inline(__always)
+  func write(_ bytes: UnsafeRawBufferPointer, at offset: Int64) throws(CallError) {
+    let isPosted = unsafe mayPost(bytes)
+    if isPosted, let knowledge { unsafe knowledge.hasPosted = true }
+    try unsafe remote.write(bytes, at: offset, posted: isPosted)
+  }
+
+  /// Whether a write need not be waited for, since a failure will be told before it is relied upon
+  /// that it was done.
+  @inline(__always)
+  private func mayPost(_ bytes: UnsafeRawBufferPointer) -> Bool {
+    switch kind {
+    case .mainDatabase:
+      // A checkpoint notes how far it came in the WAL index, right after the last write.
+      return remote.channel.openWALCount.load(ordering: .relaxed) == 0
+    case .wal:
+      // Without a sync this is the last that is heard of a transaction.
+      if bytes.count == OpenFile.frameHeaderByteCount {
+        isCommitFrame = unsafe bytes.loadUnaligned(fromByteOffset: 4, as: UInt32.self) != 0
+      }
+      return !isCommitFrame
+    case .mainJournal, .superJournal, .temporary:
+      return true
+    }
+  }
+
+  /// A frame's header is written by itself; bytes 4 to 7 of the one that ends a transaction are the
+  /// size of the database, of all others zero. From SQLite's file format, section 4.1.
+  private static let frameHeaderByteCount = 24
+
+  func byteCount() throws(CallError) -> Int64 {
+    if let known = try knowledge?.byteCount() { return known }
+    return try remote.byteCount()
+  }
+
+  /// Whether nobody but the sidecar's clients has the database open, so that nobody who is not
+  /// served in order can miss an unlocking that is under way.
+  @inline(__always)
+  var isOwned: Bool { knowledge?.isOwned ?? false }
 
   // MARK: In SQLite's hands
 

@@ -8,6 +8,7 @@
 // what it inherited alone.
 
 internal import CSluice
+internal import SluiceChannel
 internal import SluiceClient
 internal import SluiceSystem
 internal import Synchronization
@@ -22,6 +23,7 @@ final class Registry: Sendable {
   private struct Database {
     var path: [UInt8]
     var channel: Channel
+    var knowledge: Knowledge
     var token: UInt64
   }
 
@@ -86,12 +88,13 @@ final class Registry: Sendable {
   // MARK: Databases
 
   /// Enters an open database; the token takes it out again, and names it to `use`.
-  func enter(path: [UInt8], channel: Channel) -> UInt64 {
+  func enter(path: [UInt8], channel: Channel, knowledge: Knowledge) -> UInt64 {
     state.withLock { state in
       state.registered += 1
       let index = state.databases.firstIndex { $0 == nil } ?? state.databases.count
       let token = state.registered << 16 | UInt64(index)
-      let database = Database(path: path, channel: channel, token: token)
+      let database = Database(
+        path: path, channel: channel, knowledge: knowledge, token: token)
       if index == state.databases.count {
         state.databases.append(database)
       } else {
@@ -108,6 +111,36 @@ final class Registry: Sendable {
   /// Notes that this thread works on that database now.
   @inline(__always)
   static func use(_ token: UInt64) { sluice_thread_set_token(token) }
+
+  /// Whether this thread's last database knows that a file beside it is not there.
+  @inline(__always)
+  func isKnownAbsent(_ name: UnsafePointer<CChar>) -> Bool {
+    let token = sluice_thread_token()
+    let index = Int(token & 0xffff)
+    return state.withLock { state in
+      guard token != 0, index < state.databases.count, let last = state.databases[index],
+        last.token == token
+      else { return false }
+      let count = last.path.count
+      let isBeside = unsafe last.path.withUnsafeBufferPointer { path in
+        unsafe strncmp(
+          name, UnsafeRawPointer(path.baseAddress!).assumingMemoryBound(to: CChar.self), count) == 0
+      }
+      guard isBeside, !last.path.isEmpty else { return false }
+      if unsafe strcmp(name + count, Self.suffix("-journal")) == 0 {
+        return last.knowledge.isAbsent(.journal)
+      }
+      if unsafe strcmp(name + count, Self.suffix("-wal")) == 0 {
+        return last.knowledge.isAbsent(.wal)
+      }
+      return false
+    }
+  }
+
+  @inline(__always)
+  private static func suffix(_ text: StaticString) -> UnsafePointer<CChar> {
+    unsafe UnsafeRawPointer(text.utf8Start).assumingMemoryBound(to: CChar.self)
+  }
 
   /// The channel for a file of that name, or for a temporary one (nil): the one of the database to
   /// which it belongs, else the home channel of the session that there is or would be by default.

@@ -6,6 +6,9 @@
 //   unlock-asap=1            keep no lock beyond its transaction, whatever the sidecar's default
 //   readonly_shm=1           open the WAL index for reading only
 //   psow=0                   do not promise that a torn write leaves its neighbours alone
+//   posted-writes=0          wait for every write
+//   read-window=0            ask the sidecar for every page
+//   owned-knowledge=0        ask for every size and absence
 
 internal import CSQLite
 internal import CSluice
@@ -16,6 +19,7 @@ struct URIParameters {
   var implicitLockMilliseconds: Int64 = -1
   var isPowersafeOverwrite = true
   var isWALIndexReadOnly = false
+  var shortcuts: Shortcuts = .all
 
   /// Reads the parameters of a main database's name as SQLite hands it to xOpen.
   init(_ name: UnsafePointer<CChar>) throws(VFSError) {
@@ -30,6 +34,15 @@ struct URIParameters {
       name, "psow", or: true, complaint: "psow takes 0 or 1 in the URI")
     isWALIndexReadOnly = try unsafe URIParameters.boolean(
       name, "readonly_shm", or: false, complaint: "readonly_shm takes 0 or 1 in the URI")
+    let posts = try unsafe URIParameters.boolean(
+      name, "posted-writes", or: true, complaint: "posted-writes takes 0 or 1 in the URI")
+    if !posts { shortcuts.remove(.postedWrites) }
+    let readsWindow = try unsafe URIParameters.boolean(
+      name, "read-window", or: true, complaint: "read-window takes 0 or 1 in the URI")
+    if !readsWindow { shortcuts.remove(.readWindow) }
+    let knows = try unsafe URIParameters.boolean(
+      name, "owned-knowledge", or: true, complaint: "owned-knowledge takes 0 or 1 in the URI")
+    if !knows { shortcuts.remove(.ownedKnowledge) }
     if let text = unsafe value(name, "implicit-locks") {
       guard let milliseconds = unsafe decimal(text), milliseconds <= 3_600_000 else {
         throw .uriParameter("implicit-locks takes milliseconds from 0 to 3600000 in the URI")

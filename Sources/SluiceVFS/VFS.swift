@@ -128,8 +128,11 @@ enum VFS {
   private static func access(
     _ name: UnsafePointer<CChar>, _ flags: Int32, _ result: UnsafeMutablePointer<Int32>
   ) -> Int32 {
-    let path = unsafe bytes(of: name)
     unsafe result.pointee = 0
+    if flags == SQLITE_ACCESS_EXISTS, unsafe Registry.current.isKnownAbsent(name) {
+      return SQLITE_OK
+    }
+    let path = unsafe bytes(of: name)
     let mode: AccessMode =
       switch flags {
       case SQLITE_ACCESS_READWRITE: .readWrite

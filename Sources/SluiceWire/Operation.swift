@@ -29,8 +29,8 @@ public enum Operation: UInt16, CaseIterable, Sendable {
   case allocate = 0x0029
   /// Whether the file no longer stands under the name by which it was opened.
   case hasMoved = 0x002a
-  /// Asks for a descriptor through which the client maps the file's content.
-  case mapContent = 0x002b
+  /// Asks for the descriptor of the database's read window.
+  case openWindow = 0x002b
 
   /// Joins the database's WAL index, the `-shm` file, and measures or extends it.
   case walIndexMap = 0x0030
@@ -43,7 +43,7 @@ public enum Operation: UInt16, CaseIterable, Sendable {
   public var hasNoArguments: Bool {
     switch self {
     case .nothing, .channelOpen, .close, .sync, .fileSize, .checkReservedLock, .hasMoved,
-      .mapContent, .hasExternalReader:
+      .openWindow, .hasExternalReader:
       true
     case .channelClose, .fullPathname, .open, .delete, .access, .read, .write, .truncate, .lock,
       .unlock, .allocate, .walIndexMap, .walIndexLock, .walIndexUnmap:

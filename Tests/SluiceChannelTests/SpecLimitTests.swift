@@ -108,7 +108,7 @@ import Testing
   }
 
   @Test func theDescriptorPurposesAreThoseOfTheCode() throws {
-    let purposes: [DescriptorPurpose] = [.walIndex, .content]
+    let purposes: [DescriptorPurpose] = [.walIndex, .window]
     let rows = try spec.rows(under: "Descriptor purposes")
     #expect(rows.map { $0["name"] } == purposes.map { "\($0)" })
     #expect(rows.map { number($0["purpose"]) } == purposes.map { UInt64($0.rawValue) })

@@ -158,30 +158,6 @@ struct WALIndexCallTests {
     withExtendedLifetime(mapped) {}
   }
 
-  @Test func mappedContentEndsTheLease() throws {
-    let file = try session.home.openDatabase("a.db")
-    try file.write([1, 2, 3], at: 0)
-    try file.lock(.shared)
-    try file.lock(.reserved)
-    #expect(try leaseCount() == 1)
-    let mapped = try #require(try file.mapContent(byteCount: 3))
-    #expect(try leaseCount() == 0)
-    #expect(try openPaths().filter { $0.hasSuffix("a.db") } == [])
-    // What was held under the lease stands on the file now.
-    let other = unsafe Glibc.open(sidecar.file("a.db").path, O_RDONLY)
-    defer { Glibc.close(other) }
-    #expect(blocks(other, F_WRLCK, 0x4000_0001, 1))
-    #expect(unsafe mapped.start.load(fromByteOffset: 1, as: UInt8.self) == 2)
-    try file.write([9], at: 1)
-    #expect(unsafe mapped.start.load(fromByteOffset: 1, as: UInt8.self) == 9)
-    // While a client has it, the sidecar gets no new lease.
-    try file.unlock(.none)
-    usleep(200_000)
-    try file.lock(.shared)
-    #expect(try leaseCount() == 0)
-    withExtendedLifetime(mapped) {}
-  }
-
   /// What this process, the client, has open.
   private func openPaths() throws -> [String] {
     let directory = "/proc/self/fd"

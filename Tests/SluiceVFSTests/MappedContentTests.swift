@@ -17,12 +17,12 @@ struct MappedContentTests {
       r = proxied("app.db")
       print(one(r, "PRAGMA mmap_size = 100000000"))
       base, wrong = one(r, "SELECT sum(x) FROM t"), 0
-      print(base, maps("app.db"))
+      print(base, has_window())
       for i in range(100):
           if w("UPDATE t SET x = x + 1 WHERE rowid % 50 = 0") != []: print("not written")
           if mode == "WAL" and i % 7 == 0: w("PRAGMA wal_checkpoint(TRUNCATE)")
           wrong += one(r, "SELECT sum(x) FROM t") != base + 100 * (i + 1)
-      print(wrong, one(r, "PRAGMA integrity_check"), maps("app.db"))
+      print(wrong, one(r, "PRAGMA integrity_check"), has_window())
       """, arguments: [mode, writer])
     outcome.expectLines(["100000000", "12502500 True", "0 ok True"])
   }
@@ -60,7 +60,7 @@ struct MappedContentTests {
           do("VACUUM")
           if mode == "WAL": do("PRAGMA wal_checkpoint(TRUNCATE)")
           look((100, 5050))
-      print(sorted(sizes), wrong, one(r, "PRAGMA integrity_check"), maps("app.db"))
+      print(sorted(sizes), wrong, one(r, "PRAGMA integrity_check"), has_window())
       """, arguments: [mode, writer])
     outcome.expectLines(["[False, True] [] ok True"])
   }
@@ -79,27 +79,51 @@ struct MappedContentTests {
           c.execute("VACUUM")
           b = c.execute("SELECT count(*), sum(length(y)) FROM t").fetchone()
           c.execute("DELETE FROM t")
-          print(a, b, maps("app.db"))
+          print(a, b, has_window())
       print(one(c, "PRAGMA integrity_check"), one(native("app.db"), "PRAGMA integrity_check"))
       """)
     outcome.expectLines(Array(repeating: "(300, 900000) (3, 9000) True", count: 5) + ["ok ok"])
   }
 
-  @Test func mappingIsOffWhereItIsNotAskedForAndGoesWhenItIsTurnedOff() throws {
+  /// The window is there whatever mmap_size says, and never costs the lease.
+  @Test func windowKeepsTheLeaseWhateverTheMapSize() throws {
     let fixture = try Fixture(sidecar: true)
     try fixture.makeDatabase(fixture.inRoot("app.db"), count: 5000)
     let outcome = try fixture.runPython(
       """
       c = proxied("app.db")
-      print(one(c, "SELECT count(*) FROM t"), maps("app.db"), leases("app.db"))
+      print(one(c, "SELECT count(*) FROM t"), has_window(), leases("app.db"))
       for size in (100000000, 0, 8192):
           c.execute(f"PRAGMA mmap_size = {size}")
-          print(one(c, "PRAGMA mmap_size"), one(c, "SELECT count(*) FROM t"), maps("app.db"))
+          print(one(c, "PRAGMA mmap_size"), one(c, "SELECT count(*) FROM t"), leases("app.db"))
       c.close()
-      print(maps("app.db"))
+      print(has_window())
       """)
     outcome.expectLines([
-      "5000 False 1", "100000000 5000 True", "0 5000 False", "8192 5000 True", "False",
+      "5000 True 1", "100000000 5000 1", "0 5000 1", "8192 5000 1", "False",
     ])
+  }
+
+  @Test(arguments: [
+    "", "&posted-writes=0", "&read-window=0", "&owned-knowledge=0",
+    "&posted-writes=0&read-window=0&owned-knowledge=0",
+  ])
+  func eachShortcutCanBeTurnedOff(parameters: String) throws {
+    let fixture = try Fixture(sidecar: true)
+    let outcome = try fixture.runPython(
+      """
+      for mode in ("DELETE", "WAL"):
+          c = proxied(mode + ".db", sys.argv[1] if len(sys.argv) > 1 else "")
+          c.execute("PRAGMA journal_mode = " + mode)
+          c.execute("CREATE TABLE t(x, y)")
+          for i in range(20):
+              c.execute("BEGIN")
+              c.executemany("INSERT INTO t VALUES (?, zeroblob(3000))", [(j,) for j in range(30)])
+              c.execute("COMMIT" if i % 4 else "ROLLBACK")
+          print(one(c, "SELECT count(*) FROM t"), one(c, "PRAGMA integrity_check"))
+          c.close()
+          print(one(native(mode + ".db"), "SELECT count(*) FROM t"))
+      """, arguments: parameters.isEmpty ? [] : [parameters])
+    outcome.expectLines(["450 ok", "450", "450 ok", "450"])
   }
 }

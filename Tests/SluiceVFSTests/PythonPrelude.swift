@@ -70,6 +70,10 @@ let pythonPrelude = """
       with open("/proc/self/maps") as f:
           return any(line.split()[-1] == os.path.join(ROOT, name) for line in f)
 
+  def has_window():
+      "Whether this process has a read window mapped."
+      with open("/proc/self/maps") as f: return "/memfd:sluice-window" in f.read()
+
   def open_at_once(name):
       "Opens a file in another process; busy if that would have to wait for a lease."
       code = "import os, sys; os.open(sys.argv[1], os.O_RDWR | os.O_NONBLOCK)"

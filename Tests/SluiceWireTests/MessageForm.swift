@@ -41,7 +41,7 @@ extension Operation {
   var request: MessageForm {
     switch self {
     case .nothing, .channelOpen, .close, .sync, .fileSize, .checkReservedLock, .hasMoved,
-      .mapContent, .hasExternalReader:
+      .openWindow, .hasExternalReader:
       MessageForm(NoFields.self)
     case .channelClose: MessageForm(ChannelFields.self)
     case .fullPathname: MessageForm(PathFields.self)
@@ -59,7 +59,7 @@ extension Operation {
   var reply: MessageForm {
     switch self {
     case .nothing, .channelClose, .delete, .close, .read, .write, .truncate, .sync, .lock, .unlock,
-      .allocate, .mapContent, .walIndexLock, .walIndexUnmap:
+      .allocate, .openWindow, .walIndexLock, .walIndexUnmap:
       MessageForm(NoFields.self)
     case .channelOpen: MessageForm(ChannelFields.self)
     case .fullPathname: MessageForm(PathFields.self)

@@ -52,7 +52,8 @@ report() {
   else
     failed=1
     echo "  FAILED with $status: $*"
-    tail -n 15 "$work/program.log" | sed 's/^/    /'
+    { grep -ai 'error' "$work/program.log" | head -n 15; tail -n 5 "$work/program.log"; } |
+      sed 's/^/    /'
   fi
 }
 

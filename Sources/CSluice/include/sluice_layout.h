@@ -120,6 +120,10 @@ struct sluice_welcome {
 
 // The sidecar's paths are the host's own (a private sidecar), not a root's.
 #define SLUICE_FEATURE_HOST_PATHS 1u
+// What clients may do to save waiting.
+#define SLUICE_FEATURE_POSTED_WRITES 2u
+#define SLUICE_FEATURE_READ_WINDOW 4u
+#define SLUICE_FEATURE_OWNED_KNOWLEDGE 8u
 
 struct sluice_channel_message {
   struct sluice_message_head head;
@@ -137,7 +141,36 @@ struct sluice_descriptor_message {
 };
 
 #define SLUICE_DESCRIPTOR_WAL_INDEX 1u
-#define SLUICE_DESCRIPTOR_CONTENT 2u
+#define SLUICE_DESCRIPTOR_WINDOW 2u
+
+// --- read window --------------------------------------------------------------------------------
+//
+// A sealed memfd for each database, written by the proxy, mapped for reading by every client that
+// has the database open:
+//
+//   +0     sluice_window   4096 bytes
+//   +4096  one byte for each granule of 4096 bytes: 1 when the granule below is what the file holds
+//   +...   the granules, from a multiple of 4096 on, then 4096 bytes of nothing
+struct sluice_window {
+  uint64_t magic;
+  uint32_t granule_count;
+  uint32_t ownership;   // odd: what stands here is true. Counts up with each change.
+  int64_t byte_count;   // the file's size
+  uint32_t absent;      // SLUICE_ABSENT_... bits
+  uint8_t reserved[100];
+};
+
+#define SLUICE_WINDOW_HEADER_BYTE_COUNT 4096
+#define SLUICE_GRANULE_BYTE_COUNT 4096
+// There is no rollback journal, or no WAL, beside the database.
+#define SLUICE_ABSENT_JOURNAL 1u
+#define SLUICE_ABSENT_WAL 2u
+
+static inline uint32_t *sluice_window_ownership(struct sluice_window *w) { return &w->ownership; }
+static inline int64_t *sluice_window_byte_count(struct sluice_window *w) { return &w->byte_count; }
+static inline uint32_t *sluice_window_absent(struct sluice_window *w) { return &w->absent; }
+_Static_assert(sizeof(struct sluice_window) == 128, "window");
+_Static_assert(offsetof(struct sluice_window, byte_count) == 16, "window");
 
 #define SLUICE_REFUSAL_TEXT_BYTE_COUNT 240
 

@@ -34,9 +34,11 @@ static inline int sluice_errno(void) { return errno; }
 // --- memory -------------------------------------------------------------------------------------
 
 // Creates a memfd of `byte_count` bytes that nobody can resize, and whose seals nobody can lift.
-int sluice_memfd_create_sealed(const char *name, uint64_t byte_count);
+int sluice_memfd_create_sealed(const char *name, uint64_t byte_count, int is_final);
 // 1 when `fd` is a memfd sealed against growing and shrinking, 0 when it is not, or -errno.
 int sluice_memfd_is_sealed(int fd);
+// From now on nobody maps the memfd for writing, or writes to it; mappings that are there stay.
+int sluice_memfd_forbid_writing(int fd);
 // Maps a part of `fd`, shared, with a readable page of nothing behind it if `padded`.
 int sluice_map(int fd, int64_t offset, uint64_t byte_count, int writable, int inheritable,
                int padded, void **address);

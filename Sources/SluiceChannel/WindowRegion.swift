@@ -1,0 +1,214 @@
+// The read window of a database, seen as typed places: what the proxy knows of the file, and the
+// pages of it that were read or written through the proxy, in memory that clients map for reading.
+//
+// The proxy alone writes. What stands in the window is true as long as `ownership` is odd: then
+// nobody but the proxy's clients has the database open. A reader looks at it before and after he
+// copies; the locks of SQLite keep writers off the pages that he copies, as with any file.
+
+internal import CSluice
+public import SluiceSystem
+internal import Synchronization
+
+/// Files that are known to be absent beside a database.
+public struct AbsentFiles: OptionSet, Sendable {
+  public let rawValue: UInt32
+  public init(rawValue: UInt32) { self.rawValue = rawValue }
+
+  public static let journal = AbsentFiles(rawValue: SLUICE_ABSENT_JOURNAL)
+  public static let wal = AbsentFiles(rawValue: SLUICE_ABSENT_WAL)
+}
+
+/// Owns the mapping of a read window.
+@safe
+public final class WindowRegion: @unchecked Sendable {
+  /// The unit in which content is valid, in bytes.
+  public static let granuleByteCount = Int(SLUICE_GRANULE_BYTE_COUNT)
+  private static let headerByteCount = Int(SLUICE_WINDOW_HEADER_BYTE_COUNT)
+
+  public let granuleCount: Int
+  private let mapping: Mapping
+  private let validBytes: UnsafeMutablePointer<UInt8>
+  private let granules: UnsafeMutableRawPointer
+
+  private init(_ mapping: consuming Mapping, granuleCount: Int) {
+    unsafe validBytes = unsafe (mapping.start + Self.headerByteCount)
+      .assumingMemoryBound(to: UInt8.self)
+    unsafe granules = unsafe mapping.start + Self.granulesOffset(granuleCount)
+    self.granuleCount = granuleCount
+    self.mapping = mapping
+  }
+
+  private static func granulesOffset(_ granuleCount: Int) -> Int {
+    headerByteCount + (granuleCount + 4095) / 4096 * 4096
+  }
+
+  /// The size of a window of so many granules, in bytes: a page of nothing at its end included.
+  static func byteCount(granuleCount: Int) -> Int {
+    granulesOffset(granuleCount) + granuleCount * granuleByteCount + 4096
+  }
+
+  /// Makes a window for the first `granuleCount` granules of a file, for its proxy, and gives the
+  /// descriptor by which others may map it for reading. Memory is used for what is filled only.
+  public static func create(
+    granuleCount: Int
+  ) throws(Errno) -> (region: WindowRegion, descriptor: SharedDescriptor) {
+    let byteCount = byteCount(granuleCount: granuleCount)
+    let descriptor = try FileDescriptor.sealedMemory(
+      "sluice-window", byteCount: byteCount, isFinal: false)
+    let region = WindowRegion(
+      try Mapping(descriptor, byteCount: byteCount), granuleCount: granuleCount)
+    unsafe region.header.pointee.magic = sluice_magic
+    unsafe region.header.pointee.granule_count = UInt32(granuleCount)
+    try descriptor.forbidWriting()
+    return (region, SharedDescriptor(descriptor))
+  }
+
+  /// Maps a window that a proxy made. Nil where it is not what it should be. A forked child has the
+  /// mapping too, for SQLite may use pages of it there.
+  public static func attach(_ descriptor: borrowing FileDescriptor) throws(Errno) -> WindowRegion? {
+    guard let byteCount = Int(exactly: try descriptor.status().byteCount),
+      byteCount >= self.byteCount(granuleCount: 1), descriptor.isSealedMemory(byteCount: byteCount)
+    else { return nil }
+    let mapping = try Mapping(
+      descriptor, byteCount: byteCount, writable: false, inheritable: true)
+    let header = unsafe mapping.start.loadUnaligned(as: sluice_window.self)
+    let granuleCount = Int(header.granule_count)
+    guard header.magic == sluice_magic, self.byteCount(granuleCount: granuleCount) == byteCount
+    else { return nil }
+    return WindowRegion(mapping, granuleCount: granuleCount)
+  }
+
+  // MARK: Places
+
+  private var header: UnsafeMutablePointer<sluice_window> {
+    unsafe mapping.start.assumingMemoryBound(to: sluice_window.self)
+  }
+
+  private var ownership: UnsafePointer<Atomic<UInt32>> {
+    unsafe UnsafePointer(
+      UnsafeRawPointer(sluice_window_ownership(header))
+        .assumingMemoryBound(to: Atomic<UInt32>.self))
+  }
+
+  private var fileByteCount: UnsafePointer<Atomic<Int64>> {
+    unsafe UnsafePointer(
+      UnsafeRawPointer(sluice_window_byte_count(header))
+        .assumingMemoryBound(to: Atomic<Int64>.self))
+  }
+
+  private var absent: UnsafePointer<Atomic<UInt32>> {
+    unsafe UnsafePointer(
+      UnsafeRawPointer(sluice_window_absent(header)).assumingMemoryBound(to: Atomic<UInt32>.self))
+  }
+
+  private func valid(_ granule: Int) -> UnsafePointer<Atomic<UInt8>> {
+    unsafe UnsafeRawPointer(validBytes + granule).assumingMemoryBound(to: Atomic<UInt8>.self)
+  }
+
+  // MARK: The reader's side
+
+  /// An odd number while what stands here is true; it must be the same after the look.
+  @inline(__always)
+  public var ownershipCount: UInt32 { unsafe ownership.pointee.load(ordering: .acquiring) }
+
+  /// The file's size in bytes, or nil where it is not known.
+  @inline(__always)
+  public var knownByteCount: Int64? {
+    let count = ownershipCount
+    if count & 1 == 0 { return nil }
+    let byteCount = unsafe fileByteCount.pointee.load(ordering: .acquiring)
+    return ownershipCount == count ? byteCount : nil
+  }
+
+  /// Which files are known not to be there.
+  @inline(__always)
+  public var knownAbsentFiles: AbsentFiles {
+    let count = ownershipCount
+    if count & 1 == 0 { return [] }
+    let files = AbsentFiles(rawValue: unsafe absent.pointee.load(ordering: .acquiring))
+    return ownershipCount == count ? files : []
+  }
+
+  /// Copies a stretch of the file; false where not all of it is here.
+  @inline(__always)
+  public func copy(into buffer: UnsafeMutableRawBufferPointer, at offset: Int64) -> Bool {
+    let count = ownershipCount
+    guard count & 1 == 1, let place = unsafe content(at: offset, byteCount: buffer.count) else {
+      return false
+    }
+    unsafe buffer.copyMemory(from: UnsafeRawBufferPointer(start: place, count: buffer.count))
+    atomicMemoryFence(ordering: .acquiring)
+    return ownershipCount == count
+  }
+
+  /// Where a stretch of the file stands; nil where not all of it is here.
+  @inline(__always)
+  public func content(at offset: Int64, byteCount: Int) -> UnsafeRawPointer? {
+    let fileByteCount = unsafe fileByteCount.pointee.load(ordering: .acquiring)
+    guard ownershipCount & 1 == 1, offset >= 0, byteCount > 0,
+      let start = Int(exactly: offset), start <= granuleCount * Self.granuleByteCount - byteCount,
+      offset + Int64(byteCount) <= fileByteCount
+    else { return nil }
+    let last = (start + byteCount - 1) / Self.granuleByteCount
+    var granule = start / Self.granuleByteCount
+    while granule <= last {
+      guard unsafe valid(granule).pointee.load(ordering: .acquiring) == 1 else { return nil }
+      granule += 1
+    }
+    return unsafe UnsafeRawPointer(granules + start)
+  }
+
+  // MARK: The proxy's side, one thread at a time
+
+  public var isOwned: Bool { ownershipCount & 1 == 1 }
+
+  /// The file is ours alone from now on, of that size, and nothing else is known of it.
+  /// `granuleCount` granules from the start may have been filled before.
+  public func begin(fileByteCount byteCount: Int64, filledBefore granuleCount: Int) {
+    end()
+    for granule in 0..<granuleCount { invalidate(granule) }
+    setAbsent([])
+    setFileByteCount(byteCount)
+    unsafe ownership.pointee.wrappingAdd(1, ordering: .releasing)
+  }
+
+  /// The file is not ours alone any more.
+  public func end() {
+    if isOwned { unsafe ownership.pointee.wrappingAdd(1, ordering: .sequentiallyConsistent) }
+  }
+
+  public func setFileByteCount(_ byteCount: Int64) {
+    unsafe fileByteCount.pointee.store(byteCount, ordering: .releasing)
+  }
+
+  public var currentFileByteCount: Int64 {
+    unsafe fileByteCount.pointee.load(ordering: .relaxed)
+  }
+
+  public func setAbsent(_ files: AbsentFiles) {
+    unsafe absent.pointee.store(files.rawValue, ordering: .releasing)
+  }
+
+  public var currentAbsentFiles: AbsentFiles {
+    AbsentFiles(rawValue: unsafe absent.pointee.load(ordering: .relaxed))
+  }
+
+  public func isValid(_ granule: Int) -> Bool {
+    unsafe valid(granule).pointee.load(ordering: .relaxed) == 1
+  }
+
+  public func validate(_ granule: Int) {
+    unsafe valid(granule).pointee.store(1, ordering: .releasing)
+  }
+
+  public func invalidate(_ granule: Int) {
+    unsafe valid(granule).pointee.store(0, ordering: .releasing)
+  }
+
+  /// The place of some granules.
+  public func place(_ granule: Int, count: Int = 1) -> UnsafeMutableRawBufferPointer {
+    precondition(granule >= 0 && count >= 0 && granule + count <= granuleCount, "in the window")
+    return unsafe UnsafeMutableRawBufferPointer(
+      start: granules + granule * Self.granuleByteCount, count: count * Self.granuleByteCount)
+  }
+}

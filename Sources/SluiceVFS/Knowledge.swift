@@ -1,0 +1,114 @@
+// What a connection knows of its database without asking: the pages in the read window, the
+// file's size, and whether a journal or WAL is there. It is true while the sidecar owns the
+// database, which the window says, and after everything that was posted on the file is done.
+//
+// xFetch gives SQLite pages where they lie in the window. They stay there as long as the window is
+// mapped, and what they hold is changed by nobody while SQLite's locks protect it.
+
+internal import CSluice
+internal import SluiceChannel
+internal import SluiceClient
+internal import SluiceWire
+internal import Synchronization
+
+final class Knowledge: Sendable {
+  private let remote: RemoteFile
+  private let shortcuts: Shortcuts
+  /// Written once, by `open`; the registry's other threads look at it too.
+  private let window = AtomicLazyReference<WindowRegion>()
+  private nonisolated(unsafe) var wasOpened = false
+  /// Whether a write may be under way. This and what follows is used by the connection alone.
+  nonisolated(unsafe) var hasPosted = false
+  /// How much of the file SQLite wants by pointer, in bytes; 0 for nothing.
+  private nonisolated(unsafe) var fetchByteCountMaximum: Int64 = 0
+  /// How many pages SQLite has in use.
+  private nonisolated(unsafe) var fetchCount = 0
+
+  init(of remote: RemoteFile) {
+    self.remote = remote
+    shortcuts = remote.channel.shortcuts
+  }
+
+  /// Maps the window. To be called with a lock in hand, for without one nothing is owned. Where that
+  /// fails all is asked of the sidecar.
+  @inline(__always)
+  func open() {
+    if unsafe !wasOpened { openOnce() }
+  }
+
+  @inline(never)
+  private func openOnce() {
+    unsafe wasOpened = true
+    guard !shortcuts.isDisjoint(with: [.readWindow, .ownedKnowledge]) else { return }
+    guard let opened = try? remote.openWindow() else { return }
+    _ = window.storeIfNil(opened)
+  }
+
+  // MARK: The file
+
+  /// Reads from the window; false where that is not possible.
+  @inline(__always)
+  func read(
+    into buffer: UnsafeMutableRawBufferPointer, at offset: Int64
+  ) throws(CallError) -> Bool {
+    guard shortcuts.contains(.readWindow), let window = window.load() else { return false }
+    try settle()
+    return unsafe window.copy(into: buffer, at: offset)
+  }
+
+  /// The file's size in bytes, or nil where it must be asked.
+  @inline(__always)
+  func byteCount() throws(CallError) -> Int64? {
+    guard shortcuts.contains(.ownedKnowledge), let window = window.load() else { return nil }
+    try settle()
+    return window.knownByteCount
+  }
+
+  @inline(__always)
+  var isOwned: Bool { window.load()?.isOwned ?? false }
+
+  /// Whether it is known that such a file is not there.
+  @inline(__always)
+  func isAbsent(_ file: AbsentFiles) -> Bool {
+    guard shortcuts.contains(.ownedKnowledge), let window = window.load() else { return false }
+    return window.knownAbsentFiles.contains(file)
+  }
+
+  @inline(__always)
+  private func settle() throws(CallError) {
+    guard unsafe hasPosted else { return }
+    unsafe hasPosted = false
+    try remote.settle()
+  }
+
+  // MARK: Pages by pointer
+
+  /// Sets how much may be fetched; a negative number only asks. The value before.
+  func setFetchMaximum(_ byteCount: Int64) -> Int64 {
+    let before = unsafe fetchByteCountMaximum
+    if byteCount >= 0, unsafe fetchCount == 0 {
+      unsafe fetchByteCountMaximum = min(byteCount, Self.fetchByteCountLimit)
+    }
+    return before
+  }
+
+  /// SQLITE_MAX_MMAP_SIZE, as SQLite sets it on Linux.
+  private static let fetchByteCountLimit: Int64 = 0x7fff_0000
+
+  /// The address of a stretch of the file, in use until `giveBack`; nil where SQLite must read it.
+  func fetch(at offset: Int64, byteCount: Int) throws(CallError) -> UnsafeMutableRawPointer? {
+    let maximum = unsafe fetchByteCountMaximum
+    guard maximum > 0, shortcuts.contains(.readWindow), offset + Int64(byteCount) <= maximum,
+      let window = window.load()
+    else { return nil }
+    try settle()
+    guard let place = unsafe window.content(at: offset, byteCount: byteCount) else { return nil }
+    unsafe fetchCount += 1
+    return unsafe UnsafeMutableRawPointer(mutating: place)
+  }
+
+  func giveBack() {
+    unsafe precondition(fetchCount > 0, "SQLite gives back what it fetched")
+    unsafe fetchCount -= 1
+  }
+}
