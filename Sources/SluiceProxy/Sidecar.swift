@@ -73,9 +73,10 @@ public final class Sidecar {
     }
     raiseDescriptorLimit()
     do throws(Errno) {
+      let files = FileTable(metrics: metrics)
       doorman = try Doorman(
         shared: SharedState(
-          root: root, files: FileTable(metrics: metrics), metrics: metrics,
+          root: root, files: files, metrics: metrics, workers: SyncWorkers(files: files),
           configuration: configuration),
         signals: try Signals(), listener: listener, firstVisitor: firstVisitor, lifeline: lifeline)
     } catch {
