@@ -120,6 +120,8 @@ private struct SessionsBenchmark {
     do throws(CallError) {
       let quietFile = try openSession(socket: alone.socket, name: "busy.db").1
       let crowdedFile = try openSession(socket: crowded.socket, name: "busy.db").1
+      // Early, so that the same reactor has it.
+      let crowdedProbe = try openSession(socket: crowded.socket, name: "probed.db").1
       try quietFile.channel.roundTrip()
       try crowdedFile.channel.roundTrip()
       let before = crowded.memory
@@ -141,7 +143,9 @@ private struct SessionsBenchmark {
       try compare("null operation", quietFile, crowdedFile)
       try compareReads(quietFile, crowdedFile)
       try measureFirstRequests(crowded)
-      try measureBesideSyncs(crowdedFile, crowded)
+      try measureColdRequests(crowdedFile, crowdedProbe)
+      try measure(beside: .busy, crowdedFile, crowded)
+      try measure(beside: .syncing, crowdedFile, crowded)
       withExtendedLifetime(idle) {}
     } catch {
       throw .failed("bench-sessions: \(error.text)")
@@ -203,14 +207,30 @@ private struct SessionsBenchmark {
     }
   }
 
-  private func measureBesideSyncs(_ file: RemoteFile, _ sidecar: Sidecar) throws(CallError) {
-    let syncing = try Peer(.syncing, "synced.db", sidecar, program)
+  /// The first request of a cold channel of the same reactor, which spins.
+  private func measureColdRequests(
+    _ file: RemoteFile, _ probe: RemoteFile
+  ) throws(CallError) {
+    var samples = Samples(capacity: 300)
+    for _ in 0..<300 {
+      for _ in 0..<20_000 { try file.channel.roundTrip() }
+      let start = Clock.monotonicNanoseconds()
+      try probe.channel.roundTrip()
+      samples.append(Clock.monotonicNanoseconds() - start)
+    }
+    show("first request, reactor spinning", [samples])
+  }
+
+  private func measure(
+    beside role: SessionPeer, _ file: RemoteFile, _ sidecar: Sidecar
+  ) throws(CallError) {
+    let peer = try Peer(role, "\(role.rawValue).db", sidecar, program)
     var samples: [Samples] = []
     for _ in 0..<rounds {
       samples.append(try time { () throws(CallError) in try file.channel.roundTrip() })
     }
-    show("null operation beside syncs", samples)
-    withExtendedLifetime(syncing) {}
+    show("null operation beside \(role.rawValue)", samples)
+    withExtendedLifetime(peer) {}
   }
 
   private func time(_ body: () throws(CallError) -> Void) throws(CallError) -> Samples {
@@ -228,7 +248,7 @@ private struct SessionsBenchmark {
     func figure(_ fraction: Double) -> Int64 { median(rounds.map { $0.percentile(fraction) }) }
     print(
       name.padded(to: 35) + "p50 \(figure(0.5)) ns, p99 \(figure(0.99)) ns,"
-        + " p99.9 \(figure(0.999)) ns, most \(rounds.map { $0.percentile(1) }.max()!) ns")
+        + " p99.9 \(figure(0.999)) ns, mean \(median(rounds.map(\.mean))) ns")
   }
 }
 
@@ -336,4 +356,8 @@ private func removeTree(_ path: String) {
 private func hundredths(_ value: Double) -> String {
   let count = Int((value * 100).rounded())
   return "\(count / 100).\(count % 100 < 10 ? "0" : "")\(count % 100)"
+}
+
+extension Samples {
+  fileprivate var mean: Int64 { nanoseconds.reduce(0, +) / Int64(nanoseconds.count) }
 }
