@@ -126,13 +126,29 @@ public final class ProxyEnd {
     unsafe publish(completed, in: regions.completed, waking: regions.clientSleeps)
   }
 
-  /// Announces that the proxy is about to sleep; false when a request came meanwhile.
-  func announceSleep(in words: inout FutexSet) -> Bool {
-    unsafe regions.proxySleeps.pointee.store(1, ordering: .sequentiallyConsistent)  // SYNC nap
-    let submitted = unsafe regions.submitted.pointee.load(ordering: .sequentiallyConsistent)
-    unsafe words.append(regions.submitted, while: completed)
-    return submitted == completed
+  /// A look at this channel for a loop that looks at many.
+  public var watch: RequestWatch {
+    unsafe RequestWatch(submitted: regions.submitted, completed: completed)
   }
 
-  func endSleep() { unsafe regions.proxySleeps.pointee.store(0, ordering: .relaxed) }
+  /// From now on the client wakes whoever sleeps on the channel. Look for requests once more
+  /// before sleeping.
+  public func announceSleep() {
+    unsafe regions.proxySleeps.pointee.store(1, ordering: .sequentiallyConsistent)  // SYNC nap
+  }
+
+  public func endSleep() { unsafe regions.proxySleeps.pointee.store(0, ordering: .relaxed) }
+}
+
+/// Whether a channel has requests, in one load and without a reference to it. Good as long as the
+/// end that gave it, and true until that end completes a request.
+@safe
+public struct RequestWatch {
+  let submitted: SharedWord
+  let completed: UInt32
+
+  @inline(__always)
+  public var hasRequest: Bool {
+    unsafe submitted.pointee.load(ordering: .acquiring) != completed  // SYNC submitted
+  }
 }

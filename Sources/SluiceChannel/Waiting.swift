@@ -144,18 +144,22 @@ public struct ChannelSleep: ~Copyable {
 
   public init() {}
 
-  /// Sleeps until a channel has a request, `wake` is signalled after it showed `signals`, or the
-  /// time is up. May return early for no reason.
-  public mutating func sleep(
-    on channels: [ProxyEnd], wake: WakeWord, signals: UInt32, timeoutNanoseconds: Int64?
-  ) {
+  /// Begins anew: to be woken when `wake` is signalled after it showed `signals`.
+  public mutating func prepare(wake: WakeWord, signals: UInt32) {
     words.removeAll()
     unsafe words.append(wake.address, while: signals)
-    var nobodyWaits = true
-    for channel in channels where nobodyWaits {
-      nobodyWaits = channel.announceSleep(in: &words)
-    }
-    if nobodyWaits { words.wait(timeoutNanoseconds: timeoutNanoseconds) }
-    for channel in channels { channel.endSleep() }
+  }
+
+  /// To be woken by requests on a channel whose sleep was announced; false when one is there.
+  public mutating func add(_ watch: RequestWatch) -> Bool {
+    // SYNC nap
+    let submitted = unsafe watch.submitted.pointee.load(ordering: .sequentiallyConsistent)
+    unsafe words.append(watch.submitted, while: watch.completed)
+    return submitted == watch.completed
+  }
+
+  /// Sleeps until something of that happens, or the time is up. May return early for no reason.
+  public func sleep(timeoutNanoseconds: Int64?) {
+    words.wait(timeoutNanoseconds: timeoutNanoseconds)
   }
 }

@@ -18,7 +18,7 @@ final class Doorman {
 
   private var visitors: [UInt64: Visitor] = [:]
   private var links: [UInt64: SessionLink] = [:]
-  private var reactors: [(reactor: Reactor, thread: JoinableThread)] = []
+  private let crew: Crew
   private var homes: [UInt64: Reactor] = [:]
   private var lastSession: UInt64 = 0
   private var isStopping = false
@@ -53,6 +53,10 @@ final class Doorman {
     firstVisitor: consuming FileDescriptor?, lifeline: SharedDescriptor?
   ) throws(Errno) {
     self.shared = shared
+    // A private sidecar has one session, and that is one reactor's.
+    crew = Crew(
+      reactorCount: firstVisitor == nil ? shared.configuration.reactorCount : 1,
+      metrics: shared.metrics)
     poller = try Poller()
     try poller.add(signals.descriptor, token: Token.signals)
     self.signals = signals
@@ -71,8 +75,8 @@ final class Doorman {
       if let token = try poller.wait(timeoutMilliseconds: timeout) { answer(token) }
       sendLateVisitorsAway()
     }
-    for (reactor, _) in reactors { reactor.send(.stop) }
-    for (_, thread) in reactors { thread.join() }
+    crew.stop()
+    shared.workers.stop()
   }
 
   private func answer(_ token: UInt64) {
@@ -187,16 +191,17 @@ final class Doorman {
 
   private func welcome(_ link: SessionLink) throws(Refusal) {
     do throws(Errno) {
-      let reactor = try reactorWithRoom()
+      let reactor = try crew.reactorForSession()
       do throws(Errno) {
         let session = try makeSession(link)
         links[link.id] = link
         homes[link.id] = reactor
         shared.metrics.sessionOpened()
+        session.reactorNumber = reactor.number
         reactor.send(.adopt(session))
       } catch {
         poller.remove(link.socket.descriptor)
-        reactor.releaseChannels(1)
+        reactor.release(Reactor.channelsForSession)
         throw error
       }
     } catch {
@@ -232,27 +237,6 @@ final class Doorman {
     if let processEnd = link.processEnd { poller.remove(processEnd.descriptor) }
     homes.removeValue(forKey: id)?.send(.sessionEnded(id))
     if endsWithSession { isStopping = true }
-  }
-
-  private func reactorWithRoom() throws(Errno) -> Reactor {
-    for (reactor, _) in reactors where reactor.reserveChannel() { return reactor }
-    let reactor = Reactor()
-    guard reactor.reserveChannel() else { preconditionFailure("an empty reactor has room") }
-    let metrics = shared.metrics
-    let thread = try Thread("sluice-reactor") { reactor.run(metrics: metrics) }
-    reactors.append((reactor, JoinableThread(thread)))
-    return reactor
-  }
-}
-
-/// A thread in a list, joined once.
-private final class JoinableThread {
-  private var thread: Thread?
-
-  init(_ thread: consuming Thread) { self.thread = .some(thread) }
-
-  func join() {
-    if let thread = thread.take() { thread.join() }
   }
 }
 

@@ -75,6 +75,14 @@ final class FileTable: Sendable {
     }
   }
 
+  /// Counts an open file once more; another `close` must follow.
+  func countAnother(_ file: SharedFile) {
+    entries.withLock { entries in
+      guard entries[file.key] != nil else { preconditionFailure("an open file is listed") }
+      entries[file.key]?.openCount += 1
+    }
+  }
+
   /// Ends what `open` began. The last one closes the file and so drops its lease and locks.
   func close(_ file: SharedFile) {
     entries.withLock { entries in

@@ -129,4 +129,7 @@ struct HandleMap {
   }
 
   var all: [Handle] { handles.compactMap { $0 } }
+
+  /// Whether one of them is of `file`.
+  func contains(_ file: SharedFile) -> Bool { handles.contains { $0?.file === file } }
 }

@@ -82,8 +82,8 @@ struct OperationCounts {
 
   /// Only the reactor writes; a reader may see a count a moment late.
   @inline(__always)
-  func count(_ request: Request) {
-    guard let operation = request.operation else { return }
+  func count(_ operation: Operation?) {
+    guard let operation else { return }
     unsafe counts[Int(operation.rawValue)] &+= 1
   }
 }

@@ -18,16 +18,14 @@ extension ProxySession {
   {
     switch operation {
     case .nothing: channel.end.complete(.done)
-    case .channelOpen, .channelClose: preconditionFailure("the reactor does these")
+    case .channelOpen, .channelClose, .sync, .delete: preconditionFailure("the reactor does these")
     case .fullPathname: try fullPathname(request, channel)
     case .open: try open(request, channel, now: now)
-    case .delete: try delete(request, channel)
     case .access: try access(request, channel)
     case .close: try closeFile(request, channel)
     case .read: try read(request, channel, now: now)
     case .write: try write(request, channel, now: now)
     case .truncate: try truncate(request, channel, now: now)
-    case .sync: try sync(request, channel, now: now)
     case .fileSize: try fileSize(request, channel, now: now)
     case .lock: try lock(request, channel, now: now)
     case .unlock: try unlock(request, channel, now: now)
@@ -128,6 +126,7 @@ extension ProxySession {
       let exists = unsafe (try? location.directory.descriptor.status(of: location.name)) != nil
       throw exists ? .system(.accessDenied) : .readOnlyDirectory
     }
+    file.noteUse(byReactor: reactorNumber)
     if request.options.contains(.deleteOnClose) {
       try? unsafe location.directory.descriptor.unlink(location.name)
     }
@@ -165,18 +164,24 @@ extension ProxySession {
     }
   }
 
-  private func delete(_ request: Request, _ channel: ProxyChannel) throws(ServeError) {
+  /// Deletes a file; gives what has to become durable before the answer, if anything has.
+  func deleted(_ request: Request, _ channel: ProxyChannel) throws(ServeError) -> SyncWork? {
     let wanted = try arguments(request, channel, as: DeleteRequest.self)
     let look = Look(after: wanted.path, session: self, channel)
-    try file { () throws(FileError) in
+    return try file { () throws(FileError) in
       let location = try locate(wanted.path, on: channel)
       try system { () throws(Errno) in
         try unsafe location.directory.descriptor.unlink(location.name)
       }
       look.foundNothing()
-      if wanted.syncDirectory { try location.directory.synchronize() }
+      return wanted.syncDirectory ? syncWork(nil, location.directory) : nil
     }
-    channel.end.complete(.done)
+  }
+
+  private func syncWork(_ file: SharedFile?, _ directory: Directory?) -> SyncWork {
+    SyncWork(
+      file: file, directory: directory,
+      delayNanoseconds: Int64(shared.configuration.syncDelayMilliseconds) * 1_000_000)
   }
 
   private func access(_ request: Request, _ channel: ProxyChannel) throws(ServeError) {
@@ -246,17 +251,14 @@ extension ProxySession {
     return handle
   }
 
-  private func sync(_ request: Request, _ channel: ProxyChannel, now: Int64) throws(ServeError) {
+  /// What a sync has to make durable.
+  func syncWork(_ request: Request, now: Int64) throws(ServeError) -> SyncWork {
     let handle = try usableHandle(request, now: now)
-    try file { () throws(FileError) in
-      try handle.file.synchronize()
-      if handle.needsDirectorySync, let location = handle.location {
-        try location.directory.synchronize()
-        handle.needsDirectorySync = false
-      }
-    }
-    channel.end.complete(.done)
+    return syncWork(handle.file, handle.needsDirectorySync ? handle.location?.directory : nil)
   }
+
+  /// The work of a sync of this file id was done.
+  func synced(_ file: UInt64) { handles.find(file)?.needsDirectorySync = false }
 
   private func fileSize(_ request: Request, _ channel: ProxyChannel, now: Int64) throws(ServeError)
   {

@@ -41,6 +41,7 @@ struct SharedState: Sendable {
   let files: FileTable
   let windows: WindowBudget
   let metrics: Metrics
+  let workers: SyncWorkers
   let configuration: SidecarConfiguration
 }
 
@@ -53,6 +54,20 @@ final class ProxyChannel {
   /// When the request that could not be done is to be tried again, and when to give it up.
   var retryAt: Int64?
   var giveUpAt: Int64?
+  /// Where the reactor keeps it.
+  var group = PollSet.Group.aside
+  /// Why it stands aside, if not to try again at a time.
+  var awaits = Awaited.nothing
+
+  enum Awaited {
+    case nothing
+    /// Its oldest request is with the sync workers.
+    case sync
+    /// Other reactors are asked to settle what might be in its way.
+    case settlement(Settlement)
+    /// All was settled; if somebody is in the way still, then he is.
+    case answer
+  }
 
   init(number: UInt32, end: ProxyEnd, session: ProxySession) {
     self.number = number
@@ -68,6 +83,8 @@ final class ProxySession {
   var handles: HandleMap
   /// Those that hold a lock beyond its transaction, perhaps with some that no longer do.
   var keepers: [Handle] = []
+  /// The reactor that it belongs to.
+  var reactorNumber = 0
   private var channelsOpened: UInt32 = 0
 
   init(link: SessionLink, shared: SharedState, firstRegions: consuming ChannelRegions) {
@@ -112,8 +129,10 @@ final class ProxySession {
     if keepers.isEmpty { return nil }
     for handle in keepers { handle.dropKeptLock(now: now) }
     keepers.removeAll { $0.keptUntil == nil }
-    return keepers.compactMap(\.keptUntil).min()
+    return nextKeptLockDue
   }
+
+  var nextKeptLockDue: Int64? { keepers.compactMap(\.keptUntil).min() }
 
   // MARK: Paths
 

@@ -2,7 +2,8 @@
 // sleeps on all of them at once. Whatever belongs to a session is touched by this thread only;
 // others reach it through the mailbox.
 //
-// A request that cannot be done yet stays in its slot, and its channel rests until the next try.
+// A request that cannot be done yet stays in its slot, and its channel stands aside until the next
+// try.
 
 internal import SluiceChannel
 internal import SluiceSystem
@@ -15,29 +16,47 @@ final class Reactor: Sendable {
     case adopt(ProxySession)
     /// The client is gone: finish what it had submitted, then forget it.
     case sessionEnded(UInt64)
+    /// The sync workers have done what one of its requests needs.
+    case synced(SyncErrand)
+    /// Another reactor is about to answer that a file is busy: settle what stands here, then say so.
+    case settle(Settlement)
+    /// All others have settled what they had.
+    case settled(Settlement)
     case stop
   }
 
+  let number: Int
+  let crew: Crew
   private let mailbox = FutexLock<[Letter]>([])
   private let wake = WakeWord()
   private let channelCount = Atomic<Int>(0)
+
+  /// A session has a channel for its process and nearly always one for a database: who is let in
+  /// has room for both.
+  static let channelsForSession = 2
+
+  init(number: Int, crew: Crew) {
+    self.number = number
+    self.crew = crew
+  }
 
   func send(_ letter: Letter) {
     mailbox.withLock { $0.append(letter) }
     wake.signal()
   }
 
-  /// Whether another channel fits one thread's sleep. Counts it if so.
-  func reserveChannel() -> Bool {
-    let count = channelCount.wrappingAdd(1, ordering: .relaxed).newValue
-    if count <= ChannelSleep.channelCountMaximum { return true }
-    channelCount.wrappingSubtract(1, ordering: .relaxed)
+  /// How many channels it has, or room was kept for.
+  var load: Int { channelCount.load(ordering: .relaxed) }
+
+  /// Whether so many channels more fit one thread's sleep. Counts them if so.
+  func reserve(_ count: Int) -> Bool {
+    let sum = channelCount.wrappingAdd(count, ordering: .relaxed).newValue
+    if sum <= ChannelSleep.channelCountMaximum { return true }
+    release(count)
     return false
   }
 
-  func releaseChannels(_ count: Int) {
-    channelCount.wrappingSubtract(count, ordering: .relaxed)
-  }
+  func release(_ count: Int) { channelCount.wrappingSubtract(count, ordering: .relaxed) }
 
   /// Works until told to stop. Returns after the sessions are closed.
   func run(metrics: Metrics) {
@@ -52,30 +71,47 @@ final class Reactor: Sendable {
     }
   }
 
-  fileprivate var wakeWord: WakeWord { wake }
+  var wakeWord: WakeWord { wake }
 }
 
 /// The reactor's state, confined to its thread.
-private final class ReactorLoop {
-  private let reactor: Reactor
-  private let counts: OperationCounts
-  private var sessions: [UInt64: ProxySession] = [:]
-  /// Every channel of every session, in the order in which they are polled.
-  private var channels: [ProxyChannel] = []
+final class ReactorLoop {
+  let reactor: Reactor
+  let counts: OperationCounts
+  private(set) var sessions: [UInt64: ProxySession] = [:]
+  /// The channels of all sessions.
+  var polled = PollSet()
+  /// Those that stand aside until a time.
+  private var resting: [ProxyChannel] = []
+  private var nextTryAt: Int64?
   private var sleep = ChannelSleep()
   private var lettersSeen: UInt32 = 0
   private var isStopping = false
-  private var isEndingSessions = false
+  /// While what is in others' way is settled, nothing else is.
+  var isSettling = false
   /// When the next kept lock is due.
   private var keptLockDue: Int64?
+  var activity = SessionActivity()
+  /// How much was done since the last look at cold channels, and since the last cooling.
+  private var stepsSinceLook = 0
+  private var stepsSinceCooling = 0
 
   /// How long to poll without work before going to sleep: a sleeper costs the next request a wake
   /// of 5 to 60 µs (measured on a 2-core virtual machine), and a pause in a busy client is shorter.
   /// Always the same, for two sides that both learn to sleep early never learn anything else: a
   /// round trip then took 10 µs for good.
   private var policy = SpinPolicy(range: 100_000...100_000)
+  /// The same where others need the processor.
+  private var shortPolicy = SpinPolicy(range: 2_000...2_000)
   /// How many requests one channel may have done before the next one has its turn.
   private let turnLength = 16
+  /// After how many requests or idle rounds some cold channels are looked at, and how many: a
+  /// hundred idle channels cost a busy one 1 to 3 %, and their first request waits for some 100
+  /// requests of others at most. (Looking at one of them costs some 10 ns, for it is in no cache.)
+  private let lookInterval = 32
+  private let lookCount = 32
+  /// After how many a channel without requests is cold: about a millisecond.
+  private let coolingInterval = 4096
   /// How long to rest before a request that could not be done is tried again, and for how long at
   /// all: another sidecar has 45 seconds to answer the break of its lease; one whose client died
   /// gives back his locks within a millisecond or few.
@@ -87,6 +123,8 @@ private final class ReactorLoop {
     var rest: Int64
     var whole: Int64
   }
+  /// How long other reactors may take to settle; one may be in the midst of a sync.
+  let settlingNanoseconds: Int64 = 200_000_000
 
   init(reactor: Reactor, counts: OperationCounts) {
     self.reactor = reactor
@@ -94,73 +132,114 @@ private final class ReactorLoop {
   }
 
   func run() {
+    reactor.crew.noteAwake()
     while true {
       readMail()
       if isStopping { break }
+      if nextTryAt != nil { resumeDue() }
       if !pollChannels() && !pollIdly() { rest() }
     }
+    reactor.crew.noteAsleep()
     for session in sessions.values { session.end() }
   }
 
   // MARK: Polling
 
-  /// Serves every channel that has requests once; false when none had.
+  /// Serves every hot channel that has requests once; false when none had.
   private func pollChannels() -> Bool {
     var worked = false
     var index = 0
-    while index < channels.count {
-      let channel = channels[index]
-      index += 1
-      guard channel.end.hasRequest, isReady(channel) else { continue }
+    while let channel = polled.nextHot(&index) {
       worked = true
       // It may be dropped on the way.
       let session = channel.session
-      serve(channel)
-      if keptLockDue != nil || !session.keepers.isEmpty { dropKeptLocks() }
+      serve(channel, atMost: turnLength)
+      polled.served(channel, index)
+      if keptLockDue != nil || !session.keepers.isEmpty { dropKeptLocks(after: session) }
+    }
+    stepsSinceLook += 1
+    if stepsSinceLook >= lookInterval {
+      stepsSinceCooling += stepsSinceLook
+      stepsSinceLook = 0
+      if polled.lookAtCold(lookCount) { worked = true }
+      if stepsSinceCooling >= coolingInterval {
+        stepsSinceCooling = 0
+        polled.cool()
+      }
     }
     return worked
   }
 
   /// Polls without work for a while; true when some, or a letter, has come.
   private func pollIdly() -> Bool {
-    policy.spin {
-      for channel in channels where channel.end.hasRequest && channel.retryAt == nil {
-        return true
-      }
+    if reactor.crew.hasRoomToSpin { return spin(&policy) }
+    return spin(&shortPolicy)
+  }
+
+  private func spin(_ policy: inout SpinPolicy) -> Bool {
+    var steps = 0
+    return policy.spin {
+      if polled.hasRequest { return true }
+      steps += 1
+      if steps & 15 == 0, polled.lookAtCold(lookCount) { return true }
       return reactor.wakeWord.signals != lettersSeen
     }
   }
 
   private func rest() {
+    polled.cool()
+    stepsSinceCooling = 0
     if keptLockDue != nil { dropKeptLocks() }
     var due = keptLockDue
-    var awake: [ProxyChannel] = []
-    for channel in channels {
-      if let retryAt = channel.retryAt {
-        due = min(due ?? retryAt, retryAt)
-      } else {
-        awake.append(channel)
-      }
+    if let nextTryAt { due = min(due ?? nextTryAt, nextTryAt) }
+    sleep.prepare(wake: reactor.wakeWord, signals: lettersSeen)
+    if polled.prepare(&sleep) {
+      reactor.crew.noteAsleep()
+      sleep.sleep(timeoutNanoseconds: due.map { max(0, $0 - Clock.monotonicNanoseconds()) })
+      reactor.crew.noteAwake()
     }
-    let timeout = due.map { max(0, $0 - Clock.monotonicNanoseconds()) }
-    sleep.sleep(
-      on: awake.map(\.end), wake: reactor.wakeWord, signals: lettersSeen,
-      timeoutNanoseconds: timeout)
+    polled.endSleep()
+    _ = polled.lookAtAllCold()
   }
 
-  private func isReady(_ channel: ProxyChannel) -> Bool {
-    guard let retryAt = channel.retryAt else { return true }
-    return Clock.monotonicNanoseconds() >= retryAt
+  // MARK: Standing aside
+
+  /// Takes a channel out of the round; until `time`, if it is not put back before.
+  func setAside(_ channel: ProxyChannel, until time: Int64?) {
+    if channel.retryAt != nil { forgetRest(channel) }
+    polled.remove(channel)
+    channel.retryAt = time
+    guard let time else { return }
+    resting.append(channel)
+    nextTryAt = min(nextTryAt ?? time, time)
+  }
+
+  /// Its oldest request may be tried again, or is answered.
+  func putBack(_ channel: ProxyChannel) {
+    if channel.retryAt != nil { forgetRest(channel) }
+    polled.add(channel)
+  }
+
+  private func resumeDue() {
+    let now = Clock.monotonicNanoseconds()
+    guard let nextTryAt, now >= nextTryAt else { return }
+    for channel in resting.filter({ $0.retryAt! <= now }) { putBack(channel) }
+  }
+
+  private func forgetRest(_ channel: ProxyChannel) {
+    channel.retryAt = nil
+    resting.removeAll { $0 === channel }
+    nextTryAt = resting.compactMap(\.retryAt).min()
   }
 
   // MARK: Serving
 
-  private func serve(_ channel: ProxyChannel) {
+  func serve(_ channel: ProxyChannel, atMost limit: Int) {
     // It may be dropped on the way.
     let session = channel.session
     defer { withExtendedLifetime(session) {} }
     do throws(ProtocolViolation) {
-      for _ in 0..<turnLength {
+      for _ in 0..<limit {
         guard let request = try channel.end.nextRequest() else { return }
         guard try finish(request, on: channel) else { return }
       }
@@ -175,7 +254,11 @@ private final class ReactorLoop {
     _ request: Request, on channel: ProxyChannel
   ) throws(ProtocolViolation) -> Bool {
     do throws(ServeError) {
-      try serve(request, on: channel, now: Clock.coarseNanoseconds())
+      let now = Clock.coarseNanoseconds()
+      activity.note(channel.session.link.id, now: now)
+      stepsSinceLook += 1
+      try serve(request, on: channel, now: now)
+      if case .sync = channel.awaits { return false }
     } catch {
       switch error {
       case .violation(let violation): throw violation
@@ -183,19 +266,24 @@ private final class ReactorLoop {
       case .file(.busyPerhaps) where putOff(channel, deathPatience),
         .file(.busyPendingPerhaps) where putOff(channel, deathPatience):
         return false
-      case .file(.busy) where endDeadSessions(), .file(.busyPending) where endDeadSessions():
-        // Whoever was in the way may be gone: the request is tried again at once, unless it was
-        // one of theirs.
-        return sessions[channel.session.link.id] != nil
+      case .file(.busy) where !isSettled(channel), .file(.busyPending) where !isSettled(channel):
+        return settle(for: request, on: channel)
       case .file(let error):
         let answer = error.status
         channel.end.complete(answer.status, errno: answer.errno)
       }
     }
-    counts.count(request)
-    channel.retryAt = nil
-    channel.giveUpAt = nil
+    answered(request.operation, on: channel)
     return true
+  }
+
+  /// The oldest request of a channel was answered.
+  @inline(__always)
+  func answered(_ operation: Operation?, on channel: ProxyChannel) {
+    counts.count(operation)
+    channel.giveUpAt = nil
+    if case .nothing = channel.awaits { return }
+    channel.awaits = .nothing
   }
 
   private func serve(
@@ -211,6 +299,9 @@ private final class ReactorLoop {
     switch operation {
     case .channelOpen: try openChannel(channel)
     case .channelClose: try closeChannel(request, channel)
+    case .sync, .delete:
+      try sync(request, on: channel, now: now)
+      stepsSinceLook = lookInterval
     default: try channel.session.serve(request, operation, on: channel, now: now)
     }
   }
@@ -221,8 +312,15 @@ private final class ReactorLoop {
     let giveUpAt = channel.giveUpAt ?? now + patience.whole
     guard now < giveUpAt else { return false }
     channel.giveUpAt = giveUpAt
-    channel.retryAt = now + patience.rest
+    setAside(channel, until: now + patience.rest)
     return true
+  }
+
+  /// Sees to the locks that this session keeps, and to all of them when one is due.
+  private func dropKeptLocks(after session: ProxySession) {
+    if let keptLockDue, Clock.coarseNanoseconds() >= keptLockDue { return dropKeptLocks() }
+    guard let due = session.nextKeptLockDue else { return }
+    keptLockDue = min(keptLockDue ?? due, due)
   }
 
   private func dropKeptLocks() {
@@ -240,11 +338,16 @@ private final class ReactorLoop {
       switch letter {
       case .adopt(let session):
         sessions[session.link.id] = session
-        channels.append(contentsOf: session.channels)
+        for channel in session.channels { polled.add(channel) }
       case .sessionEnded(let id):
         guard let session = sessions[id] else { continue }
         finishSubmitted(session)
         drop(session)
+      case .synced(let errand): finish(errand)
+      case .settle(let settlement):
+        settleHere(for: settlement.file, besides: nil)
+        settlement.oneHasSettled()
+      case .settled(let settlement): resume(after: settlement)
       case .stop:
         isStopping = true
       }
@@ -252,52 +355,44 @@ private final class ReactorLoop {
   }
 
   /// A client that died meant what it had submitted; whatever of it can be done is done.
-  private func finishSubmitted(_ session: ProxySession) {
+  func finishSubmitted(_ session: ProxySession) {
     for channel in session.channels where channel.end.hasRequest {
-      serve(channel)
+      if case .sync = channel.awaits { continue }
+      serve(channel, atMost: ChannelShape.standard.slotCount)
       // A violation has ended the session: a file opened after that would never be closed.
       guard sessions[session.link.id] != nil else { return }
     }
   }
 
-  /// Ends the sessions whose clients died since the doorman looked; whether there were any. A lock
-  /// of a dead client must not make anybody busy: SQLite's own VFS gives it back as he dies.
-  private func endDeadSessions() -> Bool {
-    // What a dead client had submitted may be refused as well: that ends nobody.
-    if isEndingSessions { return false }
-    isEndingSessions = true
-    defer { isEndingSessions = false }
-    let dead = sessions.values.filter(\.link.isClientGone)
-    for session in dead {
-      finishSubmitted(session)
-      drop(session)
-    }
-    return !dead.isEmpty
-  }
-
-  private func drop(_ session: ProxySession) {
+  func drop(_ session: ProxySession) {
     guard sessions.removeValue(forKey: session.link.id) != nil else { return }
-    let count = session.channels.count
-    channels.removeAll { $0.session === session }
+    let count = max(Reactor.channelsForSession, session.channels.count)
+    for channel in session.channels { forget(channel) }
     session.end()
     // The client sees it at once, and the doorman hears that it is over.
     session.link.socket.descriptor.shutDown()
-    reactor.releaseChannels(count)
+    reactor.release(count)
     session.shared.metrics.sessionClosed()
+  }
+
+  private func forget(_ channel: ProxyChannel) {
+    if channel.retryAt != nil { forgetRest(channel) }
+    polled.remove(channel)
   }
 
   private func openChannel(_ home: ProxyChannel) throws(ServeError) {
     let session = home.session
-    guard reactor.reserveChannel() else { throw .file(.tooManyFiles) }
+    let isReserved = session.channels.count < Reactor.channelsForSession
+    guard isReserved || reactor.reserve(1) else { throw .file(.tooManyFiles) }
     let number = session.nextChannelNumber
     do throws(Errno) {
       let regions = try ChannelRegions.create(.standard) { (control, io) throws(Errno) in
         try sendChannel(
           number: number, control: control, io: io, on: session.link.socket.descriptor)
       }
-      channels.append(session.addChannel(regions))
+      polled.add(session.addChannel(regions))
     } catch {
-      reactor.releaseChannels(1)
+      if !isReserved { reactor.release(1) }
       throw .file(.system(error))
     }
     home.end.complete(.done, ChannelFields(channel: UInt64(number)))
@@ -314,9 +409,9 @@ private final class ReactorLoop {
     guard let channel = session.channels.first(where: { UInt64($0.number) == number }),
       channel !== home, channel.number != 0
     else { throw .file(.misuse) }
-    channels.removeAll { $0 === channel }
+    forget(channel)
     session.removeChannel(channel)
-    reactor.releaseChannels(1)
+    if session.channels.count >= Reactor.channelsForSession { reactor.release(1) }
     home.end.complete(.done)
   }
 }

@@ -24,6 +24,8 @@ final class SharedFile: Sendable {
   private let metrics: Metrics
   /// How often locks were lost; a handle that locked before the last loss has none left.
   private let losses = Atomic<UInt32>(0)
+  /// A bit for each reactor with a session that has opened it; the last bit is for all beyond.
+  private let users = Atomic<UInt64>(0)
 
   enum Ownership {
     case owned
@@ -60,6 +62,15 @@ final class SharedFile: Sendable {
   }
 
   var descriptorNumber: Int32 { descriptor.rawValue }
+
+  /// Remembers that a session of this reactor has it open.
+  func noteUse(byReactor number: Int) {
+    users.bitwiseOr(1 << UInt64(min(number, 63)), ordering: .sequentiallyConsistent)
+  }
+
+  func isUsed(byReactor number: Int) -> Bool {
+    users.load(ordering: .sequentiallyConsistent) & 1 << UInt64(min(number, 63)) != 0
+  }
 
   // MARK: Content
 

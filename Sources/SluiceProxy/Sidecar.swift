@@ -73,13 +73,14 @@ public final class Sidecar {
     }
     raiseDescriptorLimit()
     do throws(Errno) {
+      let files = FileTable(metrics: metrics)
       doorman = try Doorman(
         shared: SharedState(
-          root: root, files: FileTable(metrics: metrics),
+          root: root, files: files,
           windows: WindowBudget(
             byteCountMaximum: configuration.shortcuts.contains(.readWindow)
               ? configuration.windowByteCountMaximum : 0),
-          metrics: metrics, configuration: configuration),
+          metrics: metrics, workers: SyncWorkers(files: files), configuration: configuration),
         signals: try Signals(), listener: listener, firstVisitor: firstVisitor, lifeline: lifeline)
     } catch {
       if let socketPath { removeSocketFile(socketPath) }

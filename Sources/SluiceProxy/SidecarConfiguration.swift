@@ -17,6 +17,10 @@ public struct SidecarConfiguration: Sendable {
   public var shortcuts: Shortcuts = .all
   public var filesPerSessionMaximum = 4096
   public var sessionsMaximum = 1024
+  /// How many reactors share the sessions before one has to be full; nil for what suits the machine.
+  public var reactorCount: Int?
+  /// How much longer every sync takes: tests put a slow disk in the place of a fast one.
+  public var syncDelayMilliseconds = 0
 
   public init(rootPath: [CChar]?) { self.rootPath = rootPath }
 

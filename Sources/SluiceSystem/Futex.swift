@@ -1,5 +1,5 @@
-// The futex calls on words of shared memory. How to wait without losing a wake is in FutexLock and
-// in SluiceChannel's Waiting.swift; nobody else calls these.
+// The futex calls on words of shared memory. How to wait without losing a wake is in FutexLock, in
+// WorkQueue and in SluiceChannel's Waiting.swift; nobody else calls these.
 
 internal import CSluice
 public import Synchronization

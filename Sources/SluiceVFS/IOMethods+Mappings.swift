@@ -23,7 +23,7 @@ extension IOMethods {
         ? .unlock : flags & SQLITE_SHM_SHARED != 0 ? .shared : .exclusive
       return unsafe IOMethods.perform(.lockWALIndex, on: file!) { (file) throws(CallError) in
         try file.remote.lockWALIndex(
-          first: Int(first), count: Int(count), kind, posted: file.isOwned)
+          first: Int(first), count: Int(count), kind)
       }
     }
     unsafe table.pointee.xShmBarrier = { _ in fullMemoryBarrier() }

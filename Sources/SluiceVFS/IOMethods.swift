@@ -74,7 +74,7 @@ enum IOMethods {
         let level = LockLevel(rawValue: UInt64(level))!
         if file.level <= level { return }
         file.level = level
-        try file.remote.unlock(level, posted: file.isOwned)
+        try file.remote.unlock(level)
       }
     }
     unsafe table.pointee.xCheckReservedLock = { file, result in

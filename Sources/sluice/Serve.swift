@@ -20,6 +20,8 @@ let serveCommand = Command(
       --allow-user UID[,…]  let these users connect too (the socket's file is then open to all, and
                             the sidecar checks who comes); the default is its own user only
       --implicit-locks MS   keep a connection's lock for MS milliseconds after its transaction (0)
+      --reactors N          share the sessions among N threads before one of them has 127 channels
+                            (one less than there are processors, and one at least)
       --quiet               do not say on standard output that it is ready
 
     Clients name the socket in SLUICE_SOCKET or in the database's URI:
@@ -47,6 +49,14 @@ private func serve(_ words: [String]) throws(CommandError) -> Int32 {
   }
   configuration.implicitLockMilliseconds = try options.number(
     "--implicit-locks", in: 0...3_600_000, or: 0)
+  if let count = try options.value("--reactors") {
+    guard let count = Int(count), (1...64).contains(count) else {
+      throw .usage("--reactors takes a number from 1 to 64")
+    }
+    configuration.reactorCount = count
+  }
+  // For tests: a slow disk in the place of a fast one.
+  configuration.syncDelayMilliseconds = try options.number("--sync-delay", in: 0...60_000, or: 0)
   let isQuiet = options.flag("--quiet")
   // How `sluice run` starts one: it lasts as long as somebody holds the other end of descriptor 3.
   let hasLifeline = options.flag("--lifeline") && descriptorIsOpen(3)

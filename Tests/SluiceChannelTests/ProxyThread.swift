@@ -58,9 +58,20 @@ private func run(
     idleCount = worked ? 0 : idleCount + 1
     if idleCount <= pollCount { continue }
     // A lost wake must show: the client's watchdog barks long before this ends.
-    sleep.sleep(
-      on: ends, wake: state.wake, signals: signals, timeoutNanoseconds: 2 * watchdogNanoseconds)
+    sleep.sleep(on: ends, state.wake, signals)
     idleCount = 0
+  }
+}
+
+extension ChannelSleep {
+  /// The reactor's sleep, but with an end: longer than the watchdog, so that it barks first.
+  mutating func sleep(on ends: [ProxyEnd], _ wake: WakeWord, _ signals: UInt32) {
+    prepare(wake: wake, signals: signals)
+    for end in ends { end.announceSleep() }
+    if ends.allSatisfy({ add($0.watch) }) {
+      sleep(timeoutNanoseconds: 2 * watchdogNanoseconds)
+    }
+    for end in ends { end.endSleep() }
   }
 }
 

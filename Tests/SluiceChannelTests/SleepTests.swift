@@ -131,8 +131,7 @@ import Testing
 private func sleepOnce(on channel: TestChannel, _ wake: WakeWord, _ signals: UInt32) {
   guard let end = try? channel.proxyEnd() else { return }
   var sleep = ChannelSleep()
-  sleep.sleep(
-    on: [end], wake: wake, signals: signals, timeoutNanoseconds: 2 * watchdogNanoseconds)
+  sleep.sleep(on: [end], wake, signals)
 }
 
 /// Pauses of nothing, some spinning, or up to 300 µs of sleep: about the length of a spin budget.

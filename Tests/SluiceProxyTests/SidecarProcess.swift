@@ -24,7 +24,8 @@ final class SidecarProcess: Sendable {
   var root: URL { directory.appending(path: "root") }
   private var socket: String { directory.appending(path: "socket").path }
 
-  init() throws {
+  /// `options` are further words for `sluice serve`.
+  init(_ options: [String] = []) throws {
     guard FileManager.default.isExecutableFile(atPath: SidecarProcess.program) else {
       throw StartFailure("no product at \(SidecarProcess.program); run Tools/build")
     }
@@ -33,10 +34,11 @@ final class SidecarProcess: Sendable {
     try FileManager.default.createDirectory(
       at: directory.appending(path: "root"), withIntermediateDirectories: true)
     let socket = directory.appending(path: "socket").path
-    let words = [
-      SidecarProcess.program, "serve", "--root", directory.appending(path: "root").path,
-      "--socket", socket,
-    ]
+    let words =
+      [
+        SidecarProcess.program, "serve", "--root", directory.appending(path: "root").path,
+        "--socket", socket,
+      ] + options
     // It says so when it listens; the socket's file alone may be there a moment before.
     let output = directory.appending(path: "output").path
     id = try SidecarProcess.spawn(words, output: output)
@@ -73,6 +75,9 @@ final class SidecarProcess: Sendable {
       return !isReaped
     }
   }
+
+  /// Tells it to stop.
+  func terminate() { if isRunning { kill(id, SIGTERM) } }
 
   private func startWatchdog() {
     Thread.detachNewThread { [weak self] in
