@@ -3,6 +3,10 @@
 // Handing over and back costs two wakes, 10 to 100 µs. A session that is alone does not pay them;
 // beside another that has lately been active, it does; and where the disk is slow it does as soon
 // as there is another session, for that might become active meanwhile.
+//
+// Reads are not handed over. To ask whether one would wait (RWF_NOWAIT) costs each cached read 70 of
+// 630 ns, tmpfs cannot tell, and a read that did wait took 35 µs where this was measured: less than
+// handing it over.
 
 internal import SluiceChannel
 internal import SluiceSystem
