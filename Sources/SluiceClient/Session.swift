@@ -65,9 +65,14 @@ public final class Session: Sendable {
   }
 
   private static func reach(_ path: UnsafePointer<CChar>) throws(ConnectError) -> FileDescriptor {
+    var refusalCount = 0
     for _ in 0..<200 {
       do throws(Errno) {
         return try unsafe FileDescriptor.connect(toSocket: path)
+      } catch .connectionRefused where refusalCount < 5 {
+        // The socket's file is there a moment before its sidecar listens.
+        refusalCount += 1
+        Clock.sleep(nanoseconds: 2_000_000)
       } catch .again {
         // A full queue: the sidecar is busy greeting others.
         Clock.sleep(nanoseconds: 10_000_000)

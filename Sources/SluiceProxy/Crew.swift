@@ -5,6 +5,8 @@
 // are as many reactors as processors but one, so that a client has one too, and more only when
 // those are full. One processor must be left to the clients: reactors that spin on all of them keep
 // away those for whom they wait.
+// (Two busy clients on two processors: 0.7 to 1.5 µs a null operation on average with one reactor,
+// 0.9 to 13 µs with two.)
 //
 // Threads: any.
 

@@ -136,7 +136,6 @@ final class ReactorLoop {
     while true {
       readMail()
       if isStopping { break }
-      if nextTryAt != nil { resumeDue() }
       if !pollChannels() && !pollIdly() { rest() }
     }
     reactor.crew.noteAsleep()
@@ -162,6 +161,8 @@ final class ReactorLoop {
       stepsSinceCooling += stepsSinceLook
       stepsSinceLook = 0
       if polled.lookAtCold(lookCount) { worked = true }
+      // Now and then, for it costs a look at the clock.
+      resumeDue()
       if stepsSinceCooling >= coolingInterval {
         stepsSinceCooling = 0
         polled.cool()
@@ -200,6 +201,7 @@ final class ReactorLoop {
     }
     polled.endSleep()
     _ = polled.lookAtAllCold()
+    resumeDue()
   }
 
   // MARK: Standing aside
@@ -221,8 +223,9 @@ final class ReactorLoop {
   }
 
   private func resumeDue() {
+    guard let nextTryAt else { return }
     let now = Clock.monotonicNanoseconds()
-    guard let nextTryAt, now >= nextTryAt else { return }
+    guard now >= nextTryAt else { return }
     for channel in resting.filter({ $0.retryAt! <= now }) { putBack(channel) }
   }
 

@@ -36,8 +36,10 @@ public final class Sidecar {
   ) throws(SidecarError) {
     let metrics: Metrics
     do throws(Errno) {
+      // Whoever reads it works elsewhere.
       metrics = try Metrics(
-        socketPath: socketPath, rootPath: configuration.rootPath ?? cString("/"))
+        socketPath: absolutePath(socketPath),
+        rootPath: absolutePath(configuration.rootPath ?? cString("/")))
     } catch {
       throw .system(call: "shm_open", error)
     }
@@ -94,4 +96,15 @@ public final class Sidecar {
     defer { if let socketPath { removeSocketFile(socketPath) } }
     do throws(Errno) { try doorman.run() } catch { throw .system(call: "epoll_wait", error) }
   }
+}
+
+/// `path` as seen from anywhere (all zero-terminated); as it is where this process does not know
+/// where it works.
+private func absolutePath(_ path: [CChar]) -> [CChar] {
+  let slash = CChar(bitPattern: UInt8(ascii: "/"))
+  guard path.first != slash,
+    let directory = try? unsafe FileDescriptor.open(cString("."), [.directory, .pathOnly]),
+    let known = try? pathOfDescriptor(directory.rawValue)
+  else { return path }
+  return known.map { CChar(bitPattern: $0) } + (known.count > 1 ? [slash] : []) + path
 }

@@ -60,10 +60,13 @@ struct ManySessionsTests {
   // MARK: Syncs
 
   /// The second sync: the sidecar has seen by then that the disk is slow.
-  @Test func aSlowSyncHoldsUpNobodyElse() throws {
+  @Test(arguments: [false, true])
+  func aSlowSyncHoldsUpNobodyElse(isOfOneSession: Bool) throws {
     let sidecar = try SidecarProcess(["--reactors", "1", "--sync-delay", "1000"])
-    let writer = try sidecar.connect().openChannel().openDatabase("a.db")
-    let other = try sidecar.connect().openChannel().openDatabase("b.db")
+    let session = try sidecar.connect()
+    let writer = try session.openChannel().openDatabase("a.db")
+    let otherSession = isOfOneSession ? session : try sidecar.connect()
+    let other = try otherSession.openChannel().openDatabase("b.db")
     try writer.sync()
     try writer.write([1], at: 0)
     let sync = Background { try writer.sync() }

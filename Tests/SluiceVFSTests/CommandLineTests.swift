@@ -32,6 +32,7 @@ struct CommandLineTests {
     (["serve", "--root=/tmp", "--socket=/tmp/s", "more"], "more: not understood"),
     (["serve", "--root", "/", "--socket", "s", "--allow-user", "joe"], "takes numbers of users"),
     (["serve", "--root", "/", "--socket", "s", "--allow-user", "1,"], "takes numbers of users"),
+    (["serve", "--root", "/", "--socket", "s", "--reactors", "0"], "a number from 1 to 64"),
     (
       ["serve", "--root", "/", "--socket", "s", "--implicit-locks", "soon"],
       "--implicit-locks takes a number"
@@ -56,6 +57,16 @@ struct CommandLineTests {
       "serve", "--root", "/tmp", "--socket", "/tmp/" + String(repeating: "s", count: 200))
     #expect(outcome.ending == .exited(2))
     #expect(outcome.errors.contains("File name too long"))
+  }
+
+  @Test func statsShowWholePathsOfASidecarStartedWithRelativeOnes() throws {
+    let fixture = try Fixture()
+    try fixture.startSidecar(
+      script: #"cd "$1"; exec "$0" serve --root ../root --socket ../socket"#)
+    let outcome = try fixture.run([Fixture.program, "stats", "--socket", fixture.socket.path])
+    outcome.expectSuccess()
+    #expect(outcome.output.contains(fixture.root.path + "/../root"), "\(outcome.output)")
+    #expect(outcome.output.contains(fixture.root.path + "/../socket"), "\(outcome.output)")
   }
 
   @Test func statsCountOperationsOfTheRunningSidecar() throws {
