@@ -56,7 +56,7 @@ struct IdleBenchmark: Benchmark {
     let meter = server.process.map { ProcessMeter(process: $0) }
     let target = bench.target(database, variant, server)
 
-    let aloneRate = try busy(target, on: bench)
+    let aloneBefore = try busy(target, on: bench)
     let memoryBefore = meter?.memoryKibibytes
     var idle: [MeasuredProcess] = []
     for _ in 0..<sessions {
@@ -81,11 +81,13 @@ struct IdleBenchmark: Benchmark {
     guard clients.count == sessions else { throw .failed("idle: a session has ended") }
     report.add(clients.reduce(0, +) / Double(sessions), of: variant.name, to: clientMemory)
     let besideRate = try busy(target, on: bench)
+    for session in idle { session.closeInput() }
+    for session in idle { try session.finish(bench.wait, timeoutSeconds: 60) }
+    // Before and after, so that what drifts with the machine weighs on both sides.
+    let aloneRate = (aloneBefore + (try busy(target, on: bench))) / 2
     report.add(aloneRate, of: variant.name, to: alone)
     report.add(besideRate, of: variant.name, to: beside)
     report.add(aloneRate / besideRate, of: variant.name, to: slowDown)
-    for session in idle { session.closeInput() }
-    for session in idle { try session.finish(bench.wait, timeoutSeconds: 60) }
   }
 
   /// The rate of a session that does something.
