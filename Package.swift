@@ -48,7 +48,8 @@ let hostTargets: [Target] = [
   .target(
     name: "SluiceProxy", dependencies: ["CSluice", "SluiceChannel"], swiftSettings: swiftSettings),
   .executableTarget(
-    name: "sluice", dependencies: ["SluiceProxy", "SluiceClient"], swiftSettings: swiftSettings),
+    name: "sluice", dependencies: ["CSQLite", "SluiceProxy", "SluiceClient"],
+    swiftSettings: swiftSettings),
   .executableTarget(
     name: "stress", dependencies: ["CSQLite"], path: "Tools/stress", swiftSettings: swiftSettings,
     linkerSettings: [.linkedLibrary("sqlite3")]),

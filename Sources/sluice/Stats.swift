@@ -112,35 +112,6 @@ extension MetricsReading {
   }
 }
 
-/// A JSON string.
-private func quoted(_ text: String) -> String {
-  var result = "\""
-  for scalar in text.unicodeScalars {
-    switch scalar {
-    case "\"", "\\":
-      result += "\\"
-      result.unicodeScalars.append(scalar)
-    case "\u{0}"..<" ":
-      let digits = String(scalar.value, radix: 16)
-      result += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
-    default:
-      result.unicodeScalars.append(scalar)
-    }
-  }
-  return result + "\""
-}
-
-/// The number with a comma before every third digit.
-private func grouped(_ number: UInt64) -> String {
-  let digits = String(number)
-  var result = ""
-  for (index, digit) in digits.enumerated() {
-    if index > 0, (digits.count - index).isMultiple(of: 3) { result += "," }
-    result.append(digit)
-  }
-  return result
-}
-
 private func duration(seconds: UInt64) -> String {
   switch seconds {
   case ..<60: "\(seconds) s"

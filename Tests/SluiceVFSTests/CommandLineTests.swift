@@ -38,6 +38,15 @@ struct CommandLineTests {
       "--implicit-locks takes a number"
     ),
     (["stats", "--pid", "x"], "--pid takes a process's number"),
+    (["bench"], "which benchmark?"),
+    (["bench", "frobnicate"], "frobnicate: no such benchmark"),
+    (["bench", "txn", "--count", "10"], "--count: not understood"),
+    (["bench", "vfs", "--count", "few"], "--count takes a number"),
+    (["bench", "txn", "--seconds", "0"], "--seconds takes a number from 0.01"),
+    (["bench", "contend", "--writers", "0"], "--writers takes a number"),
+    (["bench", "select", "--rounds"], "--rounds needs a value"),
+    (["bench", "all", "--peer", "nfs"], "--peer takes fuse, not nfs"),
+    (["bench-peer", "vfs-of-some-kind"], "'sluice bench' starts this"),
   ])
   func wrongWordsAreNamed(words: [String], message: String) throws {
     let outcome = try Fixture().run([Fixture.program] + words)

@@ -22,7 +22,7 @@ final class Connection {
       var loader: OpaquePointer?
       _ = unsafe sqlite3_open(":memory:", &loader)
       defer { unsafe sqlite3_close(loader) }
-      unsafe csqlite_enable_load_extension(loader)
+      unsafe sqlite3_enable_load_extension(loader, 1)
       var message: UnsafeMutablePointer<CChar>?
       let code = unsafe sqlite3_load_extension(loader, library, nil, &message)
       guard code == SQLITE_OK else {

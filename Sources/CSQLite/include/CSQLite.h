@@ -40,9 +40,6 @@ static const int csqlite_ioerr_corruptfs = SQLITE_IOERR_CORRUPTFS;
 // Since SQLite 3.38.
 static const int csqlite_fcntl_external_reader = 40;
 
-// For programs that link libsqlite3: lets the connection load extensions (variadic in SQLite).
-int csqlite_enable_load_extension(sqlite3 *db);
-
 // Keeps SQLite's function table. Called once by the entry point, before anything below.
 void csqlite_set_api(const sqlite3_api_routines *api);
 int csqlite_version_number(void);

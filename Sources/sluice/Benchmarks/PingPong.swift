@@ -7,7 +7,7 @@ internal import Synchronization
 enum PingPong: String, CaseIterable {
   case spin, futex
 
-  /// The other process: answers on the memory of descriptor 3 until told to end.
+  /// The other process (see BenchPeer): answers on the memory of descriptor 3 until told to end.
   func runPeer() throws(Errno) {
     let words = try SharedWords(FileDescriptor(owning: 3))
     var turn: UInt32 = 1
@@ -21,11 +21,10 @@ enum PingPong: String, CaseIterable {
   }
 
   /// Times `count` round trips with a peer process of its own.
-  func measure(count: Int, program: [CChar]) throws(Errno) -> Samples {
+  func measure(count: Int) throws(Errno) -> Samples {
     let memory = try FileDescriptor.sealedMemory("sluice-bench", byteCount: 4096)
-    let peer = try unsafe SpawnedProcess.start(
-      program, arguments: [zeroTerminated("bench-peer"), zeroTerminated(rawValue)],
-      descriptor: memory)
+    let peer = try MeasuredProcess(
+      ["/proc/self/exe", "bench-peer", rawValue], descriptor: memory.rawValue)
     let words = try SharedWords(memory)
     var samples = Samples(capacity: count)
     let warmUp = count / 10 + 10
@@ -36,7 +35,7 @@ enum PingPong: String, CaseIterable {
       if turn > warmUp { samples.append(Clock.monotonicNanoseconds() - start) }
     }
     send(SharedWords.end, words)
-    peer.awaitEnd(timeoutMilliseconds: 1000)
+    peer.stop()
     return samples
   }
 
@@ -78,18 +77,3 @@ private struct SharedWords: ~Copyable {
       (mapping.start + offset).assumingMemoryBound(to: Atomic<UInt32>.self))
   }
 }
-
-/// What the peer process runs; started by the benchmark only.
-let benchPeerCommand = Command(
-  name: "bench-peer", summary: "", help: "started by 'sluice bench', not by people",
-  run: { words throws(CommandError) in
-    guard let kind = words.first.flatMap(PingPong.init), descriptorIsOpen(3) else {
-      throw .usage("'sluice bench' starts this")
-    }
-    do throws(Errno) {
-      try kind.runPeer()
-      return 0
-    } catch {
-      throw .failed("bench-peer: \(unsafe String(cString: error.text))")
-    }
-  })

@@ -1,0 +1,90 @@
+// The little of SQLite's C interface that benchmarks need, for one thread.
+
+internal import CSQLite
+internal import CSluice
+
+@safe
+final class SQLiteConnection {
+  private let sqlite: SQLiteLibrary
+  private var database: SQLiteLibrary.Database?
+
+  /// Opens `target`, with its extension loaded first.
+  init(_ sqlite: SQLiteLibrary, _ target: Target) throws(BenchmarkError) {
+    self.sqlite = sqlite
+    if let library = target.library { try sqlite.loadVFS(library) }
+    let flags =
+      SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX
+    let name = target.path == ":memory:" ? target.path : target.uri
+    guard unsafe sqlite.open(name, &database, flags, target.vfs) == SQLITE_OK else {
+      throw .unopenable("\(name) (VFS \(target.vfs)): \(message)")
+    }
+  }
+
+  deinit { _ = unsafe sqlite.close(database) }
+
+  func setBusyTimeout(milliseconds: Int32) {
+    _ = unsafe sqlite.busyTimeout(database, milliseconds)
+  }
+
+  func load(_ library: String, entryPoint: String) throws(BenchmarkError) {
+    _ = unsafe sqlite.enableLoadExtension(database, 1)
+    guard unsafe sqlite.loadExtension(database, library, entryPoint, nil) == SQLITE_OK else {
+      throw .failed("\(library): \(message)")
+    }
+  }
+
+  func prepare(_ sql: String) throws(BenchmarkError) -> SQLiteStatement {
+    var statement: SQLiteLibrary.Statement?
+    guard unsafe sqlite.prepare(database, sql, -1, &statement, nil) == SQLITE_OK else {
+      throw .failed("\(sql): \(message)")
+    }
+    return unsafe SQLiteStatement(self, sqlite, statement)
+  }
+
+  /// Runs one statement; the first column of its first row as text, if it has any.
+  @discardableResult
+  func execute(_ sql: String) throws(BenchmarkError) -> String? {
+    let statement = try prepare(sql)
+    var result: String?
+    while true {
+      let code = statement.step()
+      if code == SQLITE_DONE { return result }
+      guard code == SQLITE_ROW else { throw .failed("\(sql): \(message)") }
+      if result == nil { result = statement.text }
+    }
+  }
+
+  var message: String { unsafe String(cString: sqlite.message(database)) }
+}
+
+/// A prepared statement; it keeps its connection open.
+@safe
+final class SQLiteStatement {
+  private let connection: SQLiteConnection
+  private let sqlite: SQLiteLibrary
+  private let statement: SQLiteLibrary.Statement?
+
+  fileprivate init(
+    _ connection: SQLiteConnection, _ sqlite: SQLiteLibrary, _ statement: SQLiteLibrary.Statement?
+  ) {
+    self.connection = connection
+    self.sqlite = sqlite
+    unsafe self.statement = unsafe statement
+  }
+
+  deinit { _ = unsafe sqlite.finalize(statement) }
+
+  func bind(_ value: Int64) { _ = unsafe sqlite.bind(statement, 1, value) }
+
+  @inline(__always)
+  func step() -> Int32 { unsafe sqlite.step(statement) }
+
+  /// Makes it ready to run again.
+  @inline(__always)
+  func reset() { _ = unsafe sqlite.reset(statement) }
+
+  /// The first column of the row.
+  var text: String? {
+    unsafe sqlite.columnText(statement, 0).map { unsafe String(cString: $0) }
+  }
+}

@@ -1,0 +1,254 @@
+/* fuse-passthrough SOURCE MOUNTPOINT: shows the files of the directory SOURCE, of one level, at
+** MOUNTPOINT. It is what `sluice bench --peer fuse` compares Sluice with: SQLite's own VFS, whose
+** files another process owns. It does all I/O and holds all locks.
+**
+** What the kernel may keep: names and attributes for one second, absent names not at all, a file's
+** pages as long as its time and size are what they were when it was opened before. Writes go
+** through at once. Up to ten threads serve calls, each one at a time.
+**
+** Says `ready` when it is mounted; unmounts and ends on SIGTERM, and with the process that started
+** it. Linked with libfuse3; Tools/fuse/build makes it. */
+#define _GNU_SOURCE
+#define FUSE_USE_VERSION 35
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <fuse3/fuse.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static int source;
+
+/* Paths come as "/name"; the kernel has already walked them. */
+static const char *beneath(const char *path) { return path[1] ? path + 1 : "."; }
+
+static int result(int code) { return code < 0 ? -errno : code; }
+
+/* --- locks --------------------------------------------------------------------------------------
+**
+** POSIX locks belong to a process, whatever descriptor it uses; this process is one for all of them.
+** So each pair of file and owner gets an open file description, on which its locks are put. */
+
+struct holder {
+  struct holder *next;
+  dev_t device;
+  ino_t inode;
+  uint64_t owner;
+  int fd;
+};
+
+static struct holder *holders;
+static pthread_mutex_t holders_lock = PTHREAD_MUTEX_INITIALIZER;
+
+/* The description for the owner's locks on an open file; made if `make`, else perhaps -1. */
+static int holder_of(int fd, uint64_t owner, int make) {
+  struct stat status;
+  if (fstat(fd, &status) < 0) return -1;
+  for (struct holder *h = holders; h; h = h->next) {
+    if (h->owner == owner && h->inode == status.st_ino && h->device == status.st_dev) return h->fd;
+  }
+  if (!make) return -1;
+  char path[64];
+  snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+  struct holder *fresh = malloc(sizeof *fresh);
+  if (!fresh) return -1;
+  int access = fcntl(fd, F_GETFL) & O_ACCMODE;
+  *fresh = (struct holder){holders, status.st_dev, status.st_ino, owner,
+                           open(path, access | O_CLOEXEC)};
+  if (fresh->fd < 0) {
+    free(fresh);
+    return -1;
+  }
+  holders = fresh;
+  return fresh->fd;
+}
+
+/* A process that closes any descriptor of a file loses all its locks on it. */
+static void forget_holder(int fd, uint64_t owner) {
+  struct stat status;
+  if (fstat(fd, &status) < 0) return;
+  pthread_mutex_lock(&holders_lock);
+  for (struct holder **h = &holders; *h; h = &(*h)->next) {
+    struct holder *found = *h;
+    if (found->owner != owner || found->inode != status.st_ino || found->device != status.st_dev) {
+      continue;
+    }
+    *h = found->next;
+    close(found->fd);
+    free(found);
+    break;
+  }
+  pthread_mutex_unlock(&holders_lock);
+}
+
+static int on_lock(const char *path, struct fuse_file_info *info, int command, struct flock *lock) {
+  (void)path;
+  /* SQLite never waits in a lock; a thread of ours that did could wait for its own release. */
+  if (command == F_SETLKW) return -ENOTSUP;
+  pthread_mutex_lock(&holders_lock);
+  int fd = holder_of((int)info->fh, info->lock_owner, lock->l_type != F_UNLCK);
+  int code = 0;
+  if (fd >= 0) {
+    lock->l_pid = 0;
+    code = fcntl(fd, command == F_GETLK ? F_OFD_GETLK : F_OFD_SETLK, lock);
+  } else if (lock->l_type != F_UNLCK) {
+    code = -1;
+  }
+  code = result(code);
+  pthread_mutex_unlock(&holders_lock);
+  return code;
+}
+
+static int on_flush(const char *path, struct fuse_file_info *info) {
+  (void)path;
+  forget_holder((int)info->fh, info->lock_owner);
+  return 0;
+}
+
+/* --- files -------------------------------------------------------------------------------------- */
+
+static int on_getattr(const char *path, struct stat *status, struct fuse_file_info *info) {
+  if (info) return result(fstat((int)info->fh, status));
+  return result(fstatat(source, beneath(path), status, AT_SYMLINK_NOFOLLOW));
+}
+
+static int on_open(const char *path, struct fuse_file_info *info) {
+  int fd = openat(source, beneath(path), (info->flags & ~O_NOFOLLOW) | O_CLOEXEC);
+  if (fd < 0) return -errno;
+  info->fh = (uint64_t)fd;
+  return 0;
+}
+
+static int on_create(const char *path, mode_t mode, struct fuse_file_info *info) {
+  int fd = openat(source, beneath(path), info->flags | O_CREAT | O_CLOEXEC, mode);
+  if (fd < 0) return -errno;
+  info->fh = (uint64_t)fd;
+  return 0;
+}
+
+static int on_release(const char *path, struct fuse_file_info *info) {
+  (void)path;
+  close((int)info->fh);
+  return 0;
+}
+
+static int on_read(const char *path, char *buffer, size_t size, off_t offset,
+                   struct fuse_file_info *info) {
+  (void)path;
+  return result((int)pread((int)info->fh, buffer, size, offset));
+}
+
+static int on_write(const char *path, const char *buffer, size_t size, off_t offset,
+                    struct fuse_file_info *info) {
+  (void)path;
+  return result((int)pwrite((int)info->fh, buffer, size, offset));
+}
+
+static int on_truncate(const char *path, off_t size, struct fuse_file_info *info) {
+  if (info) return result(ftruncate((int)info->fh, size));
+  int fd = openat(source, beneath(path), O_WRONLY | O_CLOEXEC);
+  if (fd < 0) return -errno;
+  int code = result(ftruncate(fd, size));
+  close(fd);
+  return code;
+}
+
+static int on_fallocate(const char *path, int mode, off_t offset, off_t size,
+                        struct fuse_file_info *info) {
+  (void)path;
+  return result(fallocate((int)info->fh, mode, offset, size));
+}
+
+static int on_fsync(const char *path, int data_only, struct fuse_file_info *info) {
+  (void)path;
+  return result(data_only ? fdatasync((int)info->fh) : fsync((int)info->fh));
+}
+
+static int on_fsyncdir(const char *path, int data_only, struct fuse_file_info *info) {
+  (void)path, (void)data_only, (void)info;
+  int fd = openat(source, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (fd < 0) return -errno;
+  int code = result(fsync(fd));
+  close(fd);
+  return code;
+}
+
+static int on_unlink(const char *path) { return result(unlinkat(source, beneath(path), 0)); }
+
+static int on_chmod(const char *path, mode_t mode, struct fuse_file_info *info) {
+  if (info) return result(fchmod((int)info->fh, mode));
+  return result(fchmodat(source, beneath(path), mode, 0));
+}
+
+static int on_chown(const char *path, uid_t user, gid_t group, struct fuse_file_info *info) {
+  if (info) return result(fchown((int)info->fh, user, group));
+  return result(fchownat(source, beneath(path), user, group, AT_SYMLINK_NOFOLLOW));
+}
+
+static int on_utimens(const char *path, const struct timespec times[2],
+                      struct fuse_file_info *info) {
+  if (info) return result(futimens((int)info->fh, times));
+  return result(utimensat(source, beneath(path), times, AT_SYMLINK_NOFOLLOW));
+}
+
+static int on_readdir(const char *path, void *buffer, fuse_fill_dir_t fill, off_t offset,
+                      struct fuse_file_info *info, enum fuse_readdir_flags flags) {
+  (void)path, (void)offset, (void)info, (void)flags;
+  int fd = openat(source, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (fd < 0) return -errno;
+  DIR *directory = fdopendir(fd);
+  for (struct dirent *entry; (entry = readdir(directory));) {
+    fill(buffer, entry->d_name, NULL, 0, 0);
+  }
+  closedir(directory);
+  return 0;
+}
+
+/* --- life --------------------------------------------------------------------------------------- */
+
+static void *on_init(struct fuse_conn_info *connection, struct fuse_config *config) {
+  (void)connection;
+  config->use_ino = 1;
+  config->nullpath_ok = 1;
+  /* Forgotten pages, unless the file is as it was. */
+  config->auto_cache = 1;
+  config->entry_timeout = 1;
+  config->attr_timeout = 1;
+  config->negative_timeout = 0;
+  /* SQLite deletes no file that it has open. */
+  config->hard_remove = 1;
+  puts("ready");
+  fflush(stdout);
+  return NULL;
+}
+
+static const struct fuse_operations operations = {
+    .init = on_init,           .getattr = on_getattr,   .open = on_open,
+    .create = on_create,       .release = on_release,   .read = on_read,
+    .write = on_write,         .truncate = on_truncate, .fallocate = on_fallocate,
+    .fsync = on_fsync,         .fsyncdir = on_fsyncdir, .unlink = on_unlink,
+    .chmod = on_chmod,         .chown = on_chown,       .utimens = on_utimens,
+    .readdir = on_readdir,     .lock = on_lock,         .flush = on_flush,
+};
+
+int main(int count, char *words[]) {
+  if (count != 3) {
+    fprintf(stderr, "usage: fuse-passthrough SOURCE MOUNTPOINT\n");
+    return 64;
+  }
+  source = open(words[1], O_PATH | O_DIRECTORY | O_CLOEXEC);
+  if (source < 0) {
+    fprintf(stderr, "fuse-passthrough: %s: %s\n", words[1], strerror(errno));
+    return 2;
+  }
+  prctl(PR_SET_PDEATHSIG, SIGTERM);
+  char *arguments[] = {words[0], "-f", "-o", "fsname=fuse-passthrough,max_threads=10", words[2],
+                       NULL};
+  return fuse_main(5, arguments, &operations, NULL);
+}
