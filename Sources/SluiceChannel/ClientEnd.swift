@@ -50,7 +50,7 @@ public struct ClientEnd: ~Copyable, Sendable {
   private var payloadEnd = 0
   private var policy = SpinPolicy()
   private var failure: ChannelFailure?
-  /// For each slot, whose change was posted in it; 0 where a failure would be of no consequence.
+  /// For each slot, whose change was posted in it; 0 for a request that was waited for.
   private var changedFiles: [UInt64]
   /// The file of the last change that was posted.
   private var changedFile: UInt64 = 0
@@ -94,24 +94,24 @@ public struct ClientEnd: ~Copyable, Sendable {
     }
   }
 
-  /// Sends a request and does not wait. A change (`isChange`) that fails is told by `takeFailure`
-  /// once it is settled; the changes under way are all of one file, so that none of another is made
-  /// after one that failed. Waits only where the ring is full or another file was changed before.
+  /// Sends a change of a file and does not wait. One that fails is told by `takeFailure` once it is
+  /// settled; the changes under way are all of one file, so that none of another is made after one
+  /// that failed. Waits only where the ring is full or another file was changed before.
   @inline(__always)
   public mutating func post<Request: Message>(
-    _ operation: Operation, file: UInt64, isChange: Bool, _ request: Request,
+    _ operation: Operation, file: UInt64, _ request: Request,
     sending: UnsafeRawBufferPointer, timeoutNanoseconds: Int64, peerIsGone: () -> Bool
   ) throws(ChannelFailure) {
     if let failure { throw failure }
     do throws(ChannelFailure) {
-      if isChange, file != changedFile {
+      if file != changedFile {
         try settle(timeoutNanoseconds: timeoutNanoseconds, peerIsGone: peerIsGone)
         changedFile = file
         if changeFailure != nil { return }
       }
       try makeRoom(
         byteCount: sending.count, timeoutNanoseconds: timeoutNanoseconds, peerIsGone: peerIsGone)
-      changedFiles[regions.slotIndex(of: submitted)] = isChange ? file : 0
+      changedFiles[regions.slotIndex(of: submitted)] = file
       _ = try unsafe submit(operation, file: file, request, sending: sending, receivingByteCount: 0)
     } catch {
       remember(error)

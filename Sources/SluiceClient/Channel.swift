@@ -69,24 +69,23 @@ public final class Channel: Sendable {
     return answer
   }
 
-  /// Sends one request and does not wait for the answer. Throws what an earlier posted change came
+  /// Sends a change and does not wait for the answer. Throws what an earlier posted change came
   /// to, and posts nothing then.
   @inline(__always)
   func post<Request: Message>(
-    _ operation: Operation, file: UInt64, isChange: Bool, _ request: Request,
-    sending: UnsafeRawBufferPointer = unsafe UnsafeRawBufferPointer(start: nil, count: 0)
+    _ operation: Operation, file: UInt64, _ request: Request, sending: UnsafeRawBufferPointer
   ) throws(CallError) {
     var hasFailure = true
     try withEnd { (end) throws(ChannelFailure) in
-      if isChange, end.hasFailure { return }
+      if end.hasFailure { return }
       try unsafe end.post(
-        operation, file: file, isChange: isChange, request, sending: sending,
+        operation, file: file, request, sending: sending,
         timeoutNanoseconds: Session.callTimeoutNanoseconds,
         peerIsGone: { session.socket.peerIsGone() })
       hasFailure = end.hasFailure
     }
     // What is still under way may fail as well, and is told of with this.
-    if isChange, hasFailure { try settle() }
+    if hasFailure { try settle() }
   }
 
   /// Waits until all that was posted is done; throws where a change was not.

@@ -59,15 +59,12 @@ extension RemoteFile {
   }
 
   /// Takes or gives back locks of the WAL index; throws `refused(.busy)` where somebody is in the
-  /// way. What is given back `posted` returns at once.
+  /// way.
   @inline(__always)
   public func lockWALIndex(
-    first: Int, count: Int, _ kind: WALLockKind, posted: Bool = false
+    first: Int, count: Int, _ kind: WALLockKind
   ) throws(CallError) {
     let request = WALIndexLockRequest(first: UInt64(first), count: UInt64(count), kind: kind)
-    if posted, kind == .unlock, mayPost {
-      return try unsafe channel.post(.walIndexLock, file: id, isChange: false, request)
-    }
     _ = try unsafe channel.call(.walIndexLock, file: id, request, replyingWith: NoFields.self)
   }
 

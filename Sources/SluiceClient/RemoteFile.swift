@@ -67,7 +67,7 @@ public final class RemoteFile: @unchecked Sendable {
       let part = unsafe UnsafeRawBufferPointer(rebasing: buffer[done..<end])
       let request = OffsetFields(offset: offset + Int64(done))
       if isPosted {
-        try unsafe channel.post(.write, file: id, isChange: true, request, sending: part)
+        try unsafe channel.post(.write, file: id, request, sending: part)
       } else {
         if mayPost { try channel.settle() }
         _ = try unsafe channel.call(
@@ -105,12 +105,8 @@ public final class RemoteFile: @unchecked Sendable {
       .lock, file: id, LockFields(level: level), replyingWith: NoFields.self)
   }
 
-  /// Lowers the lock to `shared` or `none`. One that is `posted` returns at once.
-  @inline(__always)
-  public func unlock(_ level: LockLevel, posted: Bool = false) throws(CallError) {
-    if posted, mayPost {
-      return try unsafe channel.post(.unlock, file: id, isChange: false, LockFields(level: level))
-    }
+  /// Lowers the lock to `shared` or `none`.
+  public func unlock(_ level: LockLevel) throws(CallError) {
     _ = try unsafe channel.call(
       .unlock, file: id, LockFields(level: level), replyingWith: NoFields.self)
   }

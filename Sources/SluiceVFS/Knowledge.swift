@@ -64,9 +64,6 @@ final class Knowledge: Sendable {
     return window.knownByteCount
   }
 
-  @inline(__always)
-  var isOwned: Bool { window.load()?.isOwned ?? false }
-
   /// Whether it is known that such a file is not there.
   @inline(__always)
   func isAbsent(_ file: AbsentFiles) -> Bool {

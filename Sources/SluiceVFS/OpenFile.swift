@@ -121,11 +121,6 @@ final class OpenFile {
     return try remote.byteCount()
   }
 
-  /// Whether nobody but the sidecar's clients has the database open, so that nobody who is not
-  /// served in order can miss an unlocking that is under way.
-  @inline(__always)
-  var isOwned: Bool { knowledge?.isOwned ?? false }
-
   // MARK: In SQLite's hands
 
   /// Puts the object behind `file`, which keeps it until `detach`.
