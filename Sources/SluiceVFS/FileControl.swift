@@ -59,7 +59,7 @@ enum FileControl {
         isOnHost: file.remote.channel.session.usesHostPaths)
     case SQLITE_FCNTL_MMAP_SIZE:
       let byteCount = unsafe argument.assumingMemoryBound(to: Int64.self)
-      unsafe byteCount.pointee = unsafe file.knowledge?.setFetchMaximum(byteCount.pointee) ?? 0
+      unsafe byteCount.pointee = unsafe file.setFetchMaximum(byteCount.pointee)
     default:
       return nil
     }

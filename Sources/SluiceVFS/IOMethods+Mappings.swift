@@ -39,7 +39,7 @@ extension IOMethods {
       unsafe out!.pointee = nil
       return unsafe IOMethods.withFile(file!, .map) { (file) throws(VFSError) in
         unsafe out!.pointee = unsafe try call { () throws(CallError) in
-          try unsafe file.knowledge?.fetch(at: offset, byteCount: Int(byteCount))
+          try unsafe file.fetch(at: offset, byteCount: Int(byteCount))
         }
         return SQLITE_OK
       }

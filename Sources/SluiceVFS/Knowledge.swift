@@ -19,8 +19,6 @@ final class Knowledge: Sendable {
   private nonisolated(unsafe) var wasOpened = false
   /// Whether a write may be under way. This and what follows is used by the connection alone.
   nonisolated(unsafe) var hasPosted = false
-  /// How much of the file SQLite wants by pointer, in bytes; 0 for nothing.
-  private nonisolated(unsafe) var fetchByteCountMaximum: Int64 = 0
   /// How many pages SQLite has in use.
   private nonisolated(unsafe) var fetchCount = 0
 
@@ -80,26 +78,22 @@ final class Knowledge: Sendable {
 
   // MARK: Pages by pointer
 
-  /// Sets how much may be fetched; a negative number only asks. The value before.
-  func setFetchMaximum(_ byteCount: Int64) -> Int64 {
-    let before = unsafe fetchByteCountMaximum
-    if byteCount >= 0, unsafe fetchCount == 0 {
-      unsafe fetchByteCountMaximum = min(byteCount, Self.fetchByteCountLimit)
-    }
-    return before
-  }
-
-  /// SQLITE_MAX_MMAP_SIZE, as SQLite sets it on Linux.
-  private static let fetchByteCountLimit: Int64 = 0x7fff_0000
+  /// Whether SQLite has pages in use.
+  var isInUse: Bool { unsafe fetchCount > 0 }
 
   /// The address of a stretch of the file, in use until `giveBack`; nil where SQLite must read it.
   func fetch(at offset: Int64, byteCount: Int) throws(CallError) -> UnsafeMutableRawPointer? {
-    let maximum = unsafe fetchByteCountMaximum
-    guard maximum > 0, shortcuts.contains(.readWindow), offset + Int64(byteCount) <= maximum,
-      let window = window.load()
-    else { return nil }
+    guard shortcuts.contains(.readWindow), let window = window.load() else { return nil }
     try settle()
-    guard let place = unsafe window.content(at: offset, byteCount: byteCount) else { return nil }
+    var place = unsafe window.content(at: offset, byteCount: byteCount)
+    if unsafe place == nil, let end = window.knownByteCount, offset + Int64(byteCount) <= end {
+      // Whatever is read through the sidecar stands in the window afterwards.
+      let room = UnsafeMutableRawBufferPointer.allocate(byteCount: byteCount, alignment: 16)
+      defer { unsafe room.deallocate() }
+      _ = try unsafe remote.read(into: room, at: offset)
+      unsafe place = unsafe window.content(at: offset, byteCount: byteCount)
+    }
+    guard let place = unsafe place else { return nil }
     unsafe fetchCount += 1
     return unsafe UnsafeMutableRawPointer(mutating: place)
   }

@@ -21,6 +21,8 @@ final class OpenFile {
   var walIndex: WALIndexMap?
   /// What is known of a database without asking.
   let knowledge: Knowledge?
+  /// How much of the file SQLite wants by pointer, in bytes; 0 for nothing (`PRAGMA mmap_size`).
+  private var fetchByteCountMaximum: Int64 = 0
   /// For a WAL: the frame that is being written ends a transaction.
   private var isCommitFrame = false
   /// The unit in which the file grows and shrinks, in bytes; 0 for none (SQLITE_FCNTL_CHUNK_SIZE).
@@ -119,6 +121,23 @@ final class OpenFile {
   func byteCount() throws(CallError) -> Int64 {
     if let known = try knowledge?.byteCount() { return known }
     return try remote.byteCount()
+  }
+
+  /// Sets how much may be fetched; a negative number only asks. The value before.
+  func setFetchMaximum(_ byteCount: Int64) -> Int64 {
+    let before = fetchByteCountMaximum
+    if byteCount >= 0, !(knowledge?.isInUse ?? false) {
+      fetchByteCountMaximum = min(byteCount, OpenFile.fetchByteCountLimit)
+    }
+    return before
+  }
+
+  /// SQLITE_MAX_MMAP_SIZE, as SQLite sets it on Linux.
+  private static let fetchByteCountLimit: Int64 = 0x7fff_0000
+
+  func fetch(at offset: Int64, byteCount: Int) throws(CallError) -> UnsafeMutableRawPointer? {
+    guard let knowledge, offset + Int64(byteCount) <= fetchByteCountMaximum else { return nil }
+    return try unsafe knowledge.fetch(at: offset, byteCount: byteCount)
   }
 
   // MARK: In SQLite's hands

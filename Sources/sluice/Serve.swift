@@ -4,6 +4,7 @@ internal import CSluice
 internal import SluiceChannel
 internal import SluiceProxy
 internal import SluiceSystem
+internal import SluiceWire
 
 let protocolVersionNumber = protocolVersion
 
@@ -22,6 +23,10 @@ let serveCommand = Command(
       --implicit-locks MS   keep a connection's lock for MS milliseconds after its transaction (0)
       --reactors N          share the sessions among N threads before one of them has 127 channels
                             (one less than there are processors, and one at least)
+      --read-window MIB     memory that the read windows of all databases may take together, in MiB;
+                            0 for none (a quarter of the machine's, 4096 at most)
+      --posted-writes       clients do not wait for a write, but for the call that must know of it
+      --owned-knowledge     clients do not ask again for sizes, or for journals that were not there
       --quiet               do not say on standard output that it is ready
 
     Clients name the socket in SLUICE_SOCKET or in the database's URI:
@@ -55,6 +60,15 @@ private func serve(_ words: [String]) throws(CommandError) -> Int32 {
     }
     configuration.reactorCount = count
   }
+  if let mebibytes = try options.value("--read-window") {
+    guard let count = Int(mebibytes), (0...1 << 20).contains(count) else {
+      throw .usage("--read-window takes MiB from 0 to 1048576")
+    }
+    configuration.windowByteCountMaximum = count << 20
+    if count == 0 { configuration.shortcuts.remove(.readWindow) }
+  }
+  if options.flag("--posted-writes") { configuration.shortcuts.insert(.postedWrites) }
+  if options.flag("--owned-knowledge") { configuration.shortcuts.insert(.ownedKnowledge) }
   // For tests: a slow disk in the place of a fast one.
   configuration.syncDelayMilliseconds = try options.number("--sync-delay", in: 0...60_000, or: 0)
   let isQuiet = options.flag("--quiet")

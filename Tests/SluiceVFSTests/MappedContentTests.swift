@@ -109,7 +109,8 @@ struct MappedContentTests {
     "&posted-writes=0&read-window=0&owned-knowledge=0",
   ])
   func eachShortcutCanBeTurnedOff(parameters: String) throws {
-    let fixture = try Fixture(sidecar: true)
+    let fixture = try Fixture()
+    _ = try fixture.startSidecar(["--posted-writes", "--owned-knowledge"])
     let outcome = try fixture.runPython(
       """
       for mode in ("DELETE", "WAL"):
@@ -125,5 +126,25 @@ struct MappedContentTests {
           print(one(native(mode + ".db"), "SELECT count(*) FROM t"))
       """, arguments: parameters.isEmpty ? [] : [parameters])
     outcome.expectLines(["450 ok", "450", "450 ok", "450"])
+  }
+
+  /// The sidecar says what its clients may do; who has no use for the window does not map it.
+  @Test(arguments: [
+    (["--read-window", "0"], "False"), (["--read-window", "1"], "True"),
+    (["--read-window", "0", "--owned-knowledge"], "True"),
+    (["--posted-writes"], "True"), (["--posted-writes", "--owned-knowledge"], "True"),
+  ])
+  func sidecarSaysWhatItsClientsMayDo(options: [String], hasWindow: String) throws {
+    let fixture = try Fixture()
+    _ = try fixture.startSidecar(options)
+    let outcome = try fixture.runPython(
+      """
+      c = proxied("app.db")
+      c.execute("CREATE TABLE t(x)")
+      c.executemany("INSERT INTO t VALUES (zeroblob(3000))", [()] * 1000)
+      c.execute("PRAGMA cache_size = 10")
+      print(one(c, "SELECT sum(length(x)) FROM t"), one(c, "PRAGMA integrity_check"), has_window())
+      """)
+    outcome.expectLines(["3000000 ok \(hasWindow)"])
   }
 }
