@@ -23,20 +23,10 @@ int sluice_memfd_is_sealed(int fd) {
 }
 
 int sluice_map(int fd, int64_t offset, uint64_t byte_count, int writable, int inheritable,
-               int padded, void **address) {
+               void **address) {
   int protection = writable ? PROT_READ | PROT_WRITE : PROT_READ;
-  void *place = NULL;
-  if (padded) {
-    place = mmap(NULL, byte_count, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (place == MAP_FAILED) return -errno;
-    byte_count -= (uint64_t)sysconf(_SC_PAGESIZE);
-  }
-  void *p = mmap(place, byte_count, protection, MAP_SHARED | (padded ? MAP_FIXED : 0), fd, offset);
-  if (p == MAP_FAILED) {
-    int error = errno;
-    if (padded) munmap(place, byte_count + (uint64_t)sysconf(_SC_PAGESIZE));
-    return -error;
-  }
+  void *p = mmap(NULL, byte_count, protection, MAP_SHARED, fd, offset);
+  if (p == MAP_FAILED) return -errno;
   if (!inheritable) madvise(p, byte_count, MADV_DONTFORK);
   *address = p;
   return 0;

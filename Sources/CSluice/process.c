@@ -14,13 +14,13 @@ const int sluice_lease_signal = 40;  // a real-time signal, so that breaks queue
 // A program that was executed has SIGCHLD for its exit signal, whatever clone() was told. So a
 // middle process starts the program and ends: it executes nothing, hence ends without a signal and
 // out of sight of the host's wait(), and the program becomes a child of init.
-enum { spawn_stack_byte_count = 64 * 1024 };
+enum { child_stack_byte_count = 64 * 1024 };
 
 struct spawn {
   const char *program;
   char *const *arguments;
   int descriptor;
-  char *stacks;
+  char *stack;
   int pid;
   int error;
 };
@@ -52,28 +52,40 @@ failed:
 
 static int spawn_middle(void *context) {
   struct spawn *spawn = context;
-  spawn->pid = clone(spawn_program, spawn->stacks + 2 * spawn_stack_byte_count,
+  spawn->pid = clone(spawn_program, spawn->stack + child_stack_byte_count,
                      CLONE_VM | CLONE_VFORK, spawn);
   if (spawn->pid < 0) spawn->error = errno;
   _exit(0);
 }
 
-int sluice_spawn(const char *program, char *const arguments[], int descriptor) {
-  char *stacks = mmap(NULL, 2 * spawn_stack_byte_count, PROT_READ | PROT_WRITE,
-                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
-  if (stacks == MAP_FAILED) return -errno;
-  struct spawn spawn = {program, arguments, descriptor, stacks, 0, 0};
-  // No handler of the host's may run in the children while they share the host's memory.
+// Runs `body` in a child that shares this process's memory and has a copy of its descriptors, and
+// waits for its end: 0, or -errno where there is no child.
+static int run_beside(int (*body)(void *), void *context) {
+  char *stack = mmap(NULL, child_stack_byte_count, PROT_READ | PROT_WRITE,
+                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
+  if (stack == MAP_FAILED) return -errno;
+  // No handler of the host's may run in the child while it shares the host's memory.
   sigset_t all, before;
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &before);
-  int middle = clone(spawn_middle, stacks + spawn_stack_byte_count, CLONE_VM | CLONE_VFORK, &spawn);
-  int error = middle < 0 ? errno : spawn.error;
+  int child = clone(body, stack + child_stack_byte_count, CLONE_VM | CLONE_VFORK, context);
+  int error = child < 0 ? errno : 0;
   pthread_sigmask(SIG_SETMASK, &before, NULL);
   int status;
-  if (middle > 0) SLUICE_RETRY(waitpid(middle, &status, __WCLONE));
-  munmap(stacks, 2 * spawn_stack_byte_count);
-  return error != 0 ? -error : spawn.pid;
+  if (child > 0) SLUICE_RETRY(waitpid(child, &status, __WCLONE));
+  munmap(stack, child_stack_byte_count);
+  return -error;
+}
+
+int sluice_spawn(const char *program, char *const arguments[], int descriptor) {
+  char *stack = mmap(NULL, child_stack_byte_count, PROT_READ | PROT_WRITE,
+                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
+  if (stack == MAP_FAILED) return -errno;
+  struct spawn spawn = {program, arguments, descriptor, stack, 0, 0};
+  int result = run_beside(spawn_middle, &spawn);
+  munmap(stack, child_stack_byte_count);
+  if (result < 0) return result;
+  return spawn.error != 0 ? -spawn.error : spawn.pid;
 }
 
 struct passed_mapping {
@@ -83,7 +95,6 @@ struct passed_mapping {
   int64_t offset;
   uint64_t byte_count;
   int writable;
-  int padded;
   int64_t result;
   void *address;
   int map_error;
@@ -98,36 +109,22 @@ static int receive_mapping(void *context) {
                                          passed->message_byte_count, &first, &second, &sender);
   if (passed->result >= 0)
     passed->map_error = sluice_map(first, passed->offset, passed->byte_count, passed->writable, 1,
-                                   passed->padded, &passed->address);
+                                   &passed->address);
   _exit(0);
 }
 
 int64_t sluice_receive_mapping(int socket, void *message, size_t message_byte_count,
-                               int64_t offset, uint64_t byte_count, int writable, int padded,
-                               void **address, int *map_error) {
+                               int64_t offset, uint64_t byte_count, int writable, void **address, int *map_error) {
   struct passed_mapping passed = {.socket = socket,
                                   .message = message,
                                   .message_byte_count = message_byte_count,
                                   .offset = offset,
                                   .byte_count = byte_count,
-                                  .writable = writable,
-                                  .padded = padded};
-  char *stack = mmap(NULL, spawn_stack_byte_count, PROT_READ | PROT_WRITE,
-                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
-  if (stack == MAP_FAILED) return -errno;
-  sigset_t all, before;
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &before);
-  int child =
-      clone(receive_mapping, stack + spawn_stack_byte_count, CLONE_VM | CLONE_VFORK, &passed);
-  int error = child < 0 ? errno : 0;
-  pthread_sigmask(SIG_SETMASK, &before, NULL);
-  int status;
-  if (child > 0) SLUICE_RETRY(waitpid(child, &status, __WCLONE));
-  munmap(stack, spawn_stack_byte_count);
+                                  .writable = writable};
+  int result = run_beside(receive_mapping, &passed);
   *address = passed.address;
   *map_error = passed.map_error;
-  return error != 0 ? -error : passed.result;
+  return result < 0 ? result : passed.result;
 }
 
 int sluice_become(char *const arguments[], int kept) {

@@ -36,7 +36,6 @@ public struct Answer<Reply: Message>: Sendable {
 
 /// A posted request that was not done.
 public struct PostedFailure: Equatable, Sendable {
-  public var file: UInt64
   public var status: Status
   public var errno: Errno
 }
@@ -50,14 +49,11 @@ public struct ClientEnd: ~Copyable, Sendable {
   private var payloadEnd = 0
   private var policy = SpinPolicy()
   private var failure: ChannelFailure?
-  /// For each slot, whose change was posted in it; 0 for a request that was waited for.
-  private var changedFiles: [UInt64]
   /// The file of the last change that was posted.
   private var changedFile: UInt64 = 0
   private var changeFailure: PostedFailure?
 
   public init(_ regions: consuming ChannelRegions) {
-    changedFiles = Array(repeating: 0, count: regions.shape.slotCount)
     self.regions = regions
   }
 
@@ -111,7 +107,6 @@ public struct ClientEnd: ~Copyable, Sendable {
       }
       try makeRoom(
         byteCount: sending.count, timeoutNanoseconds: timeoutNanoseconds, peerIsGone: peerIsGone)
-      changedFiles[regions.slotIndex(of: submitted)] = file
       _ = try unsafe submit(operation, file: file, request, sending: sending, receivingByteCount: 0)
     } catch {
       remember(error)
@@ -157,15 +152,10 @@ public struct ClientEnd: ~Copyable, Sendable {
   private mutating func settle(upTo end: UInt32) throws(ChannelFailure) {
     while settled != end {
       let index = regions.slotIndex(of: settled)
-      let file = changedFiles[index]
-      if file != 0 {
-        let slot = unsafe sluice_slot_copy(regions.slot(index))
-        guard let status = Status(rawValue: slot.return_code) else { throw .violation(.reply) }
-        if !status.isDone, changeFailure == nil {
-          changeFailure = PostedFailure(
-            file: file, status: status, errno: Errno(slot.error_number))
-        }
-        changedFiles[index] = 0
+      let slot = unsafe sluice_slot_copy(regions.slot(index))
+      guard let status = Status(rawValue: slot.return_code) else { throw .violation(.reply) }
+      if !status.isDone, changeFailure == nil {
+        changeFailure = PostedFailure(status: status, errno: Errno(slot.error_number))
       }
       settled &+= 1
     }

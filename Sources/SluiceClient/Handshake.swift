@@ -50,14 +50,11 @@ public struct MappedRange: Sendable {
   public var offset: Int64
   public var byteCount: Int
   public var isWritable: Bool
-  /// With a page of zeros behind its end.
-  public var isPadded: Bool
 
-  public init(offset: Int64, byteCount: Int, isWritable: Bool, isPadded: Bool) {
+  public init(offset: Int64, byteCount: Int, isWritable: Bool) {
     self.offset = offset
     self.byteCount = byteCount
     self.isWritable = isWritable
-    self.isPadded = isPadded
   }
 }
 
@@ -94,7 +91,7 @@ func receiveMapping(
     (room) throws(Errno) in
     let received = try unsafe Mapping.receive(
       on: socket, message: room, offset: range.offset, byteCount: range.byteCount,
-      writable: range.isWritable, padded: range.isPadded)
+      writable: range.isWritable)
     let byteCount = received.messageByteCount
     mapped = consume received
     return byteCount

@@ -54,8 +54,8 @@ extension RemoteFile {
     var request = request
     request.wantsDescriptor = true
     return try channel.session.receivingMapping(of: id, for: .walIndex, range) {
-      () throws(CallError) in try askForWALIndex(request)
-    }.mapping
+      () throws(CallError) in _ = try askForWALIndex(request)
+    }
   }
 
   /// Takes or gives back locks of the WAL index; throws `refused(.busy)` where somebody is in the

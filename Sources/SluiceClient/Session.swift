@@ -117,17 +117,12 @@ public final class Session: Sendable {
   /// Throws `refused(.limitReached)` where the sidecar gives no more; share
   /// one then.
   public func openChannel(_ shortcuts: Shortcuts = .all) throws(CallError) -> Channel {
-    try passing.withLock { (_) throws(CallError) in
-      let answer = try unsafe home.call(.channelOpen, NoFields(), replyingWith: ChannelFields.self)
-      do throws(ConnectError) {
-        let line = try receiveChannel(on: socket)
-        guard UInt64(line.number) == answer.reply.channel else { throw .notASidecar }
-        return Channel(
-          session: self, line: line, shortcuts: shortcuts.intersection(self.shortcuts))
-      } catch {
-        lose()
-        throw .sessionLost
-      }
+    try receiving { () throws(CallError) in
+      try unsafe home.call(.channelOpen, NoFields(), replyingWith: ChannelFields.self).reply.channel
+    } from: { (socket, number) throws(ConnectError) in
+      let line = try receiveChannel(on: socket)
+      guard UInt64(line.number) == number else { throw .notASidecar }
+      return Channel(session: self, line: line, shortcuts: shortcuts.intersection(self.shortcuts))
     }
   }
 
@@ -135,30 +130,35 @@ public final class Session: Sendable {
   func receivingWindow(
     of file: UInt64, _ call: () throws(CallError) -> Void
   ) throws(CallError) -> WindowRegion? {
-    try passing.withLock { (_) throws(CallError) in
-      try call()
-      do throws(ConnectError) {
-        return try receiveWindow(on: socket, file: file)
-      } catch {
-        lose()
-        throw .sessionLost
-      }
+    try receiving(call) { (socket, _) throws(ConnectError) in
+      try receiveWindow(on: socket, file: file)
     }
   }
 
   /// Runs a call that is answered with a descriptor too, and maps that. No descriptor of a file
   /// ever stands in this process, for closing it would take the locks of stock SQLite's connections
   /// to the same file. No mapping means that this process has no room for it.
-  func receivingMapping<R>(
+  func receivingMapping(
     of file: UInt64, for purpose: DescriptorPurpose, _ range: MappedRange,
-    _ call: () throws(CallError) -> R
-  ) throws(CallError) -> (answer: R, mapping: SharedMapping?) {
+    _ call: () throws(CallError) -> Void
+  ) throws(CallError) -> SharedMapping? {
+    try receiving(call) { (socket, _) throws(ConnectError) in
+      var received = try receiveMapping(on: socket, file: file, purpose: purpose, range)
+      guard let mapping = received.mapping.take() else { return nil }
+      return SharedMapping(mapping)
+    }
+  }
+
+  /// Runs a call, then receives from the socket what its answer announced: one at a time, for what
+  /// comes must reach who asked. A sidecar that sends something else has ended the session.
+  private func receiving<Answer, Received>(
+    _ call: () throws(CallError) -> Answer,
+    from receive: (borrowing FileDescriptor, Answer) throws(ConnectError) -> Received
+  ) throws(CallError) -> Received {
     try passing.withLock { (_) throws(CallError) in
       let answer = try call()
       do throws(ConnectError) {
-        var received = try receiveMapping(on: socket, file: file, purpose: purpose, range)
-        guard let mapping = received.mapping.take() else { return (answer, nil) }
-        return (answer, SharedMapping(mapping))
+        return try receive(socket, answer)
       } catch {
         lose()
         throw .sessionLost

@@ -10,18 +10,16 @@ public struct Mapping: ~Copyable, @unchecked Sendable {
   private let process: ProcessEpoch?
 
   /// Maps `byteCount` bytes of `descriptor` from `offset`, a multiple of the page size. A forked
-  /// child has the mapping too only if it is `inheritable`. If it is `padded`, reading a page too
-  /// far finds zeros.
+  /// child has the mapping too only if it is `inheritable`.
   public init(
-    _ descriptor: borrowing FileDescriptor, offset: Int64 = 0, byteCount content: Int,
-    writable: Bool = true, inheritable: Bool = false, padded: Bool = false
+    _ descriptor: borrowing FileDescriptor, offset: Int64 = 0, byteCount: Int,
+    writable: Bool = true, inheritable: Bool = false
   ) throws(Errno) {
-    let byteCount = Mapping.byteCount(of: content, padded: padded)
     var address: UnsafeMutableRawPointer?
     _ = try unsafe check(
       sluice_map(
         descriptor.rawValue, offset, UInt64(byteCount), writable ? 1 : 0, inheritable ? 1 : 0,
-        padded ? 1 : 0, &address))
+        &address))
     unsafe start = unsafe address!
     self.byteCount = byteCount
     process = inheritable ? nil : ProcessEpoch.current
@@ -32,15 +30,14 @@ public struct Mapping: ~Copyable, @unchecked Sendable {
   /// message was received; one that could not be mapped is received all the same.
   public static func receive(
     on socket: borrowing FileDescriptor, message: UnsafeMutableRawBufferPointer,
-    offset: Int64, byteCount content: Int, writable: Bool, padded: Bool
+    offset: Int64, byteCount: Int, writable: Bool
   ) throws(Errno) -> ReceivedMapping {
-    let byteCount = byteCount(of: content, padded: padded)
     var address: UnsafeMutableRawPointer?
     var error: Int32 = 0
     let messageByteCount = try unsafe check(
       sluice_receive_mapping(
         socket.rawValue, message.baseAddress!, message.count, offset, UInt64(byteCount),
-        writable ? 1 : 0, padded ? 1 : 0, &address, &error))
+        writable ? 1 : 0, &address, &error))
     let mapping = unsafe address.map { unsafe Mapping(start: $0, byteCount: byteCount) }
     return ReceivedMapping(
       messageByteCount: Int(messageByteCount), mapping: mapping, failure: Errno(-error))
@@ -50,11 +47,6 @@ public struct Mapping: ~Copyable, @unchecked Sendable {
     unsafe self.start = start
     self.byteCount = byteCount
     process = nil
-  }
-
-  private static func byteCount(of content: Int, padded: Bool) -> Int {
-    let page = memoryPageByteCount
-    return padded ? (content + page - 1) / page * page + page : content
   }
 
   deinit {

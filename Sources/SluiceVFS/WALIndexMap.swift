@@ -43,8 +43,7 @@ final class WALIndexMap {
     _ byteCount: Int, of file: OpenFile, _ request: WALIndexMapRequest
   ) throws(VFSError) {
     let range = MappedRange(
-      offset: Int64(units.count * byteCount), byteCount: byteCount, isWritable: !isReadOnly,
-      isPadded: false)
+      offset: Int64(units.count * byteCount), byteCount: byteCount, isWritable: !isReadOnly)
     let unit = try call { () throws(CallError) in try file.remote.mapWALIndex(request, range) }
     guard let unit else { throw .system(.outOfMemory) }
     units.append(unit)

@@ -140,7 +140,7 @@ struct WALIndexCallTests {
     let outsider = unsafe Glibc.open(sidecar.file("a.db").path, O_RDWR | O_CREAT, 0o600)
     defer { Glibc.close(outsider) }
     let file = try session.home.openDatabase("a.db")
-    let range = MappedRange(offset: 0, byteCount: 32768, isWritable: true, isPadded: false)
+    let range = MappedRange(offset: 0, byteCount: 32768, isWritable: true)
     let mapped = try #require(
       try file.mapWALIndex(request(32768, extends: true), range))
     #expect(try openPaths().filter { $0.hasSuffix("a.db-shm") } == [])

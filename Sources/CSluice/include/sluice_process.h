@@ -13,8 +13,7 @@ int sluice_spawn(const char *program, char *const arguments[], int descriptor);
 // descriptor of a file loses every POSIX lock that it has on that file, and a host may have some
 // through stock SQLite. The message's length or -errno; `*map_error` says why `*address` is NULL.
 int64_t sluice_receive_mapping(int socket, void *message, size_t message_byte_count,
-                               int64_t offset, uint64_t byte_count, int writable, int padded,
-                               void **address, int *map_error);
+                               int64_t offset, uint64_t byte_count, int writable, void **address, int *map_error);
 // Replaces this program by another, found in PATH; descriptor `kept` (-1: none) survives. Returns
 // only on failure, with -errno.
 int sluice_become(char *const arguments[], int kept);

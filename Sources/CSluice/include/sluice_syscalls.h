@@ -39,9 +39,9 @@ int sluice_memfd_create_sealed(const char *name, uint64_t byte_count, int is_fin
 int sluice_memfd_is_sealed(int fd);
 // From now on nobody maps the memfd for writing, or writes to it; mappings that are there stay.
 int sluice_memfd_forbid_writing(int fd);
-// Maps a part of `fd`, shared, with a readable page of nothing behind it if `padded`.
+// Maps a part of `fd`, shared.
 int sluice_map(int fd, int64_t offset, uint64_t byte_count, int writable, int inheritable,
-               int padded, void **address);
+               void **address);
 int sluice_unmap(void *address, uint64_t byte_count);
 // One private page that reads as zeros in a forked child.
 int sluice_map_wiped_on_fork(void **address);
