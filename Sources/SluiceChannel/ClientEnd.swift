@@ -44,17 +44,20 @@ public struct ClientEnd: ~Copyable, Sendable {
   ///   - receiving: where the bytes that come back are put; its size is what is asked for.
   ///   - timeoutNanoseconds: after this the peer counts as dead though its socket is open.
   ///   - peerIsGone: asked now and then during a long wait.
+  ///   - sleepsAtOnce: for what takes long by its nature: spinning would take the processor from
+  ///     whom this call waits for.
   @inline(__always)
   public mutating func call<Request: Message, Reply: Message>(
     _ operation: Operation, file: UInt64, _ request: Request, sending: UnsafeRawBufferPointer,
     receiving: UnsafeMutableRawBufferPointer, timeoutNanoseconds: Int64, peerIsGone: () -> Bool,
-    replyingWith: Reply.Type
+    sleepsAtOnce: Bool = false, replyingWith: Reply.Type
   ) throws(ChannelFailure) -> Answer<Reply> {
     if let failure { throw failure }
     unsafe precondition(sending.isEmpty || receiving.isEmpty, "a payload goes one way")
     try unsafe submit(operation, file: file, request, sending: sending, receiving: receiving)
     do throws(ChannelFailure) {
-      try awaitCompletion(timeoutNanoseconds: timeoutNanoseconds, peerIsGone: peerIsGone)
+      try awaitCompletion(
+        timeoutNanoseconds: timeoutNanoseconds, peerIsGone: peerIsGone, sleepsAtOnce: sleepsAtOnce)
       return try unsafe takeAnswer(receiving: receiving)
     } catch {
       failure = error
@@ -105,11 +108,18 @@ public struct ClientEnd: ~Copyable, Sendable {
 
   @inline(__always)
   private mutating func awaitCompletion(
-    timeoutNanoseconds: Int64, peerIsGone: () -> Bool
+    timeoutNanoseconds: Int64, peerIsGone: () -> Bool, sleepsAtOnce: Bool
   ) throws(ChannelFailure) {
-    let result = unsafe waitForChange(
-      of: regions.completed, from: submitted &- 1, announcing: regions.clientSleeps,
-      policy: &policy, timeoutNanoseconds: timeoutNanoseconds, peerIsGone: peerIsGone)
+    let result =
+      if sleepsAtOnce {
+        unsafe sleepUntilChange(
+          of: regions.completed, from: submitted &- 1, announcing: regions.clientSleeps,
+          timeoutNanoseconds: timeoutNanoseconds, peerIsGone: peerIsGone)
+      } else {
+        unsafe waitForChange(
+          of: regions.completed, from: submitted &- 1, announcing: regions.clientSleeps,
+          policy: &policy, timeoutNanoseconds: timeoutNanoseconds, peerIsGone: peerIsGone)
+      }
     switch result {
     case .changed: break
     case .peerGone: throw .peerGone

@@ -80,8 +80,9 @@ func waitForChange(
     peerIsGone: peerIsGone)
 }
 
+/// The same without the spinning.
 @inline(never)
-private func sleepUntilChange(
+func sleepUntilChange(
   of word: SharedWord, from old: UInt32, announcing sleeps: SharedWord, timeoutNanoseconds: Int64,
   peerIsGone: () -> Bool
 ) -> WaitResult {

@@ -26,6 +26,9 @@ public final class Channel: Sendable {
     self.line = line
   }
 
+  /// Whether other connections may use it too: the home channel, where there are no more.
+  public var isShared: Bool { line.number == 0 }
+
   deinit {
     guard line.number != 0 else { return }
     // A dead sidecar has forgotten the channel anyway.
@@ -45,7 +48,7 @@ public final class Channel: Sendable {
     sending: UnsafeRawBufferPointer = unsafe UnsafeRawBufferPointer(start: nil, count: 0),
     receiving: UnsafeMutableRawBufferPointer = unsafe UnsafeMutableRawBufferPointer(
       start: nil, count: 0),
-    replyingWith: Reply.Type
+    sleepsAtOnce: Bool = false, replyingWith: Reply.Type
   ) throws(CallError) -> Answer<Reply> {
     if let obstacle = session.callObstacle { throw obstacle }
     let answer: Answer<Reply>
@@ -54,7 +57,8 @@ public final class Channel: Sendable {
         try unsafe end.call(
           operation, file: file, request, sending: sending, receiving: receiving,
           timeoutNanoseconds: Session.callTimeoutNanoseconds,
-          peerIsGone: { session.socket.peerIsGone() }, replyingWith: replyingWith)
+          peerIsGone: { session.socket.peerIsGone() }, sleepsAtOnce: sleepsAtOnce,
+          replyingWith: replyingWith)
       }
     } catch {
       switch error {

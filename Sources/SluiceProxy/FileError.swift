@@ -25,6 +25,8 @@ enum FileError: Error, Equatable {
   /// a moment. The request is tried again for a little while, then it is `busy` or `busyPending`.
   case busyPerhaps
   case busyPendingPerhaps
+  /// The request stands in line for a lock and stays in its slot.
+  case standsInLine
   /// The locks were lost while the sidecar stood still.
   case locksLost
   case tooManyFiles
@@ -46,7 +48,7 @@ enum FileError: Error, Equatable {
     case .notRegular: (.notRegular, .invalid)
     case .readOnly: (.readOnly, .readOnlyFileSystem)
     case .readOnlyDirectory: (.readOnlyDirectory, .accessDenied)
-    case .busy, .busyPerhaps: (.busy, .again)
+    case .busy, .busyPerhaps, .standsInLine: (.busy, .again)
     case .busyPending, .busyPendingPerhaps: (.busyPending, .again)
     case .locksLost: (.locksLost, .stale)
     case .tooManyFiles: (.limitReached, .tooManyOpen)

@@ -52,7 +52,12 @@ extension ProxySession {
     try file { () throws(FileError) in
       guard var membership = handle.walIndex else { throw .misuse }
       defer { handle.walIndex = membership }
-      try handle.file.lockWALIndex(&membership, wanted, now: now)
+      do throws(FileError) {
+        try handle.file.lockWALIndex(handle.id, &membership, wanted, now: now)
+      } catch {
+        if error == .busy, wanted.isForWriting { handle.file.wasRefused(handle.id, .walWrite) }
+        throw error
+      }
     }
     channel.end.complete(.done)
   }
@@ -61,7 +66,7 @@ extension ProxySession {
     let deletes = try arguments(request, channel, as: WALIndexUnmapRequest.self).deletes
     let handle = try handle(request)
     try file { () throws(FileError) in
-      try handle.file.unmapWALIndex(&handle.walIndex, deletes: deletes)
+      try handle.file.unmapWALIndex(handle.id, &handle.walIndex, deletes: deletes)
     }
     channel.end.complete(.done)
   }

@@ -52,6 +52,8 @@ final class ProxyChannel {
   /// When the request that could not be done is to be tried again, and when to give it up.
   var retryAt: Int64?
   var giveUpAt: Int64?
+  /// There while the request in the slot stands in line for a lock.
+  var waiter: LockWaiter?
 
   init(number: UInt32, end: ProxyEnd, session: ProxySession) {
     self.number = number
@@ -68,6 +70,8 @@ final class ProxySession {
   /// Those that hold a lock beyond its transaction, perhaps with some that no longer do.
   var keepers: [Handle] = []
   private var channelsOpened: UInt32 = 0
+  /// That of its reactor, once it has one.
+  var alarm: ReactorAlarm?
 
   init(link: SessionLink, shared: SharedState, firstRegions: consuming ChannelRegions) {
     self.link = link
@@ -88,6 +92,7 @@ final class ProxySession {
 
   /// Closes a channel and the files opened on it.
   func removeChannel(_ channel: ProxyChannel) {
+    forgetWaiter(of: channel)
     for handle in handles.all where handle.channel == channel.number { close(handle) }
     channels.removeAll { $0 === channel }
   }

@@ -19,8 +19,15 @@ final class Reactor: Sendable {
   }
 
   private let mailbox = FutexLock<[Letter]>([])
-  private let wake = WakeWord()
+  private let wake: WakeWord
+  /// When to look at the requests that stand in line for a lock.
+  let alarm: ReactorAlarm
   private let channelCount = Atomic<Int>(0)
+
+  init() {
+    wake = WakeWord()
+    alarm = ReactorAlarm(wake: wake)
+  }
 
   func send(_ letter: Letter) {
     mailbox.withLock { $0.append(letter) }
@@ -94,9 +101,11 @@ private final class ReactorLoop {
   }
 
   func run() {
+    reactor.alarm.belongsToThisThread()
     while true {
       readMail()
       if isStopping { break }
+      if reactor.alarm.takeIfDue() { lookAtWaiters() }
       if !pollChannels() && !pollIdly() { rest() }
     }
     for session in sessions.values { session.end() }
@@ -125,8 +134,9 @@ private final class ReactorLoop {
   private func pollIdly() -> Bool {
     policy.spin {
       for channel in channels where channel.end.hasRequest && channel.retryAt == nil {
-        return true
+        if channel.waiter == nil { return true }
       }
+      if reactor.alarm.isDue { return true }
       return reactor.wakeWord.signals != lettersSeen
     }
   }
@@ -134,9 +144,13 @@ private final class ReactorLoop {
   private func rest() {
     if keptLockDue != nil { dropKeptLocks() }
     var due = keptLockDue
+    let alarmTime = reactor.alarm.time
+    if alarmTime != .max { due = min(due ?? alarmTime, alarmTime) }
     var awake: [ProxyChannel] = []
     for channel in channels {
-      if let retryAt = channel.retryAt {
+      if channel.waiter != nil {
+        continue
+      } else if let retryAt = channel.retryAt {
         due = min(due ?? retryAt, retryAt)
       } else {
         awake.append(channel)
@@ -148,7 +162,20 @@ private final class ReactorLoop {
       timeoutNanoseconds: timeout)
   }
 
+  /// Tries the requests again that stand in line for a lock and may have come to their turn.
+  private func lookAtWaiters() {
+    let now = Clock.monotonicNanoseconds()
+    var index = 0
+    while index < channels.count {
+      let channel = channels[index]
+      index += 1
+      if let waiter = channel.waiter, waiter.lookAt <= now { serve(channel) }
+    }
+    for channel in channels { if let waiter = channel.waiter { reactor.alarm.set(waiter.lookAt) } }
+  }
+
   private func isReady(_ channel: ProxyChannel) -> Bool {
+    if channel.waiter != nil { return false }
     guard let retryAt = channel.retryAt else { return true }
     return Clock.monotonicNanoseconds() >= retryAt
   }
@@ -179,6 +206,7 @@ private final class ReactorLoop {
     } catch {
       switch error {
       case .violation(let violation): throw violation
+      case .file(.standsInLine): return false
       case .file(.tryLater) where putOff(channel, leasePatience): return false
       case .file(.busyPerhaps) where putOff(channel, deathPatience),
         .file(.busyPendingPerhaps) where putOff(channel, deathPatience):
@@ -195,6 +223,7 @@ private final class ReactorLoop {
     counts.count(request)
     channel.retryAt = nil
     channel.giveUpAt = nil
+    channel.waiter = nil
     return true
   }
 
@@ -240,6 +269,7 @@ private final class ReactorLoop {
       switch letter {
       case .adopt(let session):
         sessions[session.link.id] = session
+        session.alarm = reactor.alarm
         channels.append(contentsOf: session.channels)
       case .sessionEnded(let id):
         guard let session = sessions[id] else { continue }

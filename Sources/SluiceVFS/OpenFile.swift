@@ -5,12 +5,13 @@ internal import CSluice
 internal import SluiceClient
 internal import SluiceWire
 
-final class OpenFile {
+/// SQLite uses a file in one thread at a time.
+final class OpenFile: @unchecked Sendable {
   let remote: RemoteFile
   /// For messages; empty for a temporary file.
   let path: [UInt8]
   /// The registry's token of the database that this is, or 0.
-  let token: UInt64
+  private(set) var token: UInt64 = 0
   var isPowersafeOverwrite: Bool
   /// Whether the WAL index is to be opened for reading only.
   let isWALIndexReadOnly: Bool
@@ -18,6 +19,7 @@ final class OpenFile {
   /// There from the first xShmMap to xShmUnmap.
   var walIndex: WALIndexMap?
   let content = ContentMap()
+  var wait = LockWait()
   /// The unit in which the file grows and shrinks, in bytes; 0 for none (SQLITE_FCNTL_CHUNK_SIZE).
   var chunkByteCount: Int64 = 0
   var persistsWAL = false
@@ -38,12 +40,10 @@ final class OpenFile {
     self.path = path ?? []
     isPowersafeOverwrite = parameters.isPowersafeOverwrite
     isWALIndexReadOnly = parameters.isWALIndexReadOnly
-    if isMain, let path {
-      token = Registry.current.enter(path: path, channel: channel)
-      Registry.use(token)
-    } else {
-      token = 0
-    }
+    wait.milliseconds = parameters.waitMilliseconds
+    guard isMain, let path else { return }
+    token = Registry.current.enter(path: path, channel: channel, file: self)
+    Registry.use(token)
   }
 
   /// A database has a channel of its own, and its other files share it.

@@ -22,6 +22,7 @@ final class Registry: Sendable {
   private struct Database {
     var path: [UInt8]
     var channel: Channel
+    var file: OpenFile
     var token: UInt64
   }
 
@@ -86,12 +87,12 @@ final class Registry: Sendable {
   // MARK: Databases
 
   /// Enters an open database; the token takes it out again, and names it to `use`.
-  func enter(path: [UInt8], channel: Channel) -> UInt64 {
+  func enter(path: [UInt8], channel: Channel, file: OpenFile) -> UInt64 {
     state.withLock { state in
       state.registered += 1
       let index = state.databases.firstIndex { $0 == nil } ?? state.databases.count
       let token = state.registered << 16 | UInt64(index)
-      let database = Database(path: path, channel: channel, token: token)
+      let database = Database(path: path, channel: channel, file: file, token: token)
       if index == state.databases.count {
         state.databases.append(database)
       } else {
@@ -108,6 +109,18 @@ final class Registry: Sendable {
   /// Notes that this thread works on that database now.
   @inline(__always)
   static func use(_ token: UInt64) { sluice_thread_set_token(token) }
+
+  /// The database on which this thread worked last, if it is open still.
+  func lastUsed() -> OpenFile? {
+    let token = sluice_thread_token()
+    if token == 0 { return nil }
+    return state.withLock { state in
+      let index = Int(token & 0xffff)
+      guard index < state.databases.count, let last = state.databases[index], last.token == token
+      else { return nil }
+      return last.file
+    }
+  }
 
   /// The channel for a file of that name, or for a temporary one (nil): the one of the database to
   /// which it belongs, else the home channel of the session that there is or would be by default.

@@ -39,6 +39,7 @@ static const int csqlite_ioerr_corruptfs = SQLITE_IOERR_CORRUPTFS;
 
 // Since SQLite 3.38.
 static const int csqlite_fcntl_external_reader = 40;
+static const int csqlite_fcntl_lock_timeout = 34;
 
 // For programs that link libsqlite3: lets the connection load extensions (variadic in SQLite).
 int csqlite_enable_load_extension(sqlite3 *db);
