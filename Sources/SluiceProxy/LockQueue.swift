@@ -22,22 +22,21 @@
 internal import SluiceWire
 
 struct LockQueue {
-  /// In nanoseconds.
   enum Patience {
     /// A turn lasts so long, and for so many transactions, but never longer than the maximum.
-    static let turn: Int64 = 500_000
+    static let turnNanoseconds: Int64 = 500_000
     static let grantsMinimum = 4
-    static let turnMaximum: Int64 = 10_000_000
+    static let turnNanosecondsMaximum: Int64 = 10_000_000
     /// For how long the lock is kept for who has the turn and gave it back.
-    static let comeback: Int64 = 50_000
+    static let comebackNanoseconds: Int64 = 100_000
     /// For how long it is kept for who was called.
-    static let grace: Int64 = 5_000_000
+    static let graceNanoseconds: Int64 = 5_000_000
     /// For how long a place is kept for who was refused: longer than SQLite's longest sleep.
-    static let place: Int64 = 250_000_000
+    static let placeNanoseconds: Int64 = 250_000_000
     /// So often, and for so long, nobody is called while programs outside may wait: they see only
     /// what they find when they look.
-    static let gapInterval: Int64 = 20_000_000
-    static let gap: Int64 = 1_000_000
+    static let gapIntervalNanoseconds: Int64 = 20_000_000
+    static let gapNanoseconds: Int64 = 1_000_000
   }
 
   private struct Place {
@@ -59,8 +58,8 @@ struct LockQueue {
 
     func isOver(_ now: Int64) -> Bool {
       let age = now - beganAt
-      return age >= Patience.turn && grants >= Patience.grantsMinimum
-        || age >= Patience.turnMaximum
+      return age >= Patience.turnNanoseconds && grants >= Patience.grantsMinimum
+        || age >= Patience.turnNanosecondsMaximum
     }
   }
 
@@ -88,13 +87,15 @@ struct LockQueue {
   ) {
     sweep(now)
     if let index = index(of: holder) {
-      places[index].lock = lock
-      places[index].waiter = waiter
-      places[index].isReader = isReader
       places[index].seenAt = now
+      // Who was refused may stand in line on another channel.
+      if let waiter {
+        places[index].lock = lock
+        places[index].waiter = waiter
+        places[index].isReader = isReader
+      }
       return
     }
-    if first == nil { nextGapAt = now + Patience.gapInterval }
     places.append(
       Place(holder: holder, lock: lock, waiter: waiter, isReader: isReader, seenAt: now))
   }
@@ -117,7 +118,7 @@ struct LockQueue {
     if let claim, now >= claim.until { self.claim = nil }
     let claimant = claim?.holder
     places.removeAll {
-      $0.waiter == nil && now - $0.seenAt >= Patience.place && $0.holder != claimant
+      $0.waiter == nil && now - $0.seenAt >= Patience.placeNanoseconds && $0.holder != claimant
     }
   }
 
@@ -142,17 +143,20 @@ struct LockQueue {
 
   /// Until when the lock is kept for who had it last.
   private func keptUntil(_ now: Int64) -> Int64? {
-    guard let turn, let releasedAt = turn.releasedAt, !turn.isOver(now),
-      now < releasedAt + Patience.comeback
-    else { return nil }
-    return releasedAt + Patience.comeback
+    guard let turn, let releasedAt = turn.releasedAt, now < releasedAt + Patience.comebackNanoseconds else {
+      return nil
+    }
+    return releasedAt + Patience.comebackNanoseconds
   }
 
-  /// Answers the request of `holder`: the lock is free, and for a while his alone.
+  /// Answers the request of `holder`: the lock is free, and for a while his alone. Not if nobody had
+  /// to wait for it: then others, who never wait, would be refused for nothing.
   mutating func call(_ holder: UInt64, now: Int64) {
+    let hasWaited = index(of: holder).map { places[$0].waiter?.hasRested ?? false } ?? false
     rest(holder, now: now)
     turn = nil
-    claim = (holder, now + Patience.grace)
+    guard hasWaited || first != nil else { return }
+    claim = (holder, now + Patience.graceNanoseconds)
   }
 
   /// Whether `holder` may take the right to write, which is free.
@@ -162,7 +166,8 @@ struct LockQueue {
     }
     claim = nil
     guard let first else { return true }
-    if keptUntil(now) != nil, turn?.holder == holder { return true }
+    // Even if he is late, for nobody else has been called meanwhile.
+    if let turn, turn.holder == holder, turn.releasedAt != nil { return true }
     return isBefore(holder, first)
   }
 
@@ -193,8 +198,8 @@ struct LockQueue {
     if turn!.isOver(now) {
       turn = nil
       if isMirrored, now >= nextGapAt {
-        gapUntil = now + Patience.gap
-        nextGapAt = gapUntil + Patience.gapInterval
+        gapUntil = now + Patience.gapNanoseconds
+        nextGapAt = gapUntil + Patience.gapIntervalNanoseconds
       }
     } else {
       turn!.releasedAt = now

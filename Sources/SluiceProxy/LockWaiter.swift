@@ -55,6 +55,7 @@ final class LockWaiter: Sendable {
   let deadline: Int64
   private let alarm: ReactorAlarm
   private let nextLook: Atomic<Int64>
+  private let wasPutOff = Atomic<Bool>(false)
   /// How long to rest between looks at an outsider's lock, of which nobody tells.
   private let outsideRest = Atomic<Int64>(200_000)
 
@@ -67,9 +68,13 @@ final class LockWaiter: Sendable {
   /// When its reactor is to look at it next.
   var lookAt: Int64 { nextLook.load(ordering: .acquiring) }
 
+  /// Whether it was not answered at once.
+  var hasRested: Bool { wasPutOff.load(ordering: .relaxed) }
+
   /// Its reactor has looked and will do so again then, unless told before.
   func rest(until time: Int64) {
     let time = min(time, deadline)
+    wasPutOff.store(true, ordering: .relaxed)
     nextLook.store(time, ordering: .releasing)
     alarm.set(time)
   }

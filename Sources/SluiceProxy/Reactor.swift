@@ -105,8 +105,9 @@ private final class ReactorLoop {
     while true {
       readMail()
       if isStopping { break }
-      if reactor.alarm.takeIfDue() { lookAtWaiters() }
-      if !pollChannels() && !pollIdly() { rest() }
+      // Requests first: who comes back for a lock is not late because this thread was.
+      let worked = pollChannels()
+      if reactor.alarm.takeIfDue() { lookAtWaiters() } else if !worked && !pollIdly() { rest() }
     }
     for session in sessions.values { session.end() }
   }

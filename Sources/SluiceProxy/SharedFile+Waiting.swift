@@ -29,8 +29,9 @@ extension SharedFile {
       defer { state.queue.tellFirst(isTaken: state.isTurnTaken, now: now) }
       let isHeld = self.holds(lock, seeker)
       if !isHeld {
-        if self.isDeadlock(lock, seeker, state) || now >= waiter.deadline { throw .busy }
+        if self.isDeadlock(lock, seeker, state) { throw .busy }
         if let wait = try self.wait(for: lock, seeker, waiter, &state, now: now) {
+          if now >= waiter.deadline { throw .busy }
           waiter.rest(until: wait)
           throw .standsInLine
         }
@@ -64,6 +65,7 @@ extension SharedFile {
     for lock: AwaitedLock, _ seeker: LockSeeker, _ waiter: LockWaiter, _ state: inout State,
     now: Int64
   ) throws(FileError) -> Int64? {
+    guard lock.isOfFile || state.walIndex != nil && seeker.walIndex != nil else { throw .misuse }
     if lock.isTurn {
       let isTaken = state.isTurnTaken
       let wait = state.queue.wait(of: seeker.holder, isTaken: isTaken, now: now)

@@ -11,9 +11,10 @@
 // the next may be longer.
 //
 // With `wait=MS` in the URI, or SQLITE_FCNTL_LOCK_TIMEOUT, the lock call itself stands in line. Then
-// SQLite holds what it holds: who reads already and wants to write would wait for a writer who
-// waits for him, or for a snapshot that is stale by then, and is refused at once. That he waits
-// before he begins to read is the way out, where his last transaction met others.
+// SQLite holds what it holds: who reads already and wants to write would keep the writer before him
+// from his commit, or wait for a snapshot that is stale by then, and is refused at once. The way
+// out is that a transaction that probably writes, for the last one did or was refused just now,
+// waits for its turn before it begins to read.
 
 internal import CSQLite
 internal import CSluice
@@ -46,7 +47,7 @@ struct LockWait {
 
   /// By how much all sleeps of a wait may be longer than SQLite asked for: a hand-over among eight
   /// writers takes less, and one sleep instead of three spares their holder two interruptions.
-  private static let slack: Int64 = 10_000_000
+  private static let slack: Int64 = 20_000_000
   /// An xSleep later than this after a refusal has another reason; a sleep later than this after
   /// the last begins another wait.
   private static let freshness: Int64 = 50_000_000
@@ -100,15 +101,19 @@ struct LockWait {
   }
 
   /// Whether a lock call may stand in line for `lock`.
-  func mayWait(for lock: AwaitedLock) -> Bool {
-    milliseconds > 0 && !(lock == .walWrite && readLocks != 0)
+  func mayWait(for lock: AwaitedLock, holding level: LockLevel) -> Bool {
+    if milliseconds == 0 { return false }
+    return switch lock {
+    case .file(let wanted): wanted == .shared || level > .shared
+    case .walIndexShared, .walIndexExclusive: lock != .walWrite || readLocks == 0
+    }
   }
 
   /// Whether a transaction that begins to read now should wait for its turn to write first.
   @inline(__always)
   var waitsBeforeReading: Bool {
-    milliseconds > 0 && writesUsually && readLocks == 0
-      && Clock.monotonicNanoseconds() < contendedUntil
+    milliseconds > 0 && readLocks == 0
+      && (writesUsually || Clock.monotonicNanoseconds() < contendedUntil)
   }
 
   // MARK: xSleep
@@ -158,10 +163,10 @@ extension OpenFile {
     // For the xSleep that may follow: it has no file, and finds this one by the thread's last.
     Registry.use(token)
     wait.wasRefused(lock)
-    guard wait.mayWait(for: lock), !remote.channel.isShared else { return false }
+    guard wait.mayWait(for: lock, holding: level), !remote.channel.isShared else { return false }
     let deadline = Clock.monotonicNanoseconds() + wait.milliseconds * 1_000_000
     for round in 0... {
-      let rest = (deadline - Clock.monotonicNanoseconds()) / 1_000_000
+      let rest = (deadline - Clock.monotonicNanoseconds() + 999_999) / 1_000_000
       guard rest > 0 else { return false }
       let wasCalled = try remote.awaitLock(lock, milliseconds: rest)
       // Called and refused many times: somebody is in the way whom the sidecar does not see.
@@ -184,7 +189,7 @@ extension OpenFile {
   @inline(__always)
   func waitBeforeReading(_ lock: AwaitedLock) {
     if wait.waitsBeforeReading, !remote.channel.isShared {
-      _ = try? remote.awaitLock(lock, milliseconds: wait.milliseconds)
+      _ = try? remote.awaitLock(lock, milliseconds: wait.milliseconds, sleepsAtOnce: false)
     }
   }
 

@@ -14,6 +14,13 @@ public enum AwaitedLock: Equatable, Sendable {
 
   public var isTurn: Bool { self == .reserved || self == .walWrite }
 
+  public var isOfFile: Bool {
+    switch self {
+    case .file: true
+    case .walIndexShared, .walIndexExclusive: false
+    }
+  }
+
   /// As it travels: a level, or 0x100 and the bits of locks to be shared, or 0x200 and the bits of
   /// locks to be held alone.
   public var code: UInt64 {
