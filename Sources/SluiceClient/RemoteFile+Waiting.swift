@@ -10,7 +10,9 @@ extension RemoteFile {
   /// - Parameter sleepsAtOnce: false where the lock is probably free.
   ///
   /// Not for a channel that others share: their calls would wait as well.
-  public func awaitLock(_ lock: AwaitedLock, milliseconds: Int64, sleepsAtOnce: Bool = true) throws(CallError) -> Bool {
+  public func awaitLock(
+    _ lock: AwaitedLock, milliseconds: Int64, sleepsAtOnce: Bool = true
+  ) throws(CallError) -> Bool {
     let limit = Int64(LockAwaitRequest.millisecondsMaximum)
     let request = LockAwaitRequest(
       lock: lock, milliseconds: UInt64(max(0, min(milliseconds, limit))))

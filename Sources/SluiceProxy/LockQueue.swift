@@ -143,10 +143,9 @@ struct LockQueue {
 
   /// Until when the lock is kept for who had it last.
   private func keptUntil(_ now: Int64) -> Int64? {
-    guard let turn, let releasedAt = turn.releasedAt, now < releasedAt + Patience.comebackNanoseconds else {
-      return nil
-    }
-    return releasedAt + Patience.comebackNanoseconds
+    guard let releasedAt = turn?.releasedAt else { return nil }
+    let end = releasedAt + Patience.comebackNanoseconds
+    return now < end ? end : nil
   }
 
   /// Answers the request of `holder`: the lock is free, and for a while his alone. Not if nobody had

@@ -43,7 +43,8 @@ extension SharedFile {
 
   /// Takes or gives back locks of the index, or throws that somebody is in the way.
   func lockWALIndex(
-    _ holder: UInt64, _ membership: inout WALIndexMembership, _ request: WALIndexLockRequest, now: Int64
+    _ holder: UInt64, _ membership: inout WALIndexMembership, _ request: WALIndexLockRequest,
+    now: Int64
   ) throws(FileError) {
     var held = membership
     defer { membership = held }
