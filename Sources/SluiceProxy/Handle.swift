@@ -53,7 +53,8 @@ final class Handle {
     do throws(FileError) {
       try file.lock(id, held: &held, to: level, now: now)
     } catch {
-      if error == .busy, level > .shared, held < .reserved { file.wasRefused(id, .reserved) }
+      let isRefused = error == .busy || error == .busyInLine
+      if isRefused, level > .shared, held < .reserved { file.wasRefused(id, .reserved) }
       throw error
     }
   }

@@ -55,7 +55,8 @@ extension ProxySession {
       do throws(FileError) {
         try handle.file.lockWALIndex(handle.id, &membership, wanted, now: now)
       } catch {
-        if error == .busy, wanted.isForWriting { handle.file.wasRefused(handle.id, .walWrite) }
+        let isRefused = error == .busy || error == .busyInLine
+        if isRefused, wanted.isForWriting { handle.file.wasRefused(handle.id, .walWrite) }
         throw error
       }
     }

@@ -62,7 +62,7 @@ extension SharedFile {
         try self.lockShared(index, locks, &held, isMirrored: state.isMirrored)
       case .exclusive:
         let takesTurn = locks.contains(0) && had.exclusive & 1 == 0
-        if takesTurn, index.holders[0] == 0, !state.lineAdmits(holder) { throw .busy }
+        if takesTurn, index.holders[0] == 0, !state.lineAdmits(holder) { throw .busyInLine }
         defer { if takesTurn, held.exclusive & 1 == 1 { state.turnWasTaken(by: holder) } }
         try self.lockExclusive(index, locks, &held, isMirrored: state.isMirrored)
       }

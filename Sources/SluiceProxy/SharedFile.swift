@@ -134,7 +134,9 @@ final class SharedFile: Sendable {
       {
         throw .busy
       }
-      if level > .shared, state.writer == nil, !state.lineAdmits(holder) { throw .busy }
+      if level > .shared, state.writer == nil, !state.lineAdmits(holder) {
+        throw .busyInLine
+      }
       switch level {
       case .none, .pending: return
       case .shared:

@@ -87,12 +87,14 @@ struct LockQueueTests {
       count += 1
       line.now += 300_000
       line.giveBack()
-      if let called = line.look() {
-        #expect(called == 2)
-        break
-      }
+      #expect(line.look() == nil)
     }
     #expect(count == Patience.grantsMinimum)
+    line.now += Patience.lingerNanoseconds - 1
+    #expect(line.look() == nil)
+    line.now += 1
+    #expect(line.waiters[2]!.lookAt <= line.now, "he was told when to look")
+    #expect(line.look() == 2)
     #expect(!line.take(1))
     #expect(line.take(2))
   }
@@ -103,13 +105,15 @@ struct LockQueueTests {
     line.standInLine(2)
     let began = line.now
     line.giveBack()
-    while line.take(1) {
+    while line.take(1), line.now < began + 10 * Patience.turnNanoseconds {
       line.now += 10_000
       line.giveBack()
-      if line.look() != nil { break }
-      try? #require(line.now < began + 10 * Patience.turnNanoseconds)
     }
     #expect(line.now - began == Patience.turnNanoseconds)
+    // As soon as he stands in line, the next is called.
+    line.standInLine(1)
+    #expect(line.waiters[2] == nil && line.waiters[1] != nil)
+    #expect(line.take(2))
   }
 
   @Test func turnOfLongTransactionsEndsBeforeItsCount() {
@@ -120,6 +124,8 @@ struct LockQueueTests {
     #expect(line.take(1))
     line.now += Patience.turnNanosecondsMaximum
     line.giveBack()
+    #expect(!line.take(1))
+    line.now += Patience.lingerNanoseconds
     #expect(line.look() == 2)
   }
 
@@ -215,14 +221,16 @@ struct LockQueueTests {
       while line.take(seeker) {
         line.now += 200_000
         line.giveBack()
-        if line.look() != nil { break }
-        let free = line.waiters[other]!.lookAt - line.now
-        guard free == Patience.gapNanoseconds else { continue }
+      }
+      line.now += Patience.lingerNanoseconds
+      if line.look() == nil {
         gapCount += 1
+        line.now += Patience.gapNanoseconds - Patience.lingerNanoseconds - 1
+        #expect(line.look() == nil)
         #expect(!line.take(seeker) && !line.take(other))
-        line.now += free
+        line.now += 1
+        #expect(line.waiters[other]!.lookAt <= line.now, "he was told when to look")
         #expect(line.look() == other)
-        break
       }
       #expect(line.take(other))
       swap(&seeker, &other)
