@@ -89,7 +89,7 @@ final class LockWaiter: Sendable {
   /// When to look at an outsider's lock again: soon at first, then less often.
   func nextOutsideLook(now: Int64) -> Int64 {
     let rest = outsideRest.load(ordering: .relaxed)
-    outsideRest.store(min(rest * 2, 2_000_000), ordering: .relaxed)
+    outsideRest.store(min(rest * 2, 1_000_000), ordering: .relaxed)
     return now + rest
   }
 }
