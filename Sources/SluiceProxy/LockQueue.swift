@@ -31,8 +31,10 @@ struct LockQueue {
     static let comebackNanoseconds: Int64 = 100_000
     /// For how long at the most nobody is called after a turn. Who had it will soon stand in line,
     /// and sleep; were the next woken before, there would be a thread more than processors, and he
-    /// would more often run on the sidecar's, where each request takes two switches (perf sched on
-    /// two processors). Eight writers in WAL mode: 47,000 transactions a second instead of 41,500.
+    /// might run on the sidecar's, where each request takes two switches (seen with perf sched on
+    /// two processors). What it gains is not beyond doubt: three runs of eight writers in WAL mode
+    /// gave 43,000 to 50,000 transactions a second instead of 41,000 to 42,000, later ones 40,000
+    /// to 45,000.
     static let lingerNanoseconds: Int64 = 50_000
     /// For how long it is kept for who was called.
     static let graceNanoseconds: Int64 = 5_000_000
