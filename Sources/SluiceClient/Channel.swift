@@ -31,6 +31,9 @@ public final class Channel: Sendable {
     self.shortcuts = shortcuts
   }
 
+  /// Whether other connections may use it too: the home channel, where there are no more.
+  public var isShared: Bool { line.number == 0 }
+
   deinit {
     guard line.number != 0 else { return }
     // A dead sidecar has forgotten the channel anyway.
@@ -53,14 +56,15 @@ public final class Channel: Sendable {
     sending: UnsafeRawBufferPointer = unsafe UnsafeRawBufferPointer(start: nil, count: 0),
     receiving: UnsafeMutableRawBufferPointer = unsafe UnsafeMutableRawBufferPointer(
       start: nil, count: 0),
-    tellsFailure: Bool = false, replyingWith: Reply.Type
+    tellsFailure: Bool = false, sleepsAtOnce: Bool = false, replyingWith: Reply.Type
   ) throws(CallError) -> Answer<Reply> {
     var failed: PostedFailure?
     let answer = try withEnd { (end) throws(ChannelFailure) in
       let answer = try unsafe end.call(
         operation, file: file, request, sending: sending, receiving: receiving,
         timeoutNanoseconds: Session.callTimeoutNanoseconds,
-        peerIsGone: { session.socket.peerIsGone() }, replyingWith: replyingWith)
+        peerIsGone: { session.socket.peerIsGone() }, sleepsAtOnce: sleepsAtOnce,
+        replyingWith: replyingWith)
       if tellsFailure, end.hasFailure { failed = end.takeFailure() }
       return answer
     }

@@ -50,7 +50,13 @@ final class Handle {
     guard level != .none else { throw .misuse }
     if held == .none { lossCount = file.lossCount(now: now) }
     keptUntil = nil
-    try file.lock(id, held: &held, to: level, now: now)
+    do throws(FileError) {
+      try file.lock(id, held: &held, to: level, now: now)
+    } catch {
+      let isRefused = error == .busy || error == .busyInLine
+      if isRefused, level > .shared, held < .reserved { file.wasRefused(id, .reserved) }
+      throw error
+    }
   }
 
   /// Lowers the lock. Of a lock that is to be kept SHARED stays: were more kept, its holder would
@@ -75,8 +81,9 @@ final class Handle {
   /// Gives back every lock; what cannot be told to anybody is not told.
   func dropLocks() {
     keptUntil = nil
-    _ = try? file.unmapWALIndex(&walIndex, deletes: false)
+    _ = try? file.unmapWALIndex(id, &walIndex, deletes: false)
     _ = try? file.unlock(id, held: &held, to: .none)
+    file.leaveLine(id)
   }
 
   /// Throws when a lock that the client relies on is gone.

@@ -56,7 +56,13 @@ extension ProxySession {
     try file { () throws(FileError) in
       guard var membership = handle.walIndex else { throw .misuse }
       defer { handle.walIndex = membership }
-      try handle.file.lockWALIndex(&membership, wanted, now: now)
+      do throws(FileError) {
+        try handle.file.lockWALIndex(handle.id, &membership, wanted, now: now)
+      } catch {
+        let isRefused = error == .busy || error == .busyInLine
+        if isRefused, wanted.isForWriting { handle.file.wasRefused(handle.id, .walWrite) }
+        throw error
+      }
     }
     channel.end.complete(.done)
   }
@@ -65,7 +71,7 @@ extension ProxySession {
     let deletes = try arguments(request, channel, as: WALIndexUnmapRequest.self).deletes
     let handle = try handle(request)
     try file { () throws(FileError) in
-      try handle.file.unmapWALIndex(&handle.walIndex, deletes: deletes)
+      try handle.file.unmapWALIndex(handle.id, &handle.walIndex, deletes: deletes)
     }
     channel.end.complete(.done)
   }

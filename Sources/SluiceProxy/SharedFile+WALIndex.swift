@@ -43,7 +43,8 @@ extension SharedFile {
 
   /// Takes or gives back locks of the index, or throws that somebody is in the way.
   func lockWALIndex(
-    _ membership: inout WALIndexMembership, _ request: WALIndexLockRequest, now: Int64
+    _ holder: UInt64, _ membership: inout WALIndexMembership, _ request: WALIndexLockRequest,
+    now: Int64
   ) throws(FileError) {
     var held = membership
     defer { membership = held }
@@ -51,23 +52,33 @@ extension SharedFile {
       guard let index = state.walIndex else { throw .misuse }
       if request.kind != .unlock { self.own(&state, now: now) }
       let locks = Int(request.first)..<Int(request.first + request.count)
+      let had = held
       switch request.kind {
       case .unlock:
+        // What cannot be taken off the file is given back all the same.
+        defer { state.locksOfIndexWereReleased(by: holder, had, held) }
         try self.unlock(index, locks, &held, isMirrored: state.isMirrored)
       case .shared:
         try self.lockShared(index, locks, &held, isMirrored: state.isMirrored)
       case .exclusive:
+        let takesTurn = locks.contains(0) && had.exclusive & 1 == 0
+        if takesTurn, index.holders[0] == 0, !state.lineAdmits(holder) { throw .busyInLine }
+        defer { if takesTurn, held.exclusive & 1 == 1 { state.turnWasTaken(by: holder) } }
         try self.lockExclusive(index, locks, &held, isMirrored: state.isMirrored)
       }
     }
   }
 
   /// Leaves the index; the last one closes it, and removes the file if asked.
-  func unmapWALIndex(_ membership: inout WALIndexMembership?, deletes: Bool) throws(FileError) {
+  func unmapWALIndex(
+    _ holder: UInt64, _ membership: inout WALIndexMembership?, deletes: Bool
+  ) throws(FileError) {
     guard var held = membership else { return }
+    let had = held
     membership = nil
     try state.withLock { (state) throws(FileError) in
       guard let index = state.walIndex else { return }
+      defer { state.locksOfIndexWereReleased(by: holder, had, held) }
       try self.unlock(index, 0..<WALIndex.lockCount, &held, isMirrored: state.isMirrored)
       index.userCount -= 1
       guard index.userCount == 0 else { return }

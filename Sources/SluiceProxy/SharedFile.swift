@@ -19,7 +19,7 @@ final class SharedFile: Sendable {
   let key: InodeKey
   /// False where the system allows reading only.
   let isWritable: Bool
-  private let descriptor: FileDescriptor
+  let descriptor: FileDescriptor
   let state: FutexLock<State>
   private let metrics: Metrics
   /// How often locks were lost; a handle that locked before the last loss has none left.
@@ -42,6 +42,8 @@ final class SharedFile: Sendable {
     var writerLevel = LockLevel.none
     /// There while some handle uses it.
     var walIndex: WALIndex?
+    /// Who waits for a lock.
+    var queue = LockQueue()
 
     var isMirrored: Bool {
       switch ownership {
@@ -154,7 +156,7 @@ final class SharedFile: Sendable {
 
   /// SQLite's lock bytes, from its os.h: a PENDING byte, a RESERVED byte and 510 SHARED bytes, all
   /// beyond the page that a database never uses.
-  private enum LockByte {
+  enum LockByte {
     static let pending: Int64 = 0x4000_0000
     static let reserved = pending + 1
     static let shared = pending + 2
@@ -178,6 +180,9 @@ final class SharedFile: Sendable {
       {
         throw .busy
       }
+      if level > .shared, state.writer == nil, !state.lineAdmits(holder) {
+        throw .busyInLine
+      }
       switch level {
       case .none, .pending: return
       case .shared:
@@ -188,6 +193,7 @@ final class SharedFile: Sendable {
         try mirror(state, .exclusive, LockByte.reserved, 1)
         state.writer = holder
         state.writerLevel = .reserved
+        state.turnWasTaken(by: holder)
       case .exclusive:
         try lockExclusive(holder, &held, &state)
       }
@@ -211,9 +217,11 @@ final class SharedFile: Sendable {
   ) throws(FileError) {
     if held < .pending {
       try mirror(state, .exclusive, LockByte.pending, 1)
+      if state.writer == nil { state.turnWasTaken(by: holder) }
       state.writer = holder
       state.writerLevel = .pending
       held = .pending
+      state.writerIsPending()
     }
     guard state.sharedCount == 1 else { throw .busyPending }
     try mirror(state, .exclusive, LockByte.shared, LockByte.sharedByteCount)
@@ -234,6 +242,7 @@ final class SharedFile: Sendable {
       }
       if level == .none { state.sharedCount -= 1 }
       precondition(state.sharedCount >= 0, "nobody unlocks what he does not hold")
+      state.lockWasReleased(by: holder, isTurn: isWriter)
       guard state.isMirrored else { return }
       if state.sharedCount == 0 {
         try unlock(0, 0)
@@ -275,6 +284,15 @@ final class SharedFile: Sendable {
       throw isSidecars ? .busyPendingPerhaps : .busyPending
     }
     throw isSidecars ? .busyPerhaps : .busy
+  }
+
+  /// Whether somebody outside is in the way of such a lock.
+  func blocks(
+    _ lock: ByteRangeLock, _ start: Int64, _ byteCount: Int64
+  ) throws(FileError) -> Bool {
+    try system { () throws(Errno) in
+      try descriptor.blocker(of: lock, start: start, byteCount: byteCount) != nil
+    }
   }
 
   private func unlock(_ start: Int64, _ byteCount: Int64) throws(FileError) {

@@ -59,13 +59,17 @@ enum IOMethods {
         Registry.use(file.token)
         let level = LockLevel(rawValue: UInt64(level))!
         if file.level >= level { return }
-        do throws(CallError) {
-          try file.remote.lock(level)
-          file.level = level
-          file.knowledge?.open()
-        } catch {
-          if case .refused(.busyPending, _) = error { file.level = .pending }
-          throw error
+        if level == .shared { file.waitBeforeReading(.reserved) }
+        file.wait.wants(.file(level))
+        try file.locking(.file(level)) { () throws(CallError) in
+          do throws(CallError) {
+            try file.remote.lock(level)
+            file.level = level
+            file.knowledge?.open()
+          } catch {
+            if case .refused(.busyPending, _) = error { file.level = .pending }
+            throw error
+          }
         }
       }
     }
@@ -74,6 +78,7 @@ enum IOMethods {
         let level = LockLevel(rawValue: UInt64(level))!
         if file.level <= level { return }
         file.level = level
+        if level == .none { file.wait.transactionEnded() }
         try file.remote.unlock(level)
       }
     }

@@ -23,7 +23,7 @@ final class Registry: Sendable {
   private struct Database {
     var path: [UInt8]
     var channel: Channel
-    var knowledge: Knowledge
+    var file: OpenFile
     var token: UInt64
   }
 
@@ -88,13 +88,12 @@ final class Registry: Sendable {
   // MARK: Databases
 
   /// Enters an open database; the token takes it out again, and names it to `use`.
-  func enter(path: [UInt8], channel: Channel, knowledge: Knowledge) -> UInt64 {
+  func enter(path: [UInt8], channel: Channel, file: OpenFile) -> UInt64 {
     state.withLock { state in
       state.registered += 1
       let index = state.databases.firstIndex { $0 == nil } ?? state.databases.count
       let token = state.registered << 16 | UInt64(index)
-      let database = Database(
-        path: path, channel: channel, knowledge: knowledge, token: token)
+      let database = Database(path: path, channel: channel, file: file, token: token)
       if index == state.databases.count {
         state.databases.append(database)
       } else {
@@ -128,10 +127,10 @@ final class Registry: Sendable {
       }
       guard isBeside, !last.path.isEmpty else { return false }
       if unsafe strcmp(name + count, Self.suffix("-journal")) == 0 {
-        return last.knowledge.isAbsent(.journal)
+        return last.file.knowledge?.isAbsent(.journal) ?? false
       }
       if unsafe strcmp(name + count, Self.suffix("-wal")) == 0 {
-        return last.knowledge.isAbsent(.wal)
+        return last.file.knowledge?.isAbsent(.wal) ?? false
       }
       return false
     }
@@ -140,6 +139,18 @@ final class Registry: Sendable {
   @inline(__always)
   private static func suffix(_ text: StaticString) -> UnsafePointer<CChar> {
     unsafe UnsafeRawPointer(text.utf8Start).assumingMemoryBound(to: CChar.self)
+  }
+
+  /// The database on which this thread worked last, if it is open still.
+  func lastUsed() -> OpenFile? {
+    let token = sluice_thread_token()
+    if token == 0 { return nil }
+    return state.withLock { state in
+      let index = Int(token & 0xffff)
+      guard index < state.databases.count, let last = state.databases[index], last.token == token
+      else { return nil }
+      return last.file
+    }
   }
 
   /// The channel for a file of that name, or for a temporary one (nil): the one of the database to

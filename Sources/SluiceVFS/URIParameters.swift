@@ -4,6 +4,7 @@
 //   delete-before-open=1     delete it first, with its journal and WAL, unless somebody uses it
 //   implicit-locks=MS        keep locks for MS milliseconds after each transaction
 //   unlock-asap=1            keep no lock beyond its transaction, whatever the sidecar's default
+//   wait=MS                  stand in line for a lock for up to MS milliseconds
 //   readonly_shm=1           open the WAL index for reading only
 //   psow=0                   do not promise that a torn write leaves its neighbours alone
 //   posted-writes=0          wait for every write
@@ -17,6 +18,7 @@ internal import SluiceWire
 struct URIParameters {
   var options: OpenOptions = []
   var implicitLockMilliseconds: Int64 = -1
+  var waitMilliseconds: Int64 = 0
   var isPowersafeOverwrite = true
   var isWALIndexReadOnly = false
   var shortcuts: Shortcuts = .all
@@ -48,6 +50,12 @@ struct URIParameters {
         throw .uriParameter("implicit-locks takes milliseconds from 0 to 3600000 in the URI")
       }
       implicitLockMilliseconds = milliseconds
+    }
+    if let text = unsafe value(name, "wait") {
+      guard let milliseconds = unsafe decimal(text), milliseconds <= 3_600_000 else {
+        throw .uriParameter("wait takes milliseconds from 0 to 3600000 in the URI")
+      }
+      waitMilliseconds = milliseconds
     }
   }
 

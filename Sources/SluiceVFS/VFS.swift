@@ -73,8 +73,7 @@ enum VFS {
       return byteCount
     }
     unsafe vfs.pointee.xSleep = { _, microseconds in
-      Clock.sleep(nanoseconds: Int64(microseconds) * 1000)
-      return microseconds
+      sleep(microseconds: microseconds)
     }
     // SQLite counts from noon on 24 November 4714 BC; 1970 began that many milliseconds later.
     unsafe vfs.pointee.xCurrentTimeInt64 = { _, out in
