@@ -9,9 +9,12 @@ public import Synchronization
 final class ChannelLine: Sendable {
   let number: UInt32
   let end: FutexLock<ClientEnd>
+  /// Used without the lock: its changes are atomic.
+  let standingLocks: StandingLocks
 
   init(number: UInt32, regions: consuming ChannelRegions) {
     self.number = number
+    standingLocks = regions.standingLocks
     end = FutexLock(ClientEnd(regions))
   }
 }
@@ -23,7 +26,7 @@ public final class Channel: Sendable {
   public let shortcuts: Shortcuts
   /// How many WAL files are open on it.
   public let openWALCount = Atomic<Int>(0)
-  private let line: ChannelLine
+  let line: ChannelLine
 
   init(session: Session, line: ChannelLine, shortcuts: Shortcuts) {
     self.session = session

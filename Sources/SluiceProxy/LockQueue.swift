@@ -126,7 +126,8 @@ struct LockQueue {
     if turn?.holder == holder { turn = nil }
   }
 
-  private mutating func sweep(_ now: Int64) {
+  /// Forgets claims that nobody came for, and places kept long enough.
+  mutating func sweep(_ now: Int64) {
     if let claim, now >= claim.until { self.claim = nil }
     let claimant = claim?.holder
     places.removeAll {

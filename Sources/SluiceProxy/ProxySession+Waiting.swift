@@ -14,8 +14,7 @@ extension ProxySession {
     channel.awaits = .turn(waiter)
     do throws(FileError) {
       try handle.checkLocks(now: now)
-      let seeker = LockSeeker(holder: handle.id, held: handle.held, walIndex: handle.walIndex)
-      try handle.file.awaitLock(wanted.lock, for: seeker, waiter)
+      try handle.file.awaitLock(wanted.lock, for: handle.holder, waiter)
     } catch {
       if error != .standsInLine { handle.file.stopWaiting(handle.id) }
       throw .file(error)

@@ -41,6 +41,7 @@ struct SharedState: Sendable {
   let files: FileTable
   let windows: WindowBudget
   let metrics: Metrics
+  let life: (life: Life, descriptor: SharedDescriptor)
   let workers: SyncWorkers
   let configuration: SidecarConfiguration
 }
@@ -51,6 +52,8 @@ final class ProxyChannel {
   unowned let session: ProxySession
   /// The database opened last on this channel: nearly every path is that of one of its journals.
   var database: Handle?
+  /// Whether a file has taken the word for standing locks.
+  var hasStandingLocks = false
   /// When the request that could not be done is to be tried again, and when to give it up.
   var retryAt: Int64?
   var giveUpAt: Int64?

@@ -1,5 +1,6 @@
 // Who waits for a lock of this file, and whether he can be called. See LockQueue.
 
+internal import SluiceChannel
 internal import SluiceSystem
 internal import SluiceWire
 
@@ -8,25 +9,19 @@ extension SharedFile.State {
   var isTurnTaken: Bool { writer != nil || (walIndex?.holders[0] ?? 0) < 0 }
 }
 
-/// A handle as the line sees it.
-struct LockSeeker {
-  var holder: UInt64
-  var held: LockLevel
-  var walIndex: WALIndexMembership?
-}
-
 extension SharedFile {
   /// Returns when `seeker` may come for the lock. Throws `standsInLine` while its request has to
   /// stay in its slot, and `busy` when its time is up or waiting would be for ever: `stopWaiting`
   /// must follow then, as after any other error.
   func awaitLock(
-    _ lock: AwaitedLock, for seeker: LockSeeker, _ waiter: LockWaiter
+    _ lock: AwaitedLock, for seeker: LockHolder, _ waiter: LockWaiter
   ) throws(FileError) {
     let now = Clock.monotonicNanoseconds()
     try state.withLock { (state) throws(FileError) in
       state.queue.enter(
-        seeker.holder, lock, waiter, isReader: seeker.held >= .shared, now: now)
+        seeker.id, lock, waiter, isReader: seeker.level >= .shared, now: now)
       defer { state.queue.tellFirst(isTaken: state.isTurnTaken, now: now) }
+      self.takeBack(lock.standing, besides: seeker, &state)
       let isHeld = self.holds(lock, seeker)
       if !isHeld {
         if self.isDeadlock(lock, seeker, state) { throw .busy }
@@ -37,38 +32,38 @@ extension SharedFile {
         }
       }
       if lock.isTurn, !isHeld {
-        state.queue.call(seeker.holder, now: now)
+        state.queue.call(seeker.id, now: now)
       } else {
-        state.queue.leave(seeker.holder, now: now)
+        state.queue.leave(seeker.id, now: now)
       }
     }
   }
 
-  private func holds(_ lock: AwaitedLock, _ seeker: LockSeeker) -> Bool {
+  private func holds(_ lock: AwaitedLock, _ seeker: LockHolder) -> Bool {
     switch lock {
-    case .file(let level): seeker.held >= level
+    case .file(let level): seeker.level >= level
     case .walIndexShared(let locks): (seeker.walIndex?.shared ?? 0) & locks == locks
     case .walIndexExclusive(let locks): (seeker.walIndex?.exclusive ?? 0) & locks == locks
     }
   }
 
   /// A reader who wants to write is in the way of a writer who waits for the readers to go.
-  private func isDeadlock(_ lock: AwaitedLock, _ seeker: LockSeeker, _ state: State) -> Bool {
-    guard seeker.held >= .shared, case .file(let level) = lock, level > .shared else {
+  private func isDeadlock(_ lock: AwaitedLock, _ seeker: LockHolder, _ state: State) -> Bool {
+    guard seeker.level >= .shared, case .file(let level) = lock, level > .shared else {
       return false
     }
-    return state.writer != nil && state.writer != seeker.holder && state.writerLevel >= .pending
+    return state.writer != nil && state.writer != seeker.id && state.writerLevel >= .pending
   }
 
   /// Nil if the lock can be had now; else when to look again, `max` if that will be told.
   private func wait(
-    for lock: AwaitedLock, _ seeker: LockSeeker, _ waiter: LockWaiter, _ state: inout State,
+    for lock: AwaitedLock, _ seeker: LockHolder, _ waiter: LockWaiter, _ state: inout State,
     now: Int64
   ) throws(FileError) -> Int64? {
     guard lock.isOfFile || state.walIndex != nil && seeker.walIndex != nil else { throw .misuse }
     if lock.isTurn {
       let isTaken = state.isTurnTaken
-      let wait = state.queue.wait(of: seeker.holder, isTaken: isTaken, now: now)
+      let wait = state.queue.wait(of: seeker.id, isTaken: isTaken, now: now)
       if let wait { return wait }
     } else if try isTaken(lock, seeker, state) {
       return .max
@@ -78,13 +73,13 @@ extension SharedFile {
   }
 
   private func isTaken(
-    _ lock: AwaitedLock, _ seeker: LockSeeker, _ state: State
+    _ lock: AwaitedLock, _ seeker: LockHolder, _ state: State
   ) throws(FileError) -> Bool {
-    let isOthers = state.writer != nil && state.writer != seeker.holder
+    let isOthers = state.writer != nil && state.writer != seeker.id
     switch lock {
     case .file(.shared): return isOthers && state.writerLevel >= .pending
     case .file(.reserved): return isOthers
-    case .file: return isOthers || state.sharedCount > (seeker.held == .none ? 0 : 1)
+    case .file: return isOthers || state.sharedCount > (seeker.level == .none ? 0 : 1)
     case .walIndexShared(let locks):
       guard let index = state.walIndex, seeker.walIndex != nil else { throw .misuse }
       for lock in 0..<WALIndex.lockCount where locks >> lock & 1 == 1 {
@@ -101,11 +96,11 @@ extension SharedFile {
 
   /// What the kernel would say to a lock that is asked for now.
   private func isTakenOutside(
-    _ lock: AwaitedLock, _ seeker: LockSeeker, _ state: State
+    _ lock: AwaitedLock, _ seeker: LockHolder, _ state: State
   ) throws(FileError) -> Bool {
     switch lock {
     case .file(let level):
-      return try isTakenOutside(level, seeker.held, state)
+      return try isTakenOutside(level, seeker.level, state)
     case .walIndexShared(let locks):
       return try isTakenOutside(locks, .shared, state)
     case .walIndexExclusive(let locks):
@@ -142,10 +137,11 @@ extension SharedFile {
   }
 
   /// Notes that `holder` was refused the right to write: he keeps his place until he comes again.
-  func wasRefused(_ holder: UInt64, _ lock: AwaitedLock) {
+  func wasRefused(_ holder: LockHolder, _ lock: AwaitedLock) {
     let now = Clock.monotonicNanoseconds()
     state.withLock { state in
-      state.queue.enter(holder, lock, nil, isReader: false, now: now)
+      if lock == .reserved, holder.level >= .reserved { return }
+      state.queue.enter(holder.id, lock, nil, isReader: false, now: now)
     }
   }
 
@@ -166,6 +162,18 @@ extension SharedFile {
       state.queue.leave(holder, now: now)
       state.queue.tellOthers(now: now)
       state.queue.tellFirst(isTaken: state.isTurnTaken, now: now)
+    }
+  }
+}
+
+extension AwaitedLock {
+  /// What may stand in its way without being used.
+  fileprivate var standing: LockSet {
+    switch self {
+    case .file(.exclusive): .file
+    case .file: []
+    case .walIndexShared(let locks): .walIndex(locks).intersection(WALIndex.standAlone)
+    case .walIndexExclusive(let locks): .walIndex(locks)
     }
   }
 }
@@ -193,6 +201,7 @@ extension SharedFile.State {
   @inline(never)
   private mutating func tellOfRelease(by holder: UInt64, isTurn: Bool) {
     let now = Clock.monotonicNanoseconds()
+    queue.sweep(now)
     queue.tellOthers(now: now)
     if isTurn { queue.released(by: holder, isMirrored: isMirrored, now: now) }
   }

@@ -42,6 +42,8 @@ final class SharedFile: Sendable {
     var writerLevel = LockLevel.none
     /// There while some handle uses it.
     var walIndex: WALIndex?
+    /// Those with locks that stand. Empty while mirrored.
+    var standers: [LockHolder] = []
     /// Who waits for a lock.
     var queue = LockQueue()
 
@@ -163,42 +165,50 @@ final class SharedFile: Sendable {
     static let sharedByteCount: Int64 = 510
   }
 
-  /// Raises what `holder` holds from `held` to `level`, or throws that somebody is in the way; then
-  /// `held` may still have risen to PENDING, as SQLite expects of a writer that waits for readers.
+  /// Raises what `holder` holds to `level`, or throws that somebody is in the way; then it may still
+  /// have risen to PENDING, as SQLite expects of a writer that waits for readers.
   ///
   /// A holder of nothing may take SHARED; RESERVED and EXCLUSIVE need SHARED; PENDING is never
   /// asked for. Two holders above SHARED cannot be, so of two readers that want to write the second
   /// is refused at once.
-  func lock(
-    _ holder: UInt64, held: inout LockLevel, to level: LockLevel, now: Int64
-  ) throws(FileError) {
-    guard level != .pending, level <= .shared || held >= .shared else { throw .misuse }
+  func lock(_ holder: LockHolder, to level: LockLevel, now: Int64) throws(FileError) {
+    guard level != .pending, level != .none else { throw .misuse }
     try state.withLock { (state) throws(FileError) in
-      if held >= level { return }
-      if let writer = state.writer, writer != holder,
-        state.writerLevel >= .pending || level > .shared
-      {
-        throw .busy
+      guard level == .shared || holder.level >= .shared else { throw .misuse }
+      if holder.level < level { try self.raise(holder, to: level, &state, now: now) }
+      if level == .shared, holder.level == .shared, state.writerLevel < .pending {
+        self.letStand(.file, of: holder, isUsed: true, &state)
       }
-      if level > .shared, state.writer == nil, !state.lineAdmits(holder) {
-        throw .busyInLine
-      }
-      switch level {
-      case .none, .pending: return
-      case .shared:
-        own(&state, now: now)
-        try lockShared(state)
-        state.sharedCount += 1
-      case .reserved:
-        try mirror(state, .exclusive, LockByte.reserved, 1)
-        state.writer = holder
-        state.writerLevel = .reserved
-        state.turnWasTaken(by: holder)
-      case .exclusive:
-        try lockExclusive(holder, &held, &state)
-      }
-      held = level
     }
+  }
+
+  private func raise(
+    _ holder: LockHolder, to level: LockLevel, _ state: inout State, now: Int64
+  ) throws(FileError) {
+    if let writer = state.writer, writer != holder.id,
+      state.writerLevel >= .pending || level > .shared
+    {
+      throw .busy
+    }
+    if level > .shared {
+      if state.writer == nil, !state.lineAdmits(holder.id) { throw .busyInLine }
+      endStanding(.file, of: holder, &state)
+    }
+    switch level {
+    case .none, .pending: return
+    case .shared:
+      own(&state, now: now)
+      try lockShared(state)
+      state.sharedCount += 1
+    case .reserved:
+      try mirror(state, .exclusive, LockByte.reserved, 1)
+      state.writer = holder.id
+      state.writerLevel = .reserved
+      state.turnWasTaken(by: holder.id)
+    case .exclusive:
+      try lockExclusive(holder, &state)
+    }
+    holder.level = level
   }
 
   /// A new reader looks at the PENDING byte even if we hold SHARED on the file already, so that an
@@ -212,47 +222,76 @@ final class SharedFile: Sendable {
     }
   }
 
-  private func lockExclusive(
-    _ holder: UInt64, _ held: inout LockLevel, _ state: inout State
-  ) throws(FileError) {
-    if held < .pending {
+  private func lockExclusive(_ holder: LockHolder, _ state: inout State) throws(FileError) {
+    if holder.level < .pending {
       try mirror(state, .exclusive, LockByte.pending, 1)
-      if state.writer == nil { state.turnWasTaken(by: holder) }
-      state.writer = holder
+      if state.writer == nil { state.turnWasTaken(by: holder.id) }
+      state.writer = holder.id
       state.writerLevel = .pending
-      held = .pending
+      holder.level = .pending
       state.writerIsPending()
     }
+    takeBack(.file, besides: holder, &state)
     guard state.sharedCount == 1 else { throw .busyPending }
     try mirror(state, .exclusive, LockByte.shared, LockByte.sharedByteCount)
     state.writerLevel = .exclusive
   }
 
-  /// Lowers what `holder` holds to SHARED or nothing.
-  func unlock(_ holder: UInt64, held: inout LockLevel, to level: LockLevel) throws(FileError) {
+  /// Lowers what `holder` holds to SHARED or nothing; gives what it had. After a write SHARED may
+  /// stand instead of nothing.
+  @discardableResult
+  func unlock(
+    _ holder: LockHolder, to level: LockLevel, mayStand: Bool = true
+  ) throws(FileError) -> LockLevel {
     guard level <= .shared else { throw .misuse }
-    guard held > level else { return }
-    let was = held
-    held = level
-    try state.withLock { (state) throws(FileError) in
-      let isWriter = state.writer == holder
+    return try state.withLock { (state) throws(FileError) in
+      let was = holder.level
+      guard was > level else { return was }
+      let isWriter = state.writer == holder.id
       if isWriter {
         state.writer = nil
         state.writerLevel = .none
       }
-      if level == .none { state.sharedCount -= 1 }
-      precondition(state.sharedCount >= 0, "nobody unlocks what he does not hold")
-      state.lockWasReleased(by: holder, isTurn: isWriter)
-      guard state.isMirrored else { return }
-      if state.sharedCount == 0 {
-        try unlock(0, 0)
-      } else if isWriter {
-        if was == .exclusive {
-          try mirror(state, .shared, LockByte.shared, LockByte.sharedByteCount)
-        }
-        try unlock(LockByte.pending, 2)
+      self.endStanding(.file, of: holder, &state)
+      // Behind a writer nobody waits for the readers to go.
+      let stands = mayStand && isWriter && self.mayStand(holder, state)
+      if level == .none, !stands {
+        holder.level = .none
+        state.sharedCount -= 1
+      } else {
+        holder.level = .shared
+        self.letStand(.file, of: holder, isUsed: level == .shared, &state)
       }
+      precondition(state.sharedCount >= 0, "nobody unlocks what he does not hold")
+      state.lockWasReleased(by: holder.id, isTurn: isWriter)
+      if state.isMirrored { try self.takeOffFile(from: was, isWriter: isWriter, state) }
+      return was
     }
+  }
+
+  private func takeOffFile(
+    from level: LockLevel, isWriter: Bool, _ state: State
+  ) throws(FileError) {
+    if state.sharedCount == 0 {
+      try unlock(0, 0)
+    } else if isWriter {
+      if level == .exclusive {
+        try mirror(state, .shared, LockByte.shared, LockByte.sharedByteCount)
+      }
+      try unlock(LockByte.pending, 2)
+    }
+  }
+
+  /// Gives back every lock of a handle that goes; what cannot be told to anybody is not told.
+  func dropLocks(of holder: LockHolder) {
+    state.withLock { state in self.endStanding(.all, of: holder, &state) }
+    _ = try? unmapWALIndex(holder, deletes: false)
+    _ = try? unlock(holder, to: .none, mayStand: false)
+    leaveLine(holder.id)
+  }
+
+  func holdsAnything(_ holder: LockHolder) -> Bool {
+    state.withLock { _ in holder.level > .none }
   }
 
   /// Whether anybody, here or outside, holds RESERVED or more.
@@ -346,6 +385,7 @@ final class SharedFile: Sendable {
   private func disown(_ state: inout State) {
     // First of all: from here on others change the file.
     withWindow { $0.end() }
+    takeBack(.all, besides: nil, &state)
     let retryAt = Clock.coarseNanoseconds() + 100_000_000
     state.ownership = .mirrored(retryAt: retryAt, backoff: 100_000_000)
     metrics.leaseBroken()
@@ -382,8 +422,10 @@ final class SharedFile: Sendable {
     if now - lastTrusted.load(ordering: .relaxed) > SharedFile.trustNanoseconds {
       verifyLease(now: now)
     }
-    return losses.load(ordering: .acquiring)
+    return lossCount
   }
+
+  var lossCount: UInt32 { losses.load(ordering: .acquiring) }
 
   private let lastTrusted = Atomic<Int64>(0)
 

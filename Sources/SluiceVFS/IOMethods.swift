@@ -3,6 +3,7 @@
 
 internal import CSQLite
 internal import CSluice
+internal import SluiceChannel
 internal import SluiceClient
 internal import SluiceSystem
 internal import SluiceWire
@@ -62,6 +63,10 @@ enum IOMethods {
         if level == .shared { file.waitBeforeReading(.reserved) }
         file.wait.wants(.file(level))
         try file.locking(.file(level)) { () throws(CallError) in
+          if level == .shared, file.knowledge?.take(.file) ?? false {
+            file.level = .shared
+            return
+          }
           do throws(CallError) {
             try file.remote.lock(level)
             file.level = level
@@ -76,9 +81,11 @@ enum IOMethods {
     unsafe table.pointee.xUnlock = { file, level in
       unsafe IOMethods.perform(.unlock, on: file!) { (file) throws(CallError) in
         let level = LockLevel(rawValue: UInt64(level))!
-        if file.level <= level { return }
+        let held = file.level
+        if held <= level { return }
         file.level = level
         if level == .none { file.wait.transactionEnded() }
+        if held == .shared, file.knowledge?.giveBack(.file) ?? false { return }
         try file.remote.unlock(level)
       }
     }

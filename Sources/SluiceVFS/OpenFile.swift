@@ -43,7 +43,8 @@ final class OpenFile: @unchecked Sendable {
     kind = fileKind(flags)
     let request = OpenRequest(
       path: path, kind: kind,
-      options: OpenOptions(sqlite: flags).union(parameters.options),
+      options: OpenOptions(sqlite: flags).union(parameters.options)
+        .union(isMain && channel.shortcuts.contains(.standingLocks) ? .standingLocks : []),
       implicitLockMilliseconds: parameters.implicitLockMilliseconds)
     remote = try call { () throws(CallError) in try channel.open(request) }
     self.path = path ?? []

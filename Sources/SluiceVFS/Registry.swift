@@ -111,28 +111,34 @@ final class Registry: Sendable {
   @inline(__always)
   static func use(_ token: UInt64) { sluice_thread_set_token(token) }
 
-  /// Whether this thread's last database knows that a file beside it is not there.
+  /// A file that belongs to a database, and what is known of that.
+  struct Neighbour {
+    let knowledge: Knowledge
+    let file: AbsentFiles
+  }
+
+  /// The journal or WAL of this thread's last database, if that is its name.
   @inline(__always)
-  func isKnownAbsent(_ name: UnsafePointer<CChar>) -> Bool {
+  func neighbour(_ name: UnsafePointer<CChar>) -> Neighbour? {
     let token = sluice_thread_token()
     let index = Int(token & 0xffff)
     return state.withLock { state in
       guard token != 0, index < state.databases.count, let last = state.databases[index],
-        last.token == token
-      else { return false }
+        last.token == token, !last.path.isEmpty, let knowledge = last.file.knowledge
+      else { return nil }
       let count = last.path.count
       let isBeside = unsafe last.path.withUnsafeBufferPointer { path in
         unsafe strncmp(
           name, UnsafeRawPointer(path.baseAddress!).assumingMemoryBound(to: CChar.self), count) == 0
       }
-      guard isBeside, !last.path.isEmpty else { return false }
+      guard isBeside else { return nil }
       if unsafe strcmp(name + count, Self.suffix("-journal")) == 0 {
-        return last.file.knowledge?.isAbsent(.journal) ?? false
+        return Neighbour(knowledge: knowledge, file: .journal)
       }
       if unsafe strcmp(name + count, Self.suffix("-wal")) == 0 {
-        return last.file.knowledge?.isAbsent(.wal) ?? false
+        return Neighbour(knowledge: knowledge, file: .wal)
       }
-      return false
+      return nil
     }
   }
 

@@ -10,6 +10,7 @@
 //   posted-writes=0          wait for every write
 //   read-window=0            ask the sidecar for every page
 //   owned-knowledge=0        ask for every size and absence
+//   standing-locks=0         ask for every lock
 
 internal import CSQLite
 internal import CSluice
@@ -45,6 +46,9 @@ struct URIParameters {
     let knows = try unsafe URIParameters.boolean(
       name, "owned-knowledge", or: true, complaint: "owned-knowledge takes 0 or 1 in the URI")
     if !knows { shortcuts.remove(.ownedKnowledge) }
+    let stands = try unsafe URIParameters.boolean(
+      name, "standing-locks", or: true, complaint: "standing-locks takes 0 or 1 in the URI")
+    if !stands { shortcuts.remove(.standingLocks) }
     if let text = unsafe value(name, "implicit-locks") {
       guard let milliseconds = unsafe decimal(text), milliseconds <= 3_600_000 else {
         throw .uriParameter("implicit-locks takes milliseconds from 0 to 3600000 in the URI")

@@ -18,6 +18,7 @@
 
 internal import CSQLite
 internal import CSluice
+internal import SluiceChannel
 internal import SluiceClient
 internal import SluiceSystem
 internal import SluiceWire
@@ -225,17 +226,22 @@ extension OpenFile {
     switch kind {
     case .unlock:
       wait.gaveBackReadLocks(bits)
+      if knowledge?.giveBack(.walIndex(bits)) ?? false { return }
       try remote.lockWALIndex(first: first, count: count, kind)
     case .shared:
       if bits & 0xf8 != 0 { waitBeforeReading(.walWrite) }
       try locking(.walIndexShared(bits)) { () throws(CallError) in
+        if bits & 0xf8 == bits, knowledge?.take(.walIndex(bits)) ?? false { return }
         try remote.lockWALIndex(first: first, count: count, kind)
+        knowledge?.open()
       }
       wait.tookReadLocks(bits)
     case .exclusive:
       wait.wants(.walIndexExclusive(bits))
       try locking(.walIndexExclusive(bits)) { () throws(CallError) in
+        if bits == 1, knowledge?.take(.walIndex(bits)) ?? false { return }
         try remote.lockWALIndex(first: first, count: count, kind)
+        knowledge?.open()
       }
     }
   }

@@ -80,7 +80,7 @@ import Testing
       (.lock, [.unsigned(5)]),
       (.access, [.bytes([47]), .unsigned(3)]),
       (.open, [.null, .unsigned(9), .unsigned(0), .bigint(-1)]),
-      (.open, [.null, .unsigned(1), .unsigned(64), .bigint(-1)]),
+      (.open, [.null, .unsigned(1), .unsigned(128), .bigint(-1)]),
       (.open, [.null, .unsigned(1), .unsigned(0), .bigint(-2)]),
       (.allocate, [.bigint(-1)]),
       (.lockAwait, [.unsigned(3), .unsigned(1)]),
