@@ -196,6 +196,11 @@ struct StandingLockTests {
     try file.lockWALIndex(first: 4, count: 1, .unlock)
     try file.lockWALIndex(first: 4, count: 1, .shared)
     #expect(file.giveBackStanding(.walIndex(16)))
+    try file.lockWALIndex(first: 0, count: 1, .exclusive)
+    #expect(file.giveBackStanding(.walIndex(1)))
+    try file.lockWALIndex(first: 0, count: 1, .shared)
+    try file.lockWALIndex(first: 0, count: 1, .unlock)
+    try file.lockWALIndex(first: 0, count: 5, .exclusive)
   }
 
   @Test func whatStandsInTheWordAfterItsConnectionIsNobodys() throws {
