@@ -23,19 +23,21 @@ public struct SpinPolicy: Sendable {
   /// On a single processor spinning only keeps the peer from running.
   public init(nanoseconds: Int64) { self.nanoseconds = processorCount > 1 ? nanoseconds : 0 }
 
-  /// Spins until `condition` holds; false when the time is up first.
+  /// Spins until `condition` holds; false when the time is up first. Lets others have the processor
+  /// now and then, for who is waited for may be waiting for it.
   @inline(__always)
   public func spin(until condition: () -> Bool) -> Bool {
     if condition() { return true }
     if nanoseconds == 0 { return false }
     let end = Clock.monotonicNanoseconds() + nanoseconds
-    repeat {
-      for _ in 0..<32 {
+    while true {
+      for _ in 0..<64 {
         spinHint()
         if condition() { return true }
       }
-    } while Clock.monotonicNanoseconds() < end
-    return false
+      if Clock.monotonicNanoseconds() >= end { return false }
+      yieldProcessor()
+    }
   }
 }
 
