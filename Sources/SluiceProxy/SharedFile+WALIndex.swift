@@ -86,6 +86,8 @@ extension SharedFile {
       for lock in 3..<WALIndex.lockCount {
         let own = memberships.count { $0.shared >> lock & 1 == 1 }
         if index.holders[lock] > own { return true }
+        let isForeign = !memberships.contains { $0.exclusive >> lock & 1 == 1 }
+        if index.holders[lock] < 0, isForeign { return true }
       }
       guard state.isMirrored else { return false }
       return try system { () throws(Errno) in
