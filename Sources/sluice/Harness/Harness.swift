@@ -15,17 +15,25 @@ let harnessCommand = Command(
       model     some sessions do random operations, and a model in memory says what each answer must
                 be. One thread does them in an order that the seed decides. A run that fails is
                 shrunk to a short script
+      hostile   one session writes nonsense into every field of the shared memory while the sidecar
+                reads it, hoards, and shakes hands badly, again and again; honest sessions do what
+                model does beside it, all the time, and it is measured what they notice
 
       --socket PATH      the sidecar that listens there. In its root, files whose names begin with
-                         model- are made and removed; nobody else may use them
+                         model- are made and removed; nobody else may use them. With hostile the
+                         root should be one that can be thrown away
       --directory DIR    where a sidecar of the harness's own has its files (/dev/shm, else TMPDIR)
       --seed N           repeats the run that had this seed
-      --sessions N       model: how many (8)
+      --sessions N       how many (model: 8; hostile: 4 honest ones)
       --operations N     model: how many (1000000)
       --script FILE      model: where the script of a failure goes (sluice-SEED.script)
       --replay FILE      model: do the steps of a script instead
       --canary KIND      model: let the model believe something wrong, which must be found: truncate,
                          pending or close
+      --seconds S        hostile: how long at the least, half of it without the hostile one (10)
+      --words N          hostile: how many words it writes at the least (0)
+      --ratio-max X      hostile: fail where honest sessions' 99th percentile beside the hostile
+                         one is more than X times that without
       --json             for machines
 
     The exit code is 1 when the sidecar did not what it should, 2 when it could not be tried, 130
@@ -39,6 +47,7 @@ private func harness(_ words: [String]) throws(CommandError) -> Int32 {
   let command: any HarnessMode
   switch mode {
   case "model": command = try ModelMode(&options, parameters)
+  case "hostile": command = try HostileMode(&options, parameters)
   default: throw .usage("\(mode): no such mode")
   }
   try options.finish()

@@ -20,7 +20,9 @@ final class HarnessSidecar {
   private let log: SharedDescriptor?
   /// Both ends: the sidecar that is started has a copy of the second, and ends when the first does.
   private let lifeline: (ours: SharedDescriptor, theirs: SharedDescriptor)?
-  private var process: Int32 = 0
+  private let fileByteCountMaximum: Int?
+  /// 0 where it is not ours, or has ended.
+  private(set) var process: Int32 = 0
   private var ending: String?
 
   /// Uses the sidecar that listens on `socket`.
@@ -30,10 +32,15 @@ final class HarnessSidecar {
     words = []
     log = nil
     lifeline = nil
+    fileByteCountMaximum = nil
   }
 
-  /// Starts a sidecar in a new directory below `parent`.
-  init(startedBelow parent: String) throws(HarnessError) {
+  /// Starts a sidecar in a new directory below `parent`. No file that it makes grows beyond
+  /// `fileByteCountMaximum`, for who is hostile would fill the disk.
+  init(
+    startedBelow parent: String, options: [String] = [], fileByteCountMaximum: Int? = nil
+  ) throws(HarnessError) {
+    self.fileByteCountMaximum = fileByteCountMaximum
     do throws(BenchmarkError) {
       let made = try TemporaryDirectory(in: parent)
       directory = made
@@ -45,7 +52,7 @@ final class HarnessSidecar {
       }
       words = [
         program, "serve", "--root", root, "--socket", socket, "--quiet", "--lifeline",
-      ]
+      ] + options
       do throws(Errno) {
         log = SharedDescriptor(
           try unsafe FileDescriptor.open(
@@ -73,6 +80,13 @@ final class HarnessSidecar {
   var path: String? { directory?.path }
 
   private func start() throws(HarnessError) {
+    // The limit is inherited; this process takes it off itself again.
+    var before = rlimit()
+    _ = unsafe getrlimit(__rlimit_resource_t(RLIMIT_FSIZE.rawValue), &before)
+    var limit = before
+    if let fileByteCountMaximum { limit.rlim_cur = rlim_t(fileByteCountMaximum) }
+    _ = unsafe setrlimit(__rlimit_resource_t(RLIMIT_FSIZE.rawValue), &limit)
+    defer { _ = unsafe setrlimit(__rlimit_resource_t(RLIMIT_FSIZE.rawValue), &before) }
     do throws(Errno) {
       process = try spawn(
         words,

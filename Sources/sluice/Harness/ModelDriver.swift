@@ -46,7 +46,7 @@ final class ModelDriver {
   private(set) var doneCount = 0
   private(set) var usesWindows = false
   /// How long the answers took, where somebody wants to know; each request is waited for then.
-  var latencies: Samples?
+  var latencies: LatencyHistogram?
   /// Every file id that was given; of a very long run as many as there is room for.
   var idsSeen: Set<UInt64> = []
   /// Which step was wrong.
@@ -142,13 +142,17 @@ final class ModelDriver {
     default: break
     }
     let place = (session: Int(step.session), channel: model.channel(of: step))
-    if !step.joins || place != current || mustWait(step) { try flush() }
-    current = place
-    let file = clients[place.session].ids[Int(step.file)]
-    guard let expected = model.expect(step) else { return false }
     let client = clients[place.session]
     let byteCount = step.kind == .read || step.kind == .write ? Int(step.count) : 0
-    if !client.channels[place.channel]!.hasRoom(payloadByteCount: byteCount) { try flush() }
+    // Before the model says what it expects, for that stands until the next flush.
+    if !step.joins || place != current || mustWait(step)
+      || !client.channels[place.channel]!.hasRoom(payloadByteCount: byteCount)
+    {
+      try flush()
+    }
+    current = place
+    let file = client.ids[Int(step.file)]
+    guard let expected = model.expect(step) else { return false }
     send(step, file, on: client.channels[place.channel]!)
     awaited.append(Awaited(index: index, step: step, file: file, expected: expected))
     // What comes next needs this answer.
@@ -182,7 +186,7 @@ final class ModelDriver {
       failedIndex = awaited[0].index
       throw error
     }
-    if latencies != nil { latencies!.append(Clock.monotonicNanoseconds() - start) }
+    if latencies != nil { latencies!.add(nanoseconds: Clock.monotonicNanoseconds() - start) }
     for index in awaited.indices {
       let answer = channel.takeAnswer()
       let asked = awaited[index]

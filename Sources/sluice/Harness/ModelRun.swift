@@ -43,7 +43,7 @@ struct ModelRun {
       var trace: [ModelStep] = []
       trace.reserveCapacity(ModelRun.epochLength)
       do throws(HarnessError) {
-        outcome.done += try runEpoch(epoch, left: left, &trace, &ids)
+        try runEpoch(epoch, left: left, &trace, &ids, &outcome.done)
       } catch .difference(let text) {
         outcome.nanoseconds = Clock.monotonicNanoseconds() - start
         progress.show("model: a difference; looking for the shortest way to it")
@@ -63,10 +63,12 @@ struct ModelRun {
       + "\(grouped(UInt64(rate))) a second"
   }
 
-  /// Gives how many steps were answered. `trace` has the steps that matter if it throws.
+  /// Counts in `done` what was answered as it should be. `trace` has the steps that matter if it
+  /// throws.
   private func runEpoch(
-    _ epoch: UInt64, left: Int, _ trace: inout [ModelStep], _ ids: inout Set<UInt64>
-  ) throws(HarnessError) -> Int {
+    _ epoch: UInt64, left: Int, _ trace: inout [ModelStep], _ ids: inout Set<UInt64>,
+    _ done: inout Int
+  ) throws(HarnessError) {
     let driver = try ModelDriver(
       socket: sidecar.socket, tag: ModelRun.tag(seed), sessions: sessions, canary: canary)
     driver.idsSeen = ids
@@ -74,17 +76,25 @@ struct ModelRun {
     var mix = HarnessRandom(seed: seed ^ (epoch &* 0x9e37_79b9_7f4a_7c15))
     var generator = ModelGenerator(
       seed: mix.next(), sessionCount: sessions, burstMaximum: ModelRun.burstMaximum)
+    defer { done += max(1, driver.doneCount) }
     do throws(HarnessError) {
+      // A step that is not made may have been the first of its burst.
+      var beginsBurst = false
       for _ in 0..<min(ModelRun.epochLength, left) {
-        let step = generator.next(driver.model)
+        var step = generator.next(driver.model)
+        if beginsBurst { step.joins = false }
         trace.append(step)
-        if !(try driver.run(step, index: trace.count - 1)) { trace.removeLast() }
+        if try driver.run(step, index: trace.count - 1) {
+          beginsBurst = false
+        } else {
+          beginsBurst = !step.joins
+          trace.removeLast()
+        }
         if trace.count & 0xfff == 0 { try stop.check() }
       }
       try driver.flush()
       ids = driver.idsSeen
       try driver.finish()
-      return max(1, driver.doneCount)
     } catch {
       if let failed = driver.failedIndex { trace.removeSubrange((failed + 1)...) }
       driver.abandon()

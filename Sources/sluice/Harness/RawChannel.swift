@@ -207,7 +207,7 @@ final class RawChannel {
 
   /// Waits until everything posted is answered.
   func awaitAnswers(_ socket: borrowing FileDescriptor) throws(HarnessError) {
-    for _ in 0..<20_000 {
+    for _ in 0..<4_000 {
       if unsafe completedWord.pointee.load(ordering: .acquiring) == submitted { return }
       spinHint()
     }
