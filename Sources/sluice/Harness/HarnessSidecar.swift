@@ -24,6 +24,7 @@ final class HarnessSidecar {
   /// 0 where it is not ours, or has ended.
   private(set) var process: Int32 = 0
   private var ending: String?
+  private var hasEndedWell = false
 
   /// Uses the sidecar that listens on `socket`.
   init(socket: String) {
@@ -113,6 +114,7 @@ final class HarnessSidecar {
     process = 0
     let how =
       status & 0x7f == 0 ? "exit code \(status >> 8)" : "killed by signal \(status & 0x7f)"
+    hasEndedWell = status == 0
     ending = how + (lastWords().map { "; " + $0 } ?? "")
     return ending
   }
@@ -145,7 +147,7 @@ final class HarnessSidecar {
     guard process > 0 else { return nil }
     lifeline?.ours.descriptor.shutDown()
     for _ in 0..<1000 {
-      if let ending = howItEnded() { return ending == "exit code 0" ? nil : ending }
+      if let ending = howItEnded() { return hasEndedWell ? nil : ending }
       Clock.sleep(nanoseconds: 10_000_000)
     }
     kill(process, SIGKILL)

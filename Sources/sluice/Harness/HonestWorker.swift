@@ -71,6 +71,7 @@ final class HonestWorker: Sendable {
       socket: socket, tag: ModelRun.tag(seed) + "h-", sessions: sessions, canary: nil)
     var mix = HarnessRandom(seed: seed ^ (epoch &* 0x9e37_79b9_7f4a_7c15))
     var generator = ModelGenerator(seed: mix.next(), sessionCount: sessions, burstMaximum: 1)
+    driver.toleratesLimits = true
     driver.latencies = LatencyHistogram()
     var current = phase.load(ordering: .relaxed)
     func keep() {

@@ -186,7 +186,7 @@ struct HostileSession {
 struct HostileScribbler {
   private let board: HostileBoard
   private var words: HostileWords
-  private static let burstLength = 2000
+  private static let burstLength = 8000
   private static let restNanoseconds: Int64 = 500_000
 
   init(board: HostileBoard, seed: UInt64) {

@@ -37,10 +37,12 @@ struct HostileVisitor {
     let passed = random.once(in: 4) ? door.descriptor.rawValue : -1
     let alsoPassed = random.once(in: 2) ? passed : -1
     let isAttested = random.once(in: 2)
-    _ = try? unsafe bytes.withUnsafeBytes { (bytes) throws(Errno) in
-      try unsafe door.descriptor.send(
-        bytes, passing: passed, alsoPassed, withCredentials: isAttested)
-    }
+    // No withUnsafeBytes with a throwing body here: Swift 6.3.1 crashes when it inlines that.
+    let room = UnsafeMutableRawBufferPointer.allocate(byteCount: bytes.count, alignment: 8)
+    defer { unsafe room.deallocate() }
+    unsafe room.copyBytes(from: bytes)
+    _ = try? unsafe door.descriptor.send(
+      UnsafeRawBufferPointer(room), passing: passed, alsoPassed, withCredentials: isAttested)
   }
 
   /// A hello with something wrong in it; now and then nothing is.

@@ -49,6 +49,8 @@ final class ModelDriver {
   var latencies: LatencyHistogram?
   /// Every file id that was given; of a very long run as many as there is room for.
   var idsSeen: Set<UInt64> = []
+  /// Whether others may take so many channels that none is left, which `limitReached` then says.
+  var toleratesLimits = false
   /// Which step was wrong.
   private(set) var failedIndex: Int?
 
