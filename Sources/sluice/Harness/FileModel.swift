@@ -231,7 +231,9 @@ final class FileModel {
     guard file.handles.isEmpty, !names.contains(where: { $0 === file }) else { return }
     // The index's file has no handles of its own.
     if names.contains(where: { $0?.index?.file === file }) { return }
-    if sessions.contains(where: { $0.handles.contains { $0?.file.index?.file === file } }) { return }
+    if sessions.contains(where: { $0.handles.contains { $0?.file.index?.file === file } }) {
+      return
+    }
     if file.isReclaimed { return }
     file.isReclaimed = true
     let dirtyByteCount =

@@ -51,9 +51,10 @@ final class HarnessSidecar {
       do throws(InstallationError) { program = try Installation.program() } catch {
         throw BenchmarkError.failed(error.text)
       }
-      words = [
-        program, "serve", "--root", root, "--socket", socket, "--quiet", "--lifeline",
-      ] + options
+      words =
+        [
+          program, "serve", "--root", root, "--socket", socket, "--quiet", "--lifeline",
+        ] + options
       do throws(Errno) {
         log = SharedDescriptor(
           try unsafe FileDescriptor.open(

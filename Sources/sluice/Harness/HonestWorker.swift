@@ -9,27 +9,39 @@ internal import Synchronization
 
 final class HonestWorker: Sendable {
   struct Result {
-    /// By phase: undisturbed, then beside the hostile session.
-    var latencies = [LatencyHistogram(), LatencyHistogram()]
+    /// By phase: even ones undisturbed, odd ones beside the hostile session.
+    var phases: [Int: LatencyHistogram] = [:]
     var done = 0
     /// What was wrong, or why it could not go on.
     var failure: HarnessError?
+
+    /// All times of the one or the other kind of phase.
+    func latencies(beside hostile: Bool) -> LatencyHistogram {
+      var sum = LatencyHistogram()
+      for (phase, latencies) in phases where phase & 1 == (hostile ? 1 : 0) { sum.add(latencies) }
+      return sum
+    }
+
+    /// How many times longer it took beside the hostile session: the middle one of all pairs of
+    /// neighbouring phases, for what else the machine does disturbs some phases more than others.
+    func ratio(_ fraction: Double) -> Double {
+      let ratios = phases.keys.filter { $0 & 1 == 1 }.compactMap { phase -> Double? in
+        guard let calm = phases[phase - 1], let hostile = phases[phase] else { return nil }
+        return Double(hostile.percentile(fraction)) / Double(max(1, calm.percentile(fraction)))
+      }
+      return ratios.isEmpty ? 0 : median(ratios)
+    }
   }
 
-  /// What times count for.
-  enum Phase: Int {
-    case calm = 0
-    case hostile = 1
-    /// Between the two: for nothing.
-    case between = 2
-  }
+  /// The phase between two, whose times count for nothing.
+  static let between = -1
 
   private static let epochLength = 20_000
 
   private let socket: String
   private let sessions: Int
   private let seed: UInt64
-  private let phase = Atomic<Int>(Phase.between.rawValue)
+  private let phase = Atomic<Int>(HonestWorker.between)
   private let isStopping = Atomic<Bool>(false)
   private let result = FutexLock<Result>(Result())
   private let hasFailed = Atomic<Bool>(false)
@@ -40,7 +52,8 @@ final class HonestWorker: Sendable {
     self.seed = seed
   }
 
-  func enter(_ phase: Phase) { self.phase.store(phase.rawValue, ordering: .relaxed) }
+  /// From now on times count for this phase.
+  func enter(_ phase: Int) { self.phase.store(phase, ordering: .relaxed) }
 
   func stop() { isStopping.store(true, ordering: .relaxed) }
 
@@ -75,7 +88,9 @@ final class HonestWorker: Sendable {
     driver.latencies = LatencyHistogram()
     var current = phase.load(ordering: .relaxed)
     func keep() {
-      if current < 2, let measured = driver.latencies { own.latencies[current].add(measured) }
+      if current != HonestWorker.between, let measured = driver.latencies {
+        own.phases[current, default: LatencyHistogram()].add(measured)
+      }
       driver.latencies = LatencyHistogram()
     }
     for index in 0..<HonestWorker.epochLength {

@@ -52,9 +52,10 @@ struct HostileMode: HarnessMode {
     }
     if let ending = sidecar.stop() { throw .difference("the sidecar: \(ending)") }
     if parameters.isJSON { print(json(outcome).written(depth: 2)) } else { print(text(outcome)) }
-    if let ratioMaximum, outcome.ratio(0.99) > ratioMaximum {
+    if let ratioMaximum, outcome.honest.ratio(0.99) > ratioMaximum {
       throw .difference(
-        "honest sessions' p99 is \(outcome.ratio(0.99).short) times that without the hostile one")
+        "honest sessions' p99 is \(outcome.honest.ratio(0.99).short) times that without the hostile one"
+      )
     }
     return 0
   }
@@ -67,12 +68,13 @@ struct HostileMode: HarnessMode {
       "honest: \(grouped(UInt64(outcome.honest.done))) operations, no difference",
     ]
     for (name, fraction) in [("p50", 0.5), ("p99", 0.99), ("p99.9", 0.999)] {
-      let times = outcome.honest.latencies.map {
-        durationText(nanoseconds: Double($0.percentile(fraction)))
+      let times = [false, true].map {
+        let latencies = outcome.honest.latencies(beside: $0)
+        return durationText(nanoseconds: Double(latencies.percentile(fraction)))
       }
       lines.append(
         "  \(name): \(times[0]) without, \(times[1]) beside the hostile session, "
-          + "ratio \(outcome.ratio(fraction).short)")
+          + "ratio \(outcome.honest.ratio(fraction).short) (median of neighbouring phases)")
     }
     lines.append(
       outcome.hasSentinels
@@ -87,8 +89,8 @@ struct HostileMode: HarnessMode {
   }
 
   private func json(_ outcome: HostileRun.Outcome) -> JSON {
-    func latencies(_ phase: Int) -> JSON {
-      let histogram = outcome.honest.latencies[phase]
+    func latencies(beside hostile: Bool) -> JSON {
+      let histogram = outcome.honest.latencies(beside: hostile)
       return .object([
         ("operations", .integer(Int64(histogram.count))),
         ("p50_ns", .integer(histogram.percentile(0.5))),
@@ -102,8 +104,8 @@ struct HostileMode: HarnessMode {
       ("seconds", .number(outcome.seconds)), ("words", .integer(Int64(outcome.words))),
       ("lives", .integer(Int64(outcome.lives))), ("handshakes", .integer(Int64(outcome.visits))),
       ("honest_operations", .integer(Int64(outcome.honest.done))),
-      ("without", latencies(0)), ("beside", latencies(1)),
-      ("p99_ratio", .number(outcome.ratio(0.99))),
+      ("without", latencies(beside: false)), ("beside", latencies(beside: true)),
+      ("p99_ratio", .number(outcome.honest.ratio(0.99))),
       ("sentinels", .integer(outcome.hasSentinels ? 1 : 0)),
       ("descriptors_before", outcome.descriptors.map { .integer(Int64($0.before)) } ?? .null),
       ("descriptors_after", outcome.descriptors.map { .integer(Int64($0.after)) } ?? .null),

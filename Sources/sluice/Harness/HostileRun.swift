@@ -2,6 +2,7 @@
 // the machine does besides is in both alike.
 
 internal import CSluice
+@unsafe @preconcurrency internal import Glibc
 internal import SluiceSystem
 internal import SluiceWire
 
@@ -23,11 +24,6 @@ struct HostileRun {
     /// Of the sidecar, with no session there: before and after. Nil where it is not ours.
     var descriptors: (before: Int, after: Int)?
     var kibibytes: (before: Double, after: Double)?
-
-    func ratio(_ fraction: Double) -> Double {
-      let calm = honest.latencies[0].percentile(fraction)
-      return Double(honest.latencies[1].percentile(fraction)) / Double(max(1, calm))
-    }
   }
 
   private static let phaseNanoseconds: Int64 = 500_000_000
@@ -37,7 +33,6 @@ struct HostileRun {
   private var tag: String { ModelRun.tag(seed) + "x-" }
 
   func run() throws(HarnessError) -> Outcome {
-    // The machine's own files of processes are read once, so that the first reading opens nothing.
     let visitor = try ModelDriver(socket: sidecar.socket, tag: tag, sessions: 1, canary: nil)
     let root = visitor.rootPath
     try visitor.finish()
@@ -79,6 +74,7 @@ struct HostileRun {
     }
     let first = try needed("thread") { () throws(Errno) in
       try Thread("hostile") {
+        giveWay()
         var session = HostileSession(
           socket: socket, board: board, seed: seed &+ 2, tag: tag, badPaths: paths)
         session.run()
@@ -86,6 +82,7 @@ struct HostileRun {
     }
     let second = try needed("thread") { () throws(Errno) in
       try Thread("scribbler") {
+        giveWay()
         var scribbler = HostileScribbler(board: board, seed: seed &+ 3)
         scribbler.run()
       }
@@ -129,29 +126,28 @@ struct HostileRun {
     let progress = Progress()
     defer { progress.clear() }
     let start = Clock.monotonicNanoseconds()
-    var isHostile = false
-    var pairs = 0
+    var phase = 0
     try rest(HostileRun.settlingNanoseconds * 4, worker, board)
     while true {
+      let isHostile = phase & 1 == 1
       board.isActive.store(isHostile, ordering: .relaxed)
       try rest(HostileRun.settlingNanoseconds, worker, board)
-      worker.enter(isHostile ? .hostile : .calm)
+      worker.enter(phase)
       try rest(HostileRun.phaseNanoseconds, worker, board)
-      worker.enter(.between)
+      worker.enter(HonestWorker.between)
       board.isActive.store(false, ordering: .relaxed)
       outcome.seconds = Double(Clock.monotonicNanoseconds() - start) / 1e9
       let words = board.words.load(ordering: .relaxed)
       progress.show(
         "hostile: \(Int(outcome.seconds)) of \(Int(seconds)) s, \(grouped(UInt64(words))) words")
       if isHostile {
-        pairs += 1
         if let damage = sentinels?.damage() { throw .difference("outside the root: \(damage)") }
         sentinels?.makeLinks()
         sidecar.shortenLog()
         sweep(root, all: false)
         if outcome.seconds >= seconds, words >= self.words { return }
       }
-      isHostile.toggle()
+      phase += 1
     }
   }
 
@@ -179,7 +175,8 @@ struct HostileRun {
       let isOurs = sidecar.path != nil ? !text.hasPrefix(honest) : text.hasPrefix(tag)
       let isLink = SentinelTree.linkNames.contains { text == tag + $0 }
       guard isOurs, all || !isLink else { continue }
-      let path = zeroTerminated(root) .dropLast() + zeroTerminated("/").dropLast()
+      let path =
+        zeroTerminated(root).dropLast() + zeroTerminated("/").dropLast()
         + name.map { CChar(bitPattern: $0) } + [0]
       _ = unsafe unlink(Array(path))
     }
@@ -225,4 +222,10 @@ struct HostileRun {
     }
     return usage()
   }
+}
+
+/// Lets all others have the processor before this thread. What a hostile client takes of the
+/// processors is the scheduler's affair; here it is measured what it takes of the sidecar.
+private func giveWay() {
+  _ = setpriority(__priority_which_t(PRIO_PROCESS.rawValue), id_t(sluice_thread_id()), 19)
 }

@@ -91,21 +91,18 @@ struct HostileSession {
   }
 
   private mutating func live() throws(HarnessError) {
-    let random = { (bound: Int, session: inout HostileSession) in
-      session.requests.words.random.below(bound)
-    }
     let session = try RawSession(socket)
-    let life = HostileLife(session, HostileAim.allCases[random(HostileAim.allCases.count, &self)])
+    let life = HostileLife(session, HostileAim.allCases[below(HostileAim.allCases.count)])
     board.lives.wrappingAdd(1, ordering: .relaxed)
-    openFiles(session, count: 1 + random(4, &self))
-    let act = Act.allCases[random(Act.allCases.count, &self)]
-    if act == .hoard { hoard(session, fileCount: random(40, &self) == 0 ? 5000 : 100) }
+    openFiles(session, count: 1 + below(4))
+    let act = Act.allCases[below(Act.allCases.count)]
+    if act == .hoard { hoard(session, fileCount: below(40) == 0 ? 5000 : 100) }
     board.show(life)
     defer {
       board.show(nil)
       session.vanish()
     }
-    let rounds = act == .leaveInTheMiddle ? random(4, &self) : HostileSession.roundsMaximum
+    let rounds = act == .leaveInTheMiddle ? below(4) : HostileSession.roundsMaximum
     for _ in 0..<rounds {
       if life.isOver || !board.isActive.load(ordering: .relaxed) { break }
       misbehave(act, session.home)
@@ -113,13 +110,15 @@ struct HostileSession {
     }
   }
 
+  private mutating func below(_ bound: Int) -> Int { requests.words.random.below(bound) }
+
   // MARK: As others do
 
   private mutating func openFiles(_ session: RawSession, count: Int) {
     files = []
     for _ in 0..<count {
       let request = OpenRequest(
-        path: requests.ownNames[requests.words.random.below(requests.ownNames.count)],
+        path: requests.ownNames[below(requests.ownNames.count)],
         kind: .mainDatabase, options: [.readWrite, .create])
       session.home.post(code: Operation.open.rawValue, file: 0, request)
       guard (try? session.home.awaitAnswers(session.socket)) != nil else { return }
@@ -161,7 +160,7 @@ struct HostileSession {
   private mutating func misbehave(_ act: Act, _ channel: RawChannel) {
     let completed = unsafe channel.completedWord.pointee.load(ordering: .relaxed)
     let slots = channel.facts.slot_count
-    var count = UInt32(1 + requests.words.random.below(8))
+    var count = UInt32(1 + below(8))
     switch act {
     case .ringAndNeverRead:
       // As much as the ring holds, and awake whoever sleeps, again and again.

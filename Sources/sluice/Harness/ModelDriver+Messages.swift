@@ -153,7 +153,8 @@ extension ModelDriver {
       return nil
     }
     guard answer.status == expected.status else {
-      return "\(describe(answer.status)) (errno \(answer.slot.error_number)), not \(expected.status)"
+      return
+        "\(describe(answer.status)) (errno \(answer.slot.error_number)), not \(expected.status)"
     }
     if expected.errno != 0, answer.slot.error_number != expected.errno {
       return "errno \(answer.slot.error_number), not \(expected.errno)"

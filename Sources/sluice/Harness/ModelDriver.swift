@@ -65,7 +65,8 @@ final class ModelDriver {
     let features = clients[0].session.features
     usesWindows = features & SLUICE_FEATURE_READ_WINDOW != 0
     guard features & SLUICE_FEATURE_HOST_PATHS == 0 else {
-      throw .failed("\(socket): a private sidecar, whose paths are the host's; a shared one is needed")
+      throw .failed(
+        "\(socket): a private sidecar, whose paths are the host's; a shared one is needed")
     }
     try findRoot()
     try removeFiles()
@@ -239,7 +240,8 @@ final class ModelDriver {
     if let known = window.knownByteCount, known != Int64(byteCount) {
       throw .difference("\(step.text): the window says size \(known), not \(byteCount)")
     }
-    let start = Int(clamping: step.at) / WindowRegion.granuleByteCount * WindowRegion.granuleByteCount
+    let start =
+      Int(clamping: step.at) / WindowRegion.granuleByteCount * WindowRegion.granuleByteCount
     let count = min(WindowRegion.granuleByteCount, byteCount - start)
     if count > 0, let content = unsafe window.content(at: Int64(start), byteCount: count),
       unsafe memcmp(content, handle.file.content + start, count) != 0

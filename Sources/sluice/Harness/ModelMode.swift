@@ -109,7 +109,8 @@ struct ModelMode: HarnessMode {
     let shown = failure.steps.suffix(40)
     print("steps:" + (shown.count < failure.steps.count ? " … the last \(shown.count):" : ""))
     for step in shown { print("  \(step.text)") }
-    print("all \(failure.steps.count) are in \(scriptPath); 'sluice harness model --replay' does them")
+    print(
+      "all \(failure.steps.count) are in \(scriptPath); 'sluice harness model --replay' does them")
     if !failure.isRepeated { print("they did not fail again on their own") }
   }
 

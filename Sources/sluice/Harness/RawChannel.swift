@@ -228,7 +228,8 @@ final class RawChannel {
       if unsafe completedWord.pointee.load(ordering: .acquiring) != completed { continue }
       if socket.peerIsGone() { throw .difference("the sidecar has ended the session") }
       if Clock.monotonicNanoseconds() >= deadline {
-        throw .difference("no answer within \(RawChannel.answerNanosecondsMaximum / 1_000_000_000) s")
+        throw .difference(
+          "no answer within \(RawChannel.answerNanosecondsMaximum / 1_000_000_000) s")
       }
     }
   }

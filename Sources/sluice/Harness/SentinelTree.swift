@@ -20,7 +20,9 @@ final class SentinelTree {
     var times: [Int]
   }
 
-  private static let fileNames = ["sentinel.db", "sentinel.db-journal", "sentinel.db-wal", "deep/s.db"]
+  private static let fileNames = [
+    "sentinel.db", "sentinel.db-journal", "sentinel.db-wal", "deep/s.db",
+  ]
 
   /// What leads out of `root`, by name and target.
   static let linkNames = ["out-absolute", "out-relative", "out-file", "out-process"]
