@@ -114,10 +114,14 @@ struct ModelRun {
       return try ModelRun.replay(
         ModelScript(sessions: sessions, steps: steps), on: sidecar, canary: canary)?.text
     }
-    guard let shortest = try shrinker.shrink(trace) else {
-      return Failure(text: text, steps: trace, isRepeated: false)
+    do throws(HarnessError) {
+      if let shortest = try shrinker.shrink(trace) {
+        return Failure(text: shortest.text, steps: shortest.steps, isRepeated: true)
+      }
+    } catch .failed {
+      // A sidecar of the user's that has died, say.
     }
-    return Failure(text: shortest.text, steps: shortest.steps, isRepeated: true)
+    return Failure(text: text, steps: trace, isRepeated: false)
   }
 
   /// Replays a script; what went wrong and at which step, if anything did.
