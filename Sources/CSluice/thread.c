@@ -1,3 +1,6 @@
+#include <errno.h>
+#include <linux/futex.h>
+#include <stddef.h>
 #include <sys/syscall.h>
 
 #include "CSluice.h"
@@ -12,6 +15,25 @@ uint64_t sluice_thread_token(void) { return thread_token; }
 void sluice_thread_set_token(uint64_t token) { thread_token = token; }
 
 int sluice_thread_id(void) { return (int)syscall(SYS_gettid); }
+
+int sluice_thread_announce_end(uint32_t *word) {
+  static _Thread_local struct robust_list entry;
+  static _Thread_local struct robust_list_head head;
+  static _Thread_local struct robust_list_head *before;
+  size_t length = sizeof head;
+  if (word == NULL) {
+    if (before != NULL && syscall(SYS_set_robust_list, before, length) != 0) return -errno;
+    before = NULL;
+    return 0;
+  }
+  if (before == NULL && syscall(SYS_get_robust_list, 0, &before, &length) != 0) return -errno;
+  // A list of one, which ends where it begins.
+  entry.next = &head.list;
+  head.list.next = &entry;
+  head.futex_offset = (long)((uintptr_t)word - (uintptr_t)&entry);
+  head.list_op_pending = NULL;
+  return syscall(SYS_set_robust_list, &head, sizeof head) == 0 ? 0 : -errno;
+}
 
 int sluice_thread_start(const char *name, void *(*body)(void *), void *argument,
                         pthread_t *thread) {

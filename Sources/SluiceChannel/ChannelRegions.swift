@@ -67,6 +67,11 @@ public struct ChannelRegions: ~Copyable, Sendable {
   var completed: SharedWord { unsafe word(sluice_completed(header)) }
   var proxySleeps: SharedWord { unsafe word(sluice_proxy_sleeps(header)) }
 
+  /// The locks that stand in this channel, as long as its regions are mapped.
+  public var standingLocks: StandingLocks {
+    unsafe StandingLocks(word(sluice_standing_locks(header)))
+  }
+
   // MARK: Slots, arguments, payload
 
   func slotIndex(of sequence: UInt32) -> Int { Int(sequence) & (shape.slotCount - 1) }

@@ -66,11 +66,13 @@ public struct ClientEnd: ~Copyable, Sendable {
   ///   - receiving: where the bytes that come back are put; its size is what is asked for.
   ///   - timeoutNanoseconds: after this the peer counts as dead though its socket is open.
   ///   - peerIsGone: asked now and then during a long wait.
+  ///   - sleepsAtOnce: for what takes long by its nature: spinning would take the processor from
+  ///     whom this call waits for.
   @inline(__always)
   public mutating func call<Request: Message, Reply: Message>(
     _ operation: Operation, file: UInt64, _ request: Request, sending: UnsafeRawBufferPointer,
     receiving: UnsafeMutableRawBufferPointer, timeoutNanoseconds: Int64, peerIsGone: () -> Bool,
-    replyingWith: Reply.Type
+    sleepsAtOnce: Bool = false, replyingWith: Reply.Type
   ) throws(ChannelFailure) -> Answer<Reply> {
     if let failure { throw failure }
     unsafe precondition(sending.isEmpty || receiving.isEmpty, "a payload goes one way")
@@ -80,7 +82,8 @@ public struct ClientEnd: ~Copyable, Sendable {
         peerIsGone: peerIsGone)
       let payload = try unsafe submit(
         operation, file: file, request, sending: sending, receivingByteCount: receiving.count)
-      try awaitCompletion(timeoutNanoseconds: timeoutNanoseconds, peerIsGone: peerIsGone)
+      try awaitCompletion(
+        timeoutNanoseconds: timeoutNanoseconds, peerIsGone: peerIsGone, sleepsAtOnce: sleepsAtOnce)
       if submitted &- settled > 1 { try settle(upTo: submitted &- 1) }
       settled = submitted
       return try unsafe takeAnswer(receiving: receiving, from: payload)
@@ -240,12 +243,20 @@ public struct ClientEnd: ~Copyable, Sendable {
   /// Waits until the proxy has answered everything.
   @inline(__always)
   private mutating func awaitCompletion(
-    timeoutNanoseconds: Int64, peerIsGone: () -> Bool
+    timeoutNanoseconds: Int64, peerIsGone: () -> Bool, sleepsAtOnce: Bool = false
   ) throws(ChannelFailure) {
-    let result = unsafe waitForValue(
-      submitted, in: regions.completed, within: submitted &- settled,
-      announcing: regions.clientSleeps, policy: &policy, timeoutNanoseconds: timeoutNanoseconds,
-      peerIsGone: peerIsGone)
+    let result =
+      if sleepsAtOnce {
+        unsafe sleepUntil(
+          submitted, in: regions.completed, within: submitted &- settled,
+          announcing: regions.clientSleeps, timeoutNanoseconds: timeoutNanoseconds,
+          peerIsGone: peerIsGone)
+      } else {
+        unsafe waitForValue(
+          submitted, in: regions.completed, within: submitted &- settled,
+          announcing: regions.clientSleeps, policy: &policy,
+          timeoutNanoseconds: timeoutNanoseconds, peerIsGone: peerIsGone)
+      }
     switch result {
     case .reached: break
     case .peerGone: throw .peerGone

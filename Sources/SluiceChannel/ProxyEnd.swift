@@ -34,6 +34,8 @@ public final class ProxyEnd {
 
   deinit { unsafe argumentCopy.deallocate() }
 
+  public var standingLocks: StandingLocks { regions.standingLocks }
+
   /// Whether a request stands there to be taken. One load.
   @inline(__always)
   public var hasRequest: Bool {

@@ -85,8 +85,9 @@ func waitForValue(
     peerIsGone: peerIsGone)
 }
 
+/// The same without the spinning.
 @inline(never)
-private func sleepUntil(
+func sleepUntil(
   _ goal: UInt32, in word: SharedWord, within distance: UInt32, announcing sleeps: SharedWord,
   timeoutNanoseconds: Int64, peerIsGone: () -> Bool
 ) -> WaitResult {

@@ -9,9 +9,12 @@ public import Synchronization
 final class ChannelLine: Sendable {
   let number: UInt32
   let end: FutexLock<ClientEnd>
+  /// Used without the lock: its changes are atomic.
+  let standingLocks: StandingLocks
 
   init(number: UInt32, regions: consuming ChannelRegions) {
     self.number = number
+    standingLocks = regions.standingLocks
     end = FutexLock(ClientEnd(regions))
   }
 }
@@ -23,13 +26,16 @@ public final class Channel: Sendable {
   public let shortcuts: Shortcuts
   /// How many WAL files are open on it.
   public let openWALCount = Atomic<Int>(0)
-  private let line: ChannelLine
+  let line: ChannelLine
 
   init(session: Session, line: ChannelLine, shortcuts: Shortcuts) {
     self.session = session
     self.line = line
     self.shortcuts = shortcuts
   }
+
+  /// Whether other connections may use it too: the home channel, where there are no more.
+  public var isShared: Bool { line.number == 0 }
 
   deinit {
     guard line.number != 0 else { return }
@@ -53,14 +59,15 @@ public final class Channel: Sendable {
     sending: UnsafeRawBufferPointer = unsafe UnsafeRawBufferPointer(start: nil, count: 0),
     receiving: UnsafeMutableRawBufferPointer = unsafe UnsafeMutableRawBufferPointer(
       start: nil, count: 0),
-    tellsFailure: Bool = false, replyingWith: Reply.Type
+    tellsFailure: Bool = false, sleepsAtOnce: Bool = false, replyingWith: Reply.Type
   ) throws(CallError) -> Answer<Reply> {
     var failed: PostedFailure?
     let answer = try withEnd { (end) throws(ChannelFailure) in
       let answer = try unsafe end.call(
         operation, file: file, request, sending: sending, receiving: receiving,
         timeoutNanoseconds: Session.callTimeoutNanoseconds,
-        peerIsGone: { session.socket.peerIsGone() }, replyingWith: replyingWith)
+        peerIsGone: { session.socket.peerIsGone() }, sleepsAtOnce: sleepsAtOnce,
+        replyingWith: replyingWith)
       if tellsFailure, end.hasFailure { failed = end.takeFailure() }
       return answer
     }

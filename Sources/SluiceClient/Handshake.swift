@@ -2,7 +2,7 @@
 // on the socket.
 
 internal import CSluice
-internal import SluiceChannel
+public import SluiceChannel
 internal import SluiceSystem
 internal import SluiceWire
 
@@ -58,26 +58,40 @@ public struct MappedRange: Sendable {
   }
 }
 
-/// Maps the read window that a request on `file` has just been answered with. Its descriptor is
-/// that of anonymous memory, which no lock can stand on. Nil where there is no room for it.
+/// A database's read window, and whether its sidecar lives.
+public struct OpenedWindow {
+  public let region: WindowRegion
+  public let life: Life
+}
+
+/// Maps the read window that a request on `file` has just been answered with. The descriptors are
+/// those of anonymous memory, which no lock can stand on. Nil where there is no room for it.
 func receiveWindow(
   on socket: borrowing FileDescriptor, file: UInt64
-) throws(ConnectError) -> WindowRegion? {
+) throws(ConnectError) -> OpenedWindow? {
   var descriptor: FileDescriptor?
+  var lifeDescriptor: FileDescriptor?
   var message = sluice_descriptor_message()
   try unsafe receive(on: socket, as: &message, kind: SLUICE_MESSAGE_DESCRIPTOR) {
     (room) throws(Errno) in
     var received = try unsafe receiveLastWord(on: socket, into: room)
     descriptor = received.first.take()
+    lifeDescriptor = received.second.take()
     return received.byteCount
   }
   guard message.file == file, message.purpose == DescriptorPurpose.window.rawValue,
-    let descriptor
+    let descriptor, let lifeDescriptor
   else { throw .notASidecar }
-  let window: WindowRegion?
-  do throws(Errno) { window = try WindowRegion.attach(descriptor) } catch { return nil }
-  guard let window else { throw .notASidecar }
-  return window
+  let region: WindowRegion?
+  let life: Life?
+  do throws(Errno) {
+    region = try WindowRegion.attach(descriptor)
+    life = try Life.attach(lifeDescriptor)
+  } catch {
+    return nil
+  }
+  guard let region, let life else { throw .notASidecar }
+  return OpenedWindow(region: region, life: life)
 }
 
 /// Maps the descriptor that a request on `file` has just been answered with.

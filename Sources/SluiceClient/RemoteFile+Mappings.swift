@@ -1,6 +1,6 @@
 // What a client maps of a file, and the other questions that a database engine asks of one.
 
-public import SluiceChannel
+internal import SluiceChannel
 public import SluiceSystem
 public import SluiceWire
 
@@ -25,7 +25,7 @@ extension RemoteFile {
   }
 
   /// Maps the database's read window. Nil where this process has no room for it.
-  public func openWindow() throws(CallError) -> WindowRegion? {
+  public func openWindow() throws(CallError) -> OpenedWindow? {
     try channel.session.receivingWindow(of: id) { () throws(CallError) in
       _ = try unsafe channel.call(.openWindow, file: id, NoFields(), replyingWith: NoFields.self)
     }

@@ -129,7 +129,7 @@ public final class Session: Sendable {
   /// Runs a call that is answered with a read window.
   func receivingWindow(
     of file: UInt64, _ call: () throws(CallError) -> Void
-  ) throws(CallError) -> WindowRegion? {
+  ) throws(CallError) -> OpenedWindow? {
     try receiving(call) { (socket, _) throws(ConnectError) in
       try receiveWindow(on: socket, file: file)
     }

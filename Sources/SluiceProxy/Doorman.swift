@@ -70,11 +70,15 @@ final class Doorman {
 
   /// Keeps the door until a signal or the end of the only session.
   func run() throws(Errno) {
+    try shared.life.life.begin()
+    defer { shared.life.life.end() }
     while !isStopping {
       let timeout: Int32? = visitors.isEmpty ? nil : 1000
       if let token = try poller.wait(timeoutMilliseconds: timeout) { answer(token) }
       sendLateVisitorsAway()
     }
+    // Nobody takes a standing lock any more that would go unnoticed.
+    shared.life.life.end()
     crew.stop()
     shared.workers.stop()
   }

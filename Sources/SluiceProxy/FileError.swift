@@ -19,12 +19,16 @@ enum FileError: Error, Equatable {
   case readOnlyDirectory
   /// Somebody else holds a lock, or has the file open that was to be deleted.
   case busy
-  /// The same of EXCLUSIVE, with PENDING held now.
+  /// The lock is free, but others stand in line for it, or one of them has been called.
+  case busyInLine
+  /// The same as `busy` of EXCLUSIVE, with PENDING held now.
   case busyPending
   /// In the way is another sidecar, whose client may have died just now: it gives back his locks in
   /// a moment. The request is tried again for a little while, then it is `busy` or `busyPending`.
   case busyPerhaps
   case busyPendingPerhaps
+  /// The request stands in line for a lock and stays in its slot.
+  case standsInLine
   /// The locks were lost while the sidecar stood still.
   case locksLost
   case tooManyFiles
@@ -46,7 +50,7 @@ enum FileError: Error, Equatable {
     case .notRegular: (.notRegular, .invalid)
     case .readOnly: (.readOnly, .readOnlyFileSystem)
     case .readOnlyDirectory: (.readOnlyDirectory, .accessDenied)
-    case .busy, .busyPerhaps: (.busy, .again)
+    case .busy, .busyInLine, .busyPerhaps, .standsInLine: (.busy, .again)
     case .busyPending, .busyPendingPerhaps: (.busyPending, .again)
     case .locksLost: (.locksLost, .stale)
     case .tooManyFiles: (.limitReached, .tooManyOpen)

@@ -76,9 +76,9 @@ func sendChannel(
   }
 }
 
-/// Passes a descriptor that a request asked for.
-func sendDescriptor(
-  _ descriptor: Int32, _ purpose: DescriptorPurpose, file: UInt64,
+/// Passes one descriptor that a request asked for, or two.
+func sendDescriptors(
+  _ first: Int32, and second: Int32 = -1, _ purpose: DescriptorPurpose, file: UInt64,
   on socket: borrowing FileDescriptor
 ) throws(Errno) {
   var message = sluice_descriptor_message()
@@ -86,7 +86,7 @@ func sendDescriptor(
   message.file = file
   message.purpose = purpose.rawValue
   try unsafe withUnsafeBytes(of: message) { (bytes) throws(Errno) in
-    try unsafe socket.send(bytes, passing: descriptor)
+    try unsafe socket.send(bytes, passing: first, second)
   }
 }
 

@@ -1,6 +1,7 @@
 // One session's open file, and the map from the ids that the client names to such handles.
 // Confined to the session's reactor.
 
+internal import SluiceChannel
 internal import SluiceWire
 internal import Synchronization
 
@@ -18,12 +19,10 @@ final class Handle {
   /// The directory entry is new and not yet durable.
   var needsDirectorySync: Bool
 
-  /// What it holds; SHARED also while that is kept beyond its transaction.
-  var held = LockLevel.none
-  /// What it holds of the database's WAL index; nil until it joins.
-  var walIndex: WALIndexMembership?
-  /// The file's count of losses when the lock was taken.
-  var lossCount: UInt32 = 0
+  /// Its locks: SHARED also while that is kept beyond its transaction.
+  let holder: LockHolder
+  /// The file's count of losses when it was certain last that it had lost none.
+  private var lossCount: UInt32
   /// How long locks are kept after their transaction, 0 for not at all.
   let keepNanoseconds: Int64
   /// When a kept lock goes.
@@ -31,10 +30,12 @@ final class Handle {
 
   init(
     id: UInt64, file: SharedFile, request: OpenRequest, channel: UInt32, location: Location?,
-    needsDirectorySync: Bool, keepNanoseconds: Int64
+    needsDirectorySync: Bool, keepNanoseconds: Int64, standing: StandingLocks?
   ) {
     self.id = id
     self.file = file
+    holder = LockHolder(id: id, standing: standing)
+    lossCount = file.lossCount
     self.channel = channel
     self.location = location
     self.needsDirectorySync = needsDirectorySync
@@ -47,21 +48,25 @@ final class Handle {
   // MARK: Locks
 
   func lock(to level: LockLevel, now: Int64) throws(FileError) {
-    guard level != .none else { throw .misuse }
-    if held == .none { lossCount = file.lossCount(now: now) }
     keptUntil = nil
-    try file.lock(id, held: &held, to: level, now: now)
+    do throws(FileError) {
+      try file.lock(holder, to: level, now: now)
+    } catch {
+      let isRefused = error == .busy || error == .busyInLine
+      if isRefused, level > .shared { file.wasRefused(holder, .reserved) }
+      throw error
+    }
   }
 
   /// Lowers the lock. Of a lock that is to be kept SHARED stays: were more kept, its holder would
   /// take a hot journal that it left itself for that of a living writer.
   func unlock(to level: LockLevel, now: Int64) throws(FileError) {
-    let keeps = level == .none && keepNanoseconds > 0 && held > .none
+    let keeps = level == .none && keepNanoseconds > 0
     if keeps, file.lossCount(now: now) == lossCount {
-      try file.unlock(id, held: &held, to: .shared)
-      keptUntil = now + keepNanoseconds
+      let had = try file.unlock(holder, to: .shared)
+      if had > .none { keptUntil = now + keepNanoseconds }
     } else {
-      try file.unlock(id, held: &held, to: level)
+      try file.unlock(holder, to: level)
     }
   }
 
@@ -69,20 +74,26 @@ final class Handle {
   func dropKeptLock(now: Int64) {
     guard let keptUntil, now >= keptUntil else { return }
     self.keptUntil = nil
-    _ = try? file.unlock(id, held: &held, to: .none)
+    _ = try? file.unlock(holder, to: .none)
   }
 
   /// Gives back every lock; what cannot be told to anybody is not told.
   func dropLocks() {
     keptUntil = nil
-    _ = try? file.unmapWALIndex(&walIndex, deletes: false)
-    _ = try? file.unlock(id, held: &held, to: .none)
+    file.dropLocks(of: holder)
   }
 
   /// Throws when a lock that the client relies on is gone.
   @inline(__always)
   func checkLocks(now: Int64) throws(FileError) {
-    if held != .none, file.lossCount(now: now) != lossCount { throw .locksLost }
+    let count = file.lossCount(now: now)
+    if count != lossCount { try checkLocks(lossCount: count) }
+  }
+
+  @inline(never)
+  private func checkLocks(lossCount count: UInt32) throws(FileError) {
+    if file.holdsAnything(holder) { throw .locksLost }
+    lossCount = count
   }
 }
 

@@ -23,14 +23,17 @@ extension ProxySession {
     channel.end.complete(.done, AnswerReply(answer: answer))
   }
 
-  /// The database's read window; its descriptor is on the socket before the answer.
+  /// The database's read window; its descriptor and that of the sidecar's life are on the socket
+  /// before the answer.
   func openWindow(_ request: Request, _ channel: ProxyChannel) throws(ServeError) {
     let handle = try handle(request)
     try file { () throws(FileError) in
       guard handle.kind == .mainDatabase else { throw .misuse }
       let window = try handle.file.openWindow(shared.windows)
       try system { () throws(Errno) in
-        try pass(window.descriptor.rawValue, .window, of: handle)
+        try sendDescriptors(
+          window.descriptor.rawValue, and: shared.life.descriptor.descriptor.rawValue, .window,
+          file: handle.id, on: link.socket.descriptor)
       }
     }
     channel.end.complete(.done)
@@ -41,9 +44,10 @@ extension ProxySession {
     let handle = try handle(request)
     let index = try file { () throws(FileError) in
       guard let location = handle.location else { throw .misuse }
-      return try handle.file.mapWALIndex(&handle.walIndex, wanted, at: location) {
+      return try handle.file.mapWALIndex(handle.holder, wanted, at: location) {
         (descriptor) throws(Errno) in
-        try pass(descriptor, .walIndex, of: handle)
+        try sendDescriptors(
+          descriptor, .walIndex, file: handle.id, on: link.socket.descriptor)
       }
     }
     channel.end.complete(
@@ -54,9 +58,13 @@ extension ProxySession {
     let wanted = try arguments(request, channel, as: WALIndexLockRequest.self)
     let handle = try usableHandle(request, now: now)
     try file { () throws(FileError) in
-      guard var membership = handle.walIndex else { throw .misuse }
-      defer { handle.walIndex = membership }
-      try handle.file.lockWALIndex(&membership, wanted, now: now)
+      do throws(FileError) {
+        try handle.file.lockWALIndex(handle.holder, wanted, now: now)
+      } catch {
+        let isRefused = error == .busy || error == .busyInLine
+        if isRefused, wanted.isForWriting { handle.file.wasRefused(handle.holder, .walWrite) }
+        throw error
+      }
     }
     channel.end.complete(.done)
   }
@@ -65,7 +73,7 @@ extension ProxySession {
     let deletes = try arguments(request, channel, as: WALIndexUnmapRequest.self).deletes
     let handle = try handle(request)
     try file { () throws(FileError) in
-      try handle.file.unmapWALIndex(&handle.walIndex, deletes: deletes)
+      try handle.file.unmapWALIndex(handle.holder, deletes: deletes)
     }
     channel.end.complete(.done)
   }
@@ -73,15 +81,9 @@ extension ProxySession {
   func hasExternalReader(_ request: Request, _ channel: ProxyChannel) throws(ServeError) {
     let handle = try handle(request)
     // A session is a process, and its own connections are not external.
-    let own = handles.all.filter { $0.file === handle.file }.compactMap(\.walIndex)
-    let answer = try file { () throws(FileError) in try handle.file.hasExternalReader(own) }
+    let own = handles.all.filter { $0.file === handle.file }.map(\.holder)
+    let answer = try file { () throws(FileError) in try handle.file.hasExternalReader(besides: own)
+    }
     channel.end.complete(.done, AnswerReply(answer: answer))
-  }
-
-  private func pass(
-    _ descriptor: Int32, _ purpose: DescriptorPurpose, of handle: Handle
-  ) throws(Errno) {
-    try sendDescriptor(
-      descriptor, purpose, file: handle.id, on: link.socket.descriptor)
   }
 }

@@ -33,6 +33,7 @@ extension ProxySession {
     case .allocate: try allocate(request, channel, now: now)
     case .hasMoved: try hasMoved(request, channel)
     case .openWindow: try openWindow(request, channel)
+    case .lockAwait: try awaitLock(request, channel, now: now)
     case .walIndexMap: try mapWALIndex(request, channel)
     case .walIndexLock: try lockWALIndex(request, channel, now: now)
     case .walIndexUnmap: try unmapWALIndex(request, channel)
@@ -146,7 +147,18 @@ extension ProxySession {
       id: handles.nextID(), file: file, request: request, channel: channel.number,
       location: location,
       needsDirectorySync: request.kind.isJournal && request.options.contains(.create),
-      keepNanoseconds: keepMilliseconds * 1_000_000)
+      keepNanoseconds: keepMilliseconds * 1_000_000,
+      standing: keepMilliseconds == 0 ? standingLocks(for: request, channel) : nil)
+  }
+
+  /// The word in which a file's locks may stand: that of its channel, if it is the first there.
+  private func standingLocks(for request: OpenRequest, _ channel: ProxyChannel) -> StandingLocks? {
+    guard request.options.contains(.standingLocks), request.kind == .mainDatabase,
+      !request.options.contains(.unlockAsSoonAsPossible), channel.number != 0,
+      shared.configuration.shortcuts.contains(.standingLocks), !channel.hasStandingLocks
+    else { return nil }
+    channel.hasStandingLocks = true
+    return channel.end.standingLocks
   }
 
   /// A database that nobody has open, and all that belongs to it: a journal left behind would be

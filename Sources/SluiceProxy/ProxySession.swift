@@ -41,6 +41,7 @@ struct SharedState: Sendable {
   let files: FileTable
   let windows: WindowBudget
   let metrics: Metrics
+  let life: (life: Life, descriptor: SharedDescriptor)
   let workers: SyncWorkers
   let configuration: SidecarConfiguration
 }
@@ -51,6 +52,8 @@ final class ProxyChannel {
   unowned let session: ProxySession
   /// The database opened last on this channel: nearly every path is that of one of its journals.
   var database: Handle?
+  /// Whether a file has taken the word for standing locks.
+  var hasStandingLocks = false
   /// When the request that could not be done is to be tried again, and when to give it up.
   var retryAt: Int64?
   var giveUpAt: Int64?
@@ -63,10 +66,17 @@ final class ProxyChannel {
     case nothing
     /// Its oldest request is with the sync workers.
     case sync
+    /// It stands in line for a lock.
+    case turn(LockWaiter)
     /// Other reactors are asked to settle what might be in its way.
     case settlement(Settlement)
     /// All was settled; if somebody is in the way still, then he is.
     case answer
+  }
+
+  /// There while its oldest request stands in line for a lock.
+  var waiter: LockWaiter? {
+    if case .turn(let waiter) = awaits { waiter } else { nil }
   }
 
   init(number: UInt32, end: ProxyEnd, session: ProxySession) {
@@ -86,6 +96,8 @@ final class ProxySession {
   /// The reactor that it belongs to.
   var reactorNumber = 0
   private var channelsOpened: UInt32 = 0
+  /// That of its reactor, once it has one.
+  var alarm: ReactorAlarm?
 
   init(link: SessionLink, shared: SharedState, firstRegions: consuming ChannelRegions) {
     self.link = link
@@ -106,6 +118,7 @@ final class ProxySession {
 
   /// Closes a channel and the files opened on it.
   func removeChannel(_ channel: ProxyChannel) {
+    forgetWaiter(of: channel)
     for handle in handles.all where handle.channel == channel.number { close(handle) }
     channels.removeAll { $0 === channel }
   }

@@ -28,7 +28,9 @@ final class Reactor: Sendable {
   let number: Int
   let crew: Crew
   private let mailbox = FutexLock<[Letter]>([])
-  private let wake = WakeWord()
+  private let wake: WakeWord
+  /// When to look at the requests that stand in line for a lock.
+  let alarm: ReactorAlarm
   private let channelCount = Atomic<Int>(0)
 
   /// A session has a channel for its process and nearly always one for a database: who is let in
@@ -38,6 +40,8 @@ final class Reactor: Sendable {
   init(number: Int, crew: Crew) {
     self.number = number
     self.crew = crew
+    wake = WakeWord()
+    alarm = ReactorAlarm(wake: wake)
   }
 
   func send(_ letter: Letter) {
@@ -84,6 +88,8 @@ final class ReactorLoop {
   /// Those that stand aside until a time.
   private var resting: [ProxyChannel] = []
   private var nextTryAt: Int64?
+  /// Those that stand aside until their oldest request is called, or its time is up.
+  var inLine: [ProxyChannel] = []
   private var sleep = ChannelSleep()
   private var lettersSeen: UInt32 = 0
   private var isStopping = false
@@ -133,10 +139,13 @@ final class ReactorLoop {
 
   func run() {
     reactor.crew.noteAwake()
+    reactor.alarm.belongsToThisThread()
     while true {
       readMail()
       if isStopping { break }
-      if !pollChannels() && !pollIdly() { rest() }
+      // Requests first: who comes back for a lock is not late because this thread was.
+      let worked = pollChannels()
+      if reactor.alarm.takeIfDue() { lookAtWaiters() } else if !worked && !pollIdly() { rest() }
     }
     reactor.crew.noteAsleep()
     for session in sessions.values { session.end() }
@@ -180,7 +189,7 @@ final class ReactorLoop {
   private func spin(_ policy: inout SpinPolicy) -> Bool {
     var steps = 0
     return policy.spin {
-      if polled.hasRequest { return true }
+      if polled.hasRequest || reactor.alarm.isDue { return true }
       steps += 1
       if steps & 15 == 0, polled.lookAtCold(lookCount) { return true }
       return reactor.wakeWord.signals != lettersSeen
@@ -193,6 +202,8 @@ final class ReactorLoop {
     if keptLockDue != nil { dropKeptLocks() }
     var due = keptLockDue
     if let nextTryAt { due = min(due ?? nextTryAt, nextTryAt) }
+    let alarmTime = reactor.alarm.time
+    if alarmTime != .max { due = min(due ?? alarmTime, alarmTime) }
     sleep.prepare(wake: reactor.wakeWord, signals: lettersSeen)
     if polled.prepare(&sleep) {
       reactor.crew.noteAsleep()
@@ -265,11 +276,16 @@ final class ReactorLoop {
     } catch {
       switch error {
       case .violation(let violation): throw violation
+      case .file(.standsInLine):
+        standInLine(channel)
+        return false
       case .file(.tryLater) where putOff(channel, leasePatience): return false
       case .file(.busyPerhaps) where putOff(channel, deathPatience),
         .file(.busyPendingPerhaps) where putOff(channel, deathPatience):
         return false
-      case .file(.busy) where !isSettled(channel), .file(.busyPending) where !isSettled(channel):
+      // Who stood in line is told that his time is up, and asks for the lock itself once more.
+      case .file(.busy) where request.operation != .lockAwait && !isSettled(channel),
+        .file(.busyPending) where !isSettled(channel):
         return settle(for: request, on: channel)
       case .file(let error):
         let answer = error.status
@@ -286,6 +302,7 @@ final class ReactorLoop {
     counts.count(operation)
     channel.giveUpAt = nil
     if case .nothing = channel.awaits { return }
+    if case .turn = channel.awaits { endWaiting(channel) }
     channel.awaits = .nothing
   }
 
@@ -341,6 +358,7 @@ final class ReactorLoop {
       switch letter {
       case .adopt(let session):
         sessions[session.link.id] = session
+        session.alarm = reactor.alarm
         for channel in session.channels { polled.add(channel) }
       case .sessionEnded(let id):
         guard let session = sessions[id] else { continue }
@@ -379,6 +397,7 @@ final class ReactorLoop {
   }
 
   private func forget(_ channel: ProxyChannel) {
+    inLine.removeAll { $0 === channel }
     if channel.retryAt != nil { forgetRest(channel) }
     polled.remove(channel)
   }

@@ -47,7 +47,7 @@ extension ReactorLoop {
   /// Whether busy is the answer to the channel's oldest request.
   func isSettled(_ channel: ProxyChannel) -> Bool {
     switch channel.awaits {
-    case .nothing, .sync: false
+    case .nothing, .sync, .turn: false
     // The others took too long.
     case .settlement, .answer: true
     }

@@ -1,20 +1,19 @@
 // What a SharedFile does with its WAL index: join, lock, leave.
 
+internal import SluiceChannel
 internal import SluiceSystem
 internal import SluiceWire
 
 extension SharedFile {
-  /// Joins the index if `membership` is nil, and gives its size, after extending it if asked, and
-  /// whether it is there for reading only. `pass` is called with a descriptor of it if the client
-  /// wants one. Who joins an index that is not set up and cannot be has joined all the same, for he
-  /// may read the WAL without it.
+  /// Has `holder` join the index unless it has already, and gives its size, after extending it if
+  /// asked, and whether it is there for reading only. `pass` is called with a descriptor of it if the
+  /// client wants one. Who joins an index that is not set up and cannot be has joined all the same,
+  /// for he may read the WAL without it.
   func mapWALIndex(
-    _ membership: inout WALIndexMembership?, _ request: WALIndexMapRequest, at location: Location,
+    _ holder: LockHolder, _ request: WALIndexMapRequest, at location: Location,
     pass: (Int32) throws(Errno) -> Void
   ) throws(FileError) -> (byteCount: Int64, isReadOnly: Bool) {
-    var joined = membership
-    defer { membership = joined }
-    return try state.withLock { (state) throws(FileError) in
+    try state.withLock { (state) throws(FileError) in
       let index: WALIndex
       if let present = state.walIndex {
         index = present
@@ -23,9 +22,9 @@ extension SharedFile {
           besideDatabase: location, creates: !request.isReadOnly, like: try self.status())
         state.walIndex = index
       }
-      if joined == nil {
+      if holder.walIndex == nil {
         index.userCount += 1
-        joined = WALIndexMembership()
+        holder.walIndex = WALIndexMembership()
       }
       try index.setUp(forReading: request.isReadOnly, isMirrored: state.isMirrored)
       let isReadOnly = index.isReadOnly || request.isReadOnly
@@ -43,32 +42,50 @@ extension SharedFile {
 
   /// Takes or gives back locks of the index, or throws that somebody is in the way.
   func lockWALIndex(
-    _ membership: inout WALIndexMembership, _ request: WALIndexLockRequest, now: Int64
+    _ holder: LockHolder, _ request: WALIndexLockRequest, now: Int64
   ) throws(FileError) {
-    var held = membership
-    defer { membership = held }
     try state.withLock { (state) throws(FileError) in
-      guard let index = state.walIndex else { throw .misuse }
+      guard let index = state.walIndex, let had = holder.walIndex else { throw .misuse }
       if request.kind != .unlock { self.own(&state, now: now) }
       let locks = Int(request.first)..<Int(request.first + request.count)
+      let set = WALIndex.set(locks)
       switch request.kind {
       case .unlock:
-        try self.unlock(index, locks, &held, isMirrored: state.isMirrored)
+        // What cannot be taken off the file is given back all the same.
+        defer { state.locksOfIndexWereReleased(by: holder.id, had, holder.walIndex!) }
+        self.endStanding(set, of: holder, &state)
+        try index.unlock(locks, of: holder, isMirrored: state.isMirrored)
       case .shared:
-        try self.lockShared(index, locks, &held, isMirrored: state.isMirrored)
+        if index.areHeldAlone(locks) { self.takeBack(set, besides: holder, &state) }
+        try index.lockShared(locks, by: holder, isMirrored: state.isMirrored)
+        if WALIndex.standShared.isSuperset(of: set) {
+          self.letStand(set, of: holder, isUsed: true, &state)
+        }
       case .exclusive:
-        try self.lockExclusive(index, locks, &held, isMirrored: state.isMirrored)
+        let takesTurn = locks.contains(0) && had.exclusive & 1 == 0
+        // What it has itself and does not use is in its way as well.
+        self.takeBack(set, besides: nil, &state)
+        if takesTurn, index.holders[0] == 0, !state.lineAdmits(holder.id) { throw .busyInLine }
+        defer {
+          if takesTurn, holder.walIndex!.exclusive & 1 == 1 { state.turnWasTaken(by: holder.id) }
+        }
+        try index.lockExclusive(locks, by: holder, isMirrored: state.isMirrored)
+        // The line counts who has the right to write, and for how long.
+        if set == WALIndex.standAlone, state.queue.isIdle {
+          self.letStand(set, of: holder, isUsed: true, &state)
+        }
       }
     }
   }
 
   /// Leaves the index; the last one closes it, and removes the file if asked.
-  func unmapWALIndex(_ membership: inout WALIndexMembership?, deletes: Bool) throws(FileError) {
-    guard var held = membership else { return }
-    membership = nil
+  func unmapWALIndex(_ holder: LockHolder, deletes: Bool) throws(FileError) {
     try state.withLock { (state) throws(FileError) in
-      guard let index = state.walIndex else { return }
-      try self.unlock(index, 0..<WALIndex.lockCount, &held, isMirrored: state.isMirrored)
+      guard let had = holder.walIndex, let index = state.walIndex else { return }
+      defer { state.locksOfIndexWereReleased(by: holder.id, had, WALIndexMembership()) }
+      self.endStanding(.all.subtracting(.file), of: holder, &state)
+      defer { holder.walIndex = nil }
+      try index.unlock(0..<WALIndex.lockCount, of: holder, isMirrored: state.isMirrored)
       index.userCount -= 1
       guard index.userCount == 0 else { return }
       if deletes, !index.isReadOnly {
@@ -78,13 +95,13 @@ extension SharedFile {
     }
   }
 
-  /// Whether anybody but the holders of `memberships` reads the WAL: the read locks are the last
-  /// five.
-  func hasExternalReader(_ memberships: [WALIndexMembership]) throws(FileError) -> Bool {
+  /// Whether anybody but these holders reads the WAL: the read locks are the last five.
+  func hasExternalReader(besides holders: [LockHolder]) throws(FileError) -> Bool {
     try state.withLock { (state) throws(FileError) in
       guard let index = state.walIndex else { return false }
-      for lock in 3..<WALIndex.lockCount {
-        let own = memberships.count { $0.shared >> lock & 1 == 1 }
+      self.takeBack(WALIndex.standShared, besides: nil, &state)
+      for lock in WALIndex.readLocks {
+        let own = holders.count { ($0.walIndex?.shared ?? 0) >> lock & 1 == 1 }
         if index.holders[lock] > own { return true }
         let isForeign = !memberships.contains { $0.exclusive >> lock & 1 == 1 }
         if index.holders[lock] < 0, isForeign { return true }
@@ -94,60 +111,6 @@ extension SharedFile {
         try index.descriptor.blocker(
           of: .exclusive, start: WALIndex.firstLockByte + 3, byteCount: 5) != nil
       }
-    }
-  }
-
-  // MARK: Locks, under `state`
-
-  private func unlock(
-    _ index: WALIndex, _ locks: Range<Int>, _ held: inout WALIndexMembership, isMirrored: Bool
-  ) throws(FileError) {
-    for lock in locks {
-      let bit = UInt8(1) << lock
-      if held.exclusive & bit != 0 {
-        index.holders[lock] = 0
-      } else if held.shared & bit != 0 {
-        index.holders[lock] -= 1
-      } else {
-        continue
-      }
-      held.exclusive &= ~bit
-      held.shared &= ~bit
-      if isMirrored, index.holders[lock] == 0 {
-        try index.lock(.none, at: WALIndex.firstLockByte + Int64(lock))
-      }
-    }
-  }
-
-  private func lockShared(
-    _ index: WALIndex, _ locks: Range<Int>, _ held: inout WALIndexMembership, isMirrored: Bool
-  ) throws(FileError) {
-    for lock in locks {
-      let bit = UInt8(1) << lock
-      if held.shared & bit != 0 { continue }
-      if index.holders[lock] < 0 { throw .busy }
-      if isMirrored, index.holders[lock] == 0 {
-        try index.lock(.shared, at: WALIndex.firstLockByte + Int64(lock))
-      }
-      index.holders[lock] += 1
-      held.shared |= bit
-    }
-  }
-
-  /// All of them or none.
-  private func lockExclusive(
-    _ index: WALIndex, _ locks: Range<Int>, _ held: inout WALIndexMembership, isMirrored: Bool
-  ) throws(FileError) {
-    for lock in locks where held.exclusive >> lock & 1 == 0 && index.holders[lock] != 0 {
-      throw .busy
-    }
-    if isMirrored {
-      let start = WALIndex.firstLockByte + Int64(locks.lowerBound)
-      try index.lock(.exclusive, at: start, count: locks.count)
-    }
-    for lock in locks {
-      index.holders[lock] = -1
-      held.exclusive |= UInt8(1) << lock
     }
   }
 }

@@ -19,7 +19,7 @@ final class SharedFile: Sendable {
   let key: InodeKey
   /// False where the system allows reading only.
   let isWritable: Bool
-  private let descriptor: FileDescriptor
+  let descriptor: FileDescriptor
   let state: FutexLock<State>
   private let metrics: Metrics
   /// How often locks were lost; a handle that locked before the last loss has none left.
@@ -42,6 +42,10 @@ final class SharedFile: Sendable {
     var writerLevel = LockLevel.none
     /// There while some handle uses it.
     var walIndex: WALIndex?
+    /// Those with locks that stand. Empty while mirrored.
+    var standers: [LockHolder] = []
+    /// Who waits for a lock.
+    var queue = LockQueue()
 
     var isMirrored: Bool {
       switch ownership {
@@ -154,45 +158,57 @@ final class SharedFile: Sendable {
 
   /// SQLite's lock bytes, from its os.h: a PENDING byte, a RESERVED byte and 510 SHARED bytes, all
   /// beyond the page that a database never uses.
-  private enum LockByte {
+  enum LockByte {
     static let pending: Int64 = 0x4000_0000
     static let reserved = pending + 1
     static let shared = pending + 2
     static let sharedByteCount: Int64 = 510
   }
 
-  /// Raises what `holder` holds from `held` to `level`, or throws that somebody is in the way; then
-  /// `held` may still have risen to PENDING, as SQLite expects of a writer that waits for readers.
+  /// Raises what `holder` holds to `level`, or throws that somebody is in the way; then it may still
+  /// have risen to PENDING, as SQLite expects of a writer that waits for readers.
   ///
   /// A holder of nothing may take SHARED; RESERVED and EXCLUSIVE need SHARED; PENDING is never
   /// asked for. Two holders above SHARED cannot be, so of two readers that want to write the second
   /// is refused at once.
-  func lock(
-    _ holder: UInt64, held: inout LockLevel, to level: LockLevel, now: Int64
-  ) throws(FileError) {
-    guard level != .pending, level <= .shared || held >= .shared else { throw .misuse }
+  func lock(_ holder: LockHolder, to level: LockLevel, now: Int64) throws(FileError) {
+    guard level != .pending, level != .none else { throw .misuse }
     try state.withLock { (state) throws(FileError) in
-      if held >= level { return }
-      if let writer = state.writer, writer != holder,
-        state.writerLevel >= .pending || level > .shared
-      {
-        throw .busy
+      guard level == .shared || holder.level >= .shared else { throw .misuse }
+      if holder.level < level { try self.raise(holder, to: level, &state, now: now) }
+      if level == .shared, holder.level == .shared, state.writerLevel < .pending {
+        self.letStand(.file, of: holder, isUsed: true, &state)
       }
-      switch level {
-      case .none, .pending: return
-      case .shared:
-        own(&state, now: now)
-        try lockShared(state)
-        state.sharedCount += 1
-      case .reserved:
-        try mirror(state, .exclusive, LockByte.reserved, 1)
-        state.writer = holder
-        state.writerLevel = .reserved
-      case .exclusive:
-        try lockExclusive(holder, &held, &state)
-      }
-      held = level
     }
+  }
+
+  private func raise(
+    _ holder: LockHolder, to level: LockLevel, _ state: inout State, now: Int64
+  ) throws(FileError) {
+    if let writer = state.writer, writer != holder.id,
+      state.writerLevel >= .pending || level > .shared
+    {
+      throw .busy
+    }
+    if level > .shared {
+      if state.writer == nil, !state.lineAdmits(holder.id) { throw .busyInLine }
+      endStanding(.file, of: holder, &state)
+    }
+    switch level {
+    case .none, .pending: return
+    case .shared:
+      own(&state, now: now)
+      try lockShared(state)
+      state.sharedCount += 1
+    case .reserved:
+      try mirror(state, .exclusive, LockByte.reserved, 1)
+      state.writer = holder.id
+      state.writerLevel = .reserved
+      state.turnWasTaken(by: holder.id)
+    case .exclusive:
+      try lockExclusive(holder, &state)
+    }
+    holder.level = level
   }
 
   /// A new reader looks at the PENDING byte even if we hold SHARED on the file already, so that an
@@ -206,44 +222,76 @@ final class SharedFile: Sendable {
     }
   }
 
-  private func lockExclusive(
-    _ holder: UInt64, _ held: inout LockLevel, _ state: inout State
-  ) throws(FileError) {
-    if held < .pending {
+  private func lockExclusive(_ holder: LockHolder, _ state: inout State) throws(FileError) {
+    if holder.level < .pending {
       try mirror(state, .exclusive, LockByte.pending, 1)
-      state.writer = holder
+      if state.writer == nil { state.turnWasTaken(by: holder.id) }
+      state.writer = holder.id
       state.writerLevel = .pending
-      held = .pending
+      holder.level = .pending
+      state.writerIsPending()
     }
+    takeBack(.file, besides: holder, &state)
     guard state.sharedCount == 1 else { throw .busyPending }
     try mirror(state, .exclusive, LockByte.shared, LockByte.sharedByteCount)
     state.writerLevel = .exclusive
   }
 
-  /// Lowers what `holder` holds to SHARED or nothing.
-  func unlock(_ holder: UInt64, held: inout LockLevel, to level: LockLevel) throws(FileError) {
+  /// Lowers what `holder` holds to SHARED or nothing; gives what it had. After a write SHARED may
+  /// stand instead of nothing.
+  @discardableResult
+  func unlock(
+    _ holder: LockHolder, to level: LockLevel, mayStand: Bool = true
+  ) throws(FileError) -> LockLevel {
     guard level <= .shared else { throw .misuse }
-    guard held > level else { return }
-    let was = held
-    held = level
-    try state.withLock { (state) throws(FileError) in
-      let isWriter = state.writer == holder
+    return try state.withLock { (state) throws(FileError) in
+      let was = holder.level
+      guard was > level else { return was }
+      let isWriter = state.writer == holder.id
       if isWriter {
         state.writer = nil
         state.writerLevel = .none
       }
-      if level == .none { state.sharedCount -= 1 }
-      precondition(state.sharedCount >= 0, "nobody unlocks what he does not hold")
-      guard state.isMirrored else { return }
-      if state.sharedCount == 0 {
-        try unlock(0, 0)
-      } else if isWriter {
-        if was == .exclusive {
-          try mirror(state, .shared, LockByte.shared, LockByte.sharedByteCount)
-        }
-        try unlock(LockByte.pending, 2)
+      self.endStanding(.file, of: holder, &state)
+      // Behind a writer nobody waits for the readers to go.
+      let stands = mayStand && isWriter && self.mayStand(holder, state)
+      if level == .none, !stands {
+        holder.level = .none
+        state.sharedCount -= 1
+      } else {
+        holder.level = .shared
+        self.letStand(.file, of: holder, isUsed: level == .shared, &state)
       }
+      precondition(state.sharedCount >= 0, "nobody unlocks what he does not hold")
+      state.lockWasReleased(by: holder.id, isTurn: isWriter)
+      if state.isMirrored { try self.takeOffFile(from: was, isWriter: isWriter, state) }
+      return was
     }
+  }
+
+  private func takeOffFile(
+    from level: LockLevel, isWriter: Bool, _ state: State
+  ) throws(FileError) {
+    if state.sharedCount == 0 {
+      try unlock(0, 0)
+    } else if isWriter {
+      if level == .exclusive {
+        try mirror(state, .shared, LockByte.shared, LockByte.sharedByteCount)
+      }
+      try unlock(LockByte.pending, 2)
+    }
+  }
+
+  /// Gives back every lock of a handle that goes; what cannot be told to anybody is not told.
+  func dropLocks(of holder: LockHolder) {
+    state.withLock { state in self.endStanding(.all, of: holder, &state) }
+    _ = try? unmapWALIndex(holder, deletes: false)
+    _ = try? unlock(holder, to: .none, mayStand: false)
+    leaveLine(holder.id)
+  }
+
+  func holdsAnything(_ holder: LockHolder) -> Bool {
+    state.withLock { _ in holder.level > .none }
   }
 
   /// Whether anybody, here or outside, holds RESERVED or more.
@@ -275,6 +323,15 @@ final class SharedFile: Sendable {
       throw isSidecars ? .busyPendingPerhaps : .busyPending
     }
     throw isSidecars ? .busyPerhaps : .busy
+  }
+
+  /// Whether somebody outside is in the way of such a lock.
+  func blocks(
+    _ lock: ByteRangeLock, _ start: Int64, _ byteCount: Int64
+  ) throws(FileError) -> Bool {
+    try system { () throws(Errno) in
+      try descriptor.blocker(of: lock, start: start, byteCount: byteCount) != nil
+    }
   }
 
   private func unlock(_ start: Int64, _ byteCount: Int64) throws(FileError) {
@@ -328,6 +385,7 @@ final class SharedFile: Sendable {
   private func disown(_ state: inout State) {
     // First of all: from here on others change the file.
     withWindow { $0.end() }
+    takeBack(.all, besides: nil, &state)
     let retryAt = Clock.coarseNanoseconds() + 100_000_000
     state.ownership = .mirrored(retryAt: retryAt, backoff: 100_000_000)
     metrics.leaseBroken()
@@ -364,8 +422,10 @@ final class SharedFile: Sendable {
     if now - lastTrusted.load(ordering: .relaxed) > SharedFile.trustNanoseconds {
       verifyLease(now: now)
     }
-    return losses.load(ordering: .acquiring)
+    return lossCount
   }
+
+  var lossCount: UInt32 { losses.load(ordering: .acquiring) }
 
   private let lastTrusted = Atomic<Int64>(0)
 

@@ -1,6 +1,7 @@
 // A sidecar as its starter sees it: configured, run until it is told to stop, and gone without a
 // trace.
 
+internal import SluiceChannel
 public import SluiceSystem
 
 /// Why a sidecar did not start.
@@ -82,7 +83,8 @@ public final class Sidecar {
           windows: WindowBudget(
             byteCountMaximum: configuration.shortcuts.contains(.readWindow)
               ? configuration.windowByteCountMaximum : 0),
-          metrics: metrics, workers: SyncWorkers(files: files), configuration: configuration),
+          metrics: metrics, life: try Life.create(), workers: SyncWorkers(files: files),
+          configuration: configuration),
         signals: try Signals(), listener: listener, firstVisitor: firstVisitor, lifeline: lifeline)
     } catch {
       if let socketPath { removeSocketFile(socketPath) }

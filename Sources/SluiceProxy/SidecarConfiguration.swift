@@ -13,11 +13,8 @@ public struct SidecarConfiguration: Sendable {
   public var implicitLockMilliseconds = 0
   /// How much memory the read windows of all databases may take together, in bytes; 0 for none.
   public var windowByteCountMaximum = min(physicalMemoryByteCount() / 4, 4 << 30)
-  /// What its clients may do to save waiting; a connection can do without any of it. Writes are
-  /// not posted and absences not remembered unless somebody asks: SQLite's own tests show that who
-  /// looks at the files themselves within a transaction, or puts a journal beside an open database
-  /// by hand, can tell (wal-11.4, pager1.4.1.3).
-  public var shortcuts: Shortcuts = .readWindow
+  /// What its clients may do to save waiting; a connection can do without any of it.
+  public var shortcuts: Shortcuts = .all
   public var filesPerSessionMaximum = 4096
   public var sessionsMaximum = 1024
   /// How many reactors share the sessions before one has to be full; nil for what suits the machine.

@@ -7,6 +7,7 @@
 // crash left in it is not to be trusted. Like all locks they stand on the file only while somebody
 // else may have the database open.
 
+internal import SluiceChannel
 internal import SluiceSystem
 internal import SluiceWire
 
@@ -157,6 +158,91 @@ final class WALIndex {
       }
     }
     return byteCount
+  }
+}
+
+// MARK: Its locks
+
+extension WALIndex {
+  static let readLocks = 3..<lockCount
+  /// A reader's locks may stand, and the right to write.
+  static let standShared = set(readLocks)
+  static let standAlone = set(0..<1)
+
+  static func set(_ locks: Range<Int>) -> LockSet {
+    .walIndex(UInt8(truncatingIfNeeded: (1 << locks.count - 1) << locks.lowerBound))
+  }
+
+  func areHeldAlone(_ locks: Range<Int>) -> Bool { locks.contains { holders[$0] < 0 } }
+
+  /// Counts locks out that no file has to know of.
+  func release(_ bits: UInt8, of holder: LockHolder) {
+    guard var held = holder.walIndex else { return }
+    for lock in 0..<Self.lockCount where bits >> lock & 1 == 1 { release(lock, &held) }
+    holder.walIndex = held
+  }
+
+  /// Whether it was held at all.
+  @discardableResult
+  private func release(_ lock: Int, _ held: inout WALIndexMembership) -> Bool {
+    let bit = UInt8(1) << lock
+    if held.exclusive & bit != 0 {
+      holders[lock] = 0
+    } else if held.shared & bit != 0 {
+      holders[lock] -= 1
+    } else {
+      return false
+    }
+    held.exclusive &= ~bit
+    held.shared &= ~bit
+    return true
+  }
+
+  func unlock(
+    _ locks: Range<Int>, of holder: LockHolder, isMirrored: Bool
+  ) throws(FileError) {
+    guard var held = holder.walIndex else { return }
+    defer { holder.walIndex = held }
+    for lock in locks where release(lock, &held) {
+      if isMirrored, holders[lock] == 0 {
+        try self.lock(.none, at: Self.firstLockByte + Int64(lock))
+      }
+    }
+  }
+
+  func lockShared(
+    _ locks: Range<Int>, by holder: LockHolder, isMirrored: Bool
+  ) throws(FileError) {
+    guard var held = holder.walIndex else { throw .misuse }
+    defer { holder.walIndex = held }
+    for lock in locks {
+      let bit = UInt8(1) << lock
+      if held.shared & bit != 0 { continue }
+      if holders[lock] < 0 { throw .busy }
+      if isMirrored, holders[lock] == 0 {
+        try self.lock(.shared, at: Self.firstLockByte + Int64(lock))
+      }
+      holders[lock] += 1
+      held.shared |= bit
+    }
+  }
+
+  /// All of them or none.
+  func lockExclusive(
+    _ locks: Range<Int>, by holder: LockHolder, isMirrored: Bool
+  ) throws(FileError) {
+    guard let held = holder.walIndex else { throw .misuse }
+    for lock in locks where held.exclusive >> lock & 1 == 0 && holders[lock] != 0 {
+      throw .busy
+    }
+    if isMirrored {
+      let start = Self.firstLockByte + Int64(locks.lowerBound)
+      try self.lock(.exclusive, at: start, count: locks.count)
+    }
+    for lock in locks {
+      holders[lock] = -1
+      holder.walIndex!.exclusive |= UInt8(1) << lock
+    }
   }
 }
 

@@ -31,6 +31,15 @@ public struct Thread: ~Copyable, @unchecked Sendable {
   public consuming func join() { pthread_join(handle, nil) }
 }
 
+/// The kernel's number for the calling thread.
+public func threadID() -> Int32 { sluice_thread_id() }
+
+/// Has the kernel store FUTEX_OWNER_DIED in `word`, where the calling thread's id stands, when that
+/// thread ends, however it ends: one word for each thread. Nil takes it back.
+public func announceEndOfThread(in word: UnsafeMutablePointer<UInt32>?) throws(Errno) {
+  _ = try unsafe check(sluice_thread_announce_end(word))
+}
+
 /// How many processors this process may use.
 public let processorCount = Int(sluice_processor_count())
 

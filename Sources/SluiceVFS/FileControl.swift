@@ -48,6 +48,12 @@ enum FileControl {
       unsafe number.pointee = file.lastErrno
     case SQLITE_FCNTL_CHUNK_SIZE:
       file.chunkByteCount = unsafe Int64(number.pointee)
+    case csqlite_fcntl_lock_timeout:
+      // As SQLite's unix VFS: below zero is for ever.
+      let former = file.wait.milliseconds
+      let wanted = unsafe number.pointee
+      file.wait.milliseconds = wanted < 0 ? Int64(Int32.max) : Int64(wanted)
+      unsafe number.pointee = Int32(clamping: former)
     case SQLITE_FCNTL_PERSIST_WAL:
       unsafe exchange(&file.persistsWAL, number)
     case SQLITE_FCNTL_POWERSAFE_OVERWRITE:

@@ -22,8 +22,7 @@ extension IOMethods {
         flags & SQLITE_SHM_UNLOCK != 0
         ? .unlock : flags & SQLITE_SHM_SHARED != 0 ? .shared : .exclusive
       return unsafe IOMethods.perform(.lockWALIndex, on: file!) { (file) throws(CallError) in
-        try file.remote.lockWALIndex(
-          first: Int(first), count: Int(count), kind)
+        try file.lockWALIndex(first: Int(first), count: Int(count), kind)
       }
     }
     unsafe table.pointee.xShmBarrier = { _ in fullMemoryBarrier() }

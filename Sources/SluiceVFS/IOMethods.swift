@@ -3,6 +3,7 @@
 
 internal import CSQLite
 internal import CSluice
+internal import SluiceChannel
 internal import SluiceClient
 internal import SluiceSystem
 internal import SluiceWire
@@ -59,21 +60,32 @@ enum IOMethods {
         Registry.use(file.token)
         let level = LockLevel(rawValue: UInt64(level))!
         if file.level >= level { return }
-        do throws(CallError) {
-          try file.remote.lock(level)
-          file.level = level
-          file.knowledge?.open()
-        } catch {
-          if case .refused(.busyPending, _) = error { file.level = .pending }
-          throw error
+        if level == .shared { file.waitBeforeReading(.reserved) }
+        file.wait.wants(.file(level))
+        try file.locking(.file(level)) { () throws(CallError) in
+          if level == .shared, file.knowledge?.take(.file) ?? false {
+            file.level = .shared
+            return
+          }
+          do throws(CallError) {
+            try file.remote.lock(level)
+            file.level = level
+            file.knowledge?.open()
+          } catch {
+            if case .refused(.busyPending, _) = error { file.level = .pending }
+            throw error
+          }
         }
       }
     }
     unsafe table.pointee.xUnlock = { file, level in
       unsafe IOMethods.perform(.unlock, on: file!) { (file) throws(CallError) in
         let level = LockLevel(rawValue: UInt64(level))!
-        if file.level <= level { return }
+        let held = file.level
+        if held <= level { return }
         file.level = level
+        if level == .none { file.wait.transactionEnded() }
+        if held == .shared, file.knowledge?.giveBack(.file) ?? false { return }
         try file.remote.unlock(level)
       }
     }

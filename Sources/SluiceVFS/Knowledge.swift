@@ -1,6 +1,9 @@
 // What a connection knows of its database without asking: the pages in the read window, the
-// file's size, and whether a journal or WAL is there. It is true while the sidecar owns the
-// database, which the window says, and after everything that was posted on the file is done.
+// file's size, whether a journal or WAL is there, and which locks stand. It is true while the sidecar
+// owns the database, which the window says, and after everything that was posted on the file is done.
+//
+// Locks and absences are believed for a second after the sidecar's last word on them: one that was
+// stopped for long has lost its lease, and nobody has to open a database to put a journal beside it.
 //
 // xFetch gives SQLite pages where they lie in the window. They stay there as long as the window is
 // mapped, and what they hold is changed by nobody while SQLite's locks protect it.
@@ -8,6 +11,7 @@
 internal import CSluice
 internal import SluiceChannel
 internal import SluiceClient
+internal import SluiceSystem
 internal import SluiceWire
 internal import Synchronization
 
@@ -17,6 +21,13 @@ final class Knowledge: Sendable {
   /// Written once, by `open`; the registry's other threads look at it too.
   private let window = AtomicLazyReference<WindowRegion>()
   private nonisolated(unsafe) var wasOpened = false
+  private nonisolated(unsafe) var life: Life?
+  /// When the sidecar granted a lock last, and when it said last that a journal or WAL was absent, by
+  /// the coarse clock.
+  private nonisolated(unsafe) var lockedAt: Int64 = .min / 2
+  private let journalMissedAt = Atomic<Int64>(.min / 2)
+  private let walMissedAt = Atomic<Int64>(.min / 2)
+  private static var beliefNanoseconds: Int64 { 1_000_000_000 }
   /// Whether a write may be under way. This and what follows is used by the connection alone.
   nonisolated(unsafe) var hasPosted = false
   /// How many pages SQLite has in use.
@@ -27,19 +38,22 @@ final class Knowledge: Sendable {
     shortcuts = remote.channel.shortcuts
   }
 
-  /// Maps the window. To be called with a lock in hand, for without one nothing is owned. Where that
-  /// fails all is asked of the sidecar.
+  /// Maps the window. To be called when the sidecar has granted a lock, for without one nothing is
+  /// owned. Where that fails all is asked of the sidecar.
   @inline(__always)
   func open() {
     if unsafe !wasOpened { openOnce() }
+    unsafe lockedAt = Clock.coarseNanoseconds()
   }
 
   @inline(never)
   private func openOnce() {
     unsafe wasOpened = true
-    guard !shortcuts.isDisjoint(with: [.readWindow, .ownedKnowledge]) else { return }
-    guard let opened = try? remote.openWindow() else { return }
-    _ = window.storeIfNil(opened)
+    guard !shortcuts.isDisjoint(with: [.readWindow, .ownedKnowledge, .standingLocks]),
+      let opened = try? remote.openWindow()
+    else { return }
+    unsafe life = opened.life
+    _ = window.storeIfNil(opened.region)
   }
 
   // MARK: The file
@@ -66,7 +80,38 @@ final class Knowledge: Sendable {
   @inline(__always)
   func isAbsent(_ file: AbsentFiles) -> Bool {
     guard shortcuts.contains(.ownedKnowledge), let window = window.load() else { return false }
-    return window.knownAbsentFiles.contains(file)
+    let missedAt =
+      file == .journal
+      ? journalMissedAt.load(ordering: .relaxed) : walMissedAt.load(ordering: .relaxed)
+    return Clock.coarseNanoseconds() - missedAt < Self.beliefNanoseconds
+      && window.knownAbsentFiles.contains(file)
+  }
+
+  /// The sidecar has said that there is no such file.
+  func missed(_ file: AbsentFiles) {
+    let now = Clock.coarseNanoseconds()
+    if file == .journal {
+      journalMissedAt.store(now, ordering: .relaxed)
+    } else {
+      walMissedAt.store(now, ordering: .relaxed)
+    }
+  }
+
+  // MARK: Locks
+
+  /// Takes a lock that stands; false where it has to be asked for.
+  @inline(__always)
+  func take(_ lock: LockSet) -> Bool {
+    guard let life = unsafe life, shortcuts.contains(.standingLocks),
+      unsafe Clock.coarseNanoseconds() - lockedAt < Self.beliefNanoseconds
+    else { return false }
+    return remote.takeStanding(lock, life)
+  }
+
+  /// Gives back a lock and lets it stand; false where the sidecar has to be told.
+  @inline(__always)
+  func giveBack(_ lock: LockSet) -> Bool {
+    shortcuts.contains(.standingLocks) && remote.giveBackStanding(lock)
   }
 
   @inline(__always)

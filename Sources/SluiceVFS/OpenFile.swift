@@ -6,13 +6,14 @@ internal import SluiceClient
 internal import SluiceWire
 internal import Synchronization
 
-final class OpenFile {
+/// SQLite uses a file in one thread at a time.
+final class OpenFile: @unchecked Sendable {
   let remote: RemoteFile
   let kind: FileKind
   /// For messages; empty for a temporary file.
   let path: [UInt8]
   /// The registry's token of the database that this is, or 0.
-  let token: UInt64
+  private(set) var token: UInt64 = 0
   var isPowersafeOverwrite: Bool
   /// Whether the WAL index is to be opened for reading only.
   let isWALIndexReadOnly: Bool
@@ -21,6 +22,7 @@ final class OpenFile {
   var walIndex: WALIndexMap?
   /// What is known of a database without asking.
   let knowledge: Knowledge?
+  var wait = LockWait()
   /// How much of the file SQLite wants by pointer, in bytes; 0 for nothing (`PRAGMA mmap_size`).
   private var fetchByteCountMaximum: Int64 = 0
   /// For a WAL: the frame that is being written ends a transaction.
@@ -41,16 +43,17 @@ final class OpenFile {
     kind = fileKind(flags)
     let request = OpenRequest(
       path: path, kind: kind,
-      options: OpenOptions(sqlite: flags).union(parameters.options),
+      options: OpenOptions(sqlite: flags).union(parameters.options)
+        .union(isMain && channel.shortcuts.contains(.standingLocks) ? .standingLocks : []),
       implicitLockMilliseconds: parameters.implicitLockMilliseconds)
     remote = try call { () throws(CallError) in try channel.open(request) }
     self.path = path ?? []
     isPowersafeOverwrite = parameters.isPowersafeOverwrite
     isWALIndexReadOnly = parameters.isWALIndexReadOnly
+    wait.milliseconds = parameters.waitMilliseconds
     if isMain, let path {
-      let knowledge = Knowledge(of: remote)
-      token = Registry.current.enter(path: path, channel: channel, knowledge: knowledge)
-      self.knowledge = knowledge
+      knowledge = Knowledge(of: remote)
+      token = Registry.current.enter(path: path, channel: channel, file: self)
       Registry.use(token)
     } else {
       token = 0

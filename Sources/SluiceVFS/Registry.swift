@@ -23,7 +23,7 @@ final class Registry: Sendable {
   private struct Database {
     var path: [UInt8]
     var channel: Channel
-    var knowledge: Knowledge
+    var file: OpenFile
     var token: UInt64
   }
 
@@ -88,13 +88,12 @@ final class Registry: Sendable {
   // MARK: Databases
 
   /// Enters an open database; the token takes it out again, and names it to `use`.
-  func enter(path: [UInt8], channel: Channel, knowledge: Knowledge) -> UInt64 {
+  func enter(path: [UInt8], channel: Channel, file: OpenFile) -> UInt64 {
     state.withLock { state in
       state.registered += 1
       let index = state.databases.firstIndex { $0 == nil } ?? state.databases.count
       let token = state.registered << 16 | UInt64(index)
-      let database = Database(
-        path: path, channel: channel, knowledge: knowledge, token: token)
+      let database = Database(path: path, channel: channel, file: file, token: token)
       if index == state.databases.count {
         state.databases.append(database)
       } else {
@@ -112,34 +111,52 @@ final class Registry: Sendable {
   @inline(__always)
   static func use(_ token: UInt64) { sluice_thread_set_token(token) }
 
-  /// Whether this thread's last database knows that a file beside it is not there.
+  /// A file that belongs to a database, and what is known of that.
+  struct Neighbour {
+    let knowledge: Knowledge
+    let file: AbsentFiles
+  }
+
+  /// The journal or WAL of this thread's last database, if that is its name.
   @inline(__always)
-  func isKnownAbsent(_ name: UnsafePointer<CChar>) -> Bool {
+  func neighbour(_ name: UnsafePointer<CChar>) -> Neighbour? {
     let token = sluice_thread_token()
     let index = Int(token & 0xffff)
     return state.withLock { state in
       guard token != 0, index < state.databases.count, let last = state.databases[index],
-        last.token == token
-      else { return false }
+        last.token == token, !last.path.isEmpty, let knowledge = last.file.knowledge
+      else { return nil }
       let count = last.path.count
       let isBeside = unsafe last.path.withUnsafeBufferPointer { path in
         unsafe strncmp(
           name, UnsafeRawPointer(path.baseAddress!).assumingMemoryBound(to: CChar.self), count) == 0
       }
-      guard isBeside, !last.path.isEmpty else { return false }
+      guard isBeside else { return nil }
       if unsafe strcmp(name + count, Self.suffix("-journal")) == 0 {
-        return last.knowledge.isAbsent(.journal)
+        return Neighbour(knowledge: knowledge, file: .journal)
       }
       if unsafe strcmp(name + count, Self.suffix("-wal")) == 0 {
-        return last.knowledge.isAbsent(.wal)
+        return Neighbour(knowledge: knowledge, file: .wal)
       }
-      return false
+      return nil
     }
   }
 
   @inline(__always)
   private static func suffix(_ text: StaticString) -> UnsafePointer<CChar> {
     unsafe UnsafeRawPointer(text.utf8Start).assumingMemoryBound(to: CChar.self)
+  }
+
+  /// The database on which this thread worked last, if it is open still.
+  func lastUsed() -> OpenFile? {
+    let token = sluice_thread_token()
+    if token == 0 { return nil }
+    return state.withLock { state in
+      let index = Int(token & 0xffff)
+      guard index < state.databases.count, let last = state.databases[index], last.token == token
+      else { return nil }
+      return last.file
+    }
   }
 
   /// The channel for a file of that name, or for a temporary one (nil): the one of the database to

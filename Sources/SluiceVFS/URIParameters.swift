@@ -4,11 +4,13 @@
 //   delete-before-open=1     delete it first, with its journal and WAL, unless somebody uses it
 //   implicit-locks=MS        keep locks for MS milliseconds after each transaction
 //   unlock-asap=1            keep no lock beyond its transaction, whatever the sidecar's default
+//   wait=MS                  stand in line for a lock for up to MS milliseconds
 //   readonly_shm=1           open the WAL index for reading only
 //   psow=0                   do not promise that a torn write leaves its neighbours alone
 //   posted-writes=0          wait for every write
 //   read-window=0            ask the sidecar for every page
 //   owned-knowledge=0        ask for every size and absence
+//   standing-locks=0         ask for every lock
 
 internal import CSQLite
 internal import CSluice
@@ -17,6 +19,7 @@ internal import SluiceWire
 struct URIParameters {
   var options: OpenOptions = []
   var implicitLockMilliseconds: Int64 = -1
+  var waitMilliseconds: Int64 = 0
   var isPowersafeOverwrite = true
   var isWALIndexReadOnly = false
   var shortcuts: Shortcuts = .all
@@ -43,11 +46,20 @@ struct URIParameters {
     let knows = try unsafe URIParameters.boolean(
       name, "owned-knowledge", or: true, complaint: "owned-knowledge takes 0 or 1 in the URI")
     if !knows { shortcuts.remove(.ownedKnowledge) }
+    let stands = try unsafe URIParameters.boolean(
+      name, "standing-locks", or: true, complaint: "standing-locks takes 0 or 1 in the URI")
+    if !stands { shortcuts.remove(.standingLocks) }
     if let text = unsafe value(name, "implicit-locks") {
       guard let milliseconds = unsafe decimal(text), milliseconds <= 3_600_000 else {
         throw .uriParameter("implicit-locks takes milliseconds from 0 to 3600000 in the URI")
       }
       implicitLockMilliseconds = milliseconds
+    }
+    if let text = unsafe value(name, "wait") {
+      guard let milliseconds = unsafe decimal(text), milliseconds <= 3_600_000 else {
+        throw .uriParameter("wait takes milliseconds from 0 to 3600000 in the URI")
+      }
+      waitMilliseconds = milliseconds
     }
   }
 

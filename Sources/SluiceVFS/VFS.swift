@@ -73,8 +73,7 @@ enum VFS {
       return byteCount
     }
     unsafe vfs.pointee.xSleep = { _, microseconds in
-      Clock.sleep(nanoseconds: Int64(microseconds) * 1000)
-      return microseconds
+      sleep(microseconds: microseconds)
     }
     // SQLite counts from noon on 24 November 4714 BC; 1970 began that many milliseconds later.
     unsafe vfs.pointee.xCurrentTimeInt64 = { _, out in
@@ -129,9 +128,9 @@ enum VFS {
     _ name: UnsafePointer<CChar>, _ flags: Int32, _ result: UnsafeMutablePointer<Int32>
   ) -> Int32 {
     unsafe result.pointee = 0
-    if flags == SQLITE_ACCESS_EXISTS, unsafe Registry.current.isKnownAbsent(name) {
-      return SQLITE_OK
-    }
+    let neighbour =
+      flags == SQLITE_ACCESS_EXISTS ? unsafe Registry.current.neighbour(name) : nil
+    if let neighbour, neighbour.knowledge.isAbsent(neighbour.file) { return SQLITE_OK }
     let path = unsafe bytes(of: name)
     let mode: AccessMode =
       switch flags {
@@ -143,6 +142,7 @@ enum VFS {
       let channel = try Registry.current.channel(for: path)
       let answer = try call { () throws(CallError) in try channel.access(path, mode) }
       unsafe result.pointee = answer ? 1 : 0
+      if !answer, let neighbour { neighbour.knowledge.missed(neighbour.file) }
       return SQLITE_OK
     } catch {
       return report(error, .access, path)

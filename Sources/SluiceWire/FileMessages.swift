@@ -40,7 +40,10 @@ public struct OpenOptions: OptionSet, Equatable, Sendable {
   /// No lock is kept beyond its transaction, whatever the sidecar's default.
   public static let unlockAsSoonAsPossible = OpenOptions(rawValue: 32)
 
-  static let known = OpenOptions(rawValue: 63)
+  /// Locks may stand in the channel: those of one file on each, which is not the home channel.
+  public static let standingLocks = OpenOptions(rawValue: 64)
+
+  static let known = OpenOptions(rawValue: 127)
 }
 
 public struct OpenRequest: Message {

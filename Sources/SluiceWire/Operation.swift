@@ -31,6 +31,8 @@ public enum Operation: UInt16, CaseIterable, Sendable {
   case hasMoved = 0x002a
   /// Asks for the descriptor of the database's read window.
   case openWindow = 0x002b
+  /// Stands in line for a lock until it is this file's turn, and takes nothing.
+  case lockAwait = 0x002c
 
   /// Joins the database's WAL index, the `-shm` file, and measures or extends it.
   case walIndexMap = 0x0030
@@ -46,7 +48,7 @@ public enum Operation: UInt16, CaseIterable, Sendable {
       .openWindow, .hasExternalReader:
       true
     case .channelClose, .fullPathname, .open, .delete, .access, .read, .write, .truncate, .lock,
-      .unlock, .allocate, .walIndexMap, .walIndexLock, .walIndexUnmap:
+      .unlock, .allocate, .lockAwait, .walIndexMap, .walIndexLock, .walIndexUnmap:
       false
     }
   }

@@ -25,8 +25,9 @@ let serveCommand = Command(
                             (one less than there are processors, and one at least)
       --read-window MIB     memory that the read windows of all databases may take together, in MiB;
                             0 for none (a quarter of the machine's, 4096 at most)
-      --posted-writes       clients do not wait for a write, but for the call that must know of it
-      --owned-knowledge     clients do not ask again for sizes, or for journals that were not there
+      --no-posted-writes    clients wait for each write, not for the call that must know of it
+      --no-owned-knowledge  clients ask again for sizes, and for journals that were not there
+      --no-standing-locks   clients ask for each lock, also for one that nobody else needs
       --quiet               do not say on standard output that it is ready
 
     Clients name the socket in SLUICE_SOCKET or in the database's URI:
@@ -67,8 +68,9 @@ private func serve(_ words: [String]) throws(CommandError) -> Int32 {
     configuration.windowByteCountMaximum = count << 20
     if count == 0 { configuration.shortcuts.remove(.readWindow) }
   }
-  if options.flag("--posted-writes") { configuration.shortcuts.insert(.postedWrites) }
-  if options.flag("--owned-knowledge") { configuration.shortcuts.insert(.ownedKnowledge) }
+  if options.flag("--no-posted-writes") { configuration.shortcuts.remove(.postedWrites) }
+  if options.flag("--no-owned-knowledge") { configuration.shortcuts.remove(.ownedKnowledge) }
+  if options.flag("--no-standing-locks") { configuration.shortcuts.remove(.standingLocks) }
   // For tests: a slow disk in the place of a fast one.
   configuration.syncDelayMilliseconds = try options.number("--sync-delay", in: 0...60_000, or: 0)
   let isQuiet = options.flag("--quiet")

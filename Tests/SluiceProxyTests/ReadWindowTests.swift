@@ -30,7 +30,7 @@ struct ReadWindowTests {
     let file = try session.home.openDatabase("a.db")
     for number in 0..<3 { try file.write(page(UInt8(number)), at: Int64(number) * 4096) }
     try file.lock(.shared)
-    let window = try #require(try file.openWindow())
+    let window = try #require(try file.openWindow()?.region)
     #expect(try file.read(3 * 4096, at: 0).count == 3 * 4096)
     return (file, window)
   }
@@ -38,7 +38,7 @@ struct ReadWindowTests {
   @Test func whatWasReadStandsInTheWindow() throws {
     let file = try session.home.openDatabase("a.db")
     try file.write(page(1) + page(2), at: 0)
-    let window = try #require(try file.openWindow())
+    let window = try #require(try file.openWindow()?.region)
     #expect(!window.isOwned, "nobody has locked it yet")
     #expect(try file.read(16, at: 24).count == 16)
     #expect(content(window, at: 0, 16) == nil)
@@ -81,7 +81,7 @@ struct ReadWindowTests {
     let other = try sidecar.connect().home.openDatabase("a.db")
     try other.write(page(5), at: 4096)
     #expect(content(window, at: 4096, 4096) == page(5))
-    let its = try #require(try other.openWindow())
+    let its = try #require(try other.openWindow()?.region)
     #expect(content(its, at: 8192, 4096) == page(2))
     withExtendedLifetime(file) {}
   }

@@ -79,6 +79,16 @@ final class SidecarProcess: Sendable {
   /// Tells it to stop.
   func terminate() { if isRunning { kill(id, SIGTERM) } }
 
+  /// Kills it, and waits for its end.
+  func destroy() {
+    isReaped.withLock { isReaped in
+      guard !isReaped else { return }
+      kill(id, SIGKILL)
+      _ = waitpid(id, nil, 0)
+      isReaped = true
+    }
+  }
+
   private func startWatchdog() {
     Thread.detachNewThread { [weak self] in
       for _ in 0..<600 {

@@ -140,6 +140,8 @@ struct BadPathTests {
     ("unlock-asap=maybe", "unlock-asap takes 0 or 1 in the URI"),
     ("delete-before-open=2", "delete-before-open takes 0 or 1 in the URI"),
     ("psow=x", "psow takes 0 or 1 in the URI"),
+    ("wait=soon", "wait takes milliseconds from 0 to 3600000 in the URI"),
+    ("wait=3600001", "wait takes milliseconds from 0 to 3600000 in the URI"),
     ("implicit-locks=abc", "implicit-locks takes milliseconds from 0 to 3600000 in the URI"),
     ("implicit-locks=-1", "implicit-locks takes milliseconds from 0 to 3600000 in the URI"),
     ("implicit-locks=3600001", "implicit-locks takes milliseconds from 0 to 3600000 in the URI"),

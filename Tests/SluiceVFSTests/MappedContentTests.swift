@@ -105,12 +105,12 @@ struct MappedContentTests {
   }
 
   @Test(arguments: [
-    "", "&posted-writes=0", "&read-window=0", "&owned-knowledge=0",
-    "&posted-writes=0&read-window=0&owned-knowledge=0",
+    "", "&posted-writes=0", "&read-window=0", "&owned-knowledge=0", "&standing-locks=0",
+    "&posted-writes=0&read-window=0&owned-knowledge=0&standing-locks=0",
   ])
   func eachShortcutCanBeTurnedOff(parameters: String) throws {
     let fixture = try Fixture()
-    _ = try fixture.startSidecar(["--posted-writes", "--owned-knowledge"])
+    _ = try fixture.startSidecar([])
     let outcome = try fixture.runPython(
       """
       for mode in ("DELETE", "WAL"):
@@ -130,9 +130,9 @@ struct MappedContentTests {
 
   /// The sidecar says what its clients may do; who has no use for the window does not map it.
   @Test(arguments: [
-    (["--read-window", "0"], "False"), (["--read-window", "1"], "True"),
-    (["--read-window", "0", "--owned-knowledge"], "True"),
-    (["--posted-writes"], "True"), (["--posted-writes", "--owned-knowledge"], "True"),
+    ([], "True"), (["--read-window", "0"], "True"), (["--no-posted-writes"], "True"),
+    (["--no-owned-knowledge", "--no-standing-locks"], "True"),
+    (["--read-window", "0", "--no-owned-knowledge", "--no-standing-locks"], "False"),
   ])
   func sidecarSaysWhatItsClientsMayDo(options: [String], hasWindow: String) throws {
     let fixture = try Fixture()

@@ -50,6 +50,7 @@ extension Operation {
     case .access: MessageForm(AccessRequest.self)
     case .read, .write, .truncate, .allocate: MessageForm(OffsetFields.self)
     case .lock, .unlock: MessageForm(LockFields.self)
+    case .lockAwait: MessageForm(LockAwaitRequest.self)
     case .walIndexMap: MessageForm(WALIndexMapRequest.self)
     case .walIndexLock: MessageForm(WALIndexLockRequest.self)
     case .walIndexUnmap: MessageForm(WALIndexUnmapRequest.self)
@@ -59,7 +60,7 @@ extension Operation {
   var reply: MessageForm {
     switch self {
     case .nothing, .channelClose, .delete, .close, .read, .write, .truncate, .sync, .lock, .unlock,
-      .allocate, .openWindow, .walIndexLock, .walIndexUnmap:
+      .allocate, .openWindow, .lockAwait, .walIndexLock, .walIndexUnmap:
       MessageForm(NoFields.self)
     case .channelOpen: MessageForm(ChannelFields.self)
     case .fullPathname: MessageForm(PathFields.self)

@@ -95,6 +95,22 @@ private struct Field: Equatable {
         Field("sleeps", \sluice_proxy_line.sleeps),
         Field("reserved", \sluice_proxy_line.reserved, "u8[120]"),
       ])
+    try expect(
+      "Standing line", byteCount: MemoryLayout<sluice_standing_line>.size,
+      equals: [
+        Field("locks", \sluice_standing_line.locks),
+        Field("reserved", \sluice_standing_line.reserved, "u8[124]"),
+      ])
+  }
+
+  @Test func theLifeIsThatOfTheCode() throws {
+    try expect(
+      "Life", byteCount: MemoryLayout<sluice_life>.size,
+      equals: [
+        Field("magic", \sluice_life.magic), Field("thread", \sluice_life.thread),
+        Field("reserved", \sluice_life.reserved, "u8[4084]"),
+      ])
+    #expect(SLUICE_LIFE_OVER == 1 << 30)
   }
 
   @Test func theHandshakeIsThatOfTheCode() throws {
@@ -177,9 +193,10 @@ private struct Field: Equatable {
   }
 
   @Test func theMapShowsTheRegionsAsTheyAre() throws {
-    #expect(MemoryLayout<sluice_control>.size == 384)
+    #expect(MemoryLayout<sluice_control>.size == 512)
     #expect(MemoryLayout<sluice_control>.offset(of: \.client) == 128)
     #expect(MemoryLayout<sluice_control>.offset(of: \.proxy) == 256)
+    #expect(MemoryLayout<sluice_control>.offset(of: \.standing) == 384)
     #expect(MemoryLayout<sluice_slot>.size == 64)
     #expect(
       unsafe withUnsafeBytes(of: sluice_magic.littleEndian) { unsafe Array($0) }

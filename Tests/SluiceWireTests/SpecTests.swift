@@ -106,6 +106,7 @@ import Testing
         (OpenOptions.deleteOnClose.rawValue, "deleteOnClose"),
         (OpenOptions.deleteBeforeOpen.rawValue, "deleteBeforeOpen"),
         (OpenOptions.unlockAsSoonAsPossible.rawValue, "unlockAsSoonAsPossible"),
+        (OpenOptions.standingLocks.rawValue, "standingLocks"),
       ])
   }
 

@@ -39,6 +39,7 @@ static const int csqlite_ioerr_corruptfs = SQLITE_IOERR_CORRUPTFS;
 
 // Since SQLite 3.38.
 static const int csqlite_fcntl_external_reader = 40;
+static const int csqlite_fcntl_lock_timeout = 34;
 
 // Keeps SQLite's function table. Called once by the entry point, before anything below.
 void csqlite_set_api(const sqlite3_api_routines *api);

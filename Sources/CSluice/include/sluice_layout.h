@@ -6,11 +6,13 @@
 //   +0    sluice_facts        128 bytes       +0                argument area of slot 0
 //   +128  sluice_client_line  128 bytes       +argument_area    argument area of slot 1 ...
 //   +256  sluice_proxy_line   128 bytes       +payload_offset   payload ring
-//   +384  slot 0, slot 1 ...  64 bytes each
+//   +384  sluice_standing_line  128 bytes
+//   +512  slot 0, slot 1 ...  64 bytes each
 //
 // Who writes what: the proxy writes the facts before it passes the descriptors, and nobody after.
-// The client line is written by the client only, the proxy line by the proxy only. A slot belongs
-// to the client until `submitted` passes it, then to the proxy until `completed` passes it.
+// The client line is written by the client only, the proxy line by the proxy only, the
+// standing line by both, in single atomic steps. A slot belongs to the client until `submitted`
+// passes it, then to the proxy until `completed` passes it.
 // Protocol/SPEC.md is the normative text; a test compares its tables with this file.
 #pragma once
 #include <stddef.h>
@@ -51,10 +53,27 @@ struct sluice_proxy_line {
   uint8_t reserved[120];
 };
 
+// Locks that stand beyond their use. For each of SLUICE_STANDING_COUNT locks one bit in each part.
+struct sluice_standing_line {
+  uint32_t locks;
+  uint8_t reserved[124];
+};
+
+// Locks 0 to 7 are those of the WAL index, 8 is SHARED on the database.
+#define SLUICE_STANDING_COUNT 9
+#define SLUICE_STANDING_FILE 8
+// The client has it, in use or not.
+#define SLUICE_STANDING_GRANTED_SHIFT 0
+// The client uses it.
+#define SLUICE_STANDING_USED_SHIFT 10
+// Somebody waits for it: the client gives it back with a request.
+#define SLUICE_STANDING_WANTED_SHIFT 20
+
 struct sluice_control {
   struct sluice_facts facts;
   struct sluice_client_line client;
   struct sluice_proxy_line proxy;
+  struct sluice_standing_line standing;
 };
 
 struct sluice_slot {
@@ -75,6 +94,7 @@ static inline uint32_t *sluice_submitted(struct sluice_control *c) { return &c->
 static inline uint32_t *sluice_client_sleeps(struct sluice_control *c) { return &c->client.sleeps; }
 static inline uint32_t *sluice_completed(struct sluice_control *c) { return &c->proxy.completed; }
 static inline uint32_t *sluice_proxy_sleeps(struct sluice_control *c) { return &c->proxy.sleeps; }
+static inline uint32_t *sluice_standing_locks(struct sluice_control *c) { return &c->standing.locks; }
 
 // Copies a slot that the peer may be changing: every byte is read exactly once.
 static inline struct sluice_slot sluice_slot_copy(const struct sluice_slot *shared) {
@@ -124,6 +144,7 @@ struct sluice_welcome {
 #define SLUICE_FEATURE_POSTED_WRITES 2u
 #define SLUICE_FEATURE_READ_WINDOW 4u
 #define SLUICE_FEATURE_OWNED_KNOWLEDGE 8u
+#define SLUICE_FEATURE_STANDING_LOCKS 16u
 
 struct sluice_channel_message {
   struct sluice_message_head head;
@@ -132,7 +153,8 @@ struct sluice_channel_message {
   uint32_t reserved_tail;
 };
 
-// Carries one descriptor that a request on `file` asked for.
+// Carries what a request on `file` asked for: the descriptor of a WAL index, or those of a read
+// window and of the sidecar's life.
 struct sluice_descriptor_message {
   struct sluice_message_head head;
   uint64_t file;
@@ -172,6 +194,21 @@ static inline uint32_t *sluice_window_absent(struct sluice_window *w) { return &
 _Static_assert(sizeof(struct sluice_window) == 128, "window");
 _Static_assert(offsetof(struct sluice_window, byte_count) == 16, "window");
 
+// --- life ---------------------------------------------------------------------------------------
+//
+// A sealed memfd that comes with each read window, one for the whole sidecar, mapped for reading.
+// The kernel itself puts an end to it when the sidecar dies, before it lets go of the sidecar's
+// files (see robust futexes, set_robust_list(2)).
+struct sluice_life {
+  uint64_t magic;
+  uint32_t thread;  // who lives, as the kernel counts threads; or SLUICE_LIFE_OVER
+  uint8_t reserved[4084];
+};
+#define SLUICE_LIFE_OVER 0x40000000u  // FUTEX_OWNER_DIED
+_Static_assert(sizeof(struct sluice_life) == 4096, "life");
+_Static_assert(offsetof(struct sluice_life, thread) == 8, "life");
+static inline uint32_t *sluice_life_thread(struct sluice_life *l) { return &l->thread; }
+
 #define SLUICE_REFUSAL_TEXT_BYTE_COUNT 240
 
 struct sluice_refusal {
@@ -183,9 +220,11 @@ _Static_assert(sizeof(struct sluice_facts) == 128, "facts");
 _Static_assert(offsetof(struct sluice_facts, payload_byte_count) == 44, "facts");
 _Static_assert(sizeof(struct sluice_client_line) == 128, "client line");
 _Static_assert(sizeof(struct sluice_proxy_line) == 128, "proxy line");
-_Static_assert(sizeof(struct sluice_control) == 384, "control");
+_Static_assert(sizeof(struct sluice_standing_line) == 128, "standing line");
+_Static_assert(sizeof(struct sluice_control) == 512, "control");
 _Static_assert(offsetof(struct sluice_control, client) == 128, "control");
 _Static_assert(offsetof(struct sluice_control, proxy) == 256, "control");
+_Static_assert(offsetof(struct sluice_control, standing) == 384, "control");
 _Static_assert(sizeof(struct sluice_slot) == 64, "slot");
 _Static_assert(offsetof(struct sluice_slot, file) == 8, "slot");
 _Static_assert(offsetof(struct sluice_slot, return_code) == 28, "slot");

@@ -21,6 +21,10 @@ static inline void sluice_full_barrier(void) { __sync_synchronize(); }
 int sluice_thread_id(void);
 // Starts a thread with every signal blocked, or gives -errno.
 int sluice_thread_start(const char *name, void *(*body)(void *), void *argument, pthread_t *thread);
+// Has the kernel store FUTEX_OWNER_DIED in *word, in which the calling thread's id stands, when
+// that thread ends, however it ends. One word for a thread, which must use no robust mutexes; NULL
+// takes it back. 0 or -errno.
+int sluice_thread_announce_end(uint32_t *word);
 // How many processors this process may run on.
 int sluice_processor_count(void);
 

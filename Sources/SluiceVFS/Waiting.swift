@@ -1,0 +1,262 @@
+// How a connection waits for a lock: in the sidecar's line, instead of asking again and again.
+//
+// SQLite does not say that it waits. A lock is refused with SQLITE_BUSY, SQLite gives back what it
+// holds and calls the busy handler; that of sqlite3_busy_timeout calls xSleep, for 1 to 100 ms by a
+// fixed table, and SQLite tries again. So the file remembers what was refused last, and an xSleep
+// that follows at once stands in line for that. It returns when the connection's turn has come, so
+// that SQLite tries again and finds the lock free.
+//
+// SQLite counts what it asked for as slept. All sleeps of one wait together may take what was asked
+// for and a little more, to save the waker of a short wait, and what one of them was too short
+// the next may be longer.
+//
+// With `wait=MS` in the URI, or SQLITE_FCNTL_LOCK_TIMEOUT, the lock call itself stands in line. Then
+// SQLite holds what it holds: who reads already and wants to write would keep the writer before him
+// from his commit, or wait for a snapshot that is stale by then, and is refused at once. The way
+// out is that a transaction that probably writes, for the last one did or was refused just now,
+// waits for its turn before it begins to read.
+
+internal import CSQLite
+internal import CSluice
+internal import SluiceChannel
+internal import SluiceClient
+internal import SluiceSystem
+internal import SluiceWire
+
+/// What one connection knows of its waiting.
+struct LockWait {
+  /// What was refused last, and when; nil once a lock was granted.
+  private(set) var refused: AwaitedLock?
+  private var refusedAt: Int64 = 0
+  /// Whether a grant has anything to change here.
+  private var isUnsettled = false
+  /// The sleeps of the present wait: since when, what SQLite asked for, how many, the last one's end.
+  private var beganAt: Int64 = 0
+  private var askedNanoseconds: Int64 = 0
+  private var turnCount: Int64 = 0
+  private var endedAt: Int64 = 0
+
+  /// How long a lock call may stand in line itself.
+  var milliseconds: Int64 = 0
+  /// Whether the present and the last transaction wrote, or wanted to.
+  private var writes = false
+  private(set) var writesUsually = false
+  /// Until when a transaction that is going to write stands in line before it reads.
+  private var contendedUntil: Int64 = 0
+  /// The read locks of the WAL index that are held, by bits.
+  private var readLocks: UInt8 = 0
+
+  /// By how much all sleeps of a wait may be longer than SQLite asked for: a hand-over among eight
+  /// writers takes less, and one sleep instead of three spares their holder two interruptions.
+  private static let slack: Int64 = 20_000_000
+  /// An xSleep later than this after a refusal has another reason; a sleep later than this after
+  /// the last begins another wait.
+  private static let freshness: Int64 = 50_000_000
+  private static let contention: Int64 = 1_000_000_000
+
+  // MARK: What happens to the connection
+
+  mutating func wants(_ lock: AwaitedLock) {
+    if lock == .reserved || lock == .file(.exclusive) || lock == .walWrite { writes = true }
+  }
+
+  @inline(__always)
+  mutating func wasGranted(_ lock: @autoclosure () -> AwaitedLock) {
+    if isUnsettled { settle(lock()) }
+  }
+
+  @inline(never)
+  private mutating func settle(_ lock: AwaitedLock) {
+    refused = nil
+    switch lock {
+    case .file(.shared), .walIndexShared:
+      // Perhaps the first step only.
+      isUnsettled = askedNanoseconds > 0
+    case .file, .walIndexExclusive:
+      isUnsettled = false
+      askedNanoseconds = 0
+    }
+  }
+
+  mutating func wasRefused(_ lock: AwaitedLock) {
+    // A reader's lock is in the way of a transaction that means to write.
+    refused = lock == .file(.shared) && writesUsually ? .reserved : lock
+    isUnsettled = true
+    refusedAt = Clock.monotonicNanoseconds()
+    if milliseconds > 0, lock.isTurn { contendedUntil = refusedAt + Self.contention }
+  }
+
+  @inline(__always)
+  mutating func transactionEnded() {
+    writesUsually = writes
+    writes = false
+  }
+
+  mutating func forget() { refused = nil }
+
+  mutating func tookReadLocks(_ locks: UInt8) { readLocks |= locks & 0xf8 }
+
+  mutating func gaveBackReadLocks(_ locks: UInt8) {
+    readLocks &= ~locks
+    if locks & 0xf8 != 0, readLocks == 0 { transactionEnded() }
+  }
+
+  /// Whether a lock call may stand in line for `lock`.
+  func mayWait(for lock: AwaitedLock, holding level: LockLevel) -> Bool {
+    if milliseconds == 0 { return false }
+    return switch lock {
+    case .file(let wanted): wanted == .shared || level > .shared
+    case .walIndexShared, .walIndexExclusive: lock != .walWrite || readLocks == 0
+    }
+  }
+
+  /// Whether a transaction that begins to read now should wait for its turn to write first.
+  @inline(__always)
+  var waitsBeforeReading: Bool {
+    milliseconds > 0 && readLocks == 0
+      && (writesUsually || Clock.monotonicNanoseconds() < contendedUntil)
+  }
+
+  // MARK: xSleep
+
+  /// What an xSleep of that length should await, and for how long in nanoseconds; nil if it should
+  /// sleep.
+  mutating func beginSleep(_ nanoseconds: Int64) -> (lock: AwaitedLock, nanoseconds: Int64)? {
+    let now = Clock.monotonicNanoseconds()
+    guard let refused, now - refusedAt < Self.freshness else { return nil }
+    if askedNanoseconds == 0 || now - endedAt >= Self.freshness {
+      beganAt = now
+      askedNanoseconds = 0
+      turnCount = 0
+    }
+    askedNanoseconds += nanoseconds
+    // Called again and again, and always refused: the sidecar does not see what is in the way.
+    if turnCount > 4, (now - beganAt) / turnCount < 1_000_000 { return nil }
+    return (refused, beganAt + askedNanoseconds + Self.slack - now)
+  }
+
+  mutating func endSleep(wasCalled: Bool) {
+    if wasCalled { turnCount += 1 }
+    endedAt = Clock.monotonicNanoseconds()
+  }
+}
+
+extension OpenFile {
+  /// Runs a lock call, and notes how it went.
+  @inline(__always)
+  func locking(
+    _ lock: @autoclosure () -> AwaitedLock, _ body: () throws(CallError) -> Void
+  ) throws(CallError) {
+    do throws(CallError) {
+      try body()
+      wait.wasGranted(lock())
+    } catch {
+      guard error.isBusy, try awaitAndRetry(lock(), body) else { throw error }
+    }
+  }
+
+  /// A lock was refused: stands in line for it if this connection does so in its lock calls. False
+  /// where it remains refused.
+  @inline(never)
+  private func awaitAndRetry(
+    _ lock: AwaitedLock, _ body: () throws(CallError) -> Void
+  ) throws(CallError) -> Bool {
+    // For the xSleep that may follow: it has no file, and finds this one by the thread's last.
+    Registry.use(token)
+    wait.wasRefused(lock)
+    guard wait.mayWait(for: lock, holding: level), !remote.channel.isShared else { return false }
+    let deadline = Clock.monotonicNanoseconds() + wait.milliseconds * 1_000_000
+    for round in 0... {
+      let rest = (deadline - Clock.monotonicNanoseconds() + 999_999) / 1_000_000
+      guard rest > 0 else { return false }
+      let wasCalled = try remote.awaitLock(lock, milliseconds: rest)
+      // Called and refused many times: somebody is in the way whom the sidecar does not see.
+      if wasCalled, round > 4 { Clock.sleep(nanoseconds: 1_000_000) }
+      do throws(CallError) {
+        try body()
+        wait.wasGranted(lock)
+        return true
+      } catch {
+        guard error.isBusy else { throw error }
+        let isUp = Clock.monotonicNanoseconds() >= deadline
+        if !wasCalled, !isUp, rest <= Int64(LockAwaitRequest.millisecondsMaximum) { return false }
+      }
+    }
+    return false
+  }
+
+  /// A transaction begins that probably writes, while others do: it waits for its turn now, for
+  /// once it reads it cannot.
+  @inline(__always)
+  func waitBeforeReading(_ lock: AwaitedLock) {
+    if wait.waitsBeforeReading, !remote.channel.isShared {
+      _ = try? remote.awaitLock(lock, milliseconds: wait.milliseconds, sleepsAtOnce: false)
+    }
+  }
+
+  /// xSleep on this connection's behalf; false where it has to be a sleep.
+  func awaitInsteadOfSleep(nanoseconds: Int64) -> Bool {
+    guard !remote.channel.isShared, let sleep = wait.beginSleep(nanoseconds) else { return false }
+    let began = Clock.monotonicNanoseconds()
+    let milliseconds = (sleep.nanoseconds + 999_999) / 1_000_000
+    guard let wasCalled = try? remote.awaitLock(sleep.lock, milliseconds: milliseconds) else {
+      return false
+    }
+    let slept = Clock.monotonicNanoseconds() - began
+    // Refused at once: standing in line would be for ever, but others may give way meanwhile.
+    if !wasCalled, slept < nanoseconds { Clock.sleep(nanoseconds: nanoseconds - slept) }
+    wait.endSleep(wasCalled: wasCalled)
+    return true
+  }
+}
+
+extension CallError {
+  fileprivate var isBusy: Bool {
+    switch self {
+    case .refused(.busy, _), .refused(.busyPending, _): true
+    default: false
+    }
+  }
+}
+
+extension OpenFile {
+  /// xShmLock.
+  func lockWALIndex(first: Int, count: Int, _ kind: WALLockKind) throws(CallError) {
+    let bits = UInt8(truncatingIfNeeded: ((1 << count) - 1) << first)
+    switch kind {
+    case .unlock:
+      wait.gaveBackReadLocks(bits)
+      if knowledge?.giveBack(.walIndex(bits)) ?? false { return }
+      try remote.lockWALIndex(first: first, count: count, kind)
+    case .shared:
+      if bits & 0xf8 != 0 { waitBeforeReading(.walWrite) }
+      try locking(.walIndexShared(bits)) { () throws(CallError) in
+        if bits & 0xf8 == bits, knowledge?.take(.walIndex(bits)) ?? false { return }
+        try remote.lockWALIndex(first: first, count: count, kind)
+        knowledge?.open()
+      }
+      wait.tookReadLocks(bits)
+    case .exclusive:
+      wait.wants(.walIndexExclusive(bits))
+      try locking(.walIndexExclusive(bits)) { () throws(CallError) in
+        if bits == 1, knowledge?.take(.walIndex(bits)) ?? false { return }
+        try remote.lockWALIndex(first: first, count: count, kind)
+        knowledge?.open()
+      }
+    }
+  }
+}
+
+/// xSleep: microseconds.
+func sleep(microseconds: Int32) -> Int32 {
+  let nanoseconds = Int64(microseconds) * 1000
+  // No sleep of SQLite's busy handler is longer or shorter: another comes from sqlite3_sleep, or
+  // from wal.c, which waits for moments.
+  if (1000...100_000).contains(microseconds), let file = Registry.current.lastUsed(),
+    file.awaitInsteadOfSleep(nanoseconds: nanoseconds)
+  {
+    return microseconds
+  }
+  Clock.sleep(nanoseconds: nanoseconds)
+  return microseconds
+}

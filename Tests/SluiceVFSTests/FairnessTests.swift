@@ -1,0 +1,175 @@
+// What users see of the line: nobody is told busy who waits, everybody gets on, natives too, and a
+// timeout takes its time.
+
+import Testing
+
+struct FairnessTests {
+  private static let crowd = """
+    def crowd(connect, seconds):
+        "Eight processes count in one row as fast as they can; what each has done, and its errors."
+        ends = []
+        for kind in connect:
+            reader, writer = os.pipe()
+            if os.fork() == 0:
+                c = (proxied if kind == "p" else native)("app.db")
+                c.execute("PRAGMA busy_timeout=20000")
+                done, errors, worst = 0, [], 0
+                end = time.monotonic() + seconds
+                while time.monotonic() < end:
+                    began = time.monotonic()
+                    said = result(c.execute, sql)
+                    if said == "OK": done += 1
+                    else: errors.append(said)
+                    worst = max(worst, time.monotonic() - began)
+                os.write(writer, json.dumps([done, errors, worst]).encode())
+                os._exit(0)
+            os.close(writer)
+            ends.append(reader)
+        answers = []
+        for reader in ends:
+            with os.fdopen(reader) as f: answers.append(json.loads(f.read()))
+            os.wait()
+        return answers
+    """
+
+  @Test(arguments: ["delete", "wal"])
+  func eightWritersAllGetOn(mode: String) throws {
+    let fixture = try Fixture(sidecar: true)
+    try fixture.makeDatabase(fixture.inRoot("app.db"), count: 1)
+    let outcome = try fixture.runPython(
+      FairnessTests.crowd + "\n" + """
+        c = proxied("app.db")
+        c.execute("PRAGMA journal_mode=" + sys.argv[1])
+        c.close()
+        sql = "UPDATE t SET x = x + 1"
+        answers = crowd("pppppppp", 2)
+        print(sum((a[1] for a in answers), []))
+        print(one(proxied("app.db"), "SELECT x FROM t") - 1 == sum(a[0] for a in answers))
+        shares = sorted(a[0] for a in answers)
+        print(shares[0] * 10 > shares[-1] or shares)
+        """, arguments: [mode])
+    outcome.expectLines(["[]", "True", "True"])
+  }
+
+  @Test(arguments: ["delete", "wal"])
+  func nativesAmongThemGetOnToo(mode: String) throws {
+    let fixture = try Fixture(sidecar: true)
+    try fixture.makeDatabase(fixture.inRoot("app.db"), count: 1)
+    let outcome = try fixture.runPython(
+      FairnessTests.crowd + "\n" + """
+        c = native("app.db")
+        c.execute("PRAGMA journal_mode=" + sys.argv[1])
+        c.close()
+        sql = "UPDATE t SET x = x + 1"
+        answers = crowd("ppppnn", 3)
+        print(sum((a[1] for a in answers), []))
+        print(one(native("app.db"), "SELECT x FROM t") - 1 == sum(a[0] for a in answers))
+        print(all(a[0] > 0 for a in answers) or answers)
+        """, arguments: [mode])
+    outcome.expectLines(["[]", "True", "True"])
+  }
+
+  /// A call that comes early must not use up the timeout.
+  @Test(arguments: ["delete", "wal"])
+  func timeoutTakesItsTime(mode: String) throws {
+    let fixture = try Fixture(sidecar: true)
+    try fixture.makeDatabase(fixture.inRoot("app.db"))
+    let outcome = try fixture.runPython(
+      """
+      a, b = proxied("app.db"), proxied("app.db")
+      a.execute("PRAGMA journal_mode=" + sys.argv[1])
+      a.execute("BEGIN IMMEDIATE")
+      for milliseconds in (50, 700):
+          b.execute(f"PRAGMA busy_timeout={milliseconds}")
+          began = time.monotonic()
+          said = result(b.execute, "INSERT INTO t VALUES (0)")
+          print(said, time.monotonic() - began >= milliseconds / 1000)
+      """, arguments: [mode])
+    outcome.expectLines(["SQLITE_BUSY True", "SQLITE_BUSY True"])
+  }
+
+  @Test func waiterIsCalledWhenTheTransactionEnds() throws {
+    let fixture = try Fixture(sidecar: true)
+    try fixture.makeDatabase(fixture.inRoot("app.db"))
+    let outcome = try fixture.runPython(
+      """
+      for mode in ("delete", "wal"):
+          for begin in ("BEGIN IMMEDIATE", "BEGIN EXCLUSIVE"):
+              a, b = proxied("app.db"), proxied("app.db", "wait=20000")
+              a.execute("PRAGMA journal_mode=" + mode)
+              b.execute("PRAGMA busy_timeout=20000")
+              a.execute(begin)
+              a.execute("INSERT INTO t VALUES (0)")
+              waiter = threading.Thread(target=lambda: print(mode, begin, result(b.execute, begin)))
+              waiter.start()
+              time.sleep(0.3)
+              a.execute("COMMIT")
+              waiter.join()
+              b.execute("COMMIT")
+              a.close(); b.close()
+      """)
+    outcome.expectLines([
+      "delete BEGIN IMMEDIATE OK", "delete BEGIN EXCLUSIVE OK", "wal BEGIN IMMEDIATE OK",
+      "wal BEGIN EXCLUSIVE OK",
+    ])
+  }
+
+  /// `wait` in the URI, with no busy timeout at all.
+  @Test func programWithoutATimeoutWaitsWhereTheURISaysSo() throws {
+    let fixture = try Fixture(sidecar: true)
+    try fixture.makeDatabase(fixture.inRoot("app.db"))
+    let outcome = try fixture.runPython(
+      """
+      a, b, c = proxied("app.db"), proxied("app.db", "wait=20000"), proxied("app.db", "wait=100")
+      def later(connection, sql):
+          time.sleep(0.3)
+          connection.execute(sql)
+      def meanwhile(sql, body, *words):
+          thread = threading.Thread(target=later, args=(a, sql))
+          thread.start()
+          print(result(body, *words))
+          thread.join()
+      a.execute("BEGIN EXCLUSIVE")
+      began = time.monotonic()
+      print(result(c.execute, "SELECT * FROM t"), time.monotonic() - began >= 0.1)
+      meanwhile("COMMIT", b.execute, "SELECT count(*) FROM t")
+      # A writer waits for a reader to go.
+      a.execute("BEGIN"); one(a, "SELECT count(*) FROM t")
+      meanwhile("COMMIT", b.execute, "INSERT INTO t VALUES (1)")
+      # Two who read and want to write: one is refused at once.
+      for x in (a, b): x.execute("BEGIN"); one(x, "SELECT count(*) FROM t")
+      a.execute("INSERT INTO t VALUES (2)")
+      print(result(a.execute, "COMMIT"))
+      began = time.monotonic()
+      print(result(b.execute, "INSERT INTO t VALUES (2)"), time.monotonic() - began < 10)
+      b.execute("COMMIT"); print(result(a.execute, "COMMIT"))
+      # Who was refused stands in line before he reads again.
+      a.execute("BEGIN IMMEDIATE")
+      meanwhile("COMMIT", b.execute, "INSERT INTO t VALUES (3)")
+      """)
+    outcome.expectLines([
+      "SQLITE_BUSY True", "OK", "OK", "SQLITE_BUSY", "SQLITE_BUSY True", "OK", "OK",
+    ])
+  }
+
+  @Test func deathOfTheHolderCallsTheNext() throws {
+    let fixture = try Fixture(sidecar: true)
+    try fixture.makeDatabase(fixture.inRoot("app.db"))
+    let outcome = try fixture.runPython(
+      """
+      for mode in ("delete", "wal"):
+          c = proxied("app.db")
+          c.execute("PRAGMA journal_mode=" + mode)
+          c.execute("PRAGMA busy_timeout=20000")
+          holder, first = Peer("proxied", "app.db"), Peer("proxied", "app.db")
+          print(holder("BEGIN IMMEDIATE"), first("PRAGMA busy_timeout=20000"))
+          first.tell("BEGIN IMMEDIATE")
+          time.sleep(0.1)
+          threading.Timer(0.3, holder.kill).start()
+          threading.Timer(0.2, first.kill).start()
+          print(result(c.execute, "INSERT INTO t VALUES (0)"))
+          c.close()
+      """)
+    outcome.expectLines(["[] [[20000]]", "OK", "[] [[20000]]", "OK"])
+  }
+}
