@@ -103,7 +103,7 @@ extension SharedFile {
       for lock in WALIndex.readLocks {
         let own = holders.count { ($0.walIndex?.shared ?? 0) >> lock & 1 == 1 }
         if index.holders[lock] > own { return true }
-        let isForeign = !memberships.contains { $0.exclusive >> lock & 1 == 1 }
+        let isForeign = !holders.contains { ($0.walIndex?.exclusive ?? 0) >> lock & 1 == 1 }
         if index.holders[lock] < 0, isForeign { return true }
       }
       guard state.isMirrored else { return false }

@@ -98,6 +98,9 @@ struct HostileRequests {
       return unsafe put(
         WALIndexLockRequest(
           first: first, count: count, kind: WALLockKind.allCases[words.random.below(3)]), room)
+    case .lockAwait:
+      let lock = AwaitedLock(code: [1, 2, 4, 0x101, 0x201, 0x2ff][draw % 6])!
+      return unsafe put(LockAwaitRequest(lock: lock, milliseconds: UInt64(draw)), room)
     case .walIndexUnmap: return unsafe put(WALIndexUnmapRequest(deletes: draw & 1 == 0), room)
     default: return unsafe put(NoFields(), room)
     }
@@ -112,7 +115,7 @@ struct HostileRequests {
     OpenRequest(
       path: words.random.once(in: 8) ? nil : path(),
       kind: FileKind.allCases[words.random.below(5)],
-      options: OpenOptions(rawValue: UInt64(words.random.below(64))),
+      options: OpenOptions(rawValue: UInt64(words.random.below(128))),
       implicitLockMilliseconds: [-1, 0, 1, 3_600_000][words.random.below(4)])
   }
 

@@ -11,10 +11,13 @@ internal import Synchronization
 /// for. The requests are the first thread's, the counters belong to whoever writes last.
 final class HostileLife: @unchecked Sendable {
   let session: RawSession
+  /// The channel on which it misbehaves: the home channel, or another, where locks may stand.
+  let channel: RawChannel
   let aim: HostileAim
 
-  init(_ session: RawSession, _ aim: HostileAim) {
+  init(_ session: RawSession, _ channel: RawChannel, _ aim: HostileAim) {
     self.session = session
+    self.channel = channel
     self.aim = aim
   }
 
@@ -92,9 +95,11 @@ struct HostileSession {
 
   private mutating func live() throws(HarnessError) {
     let session = try RawSession(socket)
-    let life = HostileLife(session, HostileAim.allCases[below(HostileAim.allCases.count)])
+    let channel = below(3) == 0 ? session.home : try openChannel(session)
+    let aim = HostileAim.allCases[below(HostileAim.allCases.count)]
+    let life = HostileLife(session, channel, aim)
     board.lives.wrappingAdd(1, ordering: .relaxed)
-    openFiles(session, count: 1 + below(4))
+    openFiles(session, on: channel, count: 1 + below(4))
     let act = Act.allCases[below(Act.allCases.count)]
     if act == .hoard { hoard(session, fileCount: below(40) == 0 ? 5000 : 100) }
     board.show(life)
@@ -105,7 +110,7 @@ struct HostileSession {
     let rounds = act == .leaveInTheMiddle ? below(4) : HostileSession.roundsMaximum
     for _ in 0..<rounds {
       if life.isOver || !board.isActive.load(ordering: .relaxed) { break }
-      misbehave(act, session.home)
+      misbehave(act, channel)
       Clock.sleep(nanoseconds: HostileSession.restNanoseconds)
     }
   }
@@ -114,15 +119,25 @@ struct HostileSession {
 
   // MARK: As others do
 
-  private mutating func openFiles(_ session: RawSession, count: Int) {
+  /// Another channel, or the home channel where there is none to be had.
+  private func openChannel(_ session: RawSession) throws(HarnessError) -> RawChannel {
+    session.home.post(code: Operation.channelOpen.rawValue, file: 0, NoFields())
+    try session.home.awaitAnswers(session.socket)
+    let answer = session.home.takeAnswer()
+    guard answer.status == .done, let number = answer.decoded(as: ChannelFields.self)?.channel
+    else { return session.home }
+    return try session.receiveChannel(number)
+  }
+
+  private mutating func openFiles(_ session: RawSession, on channel: RawChannel, count: Int) {
     files = []
     for _ in 0..<count {
       let request = OpenRequest(
         path: requests.ownNames[below(requests.ownNames.count)],
-        kind: .mainDatabase, options: [.readWrite, .create])
-      session.home.post(code: Operation.open.rawValue, file: 0, request)
-      guard (try? session.home.awaitAnswers(session.socket)) != nil else { return }
-      let answer = session.home.takeAnswer()
+        kind: .mainDatabase, options: [.readWrite, .create, .standingLocks])
+      channel.post(code: Operation.open.rawValue, file: 0, request)
+      guard (try? channel.awaitAnswers(session.socket)) != nil else { return }
+      let answer = channel.takeAnswer()
       if answer.status == .done, let opened = answer.decoded(as: OpenReply.self) {
         files.append(opened.file)
       }
@@ -133,7 +148,7 @@ struct HostileSession {
   private mutating func hoard(_ session: RawSession, fileCount: Int) {
     let home = session.home
     for number in 0..<fileCount {
-      openFiles(session, count: 1)
+      openFiles(session, on: home, count: 1)
       guard let file = files.first else { return }
       home.post(code: Operation.lock.rawValue, file: file, LockFields(level: .shared))
       home.post(code: Operation.lock.rawValue, file: file, LockFields(level: .exclusive))
@@ -205,7 +220,7 @@ struct HostileScribbler {
 
   /// Rings, and writes while the proxy reads.
   private mutating func spoil(_ life: HostileLife) {
-    let channel = life.session.home
+    let channel = life.channel
     let completed = unsafe channel.completedWord.pointee.load(ordering: .relaxed)
     let submitted = unsafe channel.submittedWord.pointee.load(ordering: .relaxed)
     if submitted == completed, words.random.once(in: 2) {

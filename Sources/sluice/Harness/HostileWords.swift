@@ -85,7 +85,8 @@ struct HostileWords {
     case .payload:
       return unsafe word(
         io, Int(channel.facts.payload_offset), Int(channel.facts.payload_byte_count))
-    case .counters: return unsafe word(control, 128, 256)
+    // The client's, the proxy's and the standing line.
+    case .counters: return unsafe word(control, 128, 384)
     case .everything:
       switch random.below(4) {
       case 0: return unsafe word(control, 0, control.count)

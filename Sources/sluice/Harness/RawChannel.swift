@@ -101,8 +101,12 @@ final class RawChannel {
     guard (64...65536).contains(facts.argument_area_byte_count),
       (131_072...1 << 30).contains(facts.payload_byte_count)
     else { return "argument_area_byte_count or payload_byte_count" }
-    guard facts.slot_byte_count == 64, facts.slots_offset == 384 else { return "slots" }
-    guard Int(facts.control_byte_count) == pages(384 + 64 * slots),
+    let controlLine = MemoryLayout<sluice_control>.size
+    guard Int(facts.slot_byte_count) == MemoryLayout<sluice_slot>.size,
+      Int(facts.slots_offset) == controlLine
+    else { return "slots" }
+    guard
+      Int(facts.control_byte_count) == pages(controlLine + MemoryLayout<sluice_slot>.size * slots),
       Int(facts.control_byte_count) == controlByteCount
     else { return "control_byte_count" }
     guard Int(facts.payload_offset) == pages(slots * Int(facts.argument_area_byte_count)),

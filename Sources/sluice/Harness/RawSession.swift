@@ -67,7 +67,8 @@ final class RawSession {
     return try RawChannel(number: message.channel, control: control, io: io)
   }
 
-  /// The descriptor that a request on `file` was just answered with.
+  /// The descriptor that a request on `file` was just answered with. A read window comes with the
+  /// sidecar's life.
   func receiveDescriptor(
     of file: UInt64, purpose: UInt32
   ) throws(HarnessError) -> FileDescriptor {
@@ -75,6 +76,14 @@ final class RawSession {
     var received = try RawSession.receive(on: socket, SLUICE_MESSAGE_DESCRIPTOR, &message)
     guard message.file == file, message.purpose == purpose, let descriptor = received.first.take()
     else { throw .difference("a descriptor message that was not asked for") }
+    let life = received.second.take()
+    if purpose == SLUICE_DESCRIPTOR_WINDOW {
+      guard let life, life.isSealedMemory(byteCount: MemoryLayout<sluice_life>.size) else {
+        throw .difference("a read window without the sidecar's life")
+      }
+    } else if life != nil {
+      throw .difference("two descriptors where one was asked for")
+    }
     return descriptor
   }
 
