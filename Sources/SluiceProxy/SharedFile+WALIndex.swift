@@ -56,10 +56,14 @@ extension SharedFile {
         self.endStanding(set, of: holder, &state)
         try index.unlock(locks, of: holder, isMirrored: state.isMirrored)
       case .shared:
-        if index.areHeldAlone(locks) { self.takeBack(set, besides: holder, &state) }
+        // What it has itself and does not use is in its way as well.
+        if index.areHeldAlone(locks) { self.takeBack(set, besides: nil, &state) }
         try index.lockShared(locks, by: holder, isMirrored: state.isMirrored)
         if WALIndex.standShared.isSuperset(of: set) {
           self.letStand(set, of: holder, isUsed: true, &state)
+        } else {
+          // What stood unused among them is in use now, and its client's word does not say so.
+          self.endStanding(set, of: holder, &state)
         }
       case .exclusive:
         let takesTurn = locks.contains(0) && had.exclusive & 1 == 0
