@@ -32,9 +32,15 @@ extension FileModel {
         file = makeFile()
       }
     }
+    let channel = channel(of: step)
+    let stands =
+      options.contains(.standingLocks) && kind == .mainDatabase && channel != 0
+      && !options.contains(.unlockAsSoonAsPossible)
+      && !sessions[Int(step.session)].standing[channel]
+    if stands { sessions[Int(step.session)].standing[channel] = true }
     let handle = ModelHandle(
       file: file, name: name, kind: kind, isWritable: options.contains(.readWrite),
-      channel: UInt8(channel(of: step)))
+      channel: UInt8(channel), stands: stands)
     file.handles.append(handle)
     sessions[Int(step.session)].handles[Int(step.file)] = handle
     if name != ModelNames.unnamed {
@@ -99,6 +105,7 @@ extension FileModel {
     if step.kind == .channelOpen {
       guard place > 0, !sessions[session].channels[place] else { return nil }
       sessions[session].channels[place] = true
+      sessions[session].standing[place] = false
       return Expected(.done, .channel)
     }
     guard place > 0, place != channel(of: step), sessions[session].channels[place] else {

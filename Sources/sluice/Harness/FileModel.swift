@@ -46,16 +46,21 @@ final class ModelHandle {
   let isWritable: Bool
   /// The place of the channel on which it was opened.
   let channel: UInt8
+  /// Whether its locks may stand in the channel's word.
+  let stands: Bool
   var level = LockLevel.none
   /// What it holds of the WAL index, a bit for each lock; nil until it joins.
   var indexLocks: (shared: UInt8, exclusive: UInt8)?
 
-  init(file: ModelFile, name: Int, kind: FileKind, isWritable: Bool, channel: UInt8) {
+  init(
+    file: ModelFile, name: Int, kind: FileKind, isWritable: Bool, channel: UInt8, stands: Bool
+  ) {
     self.file = file
     self.name = name
     self.kind = kind
     self.isWritable = isWritable
     self.channel = channel
+    self.stands = stands
   }
 }
 
@@ -102,6 +107,8 @@ final class FileModel {
   struct Session {
     var handles: [ModelHandle?] = Array(repeating: nil, count: ModelLimits.files)
     var channels: [Bool] = [true] + Array(repeating: false, count: ModelLimits.channels - 1)
+    /// Whose word for standing locks belongs to a database, there or closed.
+    var standing = [Bool](repeating: false, count: ModelLimits.channels)
   }
 
   var sessions: [Session]
@@ -156,7 +163,10 @@ final class FileModel {
     case .write, .truncate, .allocate: return change(handle, step)
     case .fileSize: return Expected(.done, .size(Int64(handle.file.byteCount)))
     case .sync: return Expected(.done)
-    case .lock: return lock(handle, LockLevel(rawValue: UInt64(step.value))!)
+    case .lock:
+      // What stands unused is to the sidecar as good as held.
+      if handle.stands, handle.level == .none, step.value > 1 { return nil }
+      return lock(handle, LockLevel(rawValue: UInt64(step.value))!)
     case .unlock: return unlock(handle, LockLevel(rawValue: UInt64(step.value))!)
     case .checkReserved: return checkReserved(handle)
     case .hasMoved:

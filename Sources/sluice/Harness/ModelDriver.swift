@@ -44,6 +44,8 @@ final class ModelDriver {
   private var rootPrefix: [UInt8] = []
   /// How many requests were answered as they should be.
   private(set) var doneCount = 0
+  /// How many of them were done without a request, in the word of standing locks.
+  private(set) var standingCount = 0
   private(set) var usesWindows = false
   /// How long the answers took, where somebody wants to know; each request is waited for then.
   var latencies: LatencyHistogram?
@@ -52,7 +54,7 @@ final class ModelDriver {
   /// Whether others may take so many channels that none is left, which `limitReached` then says.
   var toleratesLimits = false
   /// Which step was wrong.
-  private(set) var failedIndex: Int?
+  var failedIndex: Int?
 
   /// Connects the sessions. `tag` begins the names of this run's files.
   init(
@@ -142,6 +144,12 @@ final class ModelDriver {
       return true
     case .look: return try look(step, index: index)
     case .openWindow where !usesWindows: return false
+    case .lock, .unlock, .walLock:
+      if let handle = model.handle(step), handle.stands,
+        try runStanding(step, handle, index: index)
+      {
+        return true
+      }
     default: break
     }
     let place = (session: Int(step.session), channel: model.channel(of: step))
@@ -251,6 +259,11 @@ final class ModelDriver {
     failedIndex = nil
     doneCount += 1
     return true
+  }
+
+  func countStanding() {
+    doneCount += 1
+    standingCount += 1
   }
 
   func client(_ session: Int) -> Client { clients[session] }

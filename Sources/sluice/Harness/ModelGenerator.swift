@@ -19,7 +19,7 @@ struct ModelGenerator {
     (.checkReserved, 300), (.truncate, 150), (.allocate, 60), (.open, 150), (.close, 90),
     (.walMap, 120), (.walLock, 600), (.walUnmap, 30), (.externalReader, 100), (.access, 150),
     (.delete, 40), (.fullPathname, 30), (.hasMoved, 80), (.openWindow, 10), (.look, 100),
-    (.channelOpen, 3), (.channelClose, 2), (.nothing, 40), (.unknown, 10), (.strangePath, 20),
+    (.channelOpen, 40), (.channelClose, 20), (.nothing, 40), (.unknown, 10), (.strangePath, 20),
     (.sync, 1),
   ]
 
@@ -40,7 +40,7 @@ struct ModelGenerator {
     if !joins {
       burstLeft = 1 + random.below(burstMaximum)
       session = random.below(sessionCount)
-      channel = random.once(in: 4) ? random.below(ModelLimits.channels) : 0
+      channel = !random.once(in: 3) ? random.below(ModelLimits.channels) : 0
       if random.once(in: 2000) {
         burstLeft = 0
         return place(ModelStep(random.once(in: 4) ? .vanish : .leave), joins: false)
@@ -62,6 +62,14 @@ struct ModelGenerator {
   private mutating func fill(_ step: ModelStep, _ model: FileModel) -> ModelStep {
     var step = step
     step.file = UInt8(chooseFile(free: step.kind == .open, model))
+    if isAboutLocks(step.kind) == random.once(in: 2), let standing = standingFile(model) {
+      // Those whose locks stand are few, and worth most of the locking and little of the closing.
+      if isAboutLocks(step.kind) {
+        step.file = UInt8(standing)
+      } else if step.kind == .close, standing == Int(step.file) {
+        step.kind = .fileSize
+      }
+    }
     switch step.kind {
     case .open: fillOpen(&step)
     case .read, .write, .truncate, .allocate, .look: fillRange(&step, model)
@@ -86,6 +94,14 @@ struct ModelGenerator {
     default: break
     }
     return step
+  }
+
+  private func isAboutLocks(_ kind: ModelStep.Kind) -> Bool {
+    kind == .lock || kind == .unlock || kind == .walLock || kind == .walMap
+  }
+
+  private func standingFile(_ model: FileModel) -> Int? {
+    model.sessions[session].handles.firstIndex { $0?.stands ?? false }
   }
 
   /// Mostly a place that is in use, or with `free` one that is not.
@@ -114,6 +130,7 @@ struct ModelGenerator {
     step.fileKind = name == ModelNames.unnamed ? 5 : kinds[name % 4]
     if random.once(in: 20) { step.fileKind = UInt8(1 + random.below(5)) }
     step.options = [3, 3, 3, 3, 3, 1, 0, 2, 7, 35][random.below(10)]
+    if !random.once(in: 3) { step.options |= 64 }
     if random.once(in: 30) { step.options |= 8 }
     if random.once(in: 30) { step.options |= 16 }
   }

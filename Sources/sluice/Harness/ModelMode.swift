@@ -80,7 +80,8 @@ struct ModelMode: HarnessMode {
       show([
         ("mode", .text("model")), ("seed", .integer(Int64(bitPattern: parameters.seed))),
         ("sessions", .integer(Int64(sessions))), ("operations", .integer(Int64(outcome.done))),
-        ("seconds", .number(seconds)), ("operations_per_second", .number(rate)),
+        ("standing_locks", .integer(Int64(outcome.standing))), ("seconds", .number(seconds)),
+        ("operations_per_second", .number(rate)),
         ("difference", outcome.failure.map { .text($0.text) } ?? .null),
         ("script", outcome.failure == nil ? .null : .text(scriptPath)),
         ("steps", .array((outcome.failure?.steps ?? []).prefix(100).map { .text($0.text) })),
@@ -89,6 +90,7 @@ struct ModelMode: HarnessMode {
       print(
         "model: \(grouped(UInt64(outcome.done))) operations in \(seconds.short) s, "
           + "\(grouped(UInt64(rate))) a second, "
+          + "\(grouped(UInt64(outcome.standing))) locks without a request, "
           + (outcome.failure == nil ? "no difference" : "then a difference"))
       if let failure = outcome.failure { explain(failure) }
     }

@@ -26,6 +26,8 @@ struct ModelRun {
 
   struct Outcome {
     var done = 0
+    /// How many of them needed no request, for the lock stood.
+    var standing = 0
     var nanoseconds: Int64 = 0
     var failure: Failure?
   }
@@ -43,7 +45,7 @@ struct ModelRun {
       var trace: [ModelStep] = []
       trace.reserveCapacity(ModelRun.epochLength)
       do throws(HarnessError) {
-        try runEpoch(epoch, left: left, &trace, &ids, &outcome.done)
+        try runEpoch(epoch, left: left, &trace, &ids, &outcome)
       } catch .difference(let text) {
         outcome.nanoseconds = Clock.monotonicNanoseconds() - start
         progress.show("model: a difference; looking for the shortest way to it")
@@ -63,11 +65,11 @@ struct ModelRun {
       + "\(grouped(UInt64(rate))) a second"
   }
 
-  /// Counts in `done` what was answered as it should be. `trace` has the steps that matter if it
+  /// Counts what was answered as it should be. `trace` has the steps that matter if it
   /// throws.
   private func runEpoch(
     _ epoch: UInt64, left: Int, _ trace: inout [ModelStep], _ ids: inout Set<UInt64>,
-    _ done: inout Int
+    _ outcome: inout Outcome
   ) throws(HarnessError) {
     let driver = try ModelDriver(
       socket: sidecar.socket, tag: ModelRun.tag(seed), sessions: sessions, canary: canary)
@@ -76,7 +78,10 @@ struct ModelRun {
     var mix = HarnessRandom(seed: seed ^ (epoch &* 0x9e37_79b9_7f4a_7c15))
     var generator = ModelGenerator(
       seed: mix.next(), sessionCount: sessions, burstMaximum: ModelRun.burstMaximum)
-    defer { done += max(1, driver.doneCount) }
+    defer {
+      outcome.done += max(1, driver.doneCount)
+      outcome.standing += driver.standingCount
+    }
     do throws(HarnessError) {
       // A step that is not made may have been the first of its burst.
       var beginsBurst = false

@@ -147,7 +147,7 @@ struct ModelStep: Equatable {
     case .lock, .unlock: return value <= 4
     case .walMap: return count >= 0 && options <= 15
     case .walLock: return at >= 0 && count >= 1 && at + Int64(count) <= 8 && value <= 2
-    case .open: return options < 64 && (1...5).contains(fileKind)
+    case .open: return options < 128 && (1...5).contains(fileKind)
     case .access: return value <= 2
     default: return true
     }

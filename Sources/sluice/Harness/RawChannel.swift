@@ -130,6 +130,30 @@ final class RawChannel {
   var completedWord: Word { unsafe word(sluice_completed(header)) }
   var proxySleepsWord: Word { unsafe word(sluice_proxy_sleeps(header)) }
 
+  private var standingWord: Word { unsafe word(sluice_standing_locks(header)) }
+
+  /// Takes a lock that stands unused, without a request; false where it has to be asked for.
+  func takeStanding(lock: Int) -> Bool { changeStanding(lock, from: false, to: true) }
+
+  /// Gives back a lock that is used and not wanted, and lets it stand.
+  func giveBackStanding(lock: Int) -> Bool { changeStanding(lock, from: true, to: false) }
+
+  private func changeStanding(_ lock: Int, from wasUsed: Bool, to isUsed: Bool) -> Bool {
+    let granted = UInt32(1) << UInt32(lock + Int(SLUICE_STANDING_GRANTED_SHIFT))
+    let used = UInt32(1) << UInt32(lock + Int(SLUICE_STANDING_USED_SHIFT))
+    let wanted = UInt32(1) << UInt32(lock + Int(SLUICE_STANDING_WANTED_SHIFT))
+    var present = unsafe standingWord.pointee.load(ordering: .acquiring)
+    while present & (granted | used | wanted) == granted | (wasUsed ? used : 0) {
+      // SYNC standing
+      let (exchanged, original) = unsafe standingWord.pointee.compareExchange(
+        expected: present, desired: present & ~used | (isUsed ? used : 0),
+        ordering: .sequentiallyConsistent)
+      if exchanged { return true }
+      present = original
+    }
+    return false
+  }
+
   private func index(_ sequence: UInt32) -> Int { Int(sequence & (facts.slot_count - 1)) }
 
   func slot(_ sequence: UInt32) -> UnsafeMutablePointer<sluice_slot> {
