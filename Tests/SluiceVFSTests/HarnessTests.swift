@@ -74,7 +74,7 @@ private struct Report: Decodable {
   }
 
   @Test func aModelRunDrivesAnySidecarByItsSocket() throws {
-    try fixture.startSidecar(["--reactors", "2", "--owned-knowledge"])
+    try fixture.startSidecar(["--reactors", "2"])
     let outcome = try run([
       "model", "--operations", "60000", "--sessions", "3", "--socket", fixture.socket.path,
     ])

@@ -28,7 +28,7 @@ struct HostileRun {
 
   private static let phaseNanoseconds: Int64 = 500_000_000
   /// Between phases, for what the one before left behind.
-  private static let settlingNanoseconds: Int64 = 50_000_000
+  private static let pauseNanoseconds: Int64 = 50_000_000
 
   private var tag: String { ModelRun.tag(seed) + "x-" }
 
@@ -127,11 +127,11 @@ struct HostileRun {
     defer { progress.clear() }
     let start = Clock.monotonicNanoseconds()
     var phase = 0
-    try rest(HostileRun.settlingNanoseconds * 4, worker, board)
+    try rest(HostileRun.pauseNanoseconds * 4, worker, board)
     while true {
       let isHostile = phase & 1 == 1
       board.isActive.store(isHostile, ordering: .relaxed)
-      try rest(HostileRun.settlingNanoseconds, worker, board)
+      try rest(HostileRun.pauseNanoseconds, worker, board)
       worker.enter(phase)
       try rest(HostileRun.phaseNanoseconds, worker, board)
       worker.enter(HonestWorker.between)
