@@ -64,6 +64,7 @@ public struct ChannelRegions: ~Copyable, Sendable {
 
   var submitted: SharedWord { unsafe word(sluice_submitted(header)) }
   var clientSleeps: SharedWord { unsafe word(sluice_client_sleeps(header)) }
+  var clientAwaits: SharedWord { unsafe word(sluice_client_awaits(header)) }
   var completed: SharedWord { unsafe word(sluice_completed(header)) }
   var proxySleeps: SharedWord { unsafe word(sluice_proxy_sleeps(header)) }
 

@@ -47,7 +47,11 @@ public struct ClientEnd: ~Copyable, Sendable {
   private var settled: UInt32 = 0
   /// Where the next payload goes.
   private var payloadEnd = 0
-  private var policy = SpinPolicy()
+  /// How it waits for requests that end in the sidecar's memory, for those that name files, and for
+  /// those that make something durable.
+  private var briefHabit = WaitHabit()
+  private var nameHabit = WaitHabit()
+  private var syncHabit = WaitHabit()
   private var failure: ChannelFailure?
   /// The file of the last change that was posted.
   private var changedFile: UInt64 = 0
@@ -83,7 +87,8 @@ public struct ClientEnd: ~Copyable, Sendable {
       let payload = try unsafe submit(
         operation, file: file, request, sending: sending, receivingByteCount: receiving.count)
       try awaitCompletion(
-        timeoutNanoseconds: timeoutNanoseconds, peerIsGone: peerIsGone, sleepsAtOnce: sleepsAtOnce)
+        timeoutNanoseconds: timeoutNanoseconds, peerIsGone: peerIsGone,
+        sleepsAtOnce ? .long : operation.waitKind)
       if submitted &- settled > 1 { try settle(upTo: submitted &- 1) }
       settled = submitted
       return try unsafe takeAnswer(receiving: receiving, from: payload)
@@ -243,19 +248,17 @@ public struct ClientEnd: ~Copyable, Sendable {
   /// Waits until the proxy has answered everything.
   @inline(__always)
   private mutating func awaitCompletion(
-    timeoutNanoseconds: Int64, peerIsGone: () -> Bool, sleepsAtOnce: Bool = false
+    timeoutNanoseconds: Int64, peerIsGone: () -> Bool, _ kind: WaitKind = .brief
   ) throws(ChannelFailure) {
+    let wait = unsafe CompletionWait(
+      word: regions.completed, sleeps: regions.clientSleeps, awaited: regions.clientAwaits,
+      goal: submitted, distance: submitted &- settled, timeoutNanoseconds: timeoutNanoseconds)
     let result =
-      if sleepsAtOnce {
-        unsafe sleepUntil(
-          submitted, in: regions.completed, within: submitted &- settled,
-          announcing: regions.clientSleeps, timeoutNanoseconds: timeoutNanoseconds,
-          peerIsGone: peerIsGone)
-      } else {
-        unsafe waitForValue(
-          submitted, in: regions.completed, within: submitted &- settled,
-          announcing: regions.clientSleeps, policy: &policy,
-          timeoutNanoseconds: timeoutNanoseconds, peerIsGone: peerIsGone)
+      switch kind {
+      case .brief: wait.wait(&briefHabit, peerIsGone: peerIsGone)
+      case .name: wait.wait(&nameHabit, peerIsGone: peerIsGone)
+      case .sync: wait.wait(&syncHabit, peerIsGone: peerIsGone)
+      case .long: wait.sleep(peerIsGone: peerIsGone)
       }
     switch result {
     case .reached: break
@@ -312,6 +315,24 @@ public struct ClientEnd: ~Copyable, Sendable {
       return try unsafe Reply(decoding: UnsafeRawBufferPointer(copy), order: order)
     } catch {
       throw .violation(.reply)
+    }
+  }
+}
+
+/// What a wait depends on.
+private enum WaitKind {
+  case brief, name, sync
+  /// For what takes long by its nature.
+  case long
+}
+
+extension Operation {
+  @inline(__always)
+  fileprivate var waitKind: WaitKind {
+    switch self {
+    case .sync: .sync
+    case .open, .close, .delete, .access, .fullPathname, .truncate: .name
+    default: .brief
     }
   }
 }

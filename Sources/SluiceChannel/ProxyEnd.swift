@@ -125,7 +125,9 @@ public final class ProxyEnd {
     unsafe slot.pointee.return_code = status.rawValue
     completed &+= 1
     // SYNC completed
-    unsafe publish(completed, in: regions.completed, waking: regions.clientSleeps)
+    unsafe publish(
+      completed, in: regions.completed, waking: regions.clientSleeps,
+      awaiting: regions.clientAwaits)
   }
 
   /// A look at this channel for a loop that looks at many.

@@ -8,58 +8,53 @@
 //   sleeper                          publisher
 //   sleeps.store(1)      SYNC nap    word.store(new)
 //   word.load() == old?              sleeps.load() == 1?  → wake
+//
+// A client that sleeps says which count it awaits, and is woken for no other: several requests may be
+// on their way to it.
 
 internal import SluiceSystem
 internal import Synchronization
 
-/// How long to spin before sleeping; learns from how the last waits went.
+/// How long a reactor spins before it sleeps: always the same, for two sides that both learn to sleep
+/// early never learn anything else (a round trip then took 10 µs for good).
 public struct SpinPolicy: Sendable {
-  private var budgetNanoseconds: Int64
-  private let range: ClosedRange<Int64>
+  private let nanoseconds: Int64
 
   /// On a single processor spinning only keeps the peer from running.
-  public init(range: ClosedRange<Int64> = 2_000...100_000) {
-    self.range = processorCount > 1 ? range : 0...0
-    budgetNanoseconds = self.range.upperBound
-  }
+  public init(nanoseconds: Int64) { self.nanoseconds = processorCount > 1 ? nanoseconds : 0 }
 
-  mutating func spinWasEnough() {
-    budgetNanoseconds = min(range.upperBound, budgetNanoseconds + budgetNanoseconds / 8 + 1)
-  }
-
-  mutating func spinWasWasted() {
-    budgetNanoseconds = max(range.lowerBound, budgetNanoseconds - budgetNanoseconds / 4)
-  }
-
-  /// Spins until `condition` holds; false when the budget is used up first.
+  /// Spins until `condition` holds; false when the time is up first.
   @inline(__always)
-  public mutating func spin(until condition: () -> Bool) -> Bool {
+  public func spin(until condition: () -> Bool) -> Bool {
     if condition() { return true }
-    if budgetNanoseconds == 0 { return false }
-    for _ in 0..<64 {
-      spinHint()
-      if condition() {
-        spinWasEnough()
-        return true
-      }
-    }
-    return spinByTheClock(until: condition)
-  }
-
-  @inline(never)
-  private mutating func spinByTheClock(until condition: () -> Bool) -> Bool {
-    let end = Clock.monotonicNanoseconds() + budgetNanoseconds
+    if nanoseconds == 0 { return false }
+    let end = Clock.monotonicNanoseconds() + nanoseconds
     repeat {
       for _ in 0..<32 {
         spinHint()
-        if condition() {
-          spinWasEnough()
-          return true
-        }
+        if condition() { return true }
       }
     } while Clock.monotonicNanoseconds() < end
-    spinWasWasted()
     return false
+  }
+}
+
+/// How a client waits for one kind of request: it spins for about as long as such waits use to take,
+/// and sleeps at once where that is long, for then a wake of some 50 µs matters little.
+struct WaitHabit {
+  /// How long waits took lately that were not over at once, on average.
+  private var usualNanoseconds: Int64 = 20_000
+  /// A write, its sync and a wake more cost about as much on the disks we know.
+  private static let limit: Int64 = 400_000
+
+  var spinNanoseconds: Int64 {
+    guard processorCount > 1, usualNanoseconds <= Self.limit else { return 0 }
+    return min(Self.limit, 10_000 + 2 * usualNanoseconds)
+  }
+
+  mutating func note(_ nanoseconds: Int64) {
+    // One wait for something that hangs says nothing of the next.
+    usualNanoseconds += (min(nanoseconds, 4 * Self.limit) - usualNanoseconds) / 8
   }
 }
 
@@ -69,52 +64,83 @@ enum WaitResult {
   case impossible
 }
 
-/// The client's wait for `word` to count up to `goal`, from at most `distance` below it: with a
+/// The client's wait for `completed` to count up to `goal`, from at most `distance` below it: with a
 /// watchdog.
-@inline(__always)
-func waitForValue(
-  _ goal: UInt32, in word: SharedWord, within distance: UInt32, announcing sleeps: SharedWord,
-  policy: inout SpinPolicy, timeoutNanoseconds: Int64, peerIsGone: () -> Bool
-) -> WaitResult {
-  // SYNC completed
-  if policy.spin(until: { unsafe word.pointee.load(ordering: .acquiring) == goal }) {
-    return .reached
-  }
-  return unsafe sleepUntil(
-    goal, in: word, within: distance, announcing: sleeps, timeoutNanoseconds: timeoutNanoseconds,
-    peerIsGone: peerIsGone)
-}
+@safe
+struct CompletionWait {
+  let word: SharedWord
+  let sleeps: SharedWord
+  let awaited: SharedWord
+  let goal: UInt32
+  let distance: UInt32
+  let timeoutNanoseconds: Int64
 
-/// The same without the spinning.
-@inline(never)
-func sleepUntil(
-  _ goal: UInt32, in word: SharedWord, within distance: UInt32, announcing sleeps: SharedWord,
-  timeoutNanoseconds: Int64, peerIsGone: () -> Bool
-) -> WaitResult {
-  let sliceNanoseconds: Int64 = 100_000_000
-  let deadline = Clock.monotonicNanoseconds() + timeoutNanoseconds
-  unsafe sleeps.pointee.store(1, ordering: .sequentiallyConsistent)  // SYNC nap
-  defer { unsafe sleeps.pointee.store(0, ordering: .relaxed) }
-  while true {
-    let value = unsafe word.pointee.load(ordering: .sequentiallyConsistent)
-    if value == goal { return .reached }
-    if goal &- value > distance { return .impossible }
-    unsafe Futex.wait(word, while: value, timeoutNanoseconds: sliceNanoseconds)
-    if Clock.monotonicNanoseconds() >= deadline { return .timedOut }
-    if unsafe word.pointee.load(ordering: .acquiring) != value { continue }
-    // What a dying peer completed before its end still counts: look again after the look.
-    if peerIsGone() {
-      return unsafe word.pointee.load(ordering: .acquiring) == goal ? .reached : .peerGone
+  @inline(__always)
+  func wait(_ habit: inout WaitHabit, peerIsGone: () -> Bool) -> WaitResult {
+    for _ in 0..<64 {
+      if isReached { return .reached }
+      spinHint()
+    }
+    return waitLonger(&habit, peerIsGone: peerIsGone)
+  }
+
+  private var isReached: Bool {
+    unsafe word.pointee.load(ordering: .acquiring) == goal  // SYNC completed
+  }
+
+  @inline(never)
+  private func waitLonger(_ habit: inout WaitHabit, peerIsGone: () -> Bool) -> WaitResult {
+    let start = Clock.monotonicNanoseconds()
+    defer { habit.note(Clock.monotonicNanoseconds() - start) }
+    return spin(until: start + habit.spinNanoseconds) ? .reached : sleep(peerIsGone: peerIsGone)
+  }
+
+  /// Spins, and lets others have the processor now and then: the peer itself may be waiting for it.
+  private func spin(until end: Int64) -> Bool {
+    while Clock.monotonicNanoseconds() < end {
+      for _ in 0..<64 {
+        spinHint()
+        if isReached { return true }
+      }
+      yieldProcessor()
+    }
+    return isReached
+  }
+
+  /// Waits without spinning.
+  @inline(never)
+  func sleep(peerIsGone: () -> Bool) -> WaitResult {
+    let sliceNanoseconds: Int64 = 100_000_000
+    let deadline = Clock.monotonicNanoseconds() + timeoutNanoseconds
+    unsafe awaited.pointee.store(goal, ordering: .relaxed)
+    unsafe sleeps.pointee.store(1, ordering: .sequentiallyConsistent)  // SYNC nap
+    defer { unsafe sleeps.pointee.store(0, ordering: .relaxed) }
+    while true {
+      let value = unsafe word.pointee.load(ordering: .sequentiallyConsistent)
+      if value == goal { return .reached }
+      if goal &- value > distance { return .impossible }
+      unsafe Futex.wait(word, while: value, timeoutNanoseconds: sliceNanoseconds)
+      if Clock.monotonicNanoseconds() >= deadline { return .timedOut }
+      if unsafe word.pointee.load(ordering: .acquiring) != value { continue }
+      // What a dying peer completed before its end still counts: look again after the look.
+      if peerIsGone() { return isReached ? .reached : .peerGone }
     }
   }
 }
 
-/// Publishes `value` in `word` and wakes the peer if it may be asleep on it.
+/// Publishes `value` in `word` and wakes the peer if it may be asleep on it, unless it awaits another
+/// value.
 @inline(__always)
-func publish(_ value: UInt32, in word: SharedWord, waking sleeps: SharedWord) {
+func publish(
+  _ value: UInt32, in word: SharedWord, waking sleeps: SharedWord, awaiting: SharedWord? = nil
+) {
   // SYNC submitted, completed, nap
   unsafe word.pointee.store(value, ordering: .sequentiallyConsistent)
-  if unsafe sleeps.pointee.load(ordering: .sequentiallyConsistent) != 0 { unsafe Futex.wake(word) }
+  guard unsafe sleeps.pointee.load(ordering: .sequentiallyConsistent) != 0 else { return }
+  if let awaiting = unsafe awaiting {
+    guard unsafe awaiting.pointee.load(ordering: .relaxed) == value else { return }
+  }
+  unsafe Futex.wake(word)
 }
 
 /// A word with which other threads of this process interrupt a `ChannelSet` wait.

@@ -104,11 +104,9 @@ final class ReactorLoop {
 
   /// How long to poll without work before going to sleep: a sleeper costs the next request a wake
   /// of 5 to 60 µs (measured on a 2-core virtual machine), and a pause in a busy client is shorter.
-  /// Always the same, for two sides that both learn to sleep early never learn anything else: a
-  /// round trip then took 10 µs for good.
-  private var policy = SpinPolicy(range: 100_000...100_000)
+  private let policy = SpinPolicy(nanoseconds: 100_000)
   /// The same where others need the processor.
-  private var shortPolicy = SpinPolicy(range: 2_000...2_000)
+  private let shortPolicy = SpinPolicy(nanoseconds: 2_000)
   /// How many requests one channel may have done before the next one has its turn.
   private let turnLength = 16
   /// After how many requests or idle rounds some cold channels are looked at, and how many: a
@@ -182,11 +180,11 @@ final class ReactorLoop {
 
   /// Polls without work for a while; true when some, or a letter, has come.
   private func pollIdly() -> Bool {
-    if reactor.crew.hasRoomToSpin { return spin(&policy) }
-    return spin(&shortPolicy)
+    if reactor.crew.hasRoomToSpin { return spin(policy) }
+    return spin(shortPolicy)
   }
 
-  private func spin(_ policy: inout SpinPolicy) -> Bool {
+  private func spin(_ policy: SpinPolicy) -> Bool {
     var steps = 0
     return policy.spin {
       if polled.hasRequest || reactor.alarm.isDue { return true }

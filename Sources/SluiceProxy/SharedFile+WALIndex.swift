@@ -48,6 +48,7 @@ extension SharedFile {
       guard let index = state.walIndex, let had = holder.walIndex else { throw .misuse }
       if request.kind != .unlock { self.own(&state, now: now) }
       let locks = Int(request.first)..<Int(request.first + request.count)
+      // What the client has itself and does not use is in its way as well.
       let set = WALIndex.set(locks)
       switch request.kind {
       case .unlock:
@@ -56,7 +57,6 @@ extension SharedFile {
         self.endStanding(set, of: holder, &state)
         try index.unlock(locks, of: holder, isMirrored: state.isMirrored)
       case .shared:
-        // What it has itself and does not use is in its way as well.
         if index.areHeldAlone(locks) { self.takeBack(set, besides: nil, &state) }
         try index.lockShared(locks, by: holder, isMirrored: state.isMirrored)
         if WALIndex.standShared.isSuperset(of: set) {
@@ -67,7 +67,6 @@ extension SharedFile {
         }
       case .exclusive:
         let takesTurn = locks.contains(0) && had.exclusive & 1 == 0
-        // What it has itself and does not use is in its way as well.
         self.takeBack(set, besides: nil, &state)
         if takesTurn, index.holders[0] == 0, !state.lineAdmits(holder.id) { throw .busyInLine }
         defer {

@@ -21,6 +21,9 @@ public enum Clock {
 @inline(__always)
 public func spinHint() { sluice_spin_hint() }
 
+/// Lets another thread run that waits for this processor; returns at once if there is none.
+public func yieldProcessor() { sluice_yield() }
+
 /// Orders every memory access before it before every one after it.
 @inline(__always)
 public func fullMemoryBarrier() { sluice_full_barrier() }

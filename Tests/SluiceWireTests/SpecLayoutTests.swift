@@ -86,7 +86,8 @@ private struct Field: Equatable {
       equals: [
         Field("submitted", \sluice_client_line.submitted),
         Field("sleeps", \sluice_client_line.sleeps),
-        Field("reserved", \sluice_client_line.reserved, "u8[120]"),
+        Field("awaits", \sluice_client_line.awaits),
+        Field("reserved", \sluice_client_line.reserved, "u8[116]"),
       ])
     try expect(
       "Proxy line", byteCount: MemoryLayout<sluice_proxy_line>.size,

@@ -44,7 +44,8 @@ struct sluice_facts {
 struct sluice_client_line {
   uint32_t submitted;  // how many slots were ever submitted, modulo 2^32; a futex word
   uint32_t sleeps;     // 1 while the client may be asleep on `completed`
-  uint8_t reserved[120];
+  uint32_t awaits;     // the value of `completed` for which it is to be woken then
+  uint8_t reserved[116];
 };
 
 struct sluice_proxy_line {
@@ -92,6 +93,7 @@ struct sluice_slot {
 // The words by name: Embedded Swift has no key path to a field of a C struct.
 static inline uint32_t *sluice_submitted(struct sluice_control *c) { return &c->client.submitted; }
 static inline uint32_t *sluice_client_sleeps(struct sluice_control *c) { return &c->client.sleeps; }
+static inline uint32_t *sluice_client_awaits(struct sluice_control *c) { return &c->client.awaits; }
 static inline uint32_t *sluice_completed(struct sluice_control *c) { return &c->proxy.completed; }
 static inline uint32_t *sluice_proxy_sleeps(struct sluice_control *c) { return &c->proxy.sleeps; }
 static inline uint32_t *sluice_standing_locks(struct sluice_control *c) { return &c->standing.locks; }

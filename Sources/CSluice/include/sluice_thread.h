@@ -14,6 +14,9 @@ static inline void sluice_spin_hint(void) {
 #endif
 }
 
+// Lets another thread run that waits for this processor.
+static inline void sluice_yield(void) { sched_yield(); }
+
 // Orders every access before it before every access after it.
 static inline void sluice_full_barrier(void) { __sync_synchronize(); }
 

@@ -16,7 +16,9 @@ struct VFSBenchmark: Benchmark {
 
   func run(on bench: Workbench) throws(BenchmarkError) -> BenchmarkReport {
     let variants =
-      bench.variants + [.withoutReadWindow, .withoutPostedWrites, .withoutOwnedKnowledge]
+      bench.variants + [
+        .withoutReadWindow, .withoutPostedWrites, .withoutOwnedKnowledge, .withoutStandingLocks,
+      ]
     var report = BenchmarkReport(
       VFSBenchmark.name, "calls of SQLite's VFS on a warm file of \(fileMebibytes) MiB",
       rounds: rounds, order: variants.map(\.name))
@@ -91,8 +93,9 @@ enum VFSCall: String, CaseIterable {
     switch variant {
     case .withoutReadWindow: self == .read
     case .withoutPostedWrites: self == .write || self == .writeSync || self == .journal
-    case .withoutOwnedKnowledge:
-      [.fileSize, .checkReservedLock, .access, .sharedLock, .exclusiveLock, .walLock].contains(self)
+    case .withoutOwnedKnowledge: self == .fileSize || self == .access
+    case .withoutStandingLocks:
+      self == .sharedLock || self == .exclusiveLock || self == .walLock
     default: true
     }
   }

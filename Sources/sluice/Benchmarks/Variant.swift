@@ -13,11 +13,12 @@ struct Variant: Equatable {
   static let sluice = Variant(name: "Sluice", kind: .sluice)
   static let fuse = Variant(name: "unix VFS over FUSE", kind: .fuse)
 
-  /// Sluice without one of the three ways not to wait, each with the URI parameter that turns it
+  /// Sluice without one of the ways not to wait, each with the URI parameter that turns it
   /// off. A VFS that does not know one of these cannot show what that is worth.
   static let withoutReadWindow = off("read-window")
   static let withoutPostedWrites = off("posted-writes")
   static let withoutOwnedKnowledge = off("owned-knowledge")
+  static let withoutStandingLocks = off("standing-locks")
 
   /// Whether the benchmark goes on without it.
   var isOptional: Bool { !parameters.isEmpty }

@@ -127,6 +127,7 @@ final class RawChannel {
 
   var submittedWord: Word { unsafe word(sluice_submitted(header)) }
   var sleepsWord: Word { unsafe word(sluice_client_sleeps(header)) }
+  private var awaitsWord: Word { unsafe word(sluice_client_awaits(header)) }
   var completedWord: Word { unsafe word(sluice_completed(header)) }
   var proxySleepsWord: Word { unsafe word(sluice_proxy_sleeps(header)) }
 
@@ -244,6 +245,7 @@ final class RawChannel {
 
   private func sleepUntilAnswered(_ socket: borrowing FileDescriptor) throws(HarnessError) {
     let deadline = Clock.monotonicNanoseconds() + RawChannel.answerNanosecondsMaximum
+    unsafe awaitsWord.pointee.store(submitted, ordering: .relaxed)
     unsafe sleepsWord.pointee.store(1, ordering: .sequentiallyConsistent)  // SYNC nap
     defer { unsafe sleepsWord.pointee.store(0, ordering: .relaxed) }
     while true {
