@@ -61,6 +61,9 @@ extension SharedFile {
         try index.lockShared(locks, by: holder, isMirrored: state.isMirrored)
         if WALIndex.standShared.isSuperset(of: set) {
           self.letStand(set, of: holder, isUsed: true, &state)
+        } else {
+          // What stood unused among them is in use now, and its client's word does not say so.
+          self.endStanding(set, of: holder, &state)
         }
       case .exclusive:
         let takesTurn = locks.contains(0) && had.exclusive & 1 == 0
@@ -103,6 +106,8 @@ extension SharedFile {
       for lock in WALIndex.readLocks {
         let own = holders.count { ($0.walIndex?.shared ?? 0) >> lock & 1 == 1 }
         if index.holders[lock] > own { return true }
+        let isForeign = !holders.contains { ($0.walIndex?.exclusive ?? 0) >> lock & 1 == 1 }
+        if index.holders[lock] < 0, isForeign { return true }
       }
       guard state.isMirrored else { return false }
       return try system { () throws(Errno) in

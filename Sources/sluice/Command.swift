@@ -14,7 +14,7 @@ struct Command: Sendable {
   let run: @Sendable ([String]) throws(CommandError) -> Int32
 
   static let all: [Command] = [
-    serveCommand, runCommand, statsCommand, benchCommand, benchPeerCommand,
+    serveCommand, runCommand, statsCommand, benchCommand, benchPeerCommand, harnessCommand,
   ]
 
   static func run(_ words: [String]) -> Int32 {

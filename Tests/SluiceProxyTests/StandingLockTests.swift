@@ -196,11 +196,27 @@ struct StandingLockTests {
     try file.lockWALIndex(first: 4, count: 1, .unlock)
     try file.lockWALIndex(first: 4, count: 1, .shared)
     #expect(file.giveBackStanding(.walIndex(16)))
+    // The WRITE lock, which stands alone, when it is to be shared.
     try file.lockWALIndex(first: 0, count: 1, .exclusive)
     #expect(file.giveBackStanding(.walIndex(1)))
     try file.lockWALIndex(first: 0, count: 1, .shared)
     try file.lockWALIndex(first: 0, count: 1, .unlock)
     try file.lockWALIndex(first: 0, count: 5, .exclusive)
+  }
+
+  @Test func aLockThatStoodUnusedIsInUseWhenItIsAskedForAmongOthers() throws {
+    let (first, second) = (try connect().file, try connect().file)
+    for file in [first, second] {
+      try file.lock(.shared)
+      _ = try file.joinWALIndex(
+        WALIndexMapRequest(
+          byteCount: 32768, extends: true, isReadOnly: false, wantsDescriptor: false))
+    }
+    try first.lockWALIndex(first: 3, count: 1, .shared)
+    #expect(first.giveBackStanding(.walIndex(8)))
+    // Lock 2 never stands, so that the answer grants nothing that does.
+    try first.lockWALIndex(first: 2, count: 2, .shared)
+    #expect(status { try second.lockWALIndex(first: 3, count: 1, .exclusive) } == .busy)
   }
 
   @Test func whatStandsInTheWordAfterItsConnectionIsNobodys() throws {

@@ -29,6 +29,25 @@ struct WALIndexCallTests {
       byteCount: byteCount, extends: extends, isReadOnly: isReadOnly, wantsDescriptor: false)
   }
 
+  // MARK: Readers
+
+  @Test(arguments: [WALLockKind.shared, .exclusive])
+  func anotherSessionsReadLockIsExternalWhateverItsKind(kind: WALLockKind) throws {
+    let own = try session.home.openDatabase("a.db")
+    let sister = try session.openChannel().openDatabase("a.db")
+    let foreign = try sidecar.connect().home.openDatabase("a.db")
+    for file in [own, sister, foreign] { _ = try file.joinWALIndex(request(0)) }
+    try sister.lockWALIndex(first: 4, count: 1, kind)
+    #expect(try !own.hasExternalReader())
+    #expect(try foreign.hasExternalReader())
+    try sister.lockWALIndex(first: 4, count: 1, .unlock)
+    try foreign.lockWALIndex(first: 0, count: 3, .exclusive)
+    #expect(try !own.hasExternalReader(), "these are no READ locks")
+    try foreign.lockWALIndex(first: 3, count: 1, kind)
+    #expect(try own.hasExternalReader())
+    #expect(try !foreign.hasExternalReader())
+  }
+
   // MARK: Growth
 
   @Test func indexGrowsByWholePagesAndAMebibyteAtMost() throws {

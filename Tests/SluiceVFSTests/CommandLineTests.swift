@@ -46,6 +46,12 @@ struct CommandLineTests {
     (["bench", "contend", "--writers", "0"], "--writers takes a number"),
     (["bench", "select", "--rounds"], "--rounds needs a value"),
     (["bench", "all", "--peer", "nfs"], "--peer takes fuse, not nfs"),
+    (["harness"], "which mode?"),
+    (["harness", "frobnicate"], "frobnicate: no such mode"),
+    (["harness", "model", "--seed", "x"], "--seed takes a number"),
+    (["harness", "model", "--canary", "yellow"], "--canary takes truncate, pending or close"),
+    (["harness", "model", "--words", "1"], "--words: not understood"),
+    (["harness", "hostile", "--ratio-max", "0"], "--ratio-max takes a number above 0"),
     (["bench-peer", "vfs-of-some-kind"], "'sluice bench' starts this"),
   ])
   func wrongWordsAreNamed(words: [String], message: String) throws {

@@ -160,7 +160,7 @@ private struct Pipe: ~Copyable {
 }
 
 /// Starts a program with copies of some descriptors and with no signal blocked.
-private func spawn(
+func spawn(
   _ words: [String], descriptors: [(from: Int32, to: Int32)]
 ) throws(Errno) -> Int32 {
   var actions = unsafe posix_spawn_file_actions_t()

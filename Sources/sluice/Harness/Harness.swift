@@ -1,0 +1,105 @@
+// sluice harness: tries a sidecar with the protocol alone, without SQLite.
+
+internal import CSluice
+internal import SluiceSystem
+
+let harnessCommand = Command(
+  name: "harness", summary: "try a sidecar with the protocol alone, and with bad manners",
+  help: """
+    usage: sluice harness MODE [OPTION …]
+
+    Speaks the protocol of Protocol/SPEC.md to a sidecar, and checks every answer. Whatever
+    implements that text can be tried; without --socket it is this program's own sidecar, over a
+    temporary directory.
+
+      model     some sessions do random operations, and a model in memory says what each answer must
+                be. One thread does them in an order that the seed decides. A run that fails is
+                shrunk to a short script
+      hostile   one session writes nonsense into every field of the shared memory while the sidecar
+                reads it, hoards, and shakes hands badly, again and again; honest sessions do what
+                model does beside it, all the time, and it is measured what they notice
+
+      --socket PATH      the sidecar that listens there. In its root, files whose names begin with
+                         model- are made and removed; nobody else may use them. With hostile the
+                         root should be one that can be thrown away
+      --directory DIR    where a sidecar of the harness's own has its files (/dev/shm, else TMPDIR)
+      --seed N           repeats the run that had this seed
+      --sessions N       how many (model: 8; hostile: 4 honest ones)
+      --operations N     model: how many (1000000)
+      --script FILE      model: where the script of a failure goes (sluice-SEED.script)
+      --replay FILE      model: do the steps of a script instead
+      --canary KIND      model: let the model believe something wrong, which must be found: truncate,
+                         pending or close
+      --seconds S        hostile: how long at the least, half of it without the hostile one (10)
+      --words N          hostile: how many words it writes at the least (0)
+      --ratio-max X      hostile: fail where honest sessions' 99th percentile beside the hostile
+                         one is more than X times that without
+      --json             for machines
+
+    The exit code is 1 when the sidecar did not what it should, 2 when it could not be tried, 130
+    when it was interrupted.
+    """, run: harness)
+
+private func harness(_ words: [String]) throws(CommandError) -> Int32 {
+  var options = Options(words)
+  guard let mode = options.word() else { throw .usage("which mode?") }
+  let parameters = try HarnessParameters(&options)
+  let command: any HarnessMode
+  switch mode {
+  case "model": command = try ModelMode(&options, parameters)
+  case "hostile": command = try HostileMode(&options, parameters)
+  default: throw .usage("\(mode): no such mode")
+  }
+  try options.finish()
+  do throws(HarnessError) {
+    return try command.run()
+  } catch {
+    switch error {
+    case .difference(let text):
+      printError("sluice: harness: \(text)")
+      return 1
+    case .failed(let text): throw .failed("harness: " + text)
+    case .interrupted:
+      printError("sluice: harness: interrupted")
+      return 130
+    }
+  }
+}
+
+/// What `sluice harness MODE` does.
+protocol HarnessMode {
+  /// Gives the exit code.
+  func run() throws(HarnessError) -> Int32
+}
+
+/// The options that all modes have.
+struct HarnessParameters {
+  let socket: String?
+  let directory: String
+  let seed: UInt64
+  let isJSON: Bool
+
+  init(_ options: inout Options) throws(CommandError) {
+    socket = try options.value("--socket")
+    directory = try options.value("--directory") ?? HarnessParameters.standardDirectory
+    let seed = try options.value("--seed").map { (text) throws(CommandError) in
+      guard let number = UInt64(text) else {
+        throw .usage("--seed takes a number from 0 to \(UInt64.max)")
+      }
+      return number
+    }
+    self.seed = seed ?? UInt64(Clock.realtimeMilliseconds()) % 1_000_000_000
+    isJSON = options.flag("--json")
+  }
+
+  /// What the harness writes need not outlive it, and memory is no slower than a disk.
+  private static var standardDirectory: String {
+    if unsafe access("/dev/shm", W_OK) == 0 { return "/dev/shm" }
+    return unsafe environmentValue("TMPDIR").map { unsafe String(cString: $0) } ?? "/tmp"
+  }
+
+  func sidecar() throws(HarnessError) -> HarnessSidecar {
+    if let socket { return HarnessSidecar(socket: socket) }
+    return try HarnessSidecar(startedBelow: directory)
+  }
+}

@@ -1,0 +1,24 @@
+// Why a run of the harness ends before its time.
+
+internal import SluiceSystem
+
+enum HarnessError: Error {
+  /// The sidecar answered, did or suffered something that it should not have: what, in one line.
+  case difference(String)
+  /// The harness itself could not go on: what, and why.
+  case failed(String)
+  /// The user wants no more of it.
+  case interrupted
+
+  /// A system call on `what` failed.
+  static func system(_ what: String, _ error: Errno) -> HarnessError {
+    .failed("\(what): \(unsafe String(cString: error.text))")
+  }
+}
+
+/// Runs system calls on `what` that have to succeed.
+func needed<R: ~Copyable>(
+  _ what: String, _ body: () throws(Errno) -> R
+) throws(HarnessError) -> R {
+  do throws(Errno) { return try body() } catch { throw .system(what, error) }
+}

@@ -1,0 +1,234 @@
+// The hostile session: it lives, is thrown out, and comes again. In each life it opens some files as
+// others do, then misbehaves in one way until the sidecar has had enough, while a second thread
+// spoils the memory under the sidecar's eyes.
+
+internal import CSluice
+internal import SluiceSystem
+internal import SluiceWire
+internal import Synchronization
+
+/// A life of the hostile session. Two threads write to its memory without order: that is what it is
+/// for. The requests are the first thread's, the counters belong to whoever writes last.
+final class HostileLife: @unchecked Sendable {
+  let session: RawSession
+  /// The channel on which it misbehaves: the home channel, or another, where locks may stand.
+  let channel: RawChannel
+  let aim: HostileAim
+
+  init(_ session: RawSession, _ channel: RawChannel, _ aim: HostileAim) {
+    self.session = session
+    self.channel = channel
+    self.aim = aim
+  }
+
+  var isOver: Bool { session.socket.peerIsGone() }
+}
+
+/// What both hostile threads share, and what is counted.
+final class HostileBoard: Sendable {
+  let isActive = Atomic<Bool>(false)
+  let isStopping = Atomic<Bool>(false)
+  let words = Atomic<Int>(0)
+  let lives = Atomic<Int>(0)
+  let visits = Atomic<Int>(0)
+  private let life = FutexLock<HostileLife?>(nil)
+  private let failure = FutexLock<HarnessError?>(nil)
+  private let failed = Atomic<Bool>(false)
+
+  var current: HostileLife? { life.withLock { $0 } }
+  func show(_ new: HostileLife?) { life.withLock { $0 = new } }
+
+  var isFailed: Bool { failed.load(ordering: .relaxed) }
+  var firstFailure: HarnessError? { failure.withLock { $0 } }
+  func fail(_ error: HarnessError) {
+    failure.withLock { if $0 == nil { $0 = error } }
+    failed.store(true, ordering: .relaxed)
+  }
+
+  func count(words count: Int) { words.wrappingAdd(count, ordering: .relaxed) }
+}
+
+/// The first thread.
+struct HostileSession {
+  enum Act: CaseIterable {
+    case nearlyRight, hoard, ringAndNeverRead, counters, leaveInTheMiddle
+  }
+
+  private let socket: String
+  private let board: HostileBoard
+  private var requests: HostileRequests
+  private var visitor: HostileVisitor
+  /// Of the present life.
+  private var files: [UInt64] = []
+  private static let roundsMaximum = 24
+  private static let restNanoseconds: Int64 = 300_000
+
+  init(socket: String, board: HostileBoard, seed: UInt64, tag: String, badPaths: [String]) {
+    self.socket = socket
+    self.board = board
+    let names = (0..<6).flatMap { number in
+      ["", "-journal", "-wal", "-shm"].map { "\(tag)e\(number)\($0)" }
+    }
+    requests = HostileRequests(
+      words: HostileWords(seed: seed), badPaths: badPaths.map { Array($0.utf8) },
+      ownNames: names.map { Array($0.utf8) })
+    visitor = HostileVisitor(socket: socket, seed: seed &+ 1)
+  }
+
+  /// The body of its thread.
+  mutating func run() {
+    do throws(HarnessError) {
+      while !board.isStopping.load(ordering: .relaxed) {
+        guard board.isActive.load(ordering: .relaxed) else {
+          visitor.leave()
+          Clock.sleep(nanoseconds: 1_000_000)
+          continue
+        }
+        try live()
+        try visitor.visit()
+        board.visits.wrappingAdd(1, ordering: .relaxed)
+      }
+    } catch {
+      board.fail(error)
+    }
+  }
+
+  private mutating func live() throws(HarnessError) {
+    let session = try RawSession(socket)
+    let channel = below(3) == 0 ? session.home : try openChannel(session)
+    let aim = HostileAim.allCases[below(HostileAim.allCases.count)]
+    let life = HostileLife(session, channel, aim)
+    board.lives.wrappingAdd(1, ordering: .relaxed)
+    openFiles(session, on: channel, count: 1 + below(4))
+    let act = Act.allCases[below(Act.allCases.count)]
+    if act == .hoard { hoard(session, fileCount: below(40) == 0 ? 5000 : 100) }
+    board.show(life)
+    defer {
+      board.show(nil)
+      session.vanish()
+    }
+    let rounds = act == .leaveInTheMiddle ? below(4) : HostileSession.roundsMaximum
+    for _ in 0..<rounds {
+      if life.isOver || !board.isActive.load(ordering: .relaxed) { break }
+      misbehave(act, channel)
+      Clock.sleep(nanoseconds: HostileSession.restNanoseconds)
+    }
+  }
+
+  private mutating func below(_ bound: Int) -> Int { requests.words.random.below(bound) }
+
+  // MARK: As others do
+
+  /// Another channel, or the home channel where there is none to be had.
+  private func openChannel(_ session: RawSession) throws(HarnessError) -> RawChannel {
+    session.home.post(code: Operation.channelOpen.rawValue, file: 0, NoFields())
+    try session.home.awaitAnswers(session.socket)
+    let answer = session.home.takeAnswer()
+    guard answer.status == .done, let number = answer.decoded(as: ChannelFields.self)?.channel
+    else { return session.home }
+    return try session.receiveChannel(number)
+  }
+
+  private mutating func openFiles(_ session: RawSession, on channel: RawChannel, count: Int) {
+    files = []
+    for _ in 0..<count {
+      let request = OpenRequest(
+        path: requests.ownNames[below(requests.ownNames.count)],
+        kind: .mainDatabase, options: [.readWrite, .create, .standingLocks])
+      channel.post(code: Operation.open.rawValue, file: 0, request)
+      guard (try? channel.awaitAnswers(session.socket)) != nil else { return }
+      let answer = channel.takeAnswer()
+      if answer.status == .done, let opened = answer.decoded(as: OpenReply.self) {
+        files.append(opened.file)
+      }
+    }
+  }
+
+  /// Takes as many handles, locks and channels as it is given, in good order.
+  private mutating func hoard(_ session: RawSession, fileCount: Int) {
+    let home = session.home
+    for number in 0..<fileCount {
+      openFiles(session, on: home, count: 1)
+      guard let file = files.first else { return }
+      home.post(code: Operation.lock.rawValue, file: file, LockFields(level: .shared))
+      home.post(code: Operation.lock.rawValue, file: file, LockFields(level: .exclusive))
+      home.post(
+        code: Operation.walIndexMap.rawValue, file: file,
+        WALIndexMapRequest(
+          byteCount: 32_768, extends: true, isReadOnly: false, wantsDescriptor: false))
+      home.post(
+        code: Operation.walIndexLock.rawValue, file: file,
+        WALIndexLockRequest(first: 0, count: 8, kind: .exclusive))
+      if number % 8 == 0 {
+        home.post(code: Operation.channelOpen.rawValue, file: 0, NoFields())
+      }
+      guard (try? home.awaitAnswers(session.socket)) != nil else { return }
+      while home.hasRequests { _ = home.takeAnswer() }
+      board.count(words: 6 * HostileRequests.wordsOfSlot)
+      if !board.isActive.load(ordering: .relaxed) { return }
+    }
+  }
+
+  // MARK: As nobody should
+
+  /// Nobody waits for answers: the counters are read and written as they are.
+  private mutating func misbehave(_ act: Act, _ channel: RawChannel) {
+    let completed = unsafe channel.completedWord.pointee.load(ordering: .relaxed)
+    let slots = channel.facts.slot_count
+    var count = UInt32(1 + below(8))
+    switch act {
+    case .ringAndNeverRead:
+      // As much as the ring holds, and awake whoever sleeps, again and again.
+      count = slots
+      unsafe channel.sleepsWord.pointee.store(1, ordering: .relaxed)
+    case .counters where requests.words.random.once(in: 4):
+      count = requests.words.number(near: 0)
+    default: break
+    }
+    for number in 0..<min(count, slots) {
+      board.count(
+        words: requests.write(on: channel, sequence: completed &+ number, files: files))
+    }
+    unsafe channel.submittedWord.pointee.store(
+      completed &+ count, ordering: .sequentiallyConsistent)
+    for _ in 0..<(act == .ringAndNeverRead ? 16 : 1) { unsafe Futex.wake(channel.submittedWord) }
+  }
+}
+
+/// The second thread: it spoils what the first has written, in short bursts, so that it does not
+/// take a processor from those who are to be measured.
+struct HostileScribbler {
+  private let board: HostileBoard
+  private var words: HostileWords
+  private static let burstLength = 8000
+  private static let restNanoseconds: Int64 = 500_000
+
+  init(board: HostileBoard, seed: UInt64) {
+    self.board = board
+    words = HostileWords(seed: seed)
+  }
+
+  /// The body of its thread.
+  mutating func run() {
+    while !board.isStopping.load(ordering: .relaxed) {
+      if board.isActive.load(ordering: .relaxed), let life = board.current, !life.isOver {
+        spoil(life)
+      }
+      Clock.sleep(nanoseconds: HostileScribbler.restNanoseconds)
+    }
+  }
+
+  /// Rings, and writes while the proxy reads.
+  private mutating func spoil(_ life: HostileLife) {
+    let channel = life.channel
+    let completed = unsafe channel.completedWord.pointee.load(ordering: .relaxed)
+    let submitted = unsafe channel.submittedWord.pointee.load(ordering: .relaxed)
+    if submitted == completed, words.random.once(in: 2) {
+      unsafe channel.submittedWord.pointee.store(
+        completed &+ 1, ordering: .sequentiallyConsistent)
+      unsafe Futex.wake(channel.submittedWord)
+    }
+    words.scribble(on: channel, aim: life.aim, count: HostileScribbler.burstLength)
+    board.count(words: HostileScribbler.burstLength)
+  }
+}

@@ -1,0 +1,23 @@
+// Ctrl-C, as the harness hears it: between two steps, so that everything it made is taken down.
+
+internal import SluiceSystem
+internal import Synchronization
+
+/// Checked by the thread that made it; others ask `isMade`.
+final class StopRequest: Sendable {
+  private let signals: Signals
+  private let made = Atomic<Bool>(false)
+
+  /// From now on SIGINT, SIGTERM and SIGHUP are read here and do nothing else.
+  init() throws(HarnessError) {
+    do throws(Errno) { signals = try Signals() } catch { throw .system("signals", error) }
+  }
+
+  /// Throws once the user wants no more.
+  func check() throws(HarnessError) {
+    if signals.next() == .stop { made.store(true, ordering: .relaxed) }
+    if isMade { throw .interrupted }
+  }
+
+  var isMade: Bool { made.load(ordering: .relaxed) }
+}

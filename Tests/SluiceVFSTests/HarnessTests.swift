@@ -1,0 +1,189 @@
+// sluice harness, in short: it finds nothing where nothing is wrong, finds what is wrong on purpose,
+// and leaves nothing behind.
+
+import Foundation
+import Glibc
+import Testing
+
+/// What `--json` prints, as far as the tests look.
+private struct Report: Decodable {
+  var mode: String
+  var seed: UInt64?
+  var operations: Int?
+  var difference: String?
+  var steps: Steps?
+  var words: Int?
+  var lives: Int?
+  var handshakes: Int?
+  var honestOperations: Int?
+  var p99Ratio: Double?
+  var sentinels: Int?
+
+  /// The lines of a script, or of a replayed one how many there were.
+  enum Steps: Decodable {
+    case lines([String])
+    case count(Int)
+
+    init(from decoder: any Decoder) throws {
+      let value = try decoder.singleValueContainer()
+      self =
+        try (try? value.decode(Int.self)).map(Steps.count) ?? .lines(value.decode([String].self))
+    }
+  }
+
+  init(_ outcome: Outcome) throws {
+    let decoder = JSONDecoder()
+    decoder.keyDecodingStrategy = .convertFromSnakeCase
+    self = try decoder.decode(Report.self, from: Data(outcome.output.utf8))
+  }
+}
+
+@Suite(.timeLimit(.minutes(5))) struct HarnessTests {
+  private let fixture: Fixture
+  /// Where sidecars of the harness's own have their files.
+  private let directory: URL
+
+  init() throws {
+    fixture = try Fixture()
+    directory = fixture.directory.appending(path: "harness")
+    try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
+  }
+
+  private func start(_ words: [String]) throws -> ChildProcess {
+    try fixture.start([Fixture.program, "harness"] + words)
+  }
+
+  private func run(_ words: [String]) throws -> Outcome {
+    try start(words + ["--directory", directory.path]).wait(within: 180)
+  }
+
+  private func names(in directory: URL) throws -> [String] {
+    try FileManager.default.contentsOfDirectory(atPath: directory.path)
+  }
+
+  // MARK: Model
+
+  @Test func aModelRunFindsNoDifferenceAndLeavesNothing() throws {
+    let outcome = try run(["model", "--operations", "150000", "--json"])
+    outcome.expectSuccess()
+    let report = try Report(outcome)
+    print("aModelRunFindsNoDifference: --seed \(report.seed ?? 0)")
+    #expect(report.difference == nil)
+    #expect((report.operations ?? 0) >= 150_000)
+    #expect(try names(in: directory) == [])
+  }
+
+  @Test func aModelRunDrivesAnySidecarByItsSocket() throws {
+    try fixture.startSidecar(["--reactors", "2"])
+    let outcome = try run([
+      "model", "--operations", "60000", "--sessions", "3", "--socket", fixture.socket.path,
+    ])
+    outcome.expectSuccess()
+    #expect(outcome.output.contains("no difference"), "\(outcome.output)")
+    #expect(try names(in: fixture.root) == [])
+  }
+
+  @Test(arguments: ["truncate", "pending", "close"])
+  func aWrongBeliefIsFoundAndShrunkToAFewSteps(canary: String) throws {
+    let script = fixture.scratch.appending(path: "\(canary).script").path
+    let outcome = try run([
+      "model", "--seed", "5", "--canary", canary, "--script", script, "--json",
+    ])
+    #expect(outcome.ending == .exited(1), "\(outcome.errors)")
+    let report = try Report(outcome)
+    #expect(report.difference != nil)
+    guard case .lines(let steps)? = report.steps else {
+      Issue.record("no steps")
+      return
+    }
+    #expect((3...10).contains(steps.count), "\(steps)")
+    // The sidecar is right, and the script shows it each time.
+    try run(["model", "--replay", script]).expectSuccess()
+    for _ in 0..<2 {
+      let replayed = try run(["model", "--replay", script, "--canary", canary])
+      #expect(replayed.ending == .exited(1), "\(replayed.output)")
+      #expect(replayed.output.contains(steps.last!), "\(replayed.output)")
+    }
+  }
+
+  @Test func whatIsNoScriptIsNamed() throws {
+    let script = fixture.scratch.appending(path: "no.script")
+    try "nonsense\n".write(to: script, atomically: true, encoding: .utf8)
+    let outcome = try run(["model", "--replay", script.path])
+    #expect(outcome.ending == .exited(2))
+    #expect(outcome.errors.contains("no.script: this is no script"), "\(outcome.errors)")
+    try "# sluice harness model script, sessions: 1\n0.0 open file=99 name=a.db\n".write(
+      to: script, atomically: true, encoding: .utf8)
+    let second = try run(["model", "--replay", script.path])
+    #expect(second.errors.contains("line 2 is no step"), "\(second.errors)")
+  }
+
+  @Test(arguments: ["model", "hostile"])
+  func anInterruptedRunLeavesNothing(mode: String) throws {
+    let run = try start(
+      [mode, "--directory", directory.path]
+        + (mode == "model" ? ["--operations", "1000000000"] : ["--seconds", "1000"]))
+    #expect(eventually { (try? self.names(in: self.directory).count) == 1 })
+    try #require(eventually { run.output.contains("seed") })
+    usleep(300_000)
+    run.send(SIGINT)
+    let outcome = try run.wait(within: 60)
+    #expect(outcome.ending == .exited(130), "\(outcome.errors)")
+    #expect(try names(in: directory) == [])
+  }
+
+  @Test(arguments: ["model", "hostile"])
+  func aSidecarThatDiesIsADifference(mode: String) throws {
+    let sidecar = try fixture.startSidecar()
+    let run = try start(
+      [
+        mode, mode == "model" ? "--operations" : "--seconds", "1000000", "--socket",
+        fixture.socket.path, "--script", fixture.scratch.appending(path: "s").path,
+      ].filter { mode == "model" || ($0 != "--script" && !$0.hasSuffix("/s")) })
+    try #require(eventually { run.output.contains("seed") })
+    usleep(300_000)
+    try sidecar.killNow()
+    let outcome = try run.wait(within: 120)
+    #expect(outcome.ending == .exited(1), "\(outcome.output) \(outcome.errors)")
+  }
+
+  // MARK: Hostile
+
+  @Test func aHostileSessionHarmsNobody() throws {
+    let outcome = try run(["hostile", "--seconds", "4", "--json"])
+    outcome.expectSuccess()
+    let report = try Report(outcome)
+    print("aHostileSessionHarmsNobody: --seed \(report.seed ?? 0), ratio \(report.p99Ratio ?? 0)")
+    #expect((report.words ?? 0) > 1000)
+    #expect((report.lives ?? 0) > 1)
+    #expect((report.handshakes ?? 0) > 1)
+    #expect((report.honestOperations ?? 0) > 1000)
+    #expect(report.sentinels == 1)
+    #expect(try names(in: directory) == [])
+  }
+
+  @Test func aFileTouchedOutsideTheRootIsFound() throws {
+    try fixture.startSidecar()
+    let run = try start([
+      "hostile", "--seconds", "1000", "--socket", fixture.socket.path,
+    ])
+    var sentinels: URL?
+    try #require(
+      eventually {
+        let name = (try? self.names(in: self.fixture.directory))?.first {
+          $0.hasPrefix("root-outside-")
+        }
+        sentinels = name.map { self.fixture.directory.appending(path: $0) }
+        return run.output.contains("seed") && sentinels != nil
+      })
+    usleep(500_000)
+    let sentinel = try #require(sentinels).appending(path: "deep/s.db")
+    let file = try FileHandle(forWritingTo: sentinel)
+    try file.write(contentsOf: Data("N".utf8))
+    try file.close()
+    let outcome = try run.wait(within: 60)
+    #expect(outcome.ending == .exited(1))
+    #expect(outcome.errors.contains("outside the root: \(sentinel.path): touched"))
+    #expect(try !names(in: fixture.directory).contains { $0.hasPrefix("root-outside-") })
+  }
+}
