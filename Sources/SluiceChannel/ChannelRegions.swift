@@ -70,7 +70,10 @@ public struct ChannelRegions: ~Copyable, Sendable {
 
   /// The locks that stand in this channel, as long as its regions are mapped.
   public var standingLocks: StandingLocks {
-    unsafe StandingLocks(word(sluice_standing_locks(header)))
+    unsafe StandingLocks(
+      UnsafePointer(
+        UnsafeRawPointer(sluice_standing_locks(header))
+          .assumingMemoryBound(to: Atomic<UInt64>.self)))
   }
 
   // MARK: Slots, arguments, payload

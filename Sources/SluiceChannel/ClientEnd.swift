@@ -138,6 +138,11 @@ public struct ClientEnd: ~Copyable, Sendable {
     }
   }
 
+  /// Whether all changes under way are of this file, and none is known to have failed.
+  public func changesOnly(_ file: UInt64) -> Bool {
+    changeFailure == nil && (changedFile == file || settled == submitted)
+  }
+
   /// Whether a change that was posted has failed, as far as is known; nobody was told yet.
   @inline(__always)
   public var hasFailure: Bool { changeFailure != nil }

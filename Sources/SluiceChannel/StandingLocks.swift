@@ -1,15 +1,17 @@
 // Locks that a client keeps beyond their use until somebody else needs them, so that to take them
 // again costs one atomic operation and no request. They stand in one word of the channel's control
-// region, which both sides change:
+// region, which both sides change, with five bits for each lock:
 //
-//   granted  used  wanted
-//      0      0      0     the client has to ask
-//      1      0      0     stands: the client may take it, the proxy may take it back
-//      1      1      0     the client uses it
-//      1      1      1     the same, and somebody waits: the client gives it back with a request
+//   granted  alone   the client has it: shared with others, or alone and then for either use
+//   used  usedAlone  it uses it: shared, or as its only holder
+//   wanted           somebody waits for it: the client gives it back with a request
 //
-//   client: 100 → 110 takes it, 110 → 100 gives it back
-//   proxy:  000 → 110 grants it with a request, 100 → 000 takes it back, 110 → 111 wants it back
+//   client   granted, not used, not wanted      → used                (alone too for usedAlone)
+//            granted, used, not wanted          → not used
+//   proxy    nothing                            → granted, used       with the answer to a request
+//            granted, not used                  → nothing             takes it back
+//            granted, alone, used, not usedAlone → granted, used      lets others share it
+//            granted, used                      → wanted too
 //
 // What the proxy counts as held does not depend on what a client writes here: one that lies about
 // its use loses a lock that it relies on, or keeps one as any client may.
@@ -17,8 +19,7 @@
 internal import CSluice
 internal import Synchronization
 
-/// Locks that can stand: WRITE and the readers' locks of the WAL index, the one alone and the others
-/// shared, and SHARED on the database.
+/// Locks that can stand: those of the WAL index, and SHARED on the database, which is never had alone.
 public struct LockSet: OptionSet, Equatable, Sendable {
   public let rawValue: UInt32
   @inline(__always)
@@ -41,43 +42,75 @@ public struct LockSet: OptionSet, Equatable, Sendable {
 /// The word of one channel, valid as long as that is mapped.
 @safe
 public struct StandingLocks: @unchecked Sendable {
-  private let word: SharedWord
+  public enum Use: Sendable { case none, shared, alone }
 
-  init(_ word: SharedWord) { unsafe self.word = unsafe word }
+  private let word: UnsafePointer<Atomic<UInt64>>
 
-  private static func granted(_ locks: LockSet) -> UInt32 {
-    locks.rawValue << UInt32(SLUICE_STANDING_GRANTED_SHIFT)
+  init(_ word: UnsafePointer<Atomic<UInt64>>) { unsafe self.word = unsafe word }
+
+  @inline(__always)
+  private static func bits(_ locks: LockSet, _ shift: UInt32) -> UInt64 {
+    UInt64(locks.rawValue) << UInt64(shift)
   }
-  private static func used(_ locks: LockSet) -> UInt32 {
-    locks.rawValue << UInt32(SLUICE_STANDING_USED_SHIFT)
+  @inline(__always)
+  private static func granted(_ locks: LockSet) -> UInt64 {
+    bits(locks, UInt32(SLUICE_STANDING_GRANTED_SHIFT))
   }
-  private static func wanted(_ locks: LockSet) -> UInt32 {
-    locks.rawValue << UInt32(SLUICE_STANDING_WANTED_SHIFT)
+  @inline(__always)
+  private static func alone(_ locks: LockSet) -> UInt64 {
+    bits(locks, UInt32(SLUICE_STANDING_ALONE_SHIFT))
+  }
+  @inline(__always)
+  private static func used(_ locks: LockSet) -> UInt64 {
+    bits(locks, UInt32(SLUICE_STANDING_USED_SHIFT))
+  }
+  @inline(__always)
+  private static func usedAlone(_ locks: LockSet) -> UInt64 {
+    bits(locks, UInt32(SLUICE_STANDING_USED_ALONE_SHIFT))
+  }
+  @inline(__always)
+  private static func wanted(_ locks: LockSet) -> UInt64 {
+    bits(locks, UInt32(SLUICE_STANDING_WANTED_SHIFT))
+  }
+  private static func every(_ locks: LockSet) -> UInt64 {
+    granted(locks) | alone(locks) | used(locks) | usedAlone(locks) | wanted(locks)
+  }
+  private static func locks(_ word: UInt64, _ shift: Int32) -> LockSet {
+    LockSet(rawValue: UInt32(truncatingIfNeeded: word >> UInt64(shift)))
   }
 
   // MARK: The client's side
 
-  /// Takes a lock that stands unused; false where it has to be asked for.
+  /// Takes locks that stand unused, all of them; false where they have to be asked for.
   @inline(__always)
-  public func take(_ lock: LockSet) -> Bool {
-    change(lock, from: Self.granted(lock), to: Self.granted(lock) | Self.used(lock))
+  public func take(_ locks: LockSet, alone: Bool) -> Bool {
+    change(
+      of: Self.granted(locks) | Self.used(locks) | Self.wanted(locks)
+        | (alone ? Self.alone(locks) : 0),
+      from: Self.granted(locks) | (alone ? Self.alone(locks) : 0),
+      setting: Self.used(locks) | (alone ? Self.usedAlone(locks) : 0), clearing: 0)
   }
 
-  /// Gives back a lock that was taken or granted, and lets it stand; false where a request has to
-  /// give it back.
+  /// Gives back locks that were taken or granted, and lets them stand; false where a request has to
+  /// give them back.
   @inline(__always)
-  public func giveBack(_ lock: LockSet) -> Bool {
-    change(lock, from: Self.granted(lock) | Self.used(lock), to: Self.granted(lock))
+  public func giveBack(_ locks: LockSet) -> Bool {
+    change(
+      of: Self.granted(locks) | Self.used(locks) | Self.wanted(locks),
+      from: Self.granted(locks) | Self.used(locks), setting: 0,
+      clearing: Self.used(locks) | Self.usedAlone(locks))
   }
 
   @inline(__always)
-  private func change(_ lock: LockSet, from old: UInt32, to new: UInt32) -> Bool {
-    let mask = Self.granted(lock) | Self.used(lock) | Self.wanted(lock)
+  private func change(
+    of mask: UInt64, from old: UInt64, setting: UInt64, clearing: UInt64
+  ) -> Bool {
     var present = unsafe word.pointee.load(ordering: .relaxed)
     while present & mask == old {
       // SYNC standing
       let (exchanged, original) = unsafe word.pointee.compareExchange(
-        expected: present, desired: present & ~mask | new, ordering: .acquiringAndReleasing)
+        expected: present, desired: present & ~clearing | setting,
+        ordering: .acquiringAndReleasing)
       if exchanged { return true }
       present = original
     }
@@ -86,35 +119,39 @@ public struct StandingLocks: @unchecked Sendable {
 
   // MARK: The proxy's side, under the file's lock
 
-  /// Lets a lock stand; its client waits for an answer meanwhile.
-  public func grant(_ lock: LockSet, isUsed: Bool) {
-    forget(lock)
-    let bits = Self.granted(lock) | (isUsed ? Self.used(lock) : 0)
+  /// Lets locks stand, some of them alone; their client waits for an answer meanwhile.
+  public func grant(_ locks: LockSet, alone: LockSet, _ use: Use) {
+    forget(locks)
+    var bits = Self.granted(locks) | Self.alone(alone)
+    if use != .none { bits |= Self.used(locks) }
+    if use == .alone { bits |= Self.usedAlone(locks) }
     unsafe word.pointee.bitwiseOr(bits, ordering: .acquiringAndReleasing)
   }
 
-  /// Takes back those of `locks`, which stand, that are not in use, and gives them; has the client
-  /// give back the others with a request.
-  public func takeBack(_ locks: LockSet) -> LockSet {
+  /// Takes back those of `locks`, all of which stand, that are not in use (`freed`). What is in use,
+  /// but not alone, is the client's alone no more (`shared`). Everything in use is wanted back from
+  /// now on, unless it may be shared.
+  public func takeBack(_ locks: LockSet, toShare: Bool) -> (freed: LockSet, shared: LockSet) {
     var present = unsafe word.pointee.load(ordering: .relaxed)
     while true {
-      let used = LockSet(rawValue: present >> UInt32(SLUICE_STANDING_USED_SHIFT))
-        .intersection(locks)
-      let free = locks.subtracting(used)
+      let used = Self.locks(present, SLUICE_STANDING_USED_SHIFT).intersection(locks)
+      let usedAlone = Self.locks(present, SLUICE_STANDING_USED_ALONE_SHIFT).intersection(used)
+      let freed = locks.subtracting(used)
+      let shared = used.subtracting(usedAlone)
+      let wanted = toShare ? usedAlone : used
       let new =
-        present & ~(Self.granted(free) | Self.wanted(free)) | Self.granted(used)
-        | Self.wanted(used)
+        present & ~Self.every(freed) & ~Self.alone(shared) | Self.granted(used)
+        | Self.wanted(wanted)
       // SYNC standing
       let (exchanged, original) = unsafe word.pointee.compareExchange(
         expected: present, desired: new, ordering: .acquiringAndReleasing)
-      if exchanged { return free }
+      if exchanged { return (freed, shared) }
       present = original
     }
   }
 
   /// These do not stand any more.
   public func forget(_ locks: LockSet) {
-    let mask = Self.granted(locks) | Self.used(locks) | Self.wanted(locks)
-    unsafe word.pointee.bitwiseAnd(~mask, ordering: .acquiringAndReleasing)
+    unsafe word.pointee.bitwiseAnd(~Self.every(locks), ordering: .acquiringAndReleasing)
   }
 }

@@ -95,11 +95,13 @@ public final class Channel: Sendable {
     if hasFailure { try settle() }
   }
 
-  /// Waits until all that was posted is done; throws where a change was not.
+  /// Waits until all that was posted is done, unless that is about one file only; throws where a
+  /// change was not done.
   @inline(never)
-  func settle() throws(CallError) {
+  func settle(besides file: UInt64? = nil) throws(CallError) {
     var failed: PostedFailure?
     try withEnd { (end) throws(ChannelFailure) in
+      if let file, end.changesOnly(file) { return }
       try end.settle(
         timeoutNanoseconds: Session.callTimeoutNanoseconds,
         peerIsGone: { session.socket.peerIsGone() })

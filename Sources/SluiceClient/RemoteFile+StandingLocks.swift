@@ -3,17 +3,18 @@
 public import SluiceChannel
 
 extension RemoteFile {
-  /// Takes a lock that stands; false where it has to be asked for, as everything once the sidecar is
-  /// dead. Never blocks.
+  /// Takes locks that stand, to share them or `alone`; false where they have to be asked for, as
+  /// everything once the sidecar is dead. Never blocks.
   @inline(__always)
-  public func takeStanding(_ lock: LockSet, _ life: Life) -> Bool {
+  public func takeStanding(_ locks: LockSet, alone: Bool = false, _ life: Life) -> Bool {
     // Only this process's own regions and life are mapped.
-    channel.session.callObstacle == nil && !life.isOver && channel.line.standingLocks.take(lock)
+    channel.session.callObstacle == nil && !life.isOver
+      && channel.line.standingLocks.take(locks, alone: alone)
   }
 
-  /// Gives back a lock and lets it stand; false where a request has to give it back. Never blocks.
+  /// Gives locks back and lets them stand; false where a request has to give them back. Never blocks.
   @inline(__always)
-  public func giveBackStanding(_ lock: LockSet) -> Bool {
-    channel.session.callObstacle == nil && channel.line.standingLocks.giveBack(lock)
+  public func giveBackStanding(_ locks: LockSet) -> Bool {
+    channel.session.callObstacle == nil && channel.line.standingLocks.giveBack(locks)
   }
 }

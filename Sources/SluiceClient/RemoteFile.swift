@@ -69,9 +69,10 @@ public final class RemoteFile: @unchecked Sendable {
       if isPosted {
         try unsafe channel.post(.write, file: id, request, sending: part)
       } else {
-        if mayPost { try channel.settle() }
+        if mayPost { try channel.settle(besides: id) }
         _ = try unsafe channel.call(
-          .write, file: id, request, sending: part, replyingWith: NoFields.self)
+          .write, file: id, request, sending: part, tellsFailure: true,
+          replyingWith: NoFields.self)
       }
       done = end
     }

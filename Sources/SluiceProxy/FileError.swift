@@ -37,6 +37,9 @@ enum FileError: Error, Equatable {
   case directorySync(Errno)
   /// The WAL index can only be read, and nobody is there who has set it up.
   case walIndexNotSetUp
+  /// The lock stands with somebody who was granted it a moment ago and may be about to take it again:
+  /// the request is tried again soon.
+  case standsYet
   /// Not now: another process has been asked to give back its lease. The request stays in its slot
   /// and is tried again.
   case tryLater
@@ -50,7 +53,7 @@ enum FileError: Error, Equatable {
     case .notRegular: (.notRegular, .invalid)
     case .readOnly: (.readOnly, .readOnlyFileSystem)
     case .readOnlyDirectory: (.readOnlyDirectory, .accessDenied)
-    case .busy, .busyInLine, .busyPerhaps, .standsInLine: (.busy, .again)
+    case .busy, .busyInLine, .busyPerhaps, .standsInLine, .standsYet: (.busy, .again)
     case .busyPending, .busyPendingPerhaps: (.busyPending, .again)
     case .locksLost: (.locksLost, .stale)
     case .tooManyFiles: (.limitReached, .tooManyOpen)

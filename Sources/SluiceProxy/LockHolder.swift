@@ -27,14 +27,17 @@ final class LockHolder: @unchecked Sendable {
 }
 
 extension SharedFile {
-  /// Lets a lock that `holder` has stand, until it is taken back. Only while nobody outside can have
-  /// the file open.
+  /// Lets locks that `holder` has stand, until they are taken back; those in `alone` are his alone.
+  /// Only while nobody outside can have the file open.
   @inline(__always)
-  func letStand(_ lock: LockSet, of holder: LockHolder, isUsed: Bool, _ state: inout State) {
-    guard let standing = holder.standing, mayStand(holder, state) else { return }
-    standing.grant(lock, isUsed: isUsed)
+  func letStand(
+    _ locks: LockSet, alone: LockSet = [], of holder: LockHolder, _ use: StandingLocks.Use,
+    _ state: inout State
+  ) {
+    guard let standing = holder.standing, mayStand(holder, state), !locks.isEmpty else { return }
+    standing.grant(locks, alone: alone, use)
     if holder.granted.isEmpty { state.standers.append(holder) }
-    holder.granted.insert(lock)
+    holder.granted.formUnion(locks)
   }
 
   @inline(__always)
@@ -43,26 +46,34 @@ extension SharedFile {
   }
 
   /// Takes those of `locks` that stand unused from all holders but one, and has the others given
-  /// back as soon as they are not used any more.
+  /// back as soon as they are not used any more, or only shared where that will do.
   @inline(__always)
-  func takeBack(_ locks: LockSet, besides holder: LockHolder?, _ state: inout State) {
-    if !state.standers.isEmpty { takeBackStanding(locks, besides: holder, &state) }
+  func takeBack(
+    _ locks: LockSet, toShare: Bool = false, besides holder: LockHolder?, _ state: inout State
+  ) {
+    if state.standers.isEmpty { return }
+    takeBackStanding(locks, toShare: toShare, besides: holder, &state)
   }
 
   @inline(never)
   private func takeBackStanding(
-    _ locks: LockSet, besides holder: LockHolder?, _ state: inout State
+    _ locks: LockSet, toShare: Bool, besides holder: LockHolder?, _ state: inout State
   ) {
+    if locks.contains(WALIndex.writeLock) { state.queue.endStanding() }
     for other in state.standers where other !== holder {
       let asked = other.granted.intersection(locks)
-      guard !asked.isEmpty, let freed = other.standing?.takeBack(asked) else { continue }
-      other.granted.subtract(freed)
-      if freed.contains(.file) {
+      guard !asked.isEmpty, let taken = other.standing?.takeBack(asked, toShare: toShare) else {
+        continue
+      }
+      other.granted.subtract(taken.freed)
+      if taken.freed.contains(.file) {
         precondition(other.level == .shared, "only SHARED stands")
         other.level = .none
         state.sharedCount -= 1
       }
-      if let index = state.walIndex { index.release(freed.walIndexBits, of: other) }
+      guard let index = state.walIndex else { continue }
+      index.release(taken.freed.walIndexBits, of: other)
+      index.share(taken.shared.walIndexBits, of: other)
     }
     state.standers.removeAll { $0.granted.isEmpty }
   }
@@ -71,6 +82,7 @@ extension SharedFile {
   @inline(__always)
   func endStanding(_ locks: LockSet, of holder: LockHolder, _ state: inout State) {
     guard holder.stands(locks) else { return }
+    if holder.stands(locks.intersection(WALIndex.writeLock)) { state.queue.endStanding() }
     holder.granted.subtract(locks)
     holder.standing?.forget(locks)
     if holder.granted.isEmpty { state.standers.removeAll { $0 === holder } }

@@ -24,8 +24,10 @@ internal import SluiceWire
 struct LockQueue {
   enum Patience {
     /// A turn lasts so long, and for so many transactions, but never longer than the maximum.
-    static let turnNanoseconds: Int64 = 500_000
+    static let turnNanoseconds: Int64 = 1_000_000
     static let grantsMinimum = 4
+    /// For so long nobody takes the right to write from who has it standing, though none waits.
+    static let standingSliceNanoseconds: Int64 = 250_000
     static let turnNanosecondsMaximum: Int64 = 10_000_000
     /// For how long the lock is kept for who has the turn and gave it back.
     static let comebackNanoseconds: Int64 = 100_000
@@ -42,8 +44,8 @@ struct LockQueue {
     static let placeNanoseconds: Int64 = 250_000_000
     /// So often, and for so long, nobody is called while programs outside may wait: they see only
     /// what they find when they look.
-    static let gapIntervalNanoseconds: Int64 = 20_000_000
-    static let gapNanoseconds: Int64 = 1_000_000
+    static let gapIntervalNanoseconds: Int64 = 10_000_000
+    static let gapNanoseconds: Int64 = 2_000_000
   }
 
   private struct Place {
@@ -76,6 +78,9 @@ struct LockQueue {
   /// In order of arrival.
   private var places: [Place] = []
   private var turn: Turn?
+  /// Until when the right to write stands in its holder's channel, who takes it and gives it back
+  /// without a request; nil while each of these is a request.
+  private var standingEnd: Int64?
   private var claim: (holder: UInt64, until: Int64)?
   private var gapUntil: Int64 = 0
   private var nextGapAt: Int64 = 0
@@ -137,10 +142,33 @@ struct LockQueue {
 
   // MARK: Turns
 
+  /// Lets the right to write stand: until the turn of `holder`, who has just taken it, is over, or
+  /// until somebody needs it if nobody waits.
+  mutating func letTurnStand(for holder: UInt64, now: Int64) -> Bool {
+    if first == nil { return true }
+    guard let turn, turn.holder == holder, now - turn.beganAt < Patience.turnNanoseconds else {
+      return false
+    }
+    standingEnd = turn.beganAt + Patience.turnNanoseconds
+    // Nobody counts how often he takes it.
+    self.turn!.grants = Patience.grantsMinimum
+    tellFirst(isTaken: true, now: now)
+    return true
+  }
+
+  /// Until when the right to write stands for who has it; nil where it may be taken back.
+  func standsUntil(_ now: Int64) -> Int64? {
+    guard let standingEnd, now < standingEnd else { return nil }
+    return standingEnd
+  }
+
+  /// It does not stand any more.
+  mutating func endStanding() { standingEnd = nil }
+
   /// Nil if `holder`, who stands in line, can be called now; else when to look again, `max` if he
   /// will be told.
   mutating func wait(of holder: UInt64, isTaken: Bool, now: Int64) -> Int64? {
-    if isTaken { return .max }
+    if isTaken { return isFirst(holder) ? standsUntil(now) ?? .max : .max }
     if let claim, now < claim.until {
       return claim.holder == holder ? nil : isFirst(holder) ? claim.until : .max
     }
@@ -220,9 +248,9 @@ struct LockQueue {
 
   /// Has the first who waits for the right to write look when there is something to see for him.
   mutating func tellFirst(isTaken: Bool, now: Int64) {
-    guard !isTaken, let first else { return }
+    guard let first else { return }
     let place = places[first]
-    if let time = wait(of: place.holder, isTaken: false, now: now) {
+    if let time = wait(of: place.holder, isTaken: isTaken, now: now) {
       place.waiter?.tell(time)
     } else {
       place.waiter?.tell(now)

@@ -117,9 +117,11 @@ final class ReactorLoop {
   /// After how many a channel without requests is cold: about a millisecond.
   private let coolingInterval = 4096
   /// How long to rest before a request that could not be done is tried again, and for how long at
-  /// all: another sidecar has 45 seconds to answer the break of its lease; one whose client died
-  /// gives back his locks within a millisecond or few.
+  /// all: another sidecar has 45 seconds to answer the break of its lease; a lock that stands is had
+  /// at the end of a slice; a sidecar whose client died gives back his locks within a millisecond or
+  /// few.
   private let leasePatience = Patience(rest: 500_000, whole: 50_000_000_000)
+  private let slicePatience = Patience(rest: 50_000, whole: 2_000_000)
   private let deathPatience = Patience(rest: 200_000, whole: 10_000_000)
 
   /// In nanoseconds.
@@ -278,6 +280,7 @@ final class ReactorLoop {
         standInLine(channel)
         return false
       case .file(.tryLater) where putOff(channel, leasePatience): return false
+      case .file(.standsYet) where putOff(channel, slicePatience): return false
       case .file(.busyPerhaps) where putOff(channel, deathPatience),
         .file(.busyPendingPerhaps) where putOff(channel, deathPatience):
         return false

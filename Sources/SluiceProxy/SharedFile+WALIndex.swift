@@ -57,28 +57,56 @@ extension SharedFile {
         self.endStanding(set, of: holder, &state)
         try index.unlock(locks, of: holder, isMirrored: state.isMirrored)
       case .shared:
-        if index.areHeldAlone(locks) { self.takeBack(set, besides: nil, &state) }
-        try index.lockShared(locks, by: holder, isMirrored: state.isMirrored)
-        if WALIndex.standShared.isSuperset(of: set) {
-          self.letStand(set, of: holder, isUsed: true, &state)
-        } else {
-          // What stood unused among them is in use now, and its client's word does not say so.
-          self.endStanding(set, of: holder, &state)
+        if index.areHeldAlone(locks) {
+          self.takeBack(set, toShare: true, besides: nil, &state)
         }
+        try index.lockShared(locks, by: holder, isMirrored: state.isMirrored)
+        self.letStand(set, of: holder, .shared, index, &state)
       case .exclusive:
         let takesTurn = locks.contains(0) && had.exclusive & 1 == 0
+        if takesTurn, !holder.stands(WALIndex.writeLock) {
+          try self.respectStandingWriter(state, index)
+        }
         self.takeBack(set, besides: nil, &state)
         if takesTurn, index.holders[0] == 0, !state.lineAdmits(holder.id) { throw .busyInLine }
-        defer {
-          if takesTurn, holder.walIndex!.exclusive & 1 == 1 { state.turnWasTaken(by: holder.id) }
-        }
         try index.lockExclusive(locks, by: holder, isMirrored: state.isMirrored)
-        // The line counts who has the right to write, and for how long.
-        if set == WALIndex.standAlone, state.queue.isIdle {
-          self.letStand(set, of: holder, isUsed: true, &state)
-        }
+        if takesTurn { state.turnWasTaken(by: holder.id) }
+        self.letStand(set, of: holder, .alone, index, &state)
       }
     }
+  }
+
+  /// Who has the right to write may take it again and again for a while, as in a turn: to hand it
+  /// over costs more than a small transaction.
+  private func respectStandingWriter(
+    _ state: borrowing State, _ index: WALIndex
+  ) throws(FileError) {
+    guard index.holders[0] < 0, state.standers.contains(where: { $0.stands(WALIndex.writeLock) })
+    else { return }
+    let now = Clock.monotonicNanoseconds()
+    if state.queue.standsUntil(now) != nil { throw .busyInLine }
+    if now - state.writeGrantedAt < LockQueue.Patience.standingSliceNanoseconds { throw .standsYet }
+  }
+
+  /// Lets locks stand that were just granted: alone where nobody else has them.
+  @inline(__always)
+  private func letStand(
+    _ set: LockSet, of holder: LockHolder, _ use: StandingLocks.Use, _ index: WALIndex,
+    _ state: inout State
+  ) {
+    guard mayStand(holder, state) else { return }
+    var set = set
+    // The line counts who has the right to write, and for how long.
+    if set.contains(WALIndex.writeLock) {
+      if state.turnMayStand(for: holder.id) {
+        state.writeGrantedAt = Clock.monotonicNanoseconds()
+      } else {
+        set.subtract(WALIndex.writeLock)
+        // What stood unused is in use now, and its client's word does not say so.
+        endStanding(WALIndex.writeLock, of: holder, &state)
+      }
+    }
+    letStand(set, alone: index.keepAlone(set.walIndexBits, of: holder), of: holder, use, &state)
   }
 
   /// Leaves the index; the last one closes it, and removes the file if asked.
@@ -102,12 +130,11 @@ extension SharedFile {
   func hasExternalReader(besides holders: [LockHolder]) throws(FileError) -> Bool {
     try state.withLock { (state) throws(FileError) in
       guard let index = state.walIndex else { return false }
-      self.takeBack(WALIndex.standShared, besides: nil, &state)
+      self.takeBack(WALIndex.set(WALIndex.readLocks), toShare: true, besides: nil, &state)
       for lock in WALIndex.readLocks {
-        let own = holders.count { ($0.walIndex?.shared ?? 0) >> lock & 1 == 1 }
-        if index.holders[lock] > own { return true }
-        let isForeign = !holders.contains { ($0.walIndex?.exclusive ?? 0) >> lock & 1 == 1 }
-        if index.holders[lock] < 0, isForeign { return true }
+        let own = holders.count { $0.walIndex?.holds(lock) ?? false }
+        let all = index.holders[lock] < 0 ? 1 : index.holders[lock]
+        if all > own { return true }
       }
       guard state.isMirrored else { return false }
       return try system { () throws(Errno) in

@@ -21,7 +21,7 @@ extension SharedFile {
       state.queue.enter(
         seeker.id, lock, waiter, isReader: seeker.level >= .shared, now: now)
       defer { state.queue.tellFirst(isTaken: state.isTurnTaken, now: now) }
-      self.takeBack(lock.standing, besides: seeker, &state)
+      self.takeBackAwaited(lock, by: seeker, &state, now: now)
       let isHeld = self.holds(lock, seeker)
       if !isHeld {
         if self.isDeadlock(lock, seeker, state) { throw .busy }
@@ -166,14 +166,20 @@ extension SharedFile {
   }
 }
 
-extension AwaitedLock {
-  /// What may stand in its way without being used.
-  fileprivate var standing: LockSet {
-    switch self {
-    case .file(.exclusive): .file
-    case .file: []
-    case .walIndexShared(let locks): .walIndex(locks).intersection(WALIndex.standAlone)
-    case .walIndexExclusive(let locks): .walIndex(locks)
+extension SharedFile {
+  /// Takes back what stands in the way of an awaited lock without being used; the right to write not
+  /// before the turn of who has it is over.
+  private func takeBackAwaited(
+    _ lock: AwaitedLock, by seeker: LockHolder, _ state: inout State, now: Int64
+  ) {
+    switch lock {
+    case .file(.exclusive): takeBack(.file, besides: seeker, &state)
+    case .file: break
+    case .walIndexShared(let locks):
+      takeBack(.walIndex(locks), toShare: true, besides: seeker, &state)
+    case .walIndexExclusive(let locks):
+      if lock == .walWrite, state.queue.standsUntil(now) != nil { return }
+      takeBack(.walIndex(locks), besides: seeker, &state)
     }
   }
 }
@@ -185,6 +191,12 @@ extension SharedFile.State {
   @inline(__always)
   mutating func lineAdmits(_ holder: UInt64) -> Bool {
     queue.isIdle || queue.mayTake(holder, now: Clock.monotonicNanoseconds())
+  }
+
+  /// Whether the right to write may stand: nobody waits for it, or not before this turn is over.
+  @inline(__always)
+  mutating func turnMayStand(for holder: UInt64) -> Bool {
+    queue.isIdle || queue.letTurnStand(for: holder, now: Clock.monotonicNanoseconds())
   }
 
   @inline(__always)

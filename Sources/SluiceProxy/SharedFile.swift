@@ -44,6 +44,8 @@ final class SharedFile: Sendable {
     var walIndex: WALIndex?
     /// Those with locks that stand. Empty while mirrored.
     var standers: [LockHolder] = []
+    /// When the right to write was granted last to stand with nobody waiting.
+    var writeGrantedAt: Int64 = .min / 2
     /// Who waits for a lock.
     var queue = LockQueue()
 
@@ -177,7 +179,7 @@ final class SharedFile: Sendable {
       guard level == .shared || holder.level >= .shared else { throw .misuse }
       if holder.level < level { try self.raise(holder, to: level, &state, now: now) }
       if level == .shared, holder.level == .shared, state.writerLevel < .pending {
-        self.letStand(.file, of: holder, isUsed: true, &state)
+        self.letStand(.file, of: holder, .shared, &state)
       }
     }
   }
@@ -260,7 +262,7 @@ final class SharedFile: Sendable {
         state.sharedCount -= 1
       } else {
         holder.level = .shared
-        self.letStand(.file, of: holder, isUsed: level == .shared, &state)
+        self.letStand(.file, of: holder, level == .shared ? .shared : .none, &state)
       }
       precondition(state.sharedCount >= 0, "nobody unlocks what he does not hold")
       state.lockWasReleased(by: holder.id, isTurn: isWriter)

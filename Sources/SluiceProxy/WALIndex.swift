@@ -165,12 +165,38 @@ final class WALIndex {
 
 extension WALIndex {
   static let readLocks = 3..<lockCount
-  /// A reader's locks may stand, and the right to write.
-  static let standShared = set(readLocks)
-  static let standAlone = set(0..<1)
+  static let writeLock = set(0..<1)
 
   static func set(_ locks: Range<Int>) -> LockSet {
     .walIndex(UInt8(truncatingIfNeeded: (1 << locks.count - 1) << locks.lowerBound))
+  }
+
+  /// Makes locks that `holder` has his alone, where nobody else has them; gives those that are.
+  func keepAlone(_ bits: UInt8, of holder: LockHolder) -> LockSet {
+    guard var held = holder.walIndex else { return [] }
+    var alone = LockSet()
+    for lock in 0..<Self.lockCount where bits >> lock & 1 == 1 {
+      let bit = UInt8(1) << lock
+      if held.shared & bit != 0, holders[lock] == 1 {
+        held.shared &= ~bit
+        held.exclusive |= bit
+        holders[lock] = -1
+      }
+      if held.exclusive & bit != 0 { alone.insert(.walIndex(bit)) }
+    }
+    holder.walIndex = held
+    return alone
+  }
+
+  /// What `holder` had alone he shares from now on.
+  func share(_ bits: UInt8, of holder: LockHolder) {
+    guard var held = holder.walIndex else { return }
+    for lock in 0..<Self.lockCount where (held.exclusive & bits) >> lock & 1 == 1 {
+      held.exclusive &= ~(UInt8(1) << lock)
+      held.shared |= UInt8(1) << lock
+      holders[lock] = 1
+    }
+    holder.walIndex = held
   }
 
   func areHeldAlone(_ locks: Range<Int>) -> Bool { locks.contains { holders[$0] < 0 } }
@@ -215,10 +241,10 @@ extension WALIndex {
   ) throws(FileError) {
     guard var held = holder.walIndex else { throw .misuse }
     defer { holder.walIndex = held }
+    for lock in locks where holders[lock] < 0 { throw .busy }
     for lock in locks {
       let bit = UInt8(1) << lock
       if held.shared & bit != 0 { continue }
-      if holders[lock] < 0 { throw .busy }
       if isMirrored, holders[lock] == 0 {
         try self.lock(.shared, at: Self.firstLockByte + Int64(lock))
       }
@@ -250,4 +276,6 @@ extension WALIndex {
 struct WALIndexMembership {
   var shared: UInt8 = 0
   var exclusive: UInt8 = 0
+
+  func holds(_ lock: Int) -> Bool { (shared | exclusive) >> lock & 1 == 1 }
 }

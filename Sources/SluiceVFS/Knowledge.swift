@@ -56,6 +56,9 @@ final class Knowledge: Sendable {
     _ = window.storeIfNil(opened.region)
   }
 
+  /// Whether nobody outside can have the database open.
+  var isOwned: Bool { window.load()?.isOwned ?? false }
+
   // MARK: The file
 
   /// Reads from the window; false where that is not possible.
@@ -99,19 +102,19 @@ final class Knowledge: Sendable {
 
   // MARK: Locks
 
-  /// Takes a lock that stands; false where it has to be asked for.
+  /// Takes locks that stand; false where they have to be asked for.
   @inline(__always)
-  func take(_ lock: LockSet) -> Bool {
+  func take(_ locks: LockSet, alone: Bool = false) -> Bool {
     guard let life = unsafe life, shortcuts.contains(.standingLocks),
       unsafe Clock.coarseNanoseconds() - lockedAt < Self.beliefNanoseconds
     else { return false }
-    return remote.takeStanding(lock, life)
+    return remote.takeStanding(locks, alone: alone, life)
   }
 
-  /// Gives back a lock and lets it stand; false where the sidecar has to be told.
+  /// Gives locks back and lets them stand; false where the sidecar has to be told.
   @inline(__always)
-  func giveBack(_ lock: LockSet) -> Bool {
-    shortcuts.contains(.standingLocks) && remote.giveBackStanding(lock)
+  func giveBack(_ locks: LockSet) -> Bool {
+    shortcuts.contains(.standingLocks) && remote.giveBackStanding(locks)
   }
 
   @inline(__always)

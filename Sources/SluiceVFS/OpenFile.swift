@@ -110,6 +110,8 @@ final class OpenFile: @unchecked Sendable {
       // Without a sync this is the last that is heard of a transaction.
       if bytes.count == OpenFile.frameHeaderByteCount {
         isCommitFrame = unsafe bytes.loadUnaligned(fromByteOffset: 4, as: UInt32.self) != 0
+        // The page that follows tells whether this failed.
+        return true
       }
       return !isCommitFrame
     case .mainJournal, .superJournal, .temporary:

@@ -34,6 +34,8 @@ struct LockWait {
   private var beganAt: Int64 = 0
   private var askedNanoseconds: Int64 = 0
   private var turnCount: Int64 = 0
+  /// Whether the last sleep ended with a call.
+  private var wasCalled = false
   private var endedAt: Int64 = 0
 
   /// How long a lock call may stand in line itself.
@@ -75,6 +77,7 @@ struct LockWait {
     case .file, .walIndexExclusive:
       isUnsettled = false
       askedNanoseconds = 0
+      wasCalled = false
     }
   }
 
@@ -119,24 +122,32 @@ struct LockWait {
 
   // MARK: xSleep
 
-  /// What an xSleep of that length should await, and for how long in nanoseconds; nil if it should
-  /// sleep.
-  mutating func beginSleep(_ nanoseconds: Int64) -> (lock: AwaitedLock, nanoseconds: Int64)? {
+  /// What an xSleep of that length should await, nil if it should sleep; and for how many nanoseconds.
+  /// Beside programs outside, which take what is free, every other one sleeps, and makes up for the
+  /// last one: a call that came to nothing has used up as much of the timeout as a sleep.
+  mutating func beginSleep(
+    _ nanoseconds: Int64, beside hasOutsiders: Bool
+  ) -> (lock: AwaitedLock?, nanoseconds: Int64) {
     let now = Clock.monotonicNanoseconds()
-    guard let refused, now - refusedAt < Self.freshness else { return nil }
+    guard let refused, now - refusedAt < Self.freshness else { return (nil, nanoseconds) }
     if askedNanoseconds == 0 || now - endedAt >= Self.freshness {
       beganAt = now
       askedNanoseconds = 0
       turnCount = 0
     }
     askedNanoseconds += nanoseconds
+    if hasOutsiders, wasCalled {
+      wasCalled = false
+      return (nil, max(nanoseconds, beganAt + askedNanoseconds - now))
+    }
     // Called again and again, and always refused: the sidecar does not see what is in the way.
-    if turnCount > 4, (now - beganAt) / turnCount < 1_000_000 { return nil }
+    if turnCount > 4, (now - beganAt) / turnCount < 1_000_000 { return (nil, nanoseconds) }
     return (refused, beganAt + askedNanoseconds + Self.slack - now)
   }
 
   mutating func endSleep(wasCalled: Bool) {
     if wasCalled { turnCount += 1 }
+    self.wasCalled = wasCalled
     endedAt = Clock.monotonicNanoseconds()
   }
 }
@@ -194,19 +205,19 @@ extension OpenFile {
     }
   }
 
-  /// xSleep on this connection's behalf; false where it has to be a sleep.
-  func awaitInsteadOfSleep(nanoseconds: Int64) -> Bool {
-    guard !remote.channel.isShared, let sleep = wait.beginSleep(nanoseconds) else { return false }
+  /// xSleep on this connection's behalf.
+  func awaitInsteadOfSleep(nanoseconds: Int64) {
+    if remote.channel.isShared { return Clock.sleep(nanoseconds: nanoseconds) }
+    let sleep = wait.beginSleep(nanoseconds, beside: !(knowledge?.isOwned ?? true))
     let began = Clock.monotonicNanoseconds()
     let milliseconds = (sleep.nanoseconds + 999_999) / 1_000_000
-    guard let wasCalled = try? remote.awaitLock(sleep.lock, milliseconds: milliseconds) else {
-      return false
-    }
+    guard let lock = sleep.lock,
+      let wasCalled = try? remote.awaitLock(lock, milliseconds: milliseconds)
+    else { return Clock.sleep(nanoseconds: sleep.nanoseconds) }
     let slept = Clock.monotonicNanoseconds() - began
     // Refused at once: standing in line would be for ever, but others may give way meanwhile.
     if !wasCalled, slept < nanoseconds { Clock.sleep(nanoseconds: nanoseconds - slept) }
     wait.endSleep(wasCalled: wasCalled)
-    return true
   }
 }
 
@@ -231,7 +242,7 @@ extension OpenFile {
     case .shared:
       if bits & 0xf8 != 0 { waitBeforeReading(.walWrite) }
       try locking(.walIndexShared(bits)) { () throws(CallError) in
-        if bits & 0xf8 == bits, knowledge?.take(.walIndex(bits)) ?? false { return }
+        if knowledge?.take(.walIndex(bits)) ?? false { return }
         try remote.lockWALIndex(first: first, count: count, kind)
         knowledge?.open()
       }
@@ -239,7 +250,7 @@ extension OpenFile {
     case .exclusive:
       wait.wants(.walIndexExclusive(bits))
       try locking(.walIndexExclusive(bits)) { () throws(CallError) in
-        if bits == 1, knowledge?.take(.walIndex(bits)) ?? false { return }
+        if knowledge?.take(.walIndex(bits), alone: true) ?? false { return }
         try remote.lockWALIndex(first: first, count: count, kind)
         knowledge?.open()
       }
@@ -252,11 +263,10 @@ func sleep(microseconds: Int32) -> Int32 {
   let nanoseconds = Int64(microseconds) * 1000
   // No sleep of SQLite's busy handler is longer or shorter: another comes from sqlite3_sleep, or
   // from wal.c, which waits for moments.
-  if (1000...100_000).contains(microseconds), let file = Registry.current.lastUsed(),
+  if (1000...100_000).contains(microseconds), let file = Registry.current.lastUsed() {
     file.awaitInsteadOfSleep(nanoseconds: nanoseconds)
-  {
-    return microseconds
+  } else {
+    Clock.sleep(nanoseconds: nanoseconds)
   }
-  Clock.sleep(nanoseconds: nanoseconds)
   return microseconds
 }

@@ -18,22 +18,47 @@ struct StandingLockWordTests {
     let word = try Word()
     let locks = word.locks
     let read = LockSet.walIndex(8)
-    #expect(!locks.take(.file))
+    #expect(!locks.take(.file, alone: false))
     #expect(!locks.giveBack(.file))
-    locks.grant(.file, isUsed: true)
-    #expect(!locks.take(.file), "it is in use")
-    #expect(!locks.take(read), "another one")
+    locks.grant(.file, alone: [], .shared)
+    #expect(!locks.take(.file, alone: false), "it is in use")
+    #expect(!locks.take(read, alone: false), "another one")
     #expect(locks.giveBack(.file))
     #expect(!locks.giveBack(.file), "it is not in use")
-    #expect(locks.take(.file))
-    #expect(locks.takeBack(.file) == [])
+    #expect(!locks.take(.file, alone: true), "others have it too")
+    #expect(locks.take(.file, alone: false))
+    #expect(locks.takeBack(.file, toShare: true) == ([], .file))
+    #expect(locks.giveBack(.file), "it may be shared")
+    #expect(locks.take(.file, alone: false))
+    #expect(locks.takeBack(.file, toShare: false) == ([], .file))
     #expect(!locks.giveBack(.file), "somebody waits for it")
     locks.forget(.file)
-    locks.grant(.file, isUsed: false)
-    locks.grant(read, isUsed: true)
-    #expect(locks.takeBack([.file, read]) == .file)
-    #expect(!locks.take(.file))
+    locks.grant(.file, alone: [], .none)
+    locks.grant(read, alone: [], .shared)
+    #expect(locks.takeBack([.file, read], toShare: false) == (.file, read))
+    #expect(!locks.take(.file, alone: false))
     #expect(!locks.giveBack(read))
+    withExtendedLifetime(word) {}
+  }
+
+  @Test func whatIsHadAloneServesEitherUseUntilOthersShareIt() throws {
+    let word = try Word()
+    let locks = word.locks
+    let (read, both) = (LockSet.walIndex(8), LockSet.walIndex(24))
+    locks.grant(both, alone: both, .alone)
+    #expect(locks.giveBack(both))
+    #expect(locks.take(read, alone: false))
+    #expect(!locks.take(both, alone: true), "one of them is in use")
+    #expect(locks.giveBack(read))
+    #expect(locks.take(both, alone: true))
+    #expect(locks.takeBack(both, toShare: true) == ([], []), "it is used alone")
+    #expect(!locks.giveBack(both))
+    locks.grant(both, alone: both, .shared)
+    #expect(locks.takeBack(read, toShare: true) == ([], read))
+    #expect(locks.giveBack(both))
+    #expect(!locks.take(read, alone: true), "others have it too")
+    #expect(locks.take(.walIndex(16), alone: true))
+    #expect(locks.take(read, alone: false))
     withExtendedLifetime(word) {}
   }
 
@@ -52,7 +77,7 @@ struct StandingLockWordTests {
     let client = try SluiceSystem.Thread("client") {
       let locks = word.locks
       while !shared.isOver.load(ordering: .acquiring) {
-        guard locks.take(.file) else { continue }
+        guard locks.take(.file, alone: false) else { continue }
         shared.number += 1
         shared.number -= 1
         // Wanted: the proxy looks for the used bit to go.
@@ -61,14 +86,14 @@ struct StandingLockWordTests {
     }
     var takenCount = 0
     for _ in 0..<rounds {
-      locks.grant(.file, isUsed: false)
+      locks.grant(.file, alone: [], .none)
       for _ in 0..<Int.random(in: 0..<50) { spinHint() }
       // In use: it is forgotten by the client, as a request would have it.
-      if locks.takeBack(.file) == .file {
+      if locks.takeBack(.file, toShare: false).freed == .file {
         shared.number += 1
         takenCount += 1
       } else {
-        while locks.takeBack(.file) != .file { spinHint() }
+        while locks.takeBack(.file, toShare: false).freed != .file { spinHint() }
         shared.number += 1
         takenCount += 1
       }

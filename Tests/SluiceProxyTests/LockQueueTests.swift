@@ -85,7 +85,7 @@ struct LockQueueTests {
     var count = 1
     while line.take(1) {
       count += 1
-      line.now += 300_000
+      line.now += 350_000
       line.giveBack()
       #expect(line.look() == nil)
     }
@@ -235,7 +235,7 @@ struct LockQueueTests {
       #expect(line.take(other))
       swap(&seeker, &other)
     }
-    #expect(gapCount >= 2 && gapCount < 10, "\(gapCount)")
+    #expect(gapCount >= 2 && gapCount < 20, "\(gapCount)")
   }
 
   @Test func whoeverWaitsForAnythingElseIsToldOfEveryRelease() {

@@ -214,7 +214,6 @@ struct StandingLockTests {
     }
     try first.lockWALIndex(first: 3, count: 1, .shared)
     #expect(first.giveBackStanding(.walIndex(8)))
-    // Lock 2 never stands, so that the answer grants nothing that does.
     try first.lockWALIndex(first: 2, count: 2, .shared)
     #expect(status { try second.lockWALIndex(first: 3, count: 1, .exclusive) } == .busy)
   }

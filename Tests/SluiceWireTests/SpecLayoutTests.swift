@@ -100,7 +100,7 @@ private struct Field: Equatable {
       "Standing line", byteCount: MemoryLayout<sluice_standing_line>.size,
       equals: [
         Field("locks", \sluice_standing_line.locks),
-        Field("reserved", \sluice_standing_line.reserved, "u8[124]"),
+        Field("reserved", \sluice_standing_line.reserved, "u8[120]"),
       ])
   }
 

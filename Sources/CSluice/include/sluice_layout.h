@@ -56,19 +56,21 @@ struct sluice_proxy_line {
 
 // Locks that stand beyond their use. For each of SLUICE_STANDING_COUNT locks one bit in each part.
 struct sluice_standing_line {
-  uint32_t locks;
-  uint8_t reserved[124];
+  uint64_t locks;
+  uint8_t reserved[120];
 };
 
 // Locks 0 to 7 are those of the WAL index, 8 is SHARED on the database.
 #define SLUICE_STANDING_COUNT 9
 #define SLUICE_STANDING_FILE 8
-// The client has it, in use or not.
+// The client has it, in use or not: shared with others, or alone.
 #define SLUICE_STANDING_GRANTED_SHIFT 0
-// The client uses it.
-#define SLUICE_STANDING_USED_SHIFT 10
+#define SLUICE_STANDING_ALONE_SHIFT 12
+// The client uses it: shared, or with this bit too as its only holder.
+#define SLUICE_STANDING_USED_SHIFT 24
+#define SLUICE_STANDING_USED_ALONE_SHIFT 36
 // Somebody waits for it: the client gives it back with a request.
-#define SLUICE_STANDING_WANTED_SHIFT 20
+#define SLUICE_STANDING_WANTED_SHIFT 48
 
 struct sluice_control {
   struct sluice_facts facts;
@@ -96,7 +98,7 @@ static inline uint32_t *sluice_client_sleeps(struct sluice_control *c) { return 
 static inline uint32_t *sluice_client_awaits(struct sluice_control *c) { return &c->client.awaits; }
 static inline uint32_t *sluice_completed(struct sluice_control *c) { return &c->proxy.completed; }
 static inline uint32_t *sluice_proxy_sleeps(struct sluice_control *c) { return &c->proxy.sleeps; }
-static inline uint32_t *sluice_standing_locks(struct sluice_control *c) { return &c->standing.locks; }
+static inline uint64_t *sluice_standing_locks(struct sluice_control *c) { return &c->standing.locks; }
 
 // Copies a slot that the peer may be changing: every byte is read exactly once.
 static inline struct sluice_slot sluice_slot_copy(const struct sluice_slot *shared) {

@@ -19,7 +19,8 @@ extension ModelDriver {
     }
     let isDone =
       change.takes
-      ? channel.takeStanding(lock: change.lock) : channel.giveBackStanding(lock: change.lock)
+      ? channel.takeStanding(lock: change.lock, alone: change.alone)
+      : channel.giveBackStanding(lock: change.lock)
     guard isDone else { return false }
     let expected = model.expect(step)
     guard let expected, expected.status == .done else {
@@ -35,23 +36,19 @@ extension ModelDriver {
   /// The lock of the word that a step takes or gives back; nil where it is about anything else.
   private func standingChange(
     _ step: ModelStep, _ handle: ModelHandle
-  ) -> (lock: Int, takes: Bool)? {
+  ) -> (lock: Int, takes: Bool, alone: Bool)? {
     switch step.kind {
-    case .lock: return step.value == 1 && handle.level == .none ? (8, true) : nil
-    case .unlock: return step.value == 0 && handle.level == .shared ? (8, false) : nil
+    case .lock: return step.value == 1 && handle.level == .none ? (8, true, false) : nil
+    case .unlock: return step.value == 0 && handle.level == .shared ? (8, false, false) : nil
     default: break
     }
     guard step.count == 1, let held = handle.indexLocks else { return nil }
     let lock = Int(step.at)
-    let bit = UInt8(1) << UInt8(lock)
-    let isHeld = (lock == 0 ? held.exclusive : held.shared) & bit != 0
-    guard lock == 0 || lock >= 3, (held.shared | held.exclusive) & bit == 0 || isHeld else {
-      return nil
-    }
+    let isHeld = (held.shared | held.exclusive) >> UInt8(lock) & 1 == 1
     switch WALLockKind(rawValue: UInt64(step.value)) {
-    case .unlock: return isHeld ? (lock, false) : nil
-    case .shared: return lock >= 3 && !isHeld ? (lock, true) : nil
-    case .exclusive: return lock == 0 && !isHeld ? (lock, true) : nil
+    case .unlock: return isHeld ? (lock, false, false) : nil
+    case .shared: return isHeld ? nil : (lock, true, false)
+    case .exclusive: return isHeld ? nil : (lock, true, true)
     case nil: return nil
     }
   }

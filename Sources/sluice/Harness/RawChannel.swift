@@ -131,23 +131,42 @@ final class RawChannel {
   var completedWord: Word { unsafe word(sluice_completed(header)) }
   var proxySleepsWord: Word { unsafe word(sluice_proxy_sleeps(header)) }
 
-  private var standingWord: Word { unsafe word(sluice_standing_locks(header)) }
+  /// The locks that stand. This is the client's side of the word as SPEC.md has it, in the harness's
+  /// own words.
+  private var standingWord: UnsafePointer<Atomic<UInt64>> {
+    unsafe UnsafePointer(
+      UnsafeRawPointer(sluice_standing_locks(header))
+        .assumingMemoryBound(to: Atomic<UInt64>.self))
+  }
 
   /// Takes a lock that stands unused, without a request; false where it has to be asked for.
-  func takeStanding(lock: Int) -> Bool { changeStanding(lock, from: false, to: true) }
+  func takeStanding(lock: Int, alone: Bool) -> Bool {
+    let use = bit(lock, SLUICE_STANDING_USED_SHIFT)
+    let useAlone = bit(lock, SLUICE_STANDING_USED_ALONE_SHIFT)
+    let grantedAlone = alone ? bit(lock, SLUICE_STANDING_ALONE_SHIFT) : 0
+    return changeStanding(
+      lock, isUsed: false, needing: grantedAlone, to: alone ? use | useAlone : use)
+  }
 
   /// Gives back a lock that is used and not wanted, and lets it stand.
-  func giveBackStanding(lock: Int) -> Bool { changeStanding(lock, from: true, to: false) }
+  func giveBackStanding(lock: Int) -> Bool {
+    changeStanding(lock, isUsed: true, needing: 0, to: 0)
+  }
 
-  private func changeStanding(_ lock: Int, from wasUsed: Bool, to isUsed: Bool) -> Bool {
-    let granted = UInt32(1) << UInt32(lock + Int(SLUICE_STANDING_GRANTED_SHIFT))
-    let used = UInt32(1) << UInt32(lock + Int(SLUICE_STANDING_USED_SHIFT))
-    let wanted = UInt32(1) << UInt32(lock + Int(SLUICE_STANDING_WANTED_SHIFT))
+  private func bit(_ lock: Int, _ shift: Int32) -> UInt64 { 1 << UInt64(lock + Int(shift)) }
+
+  private func changeStanding(
+    _ lock: Int, isUsed: Bool, needing more: UInt64, to use: UInt64
+  ) -> Bool {
+    let granted = bit(lock, SLUICE_STANDING_GRANTED_SHIFT)
+    let used = bit(lock, SLUICE_STANDING_USED_SHIFT)
+    let usedAlone = bit(lock, SLUICE_STANDING_USED_ALONE_SHIFT)
+    let wanted = bit(lock, SLUICE_STANDING_WANTED_SHIFT)
     var present = unsafe standingWord.pointee.load(ordering: .acquiring)
-    while present & (granted | used | wanted) == granted | (wasUsed ? used : 0) {
+    while present & (granted | used | wanted | more) == granted | more | (isUsed ? used : 0) {
       // SYNC standing
       let (exchanged, original) = unsafe standingWord.pointee.compareExchange(
-        expected: present, desired: present & ~used | (isUsed ? used : 0),
+        expected: present, desired: present & ~(used | usedAlone) | use,
         ordering: .sequentiallyConsistent)
       if exchanged { return true }
       present = original
