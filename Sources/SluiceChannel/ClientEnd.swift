@@ -257,7 +257,8 @@ public struct ClientEnd: ~Copyable, Sendable {
   ) throws(ChannelFailure) {
     let wait = unsafe CompletionWait(
       word: regions.completed, sleeps: regions.clientSleeps, awaited: regions.clientAwaits,
-      goal: submitted, distance: submitted &- settled, timeoutNanoseconds: timeoutNanoseconds)
+      slot: regions.slot(regions.slotIndex(of: submitted &- 1)), goal: submitted,
+      distance: submitted &- settled, timeoutNanoseconds: timeoutNanoseconds)
     let result =
       switch kind {
       case .brief: wait.wait(&briefHabit, peerIsGone: peerIsGone)

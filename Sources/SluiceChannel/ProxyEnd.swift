@@ -132,7 +132,9 @@ public final class ProxyEnd {
 
   /// A look at this channel for a loop that looks at many.
   public var watch: RequestWatch {
-    unsafe RequestWatch(submitted: regions.submitted, completed: completed)
+    unsafe RequestWatch(
+      submitted: regions.submitted, slot: regions.slot(regions.slotIndex(of: completed)),
+      completed: completed)
   }
 
   /// From now on the client wakes whoever sleeps on the channel. Look for requests once more
@@ -149,10 +151,13 @@ public final class ProxyEnd {
 @safe
 public struct RequestWatch {
   let submitted: SharedWord
+  let slot: UnsafePointer<sluice_slot>
   let completed: UInt32
 
   @inline(__always)
   public var hasRequest: Bool {
-    unsafe submitted.pointee.load(ordering: .acquiring) != completed  // SYNC submitted
+    // Should there be one, its slot is on the way by then.
+    unsafe sluice_prefetch(slot)
+    return unsafe submitted.pointee.load(ordering: .acquiring) != completed  // SYNC submitted
   }
 }

@@ -12,6 +12,7 @@
 // A client that sleeps says which count it awaits, and is woken for no other: several requests may be
 // on their way to it.
 
+internal import CSluice
 internal import SluiceSystem
 internal import Synchronization
 
@@ -73,6 +74,8 @@ struct CompletionWait {
   let word: SharedWord
   let sleeps: SharedWord
   let awaited: SharedWord
+  /// Where the answer will stand.
+  let slot: UnsafePointer<sluice_slot>
   let goal: UInt32
   let distance: UInt32
   let timeoutNanoseconds: Int64
@@ -80,6 +83,7 @@ struct CompletionWait {
   @inline(__always)
   func wait(_ habit: inout WaitHabit, peerIsGone: () -> Bool) -> WaitResult {
     for _ in 0..<64 {
+      unsafe sluice_prefetch(slot)
       if isReached { return .reached }
       spinHint()
     }

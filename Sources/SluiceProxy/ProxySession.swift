@@ -49,7 +49,9 @@ struct SharedState: Sendable {
 final class ProxyChannel {
   let number: UInt32
   let end: ProxyEnd
-  unowned let session: ProxySession
+  /// It owns its channels, and the reactor uses none whose session it has dropped. (Counted, references
+  /// to it took 20 ns of the 250 of a round trip.)
+  private unowned(unsafe) let owner: ProxySession
   /// The database opened last on this channel: nearly every path is that of one of its journals.
   var database: Handle?
   /// Whether a file has taken the word for standing locks.
@@ -79,10 +81,13 @@ final class ProxyChannel {
     if case .turn(let waiter) = awaits { waiter } else { nil }
   }
 
+  @inline(__always)
+  var session: ProxySession { unsafe owner }
+
   init(number: UInt32, end: ProxyEnd, session: ProxySession) {
     self.number = number
     self.end = end
-    self.session = session
+    unsafe owner = session
   }
 }
 

@@ -21,8 +21,8 @@ extension ReactorLoop {
   /// Tries the requests again that may have come to their turn.
   func lookAtWaiters() {
     let now = Clock.monotonicNanoseconds()
-    // A list of its own: they leave it on the way.
-    for channel in Array(inLine) {
+    // A list of its own: they leave it on the way, also with their sessions.
+    for channel in Array(inLine) where inLine.contains(where: { $0 === channel }) {
       if let waiter = channel.waiter, waiter.lookAt <= now { serve(channel, atMost: 1) }
     }
     for channel in inLine { if let waiter = channel.waiter { reactor.alarm.set(waiter.lookAt) } }
