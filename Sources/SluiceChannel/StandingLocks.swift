@@ -133,7 +133,7 @@ public struct StandingLocks: @unchecked Sendable {
   /// now on, unless it may be shared.
   public func takeBack(_ locks: LockSet, toShare: Bool) -> (freed: LockSet, shared: LockSet) {
     var present = unsafe word.pointee.load(ordering: .relaxed)
-    while true {
+    for _ in 0..<Self.attemptMaximum {
       let used = Self.locks(present, SLUICE_STANDING_USED_SHIFT).intersection(locks)
       let usedAlone = Self.locks(present, SLUICE_STANDING_USED_ALONE_SHIFT).intersection(used)
       let freed = locks.subtracting(used)
@@ -148,7 +148,13 @@ public struct StandingLocks: @unchecked Sendable {
       if exchanged { return (freed, shared) }
       present = original
     }
+    // Its client changes the word all the time, which no lock is used for: it has lost them.
+    forget(locks)
+    return (locks, [])
   }
+
+  /// A client that uses its locks changes the word once or twice while this is tried.
+  private static var attemptMaximum: Int { 1000 }
 
   /// These do not stand any more.
   public func forget(_ locks: LockSet) {
