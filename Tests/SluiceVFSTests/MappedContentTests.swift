@@ -128,6 +128,20 @@ struct MappedContentTests {
     outcome.expectLines(["450 ok", "450", "450 ok", "450"])
   }
 
+  @Test func aJournalPutThereByHandIsSeenWithinASecond() throws {
+    let fixture = try Fixture(sidecar: true)
+    let outcome = try fixture.runPython(
+      """
+      c = proxied("app.db")
+      c.execute("CREATE TABLE t(x)")
+      print(one(c, "SELECT count(*) FROM t"))
+      with open("app.db-journal", "wb") as journal: journal.write(b"no journal of SQLite's" * 100)
+      time.sleep(1.2)
+      print(one(c, "SELECT count(*) FROM t"), os.path.exists("app.db-journal"))
+      """)
+    outcome.expectLines(["0", "0 False"])
+  }
+
   /// The sidecar says what its clients may do; who has no use for the window does not map it.
   @Test(arguments: [
     ([], "True"), (["--read-window", "0"], "True"), (["--no-posted-writes"], "True"),

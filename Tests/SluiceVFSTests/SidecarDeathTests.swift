@@ -52,6 +52,29 @@ struct SidecarDeathTests {
     _ = try fixture.nativeAnswer(fixture.inRoot("app.db"), "SELECT 1")
   }
 
+  /// A lock that stands needs no sidecar to be taken, except a living one: what others have written
+  /// since its death must not be missed.
+  @Test(arguments: ["DELETE", "WAL"])
+  func nobodyReadsOnWhenTheSidecarIsDead(mode: String) throws {
+    let fixture = try Fixture(sidecar: true)
+    let client = try fixture.startPython(
+      """
+      c = proxied("app.db")
+      c.execute("PRAGMA journal_mode = " + sys.argv[1])
+      c.execute("CREATE TABLE t(x)")
+      c.execute("INSERT INTO t VALUES (1)")
+      print(one(c, "SELECT x FROM t"), one(c, "SELECT x FROM t"))
+      ready()
+      print(result(c.execute, "SELECT x FROM t").startswith("SQLITE_IOERR"))
+      c.close()
+      """, arguments: [mode])
+    try client.awaitLine("ready")
+    try fixture.killSidecar()
+    _ = try fixture.runNative(fixture.inRoot("app.db"), "UPDATE t SET x = 2")
+    client.say("go")
+    try client.wait().expectLines(["1 1", "ready", "True"])
+  }
+
   @Test func stoppedAndContinuedSidecarGoesOn() throws {
     let fixture = try Fixture(sidecar: true)
     let client = try fixture.startPython(
