@@ -64,7 +64,7 @@ final class Crew: Sendable {
 
   /// The reactors besides `reactor` with sessions that have, or had, `file` open; all besides it
   /// where no file is named.
-  func others(than reactor: Reactor, using file: SharedFile?) -> [Reactor] {
+  func others(than reactor: Reactor?, using file: SharedFile?) -> [Reactor] {
     members.withLock { members in
       members.map(\.reactor).filter {
         $0 !== reactor && (file?.isUsed(byReactor: $0.number) ?? true)

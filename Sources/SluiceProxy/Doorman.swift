@@ -37,6 +37,9 @@ final class Doorman {
   /// A hello takes a client microseconds; one that has not come by then never will.
   private let helloNanoseconds: Int64 = 5_000_000_000
   private let visitorsMaximum = 256
+  /// How long an outsider may be kept waiting for what our clients have submitted: one that is in the
+  /// midst of a sync must not hold up everybody at the door.
+  private let outsiderNanoseconds: Int64 = 200_000_000
 
   /// What a poller token means: the two low bits, with a session's or visitor's number above.
   private enum Token {
@@ -100,9 +103,33 @@ final class Doorman {
     while let signal = signals.next() {
       switch signal {
       case .stop: isStopping = true
-      case .leaseBreak(let descriptor): shared.files.answerLeaseBreak(descriptor: descriptor)
-      case .leaseBreaksLost: shared.files.answerLeaseBreak(descriptor: nil)
+      case .leaseBreak(let descriptor): answerLeaseBreak(descriptor: descriptor)
+      case .leaseBreaksLost: answerLeaseBreak(descriptor: nil)
       }
+    }
+  }
+
+  /// Lets the outsider in who waits for the file of that descriptor, or all who wait (nil), once
+  /// what our clients have submitted is done.
+  private func answerLeaseBreak(descriptor: Int32?) {
+    let files = shared.files.files(ofDescriptor: descriptor)
+    settle(for: descriptor == nil ? nil : files.first)
+    for file in files { file.answerLeaseBreak() }
+  }
+
+  private func settle(for file: SharedFile?) {
+    let reactors = crew.others(than: nil, using: file)
+    guard !reactors.isEmpty else { return }
+    let wake = WakeWord()
+    let settlement = Settlement(file: file, asker: .doorman(wake), askedCount: reactors.count)
+    for reactor in reactors { reactor.send(.settle(settlement)) }
+    let deadline = Clock.monotonicNanoseconds() + outsiderNanoseconds
+    var sleep = ChannelSleep()
+    while wake.signals == 0 {
+      let rest = deadline - Clock.monotonicNanoseconds()
+      guard rest > 0 else { return }
+      sleep.prepare(wake: wake, signals: 0)
+      sleep.sleep(timeoutNanoseconds: rest)
     }
   }
 

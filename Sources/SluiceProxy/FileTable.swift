@@ -124,13 +124,12 @@ final class FileTable: Sendable {
     }
   }
 
-  /// Answers the break of the lease that `descriptor` holds, or looks at all leases (nil).
-  func answerLeaseBreak(descriptor: Int32?) {
-    let files = entries.withLock { entries in
+  /// The open file of that descriptor, or all (nil).
+  func files(ofDescriptor descriptor: Int32?) -> [SharedFile] {
+    entries.withLock { entries in
       entries.values.filter { descriptor == nil || $0.file.descriptorNumber == descriptor }
         .map(\.file)
     }
-    for file in files { file.answerLeaseBreak() }
   }
 
   // MARK: Opening

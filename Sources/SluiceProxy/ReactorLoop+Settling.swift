@@ -10,35 +10,42 @@
 //   2. the other reactors with sessions that have the file open have done the same;
 //
 // and is tried once more. Then busy is the answer.
+//
+// The doorman has reactors settle as well before an outsider is let at a file: what was submitted
+// before he came is done before he sees the file.
 
 internal import SluiceChannel
 internal import SluiceSystem
 internal import SluiceWire
 internal import Synchronization
 
-/// What a request waits for while other reactors settle.
+/// What somebody waits for while reactors settle.
 final class Settlement: Sendable {
-  /// The file that is busy; nil where the request names none that is open.
+  enum Asker {
+    /// A request on a channel of another reactor.
+    case request(session: UInt64, channel: UInt32, of: Reactor)
+    /// The doorman, who sleeps on this word.
+    case doorman(WakeWord)
+  }
+
+  /// The file that is busy, or that an outsider wants; nil for any.
   let file: SharedFile?
-  let session: UInt64
-  let channel: UInt32
-  private let origin: Reactor
+  let asker: Asker
   private let openCount: Atomic<Int>
 
-  init(
-    file: SharedFile?, session: UInt64, channel: UInt32, origin: Reactor, askedCount: Int
-  ) {
+  init(file: SharedFile?, asker: Asker, askedCount: Int) {
     self.file = file
-    self.session = session
-    self.channel = channel
-    self.origin = origin
+    self.asker = asker
     openCount = Atomic(askedCount)
   }
 
   /// One of those who were asked has settled what it had.
   func oneHasSettled() {
-    if openCount.wrappingSubtract(1, ordering: .acquiringAndReleasing).newValue == 0 {
-      origin.send(.settled(self))
+    let openCount = openCount.wrappingSubtract(1, ordering: .acquiringAndReleasing).newValue
+    guard openCount == 0 else { return }
+    switch asker {
+    case .request(_, _, let origin): origin.send(.settled(self))
+    case .doorman(let wake): wake.signal()
     }
   }
 }
@@ -67,7 +74,8 @@ extension ReactorLoop {
     let others = reactor.crew.others(than: reactor, using: file)
     if others.isEmpty { return true }
     let settlement = Settlement(
-      file: file, session: session.link.id, channel: channel.number, origin: reactor,
+      file: file,
+      asker: .request(session: session.link.id, channel: channel.number, of: reactor),
       askedCount: others.count)
     channel.awaits = .settlement(settlement)
     setAside(channel, until: Clock.monotonicNanoseconds() + settlingNanoseconds)
@@ -97,7 +105,8 @@ extension ReactorLoop {
 
   /// The other reactors have settled: the request is tried once more.
   func resume(after settlement: Settlement) {
-    guard let channel = channel(settlement.channel, of: settlement.session),
+    guard case .request(let session, let number, _) = settlement.asker,
+      let channel = channel(number, of: session),
       case .settlement(let awaited) = channel.awaits, awaited === settlement
     else { return }
     channel.awaits = .answer

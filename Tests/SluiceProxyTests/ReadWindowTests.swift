@@ -100,6 +100,31 @@ struct ReadWindowTests {
     #expect(content(window, at: 0, 1) == nil)
   }
 
+  /// The sidecar is in the midst of a slow sync when a write is posted and an outsider comes.
+  @Test func outsiderSeesWhatWasPostedBeforeHeCame() throws {
+    let sidecar = try SidecarProcess(["--sync-delay", "100"])
+    let session = try sidecar.connect()
+    let syncing = try session.openChannel().openDatabase("b.db")
+    let file = try session.openChannel().openDatabase("a.db")
+    try file.lock(.shared)
+    try file.write(page(1), at: 0)
+    let window = try #require(try file.openWindow()?.region)
+    #expect(window.isOwned)
+    let isSynced = DispatchSemaphore(value: 0)
+    Thread.detachNewThread {
+      try? syncing.sync()
+      isSynced.signal()
+    }
+    usleep(20_000)
+    try unsafe page(2).withUnsafeBytes { try unsafe file.write($0, at: 0, posted: true) }
+    let outsider = unsafe Glibc.open(sidecar.file("a.db").path, O_RDONLY)
+    defer { Glibc.close(outsider) }
+    var byte: UInt8 = 0
+    #expect(unsafe pread(outsider, &byte, 1, 0) == 1)
+    #expect(byte == 2)
+    isSynced.wait()
+  }
+
   @Test func ownedAgainItKnowsNothingOfBefore() throws {
     let (file, window) = try filled()
     var bytes = page(8)
