@@ -80,6 +80,19 @@ namespace eval sluice {
   }
   trace add execution load_testfixture_extensions leave ::sluice::afterExtending
 
+  # What SQLite has written is on its way through shared memory for a moment yet (SPEC.md, Posting without
+  # waiting). A test that looks at files by itself in the midst of a transaction waits that moment.
+  proc beforeLook {command operation} { after 2 }
+
+  proc beforeFile {command operation} {
+    if {[lindex $command 1] in {size copy}} { after 2 }
+  }
+
+  foreach command {open hexio_read} {
+    trace add execution ::$command enter ::sluice::beforeLook
+  }
+  trace add execution ::file enter ::sluice::beforeFile
+
   # Tests start further processes by this name: they shall be proxied too.
   namespace ensemble configure ::info -map [dict replace \
       [namespace ensemble configure ::info -map] nameofexecutable ::sluice::nameOfProgram]
