@@ -44,6 +44,9 @@ enum FileError: Error, Equatable {
   /// and is tried again.
   case tryLater
 
+  /// Whether a lock was refused because somebody has it, or has to have it first.
+  var isRefusal: Bool { self == .busy || self == .busyInLine }
+
   var status: (status: Status, errno: Errno) {
     switch self {
     case .system(.noEntry): (.notFound, .noEntry)

@@ -52,8 +52,7 @@ final class Handle {
     do throws(FileError) {
       try file.lock(holder, to: level, now: now)
     } catch {
-      let isRefused = error == .busy || error == .busyInLine
-      if isRefused, level > .shared { file.wasRefused(holder, .reserved) }
+      if error.isRefusal, level > .shared { file.wasRefused(holder, .reserved) }
       throw error
     }
   }

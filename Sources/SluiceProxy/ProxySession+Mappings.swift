@@ -61,8 +61,7 @@ extension ProxySession {
       do throws(FileError) {
         try handle.file.lockWALIndex(handle.holder, wanted, now: now)
       } catch {
-        let isRefused = error == .busy || error == .busyInLine
-        if isRefused, wanted.isForWriting { handle.file.wasRefused(handle.holder, .walWrite) }
+        if error.isRefusal, wanted.isForWriting { handle.file.wasRefused(handle.holder, .walWrite) }
         throw error
       }
     }

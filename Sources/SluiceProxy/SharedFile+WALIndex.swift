@@ -48,7 +48,6 @@ extension SharedFile {
       guard let index = state.walIndex, let had = holder.walIndex else { throw .misuse }
       if request.kind != .unlock { self.own(&state, now: now) }
       let locks = Int(request.first)..<Int(request.first + request.count)
-      // What the client has itself and does not use is in its way as well.
       let set = WALIndex.set(locks)
       switch request.kind {
       case .unlock:
@@ -57,6 +56,7 @@ extension SharedFile {
         self.endStanding(set, of: holder, &state)
         try index.unlock(locks, of: holder, isMirrored: state.isMirrored)
       case .shared:
+        // What the client has itself and does not use is in its way as well.
         if index.areHeldAlone(locks) {
           self.takeBack(set, toShare: true, besides: nil, &state)
         }

@@ -70,7 +70,7 @@ enum IOMethods {
           do throws(CallError) {
             try file.remote.lock(level)
             file.level = level
-            file.knowledge?.open()
+            file.knowledge?.wasGranted()
           } catch {
             if case .refused(.busyPending, _) = error { file.level = .pending }
             throw error

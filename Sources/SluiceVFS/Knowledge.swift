@@ -18,7 +18,7 @@ internal import Synchronization
 final class Knowledge: Sendable {
   private let remote: RemoteFile
   private let shortcuts: Shortcuts
-  /// Written once, by `open`; the registry's other threads look at it too.
+  /// Written once, by the first `wasGranted`; the registry's other threads look at it too.
   private let window = AtomicLazyReference<WindowRegion>()
   private nonisolated(unsafe) var wasOpened = false
   private nonisolated(unsafe) var life: Life?
@@ -38,10 +38,10 @@ final class Knowledge: Sendable {
     shortcuts = remote.channel.shortcuts
   }
 
-  /// Maps the window. To be called when the sidecar has granted a lock, for without one nothing is
+  /// The sidecar has granted a lock. Maps the window the first time, for without a lock nothing is
   /// owned. Where that fails all is asked of the sidecar.
   @inline(__always)
-  func open() {
+  func wasGranted() {
     if unsafe !wasOpened { openOnce() }
     unsafe lockedAt = Clock.coarseNanoseconds()
   }

@@ -244,7 +244,7 @@ extension OpenFile {
       try locking(.walIndexShared(bits)) { () throws(CallError) in
         if knowledge?.take(.walIndex(bits)) ?? false { return }
         try remote.lockWALIndex(first: first, count: count, kind)
-        knowledge?.open()
+        knowledge?.wasGranted()
       }
       wait.tookReadLocks(bits)
     case .exclusive:
@@ -252,7 +252,7 @@ extension OpenFile {
       try locking(.walIndexExclusive(bits)) { () throws(CallError) in
         if knowledge?.take(.walIndex(bits), alone: true) ?? false { return }
         try remote.lockWALIndex(first: first, count: count, kind)
-        knowledge?.open()
+        knowledge?.wasGranted()
       }
     }
   }
