@@ -62,10 +62,8 @@ public struct ChannelRegions: ~Copyable, Sendable {
     unsafe SharedWord(UnsafeRawPointer(address).assumingMemoryBound(to: Atomic<UInt32>.self))
   }
 
-  var submitted: SharedWord { unsafe word(sluice_submitted(header)) }
   var clientSleeps: SharedWord { unsafe word(sluice_client_sleeps(header)) }
   var clientAwaits: SharedWord { unsafe word(sluice_client_awaits(header)) }
-  var completed: SharedWord { unsafe word(sluice_completed(header)) }
   var proxySleeps: SharedWord { unsafe word(sluice_proxy_sleeps(header)) }
 
   /// The locks that stand in this channel, as long as its regions are mapped.
@@ -78,7 +76,11 @@ public struct ChannelRegions: ~Copyable, Sendable {
 
   // MARK: Slots, arguments, payload
 
-  func slotIndex(of sequence: UInt32) -> Int { Int(sequence) & (shape.slotCount - 1) }
+  /// The slot of request `number`.
+  func slotIndex(of number: UInt32) -> Int { Int(number) & (shape.slotCount - 1) }
+
+  /// Whose a slot is.
+  func sequence(_ index: Int) -> SharedWord { unsafe word(sluice_sequence(slot(index))) }
 
   func slot(_ index: Int) -> UnsafeMutablePointer<sluice_slot> {
     unsafe (control.start + MemoryLayout<sluice_control>.size)
@@ -103,9 +105,7 @@ let inlineArgumentByteCount = Int(SLUICE_INLINE_ARGUMENT_BYTE_COUNT)
 
 /// What one side found wrong with what the other wrote. It ends the session.
 public enum ProtocolViolation: Error, CaseIterable, Sendable {
-  /// `submitted` or `completed` went where it cannot go.
-  case counter
-  /// A slot does not carry the sequence number of its turn.
+  /// A slot under way carries neither its request's number nor that number's complement.
   case sequence
   /// Arguments longer than their area.
   case argumentLength

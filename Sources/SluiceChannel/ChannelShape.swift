@@ -57,7 +57,7 @@ public struct ChannelShape: Equatable, Sendable {
     case UInt32(SLUICE_BIG_ENDIAN_ARGUMENTS): byteOrder = .bigEndian
     default: return nil
     }
-    guard (1...4096).contains(facts.slot_count), facts.slot_count & (facts.slot_count - 1) == 0,
+    guard (2...4096).contains(facts.slot_count), facts.slot_count & (facts.slot_count - 1) == 0,
       (64...65536).contains(facts.argument_area_byte_count),
       (131_072...1 << 30).contains(facts.payload_byte_count)
     else { return nil }

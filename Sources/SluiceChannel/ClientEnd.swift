@@ -1,4 +1,4 @@
-// The client's side of a channel: fill a slot, count it in, wait until it is counted out, or do not
+// The client's side of a channel: fill a slot, hand it over, wait until it comes back, or do not
 // wait at all.
 //
 // The caller serialises use. Requests are done in the order in which they were sent. One that is
@@ -42,8 +42,9 @@ public struct PostedFailure: Equatable, Sendable {
 
 public struct ClientEnd: ~Copyable, Sendable {
   private let regions: ChannelRegions
+  /// The number of the last request. The first has 1.
   private var submitted: UInt32 = 0
-  /// All requests before this one are answered, and their answers were looked at.
+  /// The requests up to this one are answered, and their answers were looked at.
   private var settled: UInt32 = 0
   /// Where the next payload goes.
   private var payloadEnd = 0
@@ -89,7 +90,7 @@ public struct ClientEnd: ~Copyable, Sendable {
       try awaitCompletion(
         timeoutNanoseconds: timeoutNanoseconds, peerIsGone: peerIsGone,
         sleepsAtOnce ? .long : operation.waitKind)
-      if submitted &- settled > 1 { try settle(upTo: submitted &- 1) }
+      if submitted &- settled > 1 { try settleWhole(upTo: submitted &- 1) }
       settled = submitted
       return try unsafe takeAnswer(receiving: receiving, from: payload)
     } catch {
@@ -131,7 +132,7 @@ public struct ClientEnd: ~Copyable, Sendable {
     if let failure { throw failure }
     do throws(ChannelFailure) {
       try awaitCompletion(timeoutNanoseconds: timeoutNanoseconds, peerIsGone: peerIsGone)
-      try settle(upTo: submitted)
+      try settleWhole(upTo: submitted)
     } catch {
       remember(error)
       throw error
@@ -160,19 +161,30 @@ public struct ClientEnd: ~Copyable, Sendable {
     failure = error
   }
 
-  /// Looks at the answers of posted requests before `end`, which are completed.
+  /// Looks at the answers of posted requests up to `end`, as far as they are there.
   @inline(never)
   private mutating func settle(upTo end: UInt32) throws(ChannelFailure) {
     while settled != end {
-      let index = regions.slotIndex(of: settled)
+      let number = settled &+ 1
+      let index = regions.slotIndex(of: number)
+      // SYNC answer
+      let sequence = unsafe regions.sequence(index).pointee.load(ordering: .acquiring)
+      if sequence == number { return }
+      guard sequence == ~number else { throw .violation(.sequence) }
       let slot = unsafe sluice_slot_copy(regions.slot(index))
       guard let status = Status(rawValue: slot.return_code) else { throw .violation(.reply) }
       if !status.isDone, changeFailure == nil {
         changeFailure = PostedFailure(status: status, errno: Errno(slot.error_number))
       }
-      settled &+= 1
+      settled = number
     }
     if settled == submitted { payloadEnd = 0 }
+  }
+
+  /// The same for what was done before something that is answered: it is all there.
+  private mutating func settleWhole(upTo end: UInt32) throws(ChannelFailure) {
+    try settle(upTo: end)
+    guard settled == end else { throw .violation(.sequence) }
   }
 
   /// Settles what is completed already, and waits for all if there is no room for another request.
@@ -190,19 +202,17 @@ public struct ClientEnd: ~Copyable, Sendable {
   private mutating func makeRoomInRing(
     byteCount: Int, timeoutNanoseconds: Int64, peerIsGone: () -> Bool
   ) throws(ChannelFailure) {
-    let completed = unsafe regions.completed.pointee.load(ordering: .acquiring)  // SYNC completed
-    guard completed &- settled <= submitted &- settled else { throw .violation(.counter) }
-    try settle(upTo: completed)
+    try settle(upTo: submitted)
     if Int(submitted &- settled) < regions.shape.slotCount,
       payloadEnd + byteCount <= regions.shape.payloadByteCount
     {
       return
     }
     try awaitCompletion(timeoutNanoseconds: timeoutNanoseconds, peerIsGone: peerIsGone)
-    try settle(upTo: submitted)
+    try settleWhole(upTo: submitted)
   }
 
-  /// Counts a request in, and gives the place of its payload.
+  /// Hands a request over, and gives the place of its payload.
   @inline(__always)
   private mutating func submit<Request: Message>(
     _ operation: Operation, file: UInt64, _ request: Request, sending: UnsafeRawBufferPointer,
@@ -210,10 +220,11 @@ public struct ClientEnd: ~Copyable, Sendable {
   ) throws(ChannelFailure) -> UInt32 {
     let payload = UInt32(payloadEnd)
     let byteCount = max(sending.count, receivingByteCount)
-    let index = regions.slotIndex(of: submitted)
+    let number = submitted &+ 1
+    let index = regions.slotIndex(of: number)
     var slot = sluice_slot()
     slot.operation = operation.rawValue
-    slot.sequence = submitted
+    slot.sequence = ~(number &- UInt32(regions.shape.slotCount))  // what stands there, as yet
     slot.file = file
     slot.payload_offset = payload
     slot.payload_byte_count = UInt32(byteCount)
@@ -226,8 +237,9 @@ public struct ClientEnd: ~Copyable, Sendable {
     // The next one's begins on a cache line of its own.
     payloadEnd += (byteCount + 63) / 64 * 64
     unsafe regions.slot(index).pointee = slot
-    submitted &+= 1
-    unsafe publish(submitted, in: regions.submitted, waking: regions.proxySleeps)  // SYNC submitted
+    submitted = number
+    // SYNC request
+    unsafe publish(number, in: regions.sequence(index), waking: regions.proxySleeps)
     return payload
   }
 
@@ -256,9 +268,8 @@ public struct ClientEnd: ~Copyable, Sendable {
     timeoutNanoseconds: Int64, peerIsGone: () -> Bool, _ kind: WaitKind = .brief
   ) throws(ChannelFailure) {
     let wait = unsafe CompletionWait(
-      word: regions.completed, sleeps: regions.clientSleeps, awaited: regions.clientAwaits,
-      slot: regions.slot(regions.slotIndex(of: submitted &- 1)), goal: submitted,
-      distance: submitted &- settled, timeoutNanoseconds: timeoutNanoseconds)
+      sequence: regions.sequence(regions.slotIndex(of: submitted)), sleeps: regions.clientSleeps,
+      awaited: regions.clientAwaits, number: submitted, timeoutNanoseconds: timeoutNanoseconds)
     let result =
       switch kind {
       case .brief: wait.wait(&briefHabit, peerIsGone: peerIsGone)
@@ -270,7 +281,7 @@ public struct ClientEnd: ~Copyable, Sendable {
     case .reached: break
     case .peerGone: throw .peerGone
     case .timedOut: throw .timedOut
-    case .impossible: throw .violation(.counter)
+    case .impossible: throw .violation(.sequence)
     }
   }
 
@@ -279,7 +290,7 @@ public struct ClientEnd: ~Copyable, Sendable {
     receiving: UnsafeMutableRawBufferPointer, from place: UInt32
   ) throws(ChannelFailure) -> Answer<Reply> {
     payloadEnd = 0
-    let index = regions.slotIndex(of: submitted &- 1)
+    let index = regions.slotIndex(of: submitted)
     let slot = unsafe sluice_slot_copy(regions.slot(index))
     guard let status = Status(rawValue: slot.return_code) else { throw .violation(.reply) }
     var answer = Answer(

@@ -1,7 +1,7 @@
 // The proxy's side of a channel: take a request out of shared memory once, check the copy, answer
 // in the same slot.
 //
-// Whatever the client writes, and whenever, this side reads each word once and believes nothing
+// Whatever the client writes, and whenever, this side copies a slot once and believes nothing
 // that it has not checked on its own copy. Payload is the exception by nature: it is read and
 // written in place, its content is the client's own business, and its bounds come from the copy.
 
@@ -24,7 +24,8 @@ public struct Request {
 @safe
 public final class ProxyEnd {
   private let regions: ChannelRegions
-  private var completed: UInt32 = 0
+  /// The number of the oldest request not yet completed, there or to come.
+  private var number: UInt32 = 1
   private let argumentCopy: UnsafeMutableRawBufferPointer
 
   public init(_ regions: consuming ChannelRegions) {
@@ -39,16 +40,14 @@ public final class ProxyEnd {
   /// Whether a request stands there to be taken. One load.
   @inline(__always)
   public var hasRequest: Bool {
-    unsafe regions.submitted.pointee.load(ordering: .acquiring) != completed  // SYNC submitted
+    unsafe regions.sequence(regions.slotIndex(of: number)).pointee.load(ordering: .acquiring)
+      == number  // SYNC request
   }
 
   /// The oldest request not yet completed.
   public func nextRequest() throws(ProtocolViolation) -> Request? {
-    let waiting = unsafe regions.submitted.pointee.load(ordering: .acquiring) &- completed
-    if waiting == 0 { return nil }
-    guard waiting <= UInt32(regions.shape.slotCount) else { throw .counter }
-    let slot = unsafe sluice_slot_copy(regions.slot(regions.slotIndex(of: completed)))
-    guard slot.sequence == completed else { throw .sequence }
+    guard hasRequest else { return nil }
+    let slot = unsafe sluice_slot_copy(regions.slot(regions.slotIndex(of: number)))
     guard unsafe Int(slot.argument_byte_count) <= argumentCopy.count else { throw .argumentLength }
     guard Int(slot.payload_byte_count) <= ChannelShape.transferByteCountMaximum,
       let payload = unsafe regions.payload(
@@ -74,7 +73,7 @@ public final class ProxyEnd {
             decoding: UnsafeRawBufferPointer(rebasing: inline[..<byteCount]), order: order)
         }
       }
-      let area = unsafe regions.argumentArea(regions.slotIndex(of: completed))
+      let area = unsafe regions.argumentArea(regions.slotIndex(of: number))
       let copy = unsafe UnsafeMutableRawBufferPointer(rebasing: argumentCopy[..<byteCount])
       unsafe copy.copyMemory(from: UnsafeRawBufferPointer(rebasing: area[..<byteCount]))
       return try unsafe M(decoding: UnsafeRawBufferPointer(copy), order: order)
@@ -85,7 +84,7 @@ public final class ProxyEnd {
 
   /// Answers the oldest request without results.
   public func complete(_ status: Status, errno: Errno = Errno(0), sentByteCount: Int = 0) {
-    let slot = unsafe regions.slot(regions.slotIndex(of: completed))
+    let slot = unsafe regions.slot(regions.slotIndex(of: number))
     unsafe slot.pointee.argument_byte_count = 0
     unsafe finish(slot, status, errno, sentByteCount)
   }
@@ -93,7 +92,7 @@ public final class ProxyEnd {
   /// Answers the oldest request with results.
   @inline(__always)
   public func complete<Reply: Message>(_ status: Status, _ reply: Reply) {
-    let index = regions.slotIndex(of: completed)
+    let index = regions.slotIndex(of: number)
     let slot = unsafe regions.slot(index)
     do throws(WireError) {
       // The slot's 28 bytes first, for they cost no further cache line.
@@ -123,18 +122,22 @@ public final class ProxyEnd {
     unsafe slot.pointee.payload_byte_count = UInt32(sentByteCount)
     unsafe slot.pointee.error_number = errno.rawValue
     unsafe slot.pointee.return_code = status.rawValue
-    completed &+= 1
-    // SYNC completed
+    // SYNC answer
     unsafe publish(
-      completed, in: regions.completed, waking: regions.clientSleeps,
-      awaiting: regions.clientAwaits)
+      ~number, in: regions.sequence(regions.slotIndex(of: number)), waking: regions.clientSleeps
+    ) {
+      unsafe regions.clientAwaits.pointee.load(ordering: .relaxed) == number
+    }
+    number &+= 1
   }
 
   /// A look at this channel for a loop that looks at many.
   public var watch: RequestWatch {
-    unsafe RequestWatch(
-      submitted: regions.submitted, slot: regions.slot(regions.slotIndex(of: completed)),
-      completed: completed)
+    let sequence = unsafe regions.sequence(regions.slotIndex(of: number))
+    let present = unsafe sequence.pointee.load(ordering: .relaxed)
+    let before = ~(number &- UInt32(regions.shape.slotCount))
+    return unsafe RequestWatch(
+      sequence: sequence, idle: present == number ? before : present)
   }
 
   /// From now on the client wakes whoever sleeps on the channel. Look for requests once more
@@ -146,18 +149,18 @@ public final class ProxyEnd {
   public func endSleep() { unsafe regions.proxySleeps.pointee.store(0, ordering: .relaxed) }
 }
 
-/// Whether a channel has requests, in one load and without a reference to it. Good as long as the
-/// end that gave it, and true until that end completes a request.
+/// Whether a channel may have requests, in one load and without a reference to it: whether the word
+/// where the next one shows has changed since this look was made. Good as long as the end that gave
+/// it, which knows for certain. When it has completed a request, a look from before says yes.
 @safe
 public struct RequestWatch {
-  let submitted: SharedWord
-  let slot: UnsafePointer<sluice_slot>
-  let completed: UInt32
+  /// That of the slot where the request would stand.
+  let sequence: SharedWord
+  /// What it is while there is none.
+  let idle: UInt32
 
   @inline(__always)
   public var hasRequest: Bool {
-    // Should there be one, its slot is on the way by then.
-    unsafe sluice_prefetch(slot)
-    return unsafe submitted.pointee.load(ordering: .acquiring) != completed  // SYNC submitted
+    unsafe sequence.pointee.load(ordering: .acquiring) != idle  // SYNC request
   }
 }

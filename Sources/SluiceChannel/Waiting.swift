@@ -9,7 +9,8 @@
 //   sleeps.store(1)      SYNC nap    word.store(new)
 //   word.load() == old?              sleeps.load() == 1?  → wake
 //
-// A client that sleeps says which count it awaits, and is woken for no other: several requests may be
+// The word is the `sequence` of a slot: of the next one for the proxy, of the last one for the client.
+// A client that sleeps says which answer it awaits, and is woken for no other: several requests may be
 // on their way to it.
 
 internal import CSluice
@@ -67,23 +68,18 @@ enum WaitResult {
   case impossible
 }
 
-/// The client's wait for `completed` to count up to `goal`, from at most `distance` below it: with a
-/// watchdog.
+/// The client's wait for the answer of request `number`: with a watchdog.
 @safe
 struct CompletionWait {
-  let word: SharedWord
+  let sequence: SharedWord
   let sleeps: SharedWord
   let awaited: SharedWord
-  /// Where the answer will stand.
-  let slot: UnsafePointer<sluice_slot>
-  let goal: UInt32
-  let distance: UInt32
+  let number: UInt32
   let timeoutNanoseconds: Int64
 
   @inline(__always)
   func wait(_ habit: inout WaitHabit, peerIsGone: () -> Bool) -> WaitResult {
     for _ in 0..<64 {
-      unsafe sluice_prefetch(slot)
       if isReached { return .reached }
       spinHint()
     }
@@ -91,7 +87,7 @@ struct CompletionWait {
   }
 
   private var isReached: Bool {
-    unsafe word.pointee.load(ordering: .acquiring) == goal  // SYNC completed
+    unsafe sequence.pointee.load(ordering: .acquiring) == ~number  // SYNC answer
   }
 
   @inline(never)
@@ -118,35 +114,35 @@ struct CompletionWait {
   func sleep(peerIsGone: () -> Bool) -> WaitResult {
     let sliceNanoseconds: Int64 = 100_000_000
     let deadline = Clock.monotonicNanoseconds() + timeoutNanoseconds
-    unsafe awaited.pointee.store(goal, ordering: .relaxed)
+    unsafe awaited.pointee.store(number, ordering: .relaxed)
     unsafe sleeps.pointee.store(1, ordering: .sequentiallyConsistent)  // SYNC nap
     defer { unsafe sleeps.pointee.store(0, ordering: .relaxed) }
     while true {
-      let value = unsafe word.pointee.load(ordering: .sequentiallyConsistent)
-      if value == goal { return .reached }
-      if goal &- value > distance { return .impossible }
-      unsafe Futex.wait(word, while: value, timeoutNanoseconds: sliceNanoseconds)
+      let value = unsafe sequence.pointee.load(ordering: .sequentiallyConsistent)
+      if value == ~number { return .reached }
+      if value != number { return .impossible }
+      unsafe Futex.wait(sequence, while: value, timeoutNanoseconds: sliceNanoseconds)
       if Clock.monotonicNanoseconds() >= deadline { return .timedOut }
-      if unsafe word.pointee.load(ordering: .acquiring) != value { continue }
+      if unsafe sequence.pointee.load(ordering: .acquiring) != value { continue }
       // What a dying peer completed before its end still counts: look again after the look.
       if peerIsGone() { return isReached ? .reached : .peerGone }
     }
   }
 }
 
-/// Publishes `value` in `word` and wakes the peer if it may be asleep on it, unless it awaits another
-/// value.
+/// Hands a slot over: publishes `value` in its `sequence` and wakes the peer if it may be asleep, and
+/// `isAwaited` says that it sleeps for this.
 @inline(__always)
 func publish(
-  _ value: UInt32, in word: SharedWord, waking sleeps: SharedWord, awaiting: SharedWord? = nil
+  _ value: UInt32, in sequence: SharedWord, waking sleeps: SharedWord,
+  isAwaited: () -> Bool = { true }
 ) {
-  // SYNC submitted, completed, nap
-  unsafe word.pointee.store(value, ordering: .sequentiallyConsistent)
-  guard unsafe sleeps.pointee.load(ordering: .sequentiallyConsistent) != 0 else { return }
-  if let awaiting = unsafe awaiting {
-    guard unsafe awaiting.pointee.load(ordering: .relaxed) == value else { return }
+  // SYNC request, answer, nap
+  unsafe sequence.pointee.store(value, ordering: .sequentiallyConsistent)
+  guard unsafe sleeps.pointee.load(ordering: .sequentiallyConsistent) != 0, isAwaited() else {
+    return
   }
-  unsafe Futex.wake(word)
+  unsafe Futex.wake(sequence)
 }
 
 /// A word with which other threads of this process interrupt a `ChannelSet` wait.
@@ -186,9 +182,9 @@ public struct ChannelSleep: ~Copyable {
   /// To be woken by requests on a channel whose sleep was announced; false when one is there.
   public mutating func add(_ watch: RequestWatch) -> Bool {
     // SYNC nap
-    let submitted = unsafe watch.submitted.pointee.load(ordering: .sequentiallyConsistent)
-    unsafe words.append(watch.submitted, while: watch.completed)
-    return submitted == watch.completed
+    let present = unsafe watch.sequence.pointee.load(ordering: .sequentiallyConsistent)
+    unsafe words.append(watch.sequence, while: watch.idle)
+    return present == watch.idle
   }
 
   /// Sleeps until something of that happens, or the time is up. May return early for no reason.

@@ -56,7 +56,7 @@ import Testing
 
   @Test func soundRegionsAreAttachedWithTheirShape() throws {
     for order in [ByteOrder.littleEndian, .bigEndian] {
-      for slotCount in [1, 2, 64, 4096] {
+      for slotCount in [2, 4, 64, 4096] {
         let shape = ChannelShape.small(slotCount: slotCount, byteOrder: order)
         let regions = try TestChannel(shape).attach()
         #expect(regions.shape == shape)
@@ -115,6 +115,7 @@ import Testing
       ("control size", { $0.control_byte_count += 4096 }),
       ("I/O size", { $0.io_byte_count -= 1 }),
       ("no slots", { $0.slot_count = 0 }),
+      ("one slot", { $0.slot_count = 1 }),
       ("three slots", { $0.slot_count = 3 }),
       ("more slots than the region holds", { $0.slot_count = 4096 }),
       ("8192 slots", { $0.slot_count = 8192 }),

@@ -20,13 +20,13 @@ import Testing
   }
 
   /// Answers the first request with `slot` once the client waits for it.
-  private func answer(completed: UInt32 = 1, _ change: @escaping (inout sluice_slot) -> Void) {
+  private func answer(_ change: @escaping (inout sluice_slot) -> Void) {
     client.peerIsGone = { [view = channel.view] in
-      var slot = view[slot: 0]
+      var slot = view[request: 1]
       slot.argument_byte_count = 0
+      slot.sequence = ~1
       change(&slot)
-      view[slot: 0] = slot
-      view.completed = completed
+      view[request: 1] = slot
       return false
     }
   }
@@ -58,8 +58,8 @@ import Testing
 
   @Test func whatADyingProxyHadCompletedCounts() throws {
     client.peerIsGone = { [view = channel.view] in
-      view[slot: 0].return_code = Status.busy.rawValue
-      view.completed = 1
+      view[request: 1].return_code = Status.busy.rawValue
+      view[request: 1].sequence = ~1
       return true
     }
     let (answer, _) = try client.call(.nothing)
@@ -72,11 +72,22 @@ import Testing
     #expect(answer.status == .done)
   }
 
-  @Test(arguments: [2, 5, UInt32.max])
-  func aCounterThatLeapsIsAViolation(completed: UInt32) {
-    answer(completed: completed) { _ in }
-    #expect(client.failure(of: .nothing) == .violation(.counter))
-    #expect(client.failure(of: .nothing) == .violation(.counter))
+  @Test(arguments: [0, 2, 33, UInt32.max, ~2])
+  func aSequenceThatIsNeitherRequestNorAnswerIsAViolation(sequence: UInt32) {
+    answer { $0.sequence = sequence }
+    #expect(client.failure(of: .nothing) == .violation(.sequence))
+    #expect(client.failure(of: .nothing) == .violation(.sequence))
+  }
+
+  @Test func anAnswerBeforeThatOfAnEarlierRequestIsAViolation() throws {
+    try client.post()
+    client.peerIsGone = { [view = channel.view] in
+      view[request: 2].return_code = Status.done.rawValue
+      view[request: 2].argument_byte_count = 0
+      view[request: 2].sequence = ~2
+      return false
+    }
+    #expect(client.failure(of: .nothing) == .violation(.sequence))
   }
 
   @Test(arguments: [4, 15, 31, 33, 39, 44, 99, -1, Int32.max, Int32.min])
@@ -221,13 +232,13 @@ import Testing
       let channel = try TestChannel()
       let client = try TestClient(channel)
       var slot = sluice_slot()
+      slot.sequence = ~1
       slot.return_code = Int32.random(in: -1...4, using: &random)
       slot.payload_byte_count = UInt32.random(in: 0...200, using: &random)
       slot.setInlineArguments((0..<28).map { _ in UInt8.random(in: 0...18, using: &random) })
       slot.argument_byte_count = UInt32.random(in: 0...40, using: &random)
       client.peerIsGone = { [slot] in
-        channel.view[slot: 0] = slot
-        channel.view.completed = 1
+        channel.view[request: 1] = slot
         return false
       }
       let failure = client.failure(

@@ -16,11 +16,8 @@ import Testing
     proxy = try channel.proxyEnd()
   }
 
-  /// Posts `slot` as the only request.
-  private func post(_ slot: sluice_slot) {
-    channel.view[slot: 0] = slot
-    channel.view.submitted = 1
-  }
+  /// Posts `slot` as the first request.
+  private func post(_ slot: sluice_slot) { channel.view[request: 1] = slot }
 
   private func violation<R>(of body: () throws(ProtocolViolation) -> R) -> ProtocolViolation? {
     do throws(ProtocolViolation) {
@@ -36,55 +33,73 @@ import Testing
   }
 
   @Test func aFullRingIsServedInOrder() throws {
-    for sequence in 0..<UInt32(4) {
-      channel.view[slot: Int(sequence)] = sluice_slot(.sync, sequence: sequence)
-      channel.view[slot: Int(sequence)].file = UInt64(sequence)
+    for number in UInt32(1)...4 {
+      channel.view[request: number] = sluice_slot(.sync, number: number)
+      channel.view[request: number].file = UInt64(number)
     }
-    channel.view.submitted = 4
-    for sequence in 0..<UInt64(4) {
+    for number in UInt64(1)...4 {
       #expect(proxy.hasRequest)
-      #expect(try proxy.nextRequest()?.file == sequence)
+      #expect(try proxy.nextRequest()?.file == number)
       proxy.complete(.done)
     }
     #expect(!proxy.hasRequest)
     #expect(channel.view.completed == 4)
   }
 
-  @Test(arguments: [5, 6, 1 << 31, UInt32.max])
-  func moreRequestsThanSlotsAreACounterViolation(submitted: UInt32) {
-    channel.view.submitted = submitted
-    #expect(nextViolation == .counter)
-    #expect(nextViolation == .counter, "and remain one")
+  @Test(arguments: [0, 2, 5, 1 << 31, UInt32.max, ~1])
+  func aSlotOfAnotherTurnIsNoRequest(number: UInt32) throws {
+    post(sluice_slot(.nothing, number: number))
+    #expect(!proxy.hasRequest)
+    #expect(try proxy.nextRequest() == nil)
+    post(sluice_slot(.nothing))
+    #expect(try proxy.nextRequest() != nil, "its turn comes all the same")
   }
 
-  @Test func aCounterThatGoesBackIsAViolation() throws {
-    post(sluice_slot(.nothing, sequence: 0))
+  @Test func aRequestAheadOfItsTurnWaitsForThoseBefore() throws {
+    channel.view[request: 2] = sluice_slot(.sync, number: 2)
+    #expect(try proxy.nextRequest() == nil)
+    channel.view[request: 1] = sluice_slot(.nothing, number: 1)
+    #expect(try proxy.nextRequest()?.operation == .nothing)
+    proxy.complete(.done)
+    #expect(try proxy.nextRequest()?.operation == .sync)
+  }
+
+  /// A reactor that believed such a look would never see another request of that channel.
+  @Test func aLookFromBeforeARequestWasCompletedSaysYes() throws {
+    let before = proxy.watch
+    #expect(!before.hasRequest)
+    post(sluice_slot(.nothing))
+    let during = proxy.watch
+    #expect(before.hasRequest && during.hasRequest)
     _ = try proxy.nextRequest()
     proxy.complete(.done)
-    channel.view.submitted = 0
-    #expect(nextViolation == .counter)
+    #expect(before.hasRequest && during.hasRequest)
+    #expect(!proxy.watch.hasRequest)
   }
 
-  @Test(arguments: [1, 4, UInt32.max])
-  func aSlotOfAnotherTurnIsASequenceViolation(sequence: UInt32) {
-    post(sluice_slot(.nothing, sequence: sequence))
-    #expect(nextViolation == .sequence)
+  @Test func aLookAtNonsenseSaysNoUntilThatChanges() {
+    channel.view[request: 1].sequence = 0xDEAD
+    let watch = proxy.watch
+    #expect(!watch.hasRequest)
+    post(sluice_slot(.nothing))
+    #expect(watch.hasRequest)
   }
 
-  @Test func aSlotLeftFromTheRoundBeforeIsASequenceViolation() throws {
-    for sequence in 0..<UInt32(4) {
-      channel.view[slot: Int(sequence)] = sluice_slot(.nothing, sequence: sequence)
-      channel.view.submitted = sequence + 1
+  @Test func whatIsAnsweredIsNotDoneAgain() throws {
+    for number in UInt32(1)...5 {
+      channel.view[request: number] = sluice_slot(.nothing, number: number)
       _ = try proxy.nextRequest()
       proxy.complete(.done)
+      #expect(channel.view[request: number].sequence == ~number)
     }
-    channel.view.submitted = 5
-    #expect(nextViolation == .sequence)
+    #expect(try proxy.nextRequest() == nil, "what the round before left is not taken")
+    channel.view[request: 5] = sluice_slot(.nothing, number: 5)
+    #expect(try proxy.nextRequest() == nil)
   }
 
   @Test(arguments: [1153, 65_536, UInt32.max])
   func argumentsLongerThanTheirAreaAreAViolation(byteCount: UInt32) {
-    var slot = sluice_slot(.fullPathname, sequence: 0)
+    var slot = sluice_slot(.fullPathname)
     slot.argument_byte_count = byteCount
     post(slot)
     #expect(nextViolation == .argumentLength)
@@ -95,7 +110,7 @@ import Testing
     (65_537, 65_536),
   ])
   func aPayloadOutsideTheRingIsAViolation(offset: UInt32, byteCount: UInt32) {
-    var slot = sluice_slot(.write, sequence: 0)
+    var slot = sluice_slot(.write)
     slot.payload_offset = offset
     slot.payload_byte_count = byteCount
     post(slot)
@@ -106,7 +121,7 @@ import Testing
   func aPayloadAnywhereWithinTheRingIsServed(offset: UInt32, byteCount: UInt32) throws {
     let bytes = (0..<Int(byteCount)).map { UInt8(truncatingIfNeeded: $0 &* 7) }
     channel.view.setPayload(at: Int(offset), bytes)
-    var slot = sluice_slot(.write, sequence: 0)
+    var slot = sluice_slot(.write)
     slot.payload_offset = offset
     slot.payload_byte_count = byteCount
     post(slot)
@@ -116,16 +131,15 @@ import Testing
 
   @Test func aCodeOfNoOperationIsARequestWithoutOperation() throws {
     for code in [UInt16(0x0003), 0x00FF, 0x0100, .max] {
-      let sequence = channel.view.completed
-      var slot = sluice_slot(.nothing, sequence: sequence)
+      let number = channel.view.completed + 1
+      var slot = sluice_slot(.nothing, number: number)
       slot.operation = code
-      channel.view[slot: Int(sequence) % 4] = slot
-      channel.view.submitted = sequence + 1
+      channel.view[request: number] = slot
       let request = try #require(try proxy.nextRequest())
       #expect(request.operation == nil)
       proxy.complete(.unknownOperation)
       #expect(
-        channel.view[slot: Int(sequence) % 4].return_code == Status.unknownOperation.rawValue)
+        channel.view[request: number].return_code == Status.unknownOperation.rawValue)
     }
   }
 
@@ -135,7 +149,7 @@ import Testing
       [1, 2, 0, 0, 0, 0, 0, 0, 0, 0x80], [1, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0], [255],
     ] as [[UInt8]])
   func argumentsOfAnotherMessageAreAViolation(bytes: [UInt8]) throws {
-    var slot = sluice_slot(.read, sequence: 0)
+    var slot = sluice_slot(.read)
     slot.setInlineArguments(bytes)
     post(slot)
     let request = try #require(try proxy.nextRequest())
@@ -154,12 +168,11 @@ import Testing
       ([255], false),
     ]
     for (bytes, isSound) in requests {
-      let channel = try TestChannel(.small(slotCount: 1))
+      let channel = try TestChannel(.small(slotCount: 2))
       let proxy = try channel.proxyEnd()
-      var slot = sluice_slot(operation, sequence: 0)
+      var slot = sluice_slot(operation)
       slot.setInlineArguments(bytes)
-      channel.view[slot: 0] = slot
-      channel.view.submitted = 1
+      channel.view[request: 1] = slot
       let request = try #require(try proxy.nextRequest())
       let found = violation { () throws(ProtocolViolation) in
         try proxy.arguments(of: request, as: NoFields.self)
@@ -169,9 +182,9 @@ import Testing
   }
 
   @Test func longArgumentsOfAnotherMessageAreAViolation() throws {
-    var slot = sluice_slot(.fullPathname, sequence: 0)
+    var slot = sluice_slot(.fullPathname)
     slot.argument_byte_count = 1152
-    channel.view.setArgumentArea(0, [1, 17, 0xFF, 0xFF, 0xFF, 0x7F])
+    channel.view.setArgumentArea(1, [1, 17, 0xFF, 0xFF, 0xFF, 0x7F])
     post(slot)
     let request = try #require(try proxy.nextRequest())
     let found = violation { () throws(ProtocolViolation) in
@@ -181,20 +194,20 @@ import Testing
   }
 
   @Test func whatChangesAfterTheCopyChangesNothing() throws {
-    var slot = sluice_slot(.read, sequence: 0)
+    var slot = sluice_slot(.read)
     slot.file = 7
     slot.payload_byte_count = 16
     slot.setInlineArguments([1, 2, 5, 0, 0, 0, 0, 0, 0, 0])
     post(slot)
     let request = try #require(try proxy.nextRequest())
 
-    var changed = sluice_slot(.close, sequence: 99)
+    var changed = sluice_slot(.close, number: 99)
     changed.file = 8
     changed.payload_offset = .max
     changed.payload_byte_count = .max
     changed.setInlineArguments([1, 2, 6, 0, 0, 0, 0, 0, 0, 0])
     changed.argument_byte_count = .max
-    channel.view[slot: 0] = changed
+    channel.view[request: 1] = changed
 
     #expect(request.operation == .read)
     #expect(request.file == 7)
@@ -207,15 +220,16 @@ import Testing
   @Test func randomSlotsAreServedOrRefusedButNeverTrap() throws {
     var random = SeededRandom(for: "randomSlotsAreServedOrRefusedButNeverTrap")
     var seen: Set<ProtocolViolation> = []
-    var servedCount = 0
+    var servedCount: UInt32 = 0
+    var passedOverCount = 0
     for _ in 0..<20_000 {
-      let completed = channel.view.completed
-      channel.view[slot: Int(completed % 4)] = randomSlot(completed, &random)
-      let isHonest = Int.random(in: 0..<8, using: &random) > 0
-      channel.view.submitted =
-        isHonest ? completed &+ 1 : UInt32.random(in: 0...UInt32.max, using: &random)
+      let number = servedCount + 1
+      channel.view[request: number] = randomSlot(number, &random)
       do throws(ProtocolViolation) {
-        guard let request = try proxy.nextRequest() else { continue }
+        guard let request = try proxy.nextRequest() else {
+          passedOverCount += 1
+          continue
+        }
         switch request.operation {
         case .open: _ = try proxy.arguments(of: request, as: OpenRequest.self)
         case .fullPathname, .delete: _ = try proxy.arguments(of: request, as: PathFields.self)
@@ -227,11 +241,12 @@ import Testing
         seen.insert(error)
       }
     }
-    #expect(seen == [.counter, .sequence, .argumentLength, .payloadRange, .arguments])
+    #expect(seen == [.argumentLength, .payloadRange, .arguments])
+    #expect(passedOverCount > 100, "some were not handed over")
     #expect(servedCount > 100, "some were honest enough")
   }
 
-  private func randomSlot(_ sequence: UInt32, _ random: inout SeededRandom) -> sluice_slot {
+  private func randomSlot(_ number: UInt32, _ random: inout SeededRandom) -> sluice_slot {
     func wild(_ likely: UInt32) -> UInt32 {
       if Int.random(in: 0..<8, using: &random) > 0 {
         return likely == 0 ? 0 : UInt32.random(in: 0...likely, using: &random)
@@ -240,7 +255,7 @@ import Testing
     }
     let operation = SluiceWire.Operation.allCases.randomElement(using: &random)!
     var slot = sluice_slot(
-      operation, sequence: Int.random(in: 0..<16, using: &random) > 0 ? sequence : wild(8))
+      operation, number: Int.random(in: 0..<16, using: &random) > 0 ? number : wild(8))
     slot.flags = UInt16(truncatingIfNeeded: random.next())
     slot.payload_offset = wild(65_536)
     slot.payload_byte_count = wild(65_536)

@@ -1,6 +1,7 @@
 // Who sleeps is woken. Random short pauses on both sides move each publication across every
 // moment of the other side's falling asleep; a wake that is lost shows as a watchdog that barks.
 
+import CSluice
 import SluiceChannel
 import SluiceSystem
 import SluiceWire
@@ -100,7 +101,7 @@ import Testing
 
   @Test func aRequestThatIsThereAlreadyEndsTheSleep() throws {
     let channel = try TestChannel()
-    channel.view.submitted = 1
+    channel.view[request: 1] = sluice_slot(.nothing)
     let wake = WakeWord()
     try expectToEnd { sleepOnce(on: channel, wake, wake.signals) }
   }

@@ -81,23 +81,26 @@ final class RegionView: Sendable {
     set { unsafe header.pointee.facts = newValue }
   }
 
-  var submitted: UInt32 {
-    get { unsafe header.pointee.client.submitted }
-    set { unsafe header.pointee.client.submitted = newValue }
-  }
+  /// The last request handed over, answered or not. Good for the first two thousand million.
+  var submitted: UInt32 { sequences.map { min($0, ~$0) }.max()! }
 
-  var completed: UInt32 {
-    get { unsafe header.pointee.proxy.completed }
-    set { unsafe header.pointee.proxy.completed = newValue }
+  /// The last request answered.
+  var completed: UInt32 { sequences.map { $0 > ~$0 ? ~$0 : 0 }.max()! }
+
+  private var sequences: [UInt32] {
+    (0..<shape.slotCount).map { unsafe slots[$0].sequence }
   }
 
   var clientSleeps: UInt32 { unsafe header.pointee.client.sleeps }
   var proxySleeps: UInt32 { unsafe header.pointee.proxy.sleeps }
 
-  subscript(slot index: Int) -> sluice_slot {
-    get { unsafe slots[index] }
-    set { unsafe slots[index] = newValue }
+  /// The slot of a request.
+  subscript(request number: UInt32) -> sluice_slot {
+    get { unsafe slots[index(number)] }
+    set { unsafe slots[index(number)] = newValue }
   }
+
+  func index(_ number: UInt32) -> Int { Int(number) % shape.slotCount }
 
   private var slots: UnsafeMutablePointer<sluice_slot> {
     unsafe (control.start + MemoryLayout<sluice_control>.size)
@@ -131,10 +134,10 @@ final class RegionView: Sendable {
 
 extension sluice_slot {
   /// A request as an honest client posts it.
-  init(_ operation: SluiceWire.Operation, sequence: UInt32) {
+  init(_ operation: SluiceWire.Operation, number: UInt32 = 1) {
     self.init()
     self.operation = operation.rawValue
-    self.sequence = sequence
+    sequence = number
   }
 
   /// Puts `bytes` among the slot's own argument bytes and says so.
@@ -169,6 +172,13 @@ final class TestClient {
       receiving: UnsafeMutableRawBufferPointer(rebasing: room[..<wantedByteCount]),
       timeoutNanoseconds: timeoutNanoseconds, peerIsGone: peerIsGone, replyingWith: Reply.self)
     return (answer, unsafe Array(room[..<answer.receivedByteCount]))
+  }
+
+  /// Posts a change of a file.
+  func post() throws(ChannelFailure) {
+    try unsafe end.post(
+      .truncate, file: 1, OffsetFields(), sending: UnsafeRawBufferPointer(start: nil, count: 0),
+      timeoutNanoseconds: timeoutNanoseconds, peerIsGone: peerIsGone)
   }
 
   /// What a call fails with, or nil.

@@ -84,17 +84,15 @@ private struct Field: Equatable {
     try expect(
       "Client line", byteCount: MemoryLayout<sluice_client_line>.size,
       equals: [
-        Field("submitted", \sluice_client_line.submitted),
         Field("sleeps", \sluice_client_line.sleeps),
         Field("awaits", \sluice_client_line.awaits),
-        Field("reserved", \sluice_client_line.reserved, "u8[116]"),
+        Field("reserved", \sluice_client_line.reserved, "u8[120]"),
       ])
     try expect(
       "Proxy line", byteCount: MemoryLayout<sluice_proxy_line>.size,
       equals: [
-        Field("completed", \sluice_proxy_line.completed),
         Field("sleeps", \sluice_proxy_line.sleeps),
-        Field("reserved", \sluice_proxy_line.reserved, "u8[120]"),
+        Field("reserved", \sluice_proxy_line.reserved, "u8[124]"),
       ])
     try expect(
       "Standing line", byteCount: MemoryLayout<sluice_standing_line>.size,

@@ -11,8 +11,8 @@
 //
 // Who writes what: the proxy writes the facts before it passes the descriptors, and nobody after.
 // The client line is written by the client only, the proxy line by the proxy only, the
-// standing line by both, in single atomic steps. A slot belongs to the client until `submitted`
-// passes it, then to the proxy until `completed` passes it.
+// standing line by both, in single atomic steps. A slot's own `sequence` says whose it is: the
+// client hands it over with the request's number, the proxy back with that number's complement.
 // Protocol/SPEC.md is the normative text; a test compares its tables with this file.
 #pragma once
 #include <stddef.h>
@@ -32,7 +32,7 @@ struct sluice_facts {
   uint32_t byte_order;  // of serialized arguments: SLUICE_LITTLE_ENDIAN_ARGUMENTS or the other
   uint32_t control_byte_count;
   uint32_t io_byte_count;
-  uint32_t slot_count;  // a power of two
+  uint32_t slot_count;  // a power of two, at least 2
   uint32_t slot_byte_count;
   uint32_t slots_offset;
   uint32_t argument_area_byte_count;
@@ -42,16 +42,14 @@ struct sluice_facts {
 };
 
 struct sluice_client_line {
-  uint32_t submitted;  // how many slots were ever submitted, modulo 2^32; a futex word
-  uint32_t sleeps;     // 1 while the client may be asleep on `completed`
-  uint32_t awaits;     // the value of `completed` for which it is to be woken then
-  uint8_t reserved[116];
+  uint32_t sleeps;  // 1 while the client may be asleep on a slot's `sequence`
+  uint32_t awaits;  // the number of the request for whose answer it is to be woken then
+  uint8_t reserved[120];
 };
 
 struct sluice_proxy_line {
-  uint32_t completed;  // how many slots were ever completed, modulo 2^32; a futex word
-  uint32_t sleeps;     // 1 while the proxy may be asleep on `submitted`
-  uint8_t reserved[120];
+  uint32_t sleeps;  // 1 while the proxy may be asleep on a slot's `sequence`
+  uint8_t reserved[124];
 };
 
 // Locks that stand beyond their use. For each of SLUICE_STANDING_COUNT locks one bit in each part.
@@ -82,7 +80,7 @@ struct sluice_control {
 struct sluice_slot {
   uint16_t operation;
   uint16_t flags;       // reserved, zero
-  uint32_t sequence;    // the value of `submitted` before this slot was counted in
+  uint32_t sequence;    // n: request n stands here; ~n: its answer does. A futex word
   uint64_t file;        // file id, 0 where the operation names none
   uint32_t payload_offset;
   uint32_t payload_byte_count;   // request: bytes sent or wanted; reply: bytes given
@@ -93,12 +91,11 @@ struct sluice_slot {
 };
 
 // The words by name: Embedded Swift has no key path to a field of a C struct.
-static inline uint32_t *sluice_submitted(struct sluice_control *c) { return &c->client.submitted; }
 static inline uint32_t *sluice_client_sleeps(struct sluice_control *c) { return &c->client.sleeps; }
 static inline uint32_t *sluice_client_awaits(struct sluice_control *c) { return &c->client.awaits; }
-static inline uint32_t *sluice_completed(struct sluice_control *c) { return &c->proxy.completed; }
 static inline uint32_t *sluice_proxy_sleeps(struct sluice_control *c) { return &c->proxy.sleeps; }
 static inline uint64_t *sluice_standing_locks(struct sluice_control *c) { return &c->standing.locks; }
+static inline uint32_t *sluice_sequence(struct sluice_slot *s) { return &s->sequence; }
 
 // Copies a slot that the peer may be changing: every byte is read exactly once.
 static inline struct sluice_slot sluice_slot_copy(const struct sluice_slot *shared) {
@@ -230,6 +227,7 @@ _Static_assert(offsetof(struct sluice_control, client) == 128, "control");
 _Static_assert(offsetof(struct sluice_control, proxy) == 256, "control");
 _Static_assert(offsetof(struct sluice_control, standing) == 384, "control");
 _Static_assert(sizeof(struct sluice_slot) == 64, "slot");
+_Static_assert(offsetof(struct sluice_slot, sequence) == 4, "slot");
 _Static_assert(offsetof(struct sluice_slot, file) == 8, "slot");
 _Static_assert(offsetof(struct sluice_slot, return_code) == 28, "slot");
 _Static_assert(offsetof(struct sluice_slot, arguments) == 36, "slot");

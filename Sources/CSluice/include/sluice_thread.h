@@ -14,9 +14,6 @@ static inline void sluice_spin_hint(void) {
 #endif
 }
 
-// Has the processor fetch the cache line at `address` meanwhile.
-static inline void sluice_prefetch(const void *address) { __builtin_prefetch(address); }
-
 // Lets another thread run that waits for this processor.
 static inline void sluice_yield(void) { sched_yield(); }
 

@@ -15,20 +15,21 @@ struct HostileRequests {
 
   static let wordsOfSlot = 16
 
-  /// Writes the slot with number `sequence`; gives how many words that took.
+  /// Writes request `number`, and hands it over as nobody should, in the midst of the rest; gives how
+  /// many words that took.
   mutating func write(
-    on channel: RawChannel, sequence: UInt32, files: [UInt64]
+    on channel: RawChannel, number: UInt32, files: [UInt64]
   ) -> Int {
     let operation = Operation.allCases[words.random.below(Operation.allCases.count)]
     var slot = sluice_slot()
     slot.operation = operation.rawValue
-    slot.sequence = sequence
+    slot.sequence = number
     slot.file = file(files)
     slot.payload_byte_count = payload(of: operation)
     slot.payload_offset = UInt32(words.random.below(196_608))
     var count = HostileRequests.wordsOfSlot
     unsafe withUnsafeMutableBytes(of: &slot.arguments) { inline in
-      let area = unsafe channel.area(sequence)
+      let area = unsafe channel.area(number)
       let room = unsafe UnsafeMutableRawBufferPointer(
         rebasing: area[..<min(area.count, 1152)])
       // Written inline where it fits, and often in the area all the same.
@@ -39,8 +40,8 @@ struct HostileRequests {
       }
       count += (written + 3) / 4
     }
-    if words.random.once(in: 12) { spoil(&slot, near: sequence) }
-    unsafe channel.slot(sequence).pointee = slot
+    if words.random.once(in: 12) { spoil(&slot, near: number) }
+    unsafe channel.slot(number).pointee = slot
     return count
   }
 
@@ -54,8 +55,8 @@ struct HostileRequests {
     return UInt32(words.random.once(in: 30) ? 65_536 : words.random.below(4097))
   }
 
-  private mutating func spoil(_ slot: inout sluice_slot, near sequence: UInt32) {
-    let value = words.number(near: sequence)
+  private mutating func spoil(_ slot: inout sluice_slot, near number: UInt32) {
+    let value = words.number(near: number)
     switch words.random.below(8) {
     case 0: slot.operation = UInt16(truncatingIfNeeded: value)
     case 1: slot.flags = UInt16(truncatingIfNeeded: value)

@@ -8,7 +8,7 @@ internal import SluiceWire
 internal import Synchronization
 
 /// A life of the hostile session. Two threads write to its memory without order: that is what it is
-/// for. The requests are the first thread's, the counters belong to whoever writes last.
+/// for. The requests are the first thread's, the sequences belong to whoever writes last.
 final class HostileLife: @unchecked Sendable {
   let session: RawSession
   /// The channel on which it misbehaves: the home channel, or another, where locks may stand.
@@ -51,7 +51,7 @@ final class HostileBoard: Sendable {
 /// The first thread.
 struct HostileSession {
   enum Act: CaseIterable {
-    case nearlyRight, hoard, ringAndNeverRead, counters, leaveInTheMiddle
+    case nearlyRight, hoard, ringAndNeverRead, sequences, leaveInTheMiddle
   }
 
   private let socket: String
@@ -171,27 +171,29 @@ struct HostileSession {
 
   // MARK: As nobody should
 
-  /// Nobody waits for answers: the counters are read and written as they are.
+  /// Nobody waits for answers: the sequences are read and written as they are.
   private mutating func misbehave(_ act: Act, _ channel: RawChannel) {
-    let completed = unsafe channel.completedWord.pointee.load(ordering: .relaxed)
+    let next = channel.lastAnswered() &+ 1
     let slots = channel.facts.slot_count
+    var first = next
     var count = UInt32(1 + below(8))
     switch act {
     case .ringAndNeverRead:
       // As much as the ring holds, and awake whoever sleeps, again and again.
       count = slots
       unsafe channel.sleepsWord.pointee.store(1, ordering: .relaxed)
-    case .counters where requests.words.random.once(in: 4):
+    case .sequences where requests.words.random.once(in: 4):
+      first = requests.words.number(near: next)
       count = requests.words.number(near: 0)
     default: break
     }
     for number in 0..<min(count, slots) {
       board.count(
-        words: requests.write(on: channel, sequence: completed &+ number, files: files))
+        words: requests.write(on: channel, number: first &+ number, files: files))
     }
-    unsafe channel.submittedWord.pointee.store(
-      completed &+ count, ordering: .sequentiallyConsistent)
-    for _ in 0..<(act == .ringAndNeverRead ? 16 : 1) { unsafe Futex.wake(channel.submittedWord) }
+    for _ in 0..<(act == .ringAndNeverRead ? 16 : 1) {
+      unsafe Futex.wake(channel.sequenceWord(next))
+    }
   }
 }
 
@@ -221,14 +223,13 @@ struct HostileScribbler {
   /// Rings, and writes while the proxy reads.
   private mutating func spoil(_ life: HostileLife) {
     let channel = life.channel
-    let completed = unsafe channel.completedWord.pointee.load(ordering: .relaxed)
-    let submitted = unsafe channel.submittedWord.pointee.load(ordering: .relaxed)
-    if submitted == completed, words.random.once(in: 2) {
-      unsafe channel.submittedWord.pointee.store(
-        completed &+ 1, ordering: .sequentiallyConsistent)
-      unsafe Futex.wake(channel.submittedWord)
+    let next = channel.lastAnswered() &+ 1
+    if words.random.once(in: 2) {
+      unsafe channel.sequenceWord(next).pointee.store(next, ordering: .sequentiallyConsistent)
+      unsafe Futex.wake(channel.sequenceWord(next))
     }
-    words.scribble(on: channel, aim: life.aim, count: HostileScribbler.burstLength)
+    words.scribble(
+      on: channel, aim: life.aim, next: next, count: HostileScribbler.burstLength)
     board.count(words: HostileScribbler.burstLength)
   }
 }

@@ -1,15 +1,15 @@
 // What a hostile session writes, and where: words into every field of both regions, the proxy's own
 // among them. Numbers are mostly those at which something ends: zero, all ones, sizes of the rings
-// and their neighbours, the counters as they are now.
+// and their neighbours, the request's own.
 
 internal import CSluice
 internal import SluiceSystem
 internal import Synchronization
 
-/// Which part of the memory a life of the hostile session spoils: one that spoils the counters lives
-/// too short to see what becomes of the rest.
+/// Which part of the memory a life of the hostile session spoils: one that spoils everything is not
+/// heard for long.
 enum HostileAim: Int, CaseIterable {
-  case slots, arguments, payload, counters, everything
+  case slots, arguments, payload, lines, everything
 }
 
 @safe
@@ -19,14 +19,14 @@ struct HostileWords {
   init(seed: UInt64) { random = HarnessRandom(seed: seed) }
 
   /// A number that somebody may trip over.
-  mutating func number(near counter: UInt32) -> UInt32 {
+  mutating func number(near request: UInt32) -> UInt32 {
     switch random.below(12) {
     case 0: return 0
     case 1: return UInt32.max
     case 2: return UInt32(1) << UInt32(random.below(32))
     case 3: return (UInt32(1) << UInt32(random.below(32))) &- 1
-    case 4: return counter &+ UInt32(random.below(40))
-    case 5: return counter &- UInt32(random.below(40))
+    case 4: return request &+ UInt32(random.below(40))
+    case 5: return request &- UInt32(random.below(40))
     case 6: return [27, 28, 29, 64, 1151, 1152, 1153, 65_535, 65_536, 65_537][random.below(10)]
     case 7: return [262_143, 262_144, 196_608, 196_609, 131_072][random.below(5)]
     case 8, 9: return UInt32(random.below(64))
@@ -45,12 +45,12 @@ struct HostileWords {
     }
   }
 
-  /// Spoils `count` words of a channel, one store each, while the proxy reads them.
-  mutating func scribble(on channel: RawChannel, aim: HostileAim, count: Int) {
+  /// Spoils `count` words of a channel, one store each, while the proxy reads them. The request that
+  /// it awaits is `next`.
+  mutating func scribble(on channel: RawChannel, aim: HostileAim, next: UInt32, count: Int) {
     for _ in 0..<count {
-      let counter = unsafe channel.submittedWord.pointee.load(ordering: .relaxed)
-      let value = number(near: counter)
-      let place = unsafe place(channel, aim, counter)
+      let value = number(near: next)
+      let place = unsafe place(channel, aim, next)
       // A volatile store would be the same on every machine that Swift runs on here; an atomic one
       // is what the language has.
       unsafe UnsafePointer<Atomic<UInt32>>(
@@ -60,7 +60,7 @@ struct HostileWords {
   }
 
   private mutating func place(
-    _ channel: RawChannel, _ aim: HostileAim, _ counter: UInt32
+    _ channel: RawChannel, _ aim: HostileAim, _ next: UInt32
   ) -> UnsafeMutableRawPointer {
     let control = unsafe channel.controlBytes
     let io = unsafe channel.ioBytes
@@ -74,19 +74,19 @@ struct HostileWords {
     case .slots:
       // The slots around the next one: those are looked at.
       let slot = unsafe UnsafeMutableRawPointer(
-        channel.slot(counter &+ UInt32(random.below(3)) &- 1))
+        channel.slot(next &+ UInt32(random.below(3)) &- 1))
       var field = random.below(16)
-      // A wrong sequence ends the session before anything else of the slot is looked at.
+      // With a wrong sequence nothing else of the slot is looked at.
       if field == 1, !random.once(in: 16) { field = 0 }
       return unsafe slot + field * 4
     case .arguments:
-      let area = unsafe channel.area(counter &+ UInt32(random.below(3)) &- 1)
+      let area = unsafe channel.area(next &+ UInt32(random.below(3)) &- 1)
       return unsafe area.baseAddress! + random.below(min(64, area.count) / 4) * 4
     case .payload:
       return unsafe word(
         io, Int(channel.facts.payload_offset), Int(channel.facts.payload_byte_count))
     // The client's, the proxy's and the standing line.
-    case .counters: return unsafe word(control, 128, 384)
+    case .lines: return unsafe word(control, 128, 384)
     case .everything:
       switch random.below(4) {
       case 0: return unsafe word(control, 0, control.count)

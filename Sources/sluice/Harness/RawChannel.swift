@@ -16,7 +16,8 @@ struct RawAnswer {
   let slot: sluice_slot
   /// Where the payload is, by what was posted; its length is the slot's.
   let payload: UnsafeRawPointer
-  /// Whether `operation`, `sequence`, `file` and `payload_offset` are as they were posted.
+  /// Whether `operation`, `file` and `payload_offset` are as they were posted, and `sequence` is
+  /// the complement of what it was.
   let isLeftAlone: Bool
   /// The arguments where they do not stand in the slot.
   fileprivate let area: UnsafeRawBufferPointer
@@ -50,8 +51,10 @@ final class RawChannel {
   private let control: Mapping
   private let io: Mapping
   private let order: ByteOrder
+  /// The numbers of the last request posted and of the last answer taken. The first has 1.
   private(set) var submitted: UInt32 = 0
   private var taken: UInt32 = 0
+  private let answered = Atomic<UInt32>(0)
   private var payloadEnd = 0
   /// What was posted in each slot.
   private var posted: [(code: UInt16, file: UInt64, place: UInt32)]
@@ -97,7 +100,7 @@ final class RawChannel {
       return "magic or version"
     }
     guard facts.byte_order == 1 || facts.byte_order == 2 else { return "byte_order" }
-    guard (1...4096).contains(slots), slots & (slots - 1) == 0 else { return "slot_count" }
+    guard (2...4096).contains(slots), slots & (slots - 1) == 0 else { return "slot_count" }
     guard (64...65536).contains(facts.argument_area_byte_count),
       (131_072...1 << 30).contains(facts.payload_byte_count)
     else { return "argument_area_byte_count or payload_byte_count" }
@@ -125,10 +128,8 @@ final class RawChannel {
     unsafe Word(UnsafeRawPointer(address).assumingMemoryBound(to: Atomic<UInt32>.self))
   }
 
-  var submittedWord: Word { unsafe word(sluice_submitted(header)) }
   var sleepsWord: Word { unsafe word(sluice_client_sleeps(header)) }
   private var awaitsWord: Word { unsafe word(sluice_client_awaits(header)) }
-  var completedWord: Word { unsafe word(sluice_completed(header)) }
   var proxySleepsWord: Word { unsafe word(sluice_proxy_sleeps(header)) }
 
   /// The locks that stand. This is the client's side of the word as SPEC.md has it, in the harness's
@@ -174,17 +175,34 @@ final class RawChannel {
     return false
   }
 
-  private func index(_ sequence: UInt32) -> Int { Int(sequence & (facts.slot_count - 1)) }
+  private func index(_ number: UInt32) -> Int { Int(number & (facts.slot_count - 1)) }
 
-  func slot(_ sequence: UInt32) -> UnsafeMutablePointer<sluice_slot> {
+  /// The slot of request `number`.
+  func slot(_ number: UInt32) -> UnsafeMutablePointer<sluice_slot> {
     unsafe (control.start + Int(facts.slots_offset)).assumingMemoryBound(to: sluice_slot.self)
-      + index(sequence)
+      + index(number)
   }
 
-  func area(_ sequence: UInt32) -> UnsafeMutableRawBufferPointer {
+  func sequenceWord(_ number: UInt32) -> Word { unsafe word(sluice_sequence(slot(number))) }
+
+  func area(_ number: UInt32) -> UnsafeMutableRawBufferPointer {
     let byteCount = Int(facts.argument_area_byte_count)
     return unsafe UnsafeMutableRawBufferPointer(
-      start: io.start + index(sequence) * byteCount, count: byteCount)
+      start: io.start + index(number) * byteCount, count: byteCount)
+  }
+
+  /// The last request that was answered, by what the slots say: for who does not keep count, or has
+  /// spoiled it. Any thread.
+  func lastAnswered() -> UInt32 {
+    let before = answered.load(ordering: .relaxed)
+    for ahead in (1...facts.slot_count).reversed() {
+      let number = before &+ ahead
+      if unsafe sequenceWord(number).pointee.load(ordering: .relaxed) == ~number {
+        answered.store(number, ordering: .relaxed)
+        return number
+      }
+    }
+    return before
   }
 
   /// Both regions whole, for who means no good.
@@ -216,27 +234,28 @@ final class RawChannel {
     code: UInt16, file: UInt64, flags: UInt16 = 0, _ arguments: M, payloadByteCount: Int = 0
   ) {
     precondition(hasRoom(payloadByteCount: payloadByteCount), "answers are taken before")
+    let number = submitted &+ 1
     var slot = sluice_slot()
     slot.operation = code
     slot.flags = flags
-    slot.sequence = submitted
+    slot.sequence = ~(number &- facts.slot_count)  // what stands there, as yet
     slot.file = file
     slot.payload_offset = UInt32(payloadEnd)
     slot.payload_byte_count = UInt32(payloadByteCount)
     do throws(WireError) {
       slot.argument_byte_count = try unsafe UInt32(
-        encode(arguments, into: &slot, area(submitted)))
+        encode(arguments, into: &slot, area(number)))
     } catch {
       preconditionFailure("the model's arguments can be written: \(error)")
     }
-    posted[index(submitted)] = (code, file, UInt32(payloadEnd))
+    posted[index(number)] = (code, file, UInt32(payloadEnd))
     payloadEnd += (payloadByteCount + 63) / 64 * 64
-    unsafe self.slot(submitted).pointee = slot
-    submitted &+= 1
-    // SYNC submitted, nap
-    unsafe submittedWord.pointee.store(submitted, ordering: .sequentiallyConsistent)
+    unsafe self.slot(number).pointee = slot
+    submitted = number
+    // SYNC request, nap
+    unsafe sequenceWord(number).pointee.store(number, ordering: .sequentiallyConsistent)
     if unsafe proxySleepsWord.pointee.load(ordering: .sequentiallyConsistent) != 0 {
-      unsafe Futex.wake(submittedWord)
+      unsafe Futex.wake(sequenceWord(number))
     }
   }
 
@@ -255,8 +274,10 @@ final class RawChannel {
 
   /// Waits until everything posted is answered.
   func awaitAnswers(_ socket: borrowing FileDescriptor) throws(HarnessError) {
+    if !hasRequests { return }
     for _ in 0..<4_000 {
-      if unsafe completedWord.pointee.load(ordering: .acquiring) == submitted { return }
+      // SYNC answer
+      if unsafe sequenceWord(submitted).pointee.load(ordering: .acquiring) == ~submitted { return }
       spinHint()
     }
     try sleepUntilAnswered(socket)
@@ -268,13 +289,14 @@ final class RawChannel {
     unsafe sleepsWord.pointee.store(1, ordering: .sequentiallyConsistent)  // SYNC nap
     defer { unsafe sleepsWord.pointee.store(0, ordering: .relaxed) }
     while true {
-      let completed = unsafe completedWord.pointee.load(ordering: .sequentiallyConsistent)
-      if completed == submitted { return }
-      guard submitted &- completed <= facts.slot_count else {
-        throw .difference("completed is \(completed), submitted \(submitted)")
+      let word = unsafe sequenceWord(submitted)
+      let sequence = unsafe word.pointee.load(ordering: .sequentiallyConsistent)
+      if sequence == ~submitted { return }
+      guard sequence == submitted else {
+        throw .difference("the sequence of request \(submitted) is \(sequence)")
       }
-      unsafe Futex.wait(completedWord, while: completed, timeoutNanoseconds: 100_000_000)
-      if unsafe completedWord.pointee.load(ordering: .acquiring) != completed { continue }
+      unsafe Futex.wait(word, while: sequence, timeoutNanoseconds: 100_000_000)
+      if unsafe word.pointee.load(ordering: .acquiring) != sequence { continue }
       if socket.peerIsGone() { throw .difference("the sidecar has ended the session") }
       if Clock.monotonicNanoseconds() >= deadline {
         throw .difference(
@@ -287,15 +309,15 @@ final class RawChannel {
   @inline(__always)
   func takeAnswer() -> RawAnswer {
     precondition(hasRequests, "an answer for each request")
+    taken &+= 1
     let slot = unsafe sluice_slot_copy(self.slot(taken))
     let posted = posted[index(taken)]
     let answer = unsafe RawAnswer(
       slot: slot,
       payload: UnsafeRawPointer(io.start + Int(facts.payload_offset) + Int(posted.place)),
-      isLeftAlone: slot.operation == posted.code && slot.sequence == taken
+      isLeftAlone: slot.operation == posted.code && slot.sequence == ~taken
         && slot.file == posted.file && slot.payload_offset == posted.place,
       area: UnsafeRawBufferPointer(area(taken)), order: order)
-    taken &+= 1
     if !hasRequests { payloadEnd = 0 }
     return answer
   }
