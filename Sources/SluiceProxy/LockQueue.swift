@@ -24,7 +24,7 @@ internal import SluiceWire
 struct LockQueue {
   enum Patience {
     /// A turn lasts so long, and for so many transactions, but never longer than the maximum.
-    static let turnNanoseconds: Int64 = 1_000_000
+    static let turnNanoseconds: Int64 = 600_000
     static let grantsMinimum = 4
     /// For so long nobody takes the right to write from who has it standing, though none waits.
     static let standingSliceNanoseconds: Int64 = 250_000

@@ -56,6 +56,8 @@ final class ProxyChannel {
   var database: Handle?
   /// Whether a file has taken the word for standing locks.
   var hasStandingLocks = false
+  /// When its last request was taken up, by the coarse clock.
+  var servedAt: Int64 = .min / 2
   /// When the request that could not be done is to be tried again, and when to give it up.
   var retryAt: Int64?
   var giveUpAt: Int64?

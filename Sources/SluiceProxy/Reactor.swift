@@ -97,7 +97,8 @@ final class ReactorLoop {
   var isSettling = false
   /// When the next kept lock is due.
   private var keptLockDue: Int64?
-  var activity = SessionActivity()
+  /// How long syncs took lately, on average.
+  var usualSyncNanoseconds: Int64 = 0
   /// How much was done since the last look at cold channels, and since the last cooling.
   private var stepsSinceLook = 0
   private var stepsSinceCooling = 0
@@ -269,7 +270,7 @@ final class ReactorLoop {
   ) throws(ProtocolViolation) -> Bool {
     do throws(ServeError) {
       let now = Clock.coarseNanoseconds()
-      activity.note(channel.session.link.id, now: now)
+      channel.servedAt = now
       stepsSinceLook += 1
       try serve(request, on: channel, now: now)
       if case .sync = channel.awaits { return false }
