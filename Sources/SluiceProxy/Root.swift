@@ -43,6 +43,12 @@ final class Root: Sendable {
     descriptor = try unsafe FileDescriptor.open(path ?? cString("/"), [.directory, .pathOnly])
   }
 
+  /// Allows what a sidecar does with files, at the root and beneath it.
+  func allowItsUse(in ruleset: borrowing LandlockRuleset) throws(Errno) {
+    try ruleset.allow(
+      [.readFile, .readDirectory, .writeFile, .makeFile, .removeFile, .truncate], at: descriptor)
+  }
+
   /// The root directory itself.
   func openSelf() throws(FileError) -> FileDescriptor {
     try open([CChar(bitPattern: UInt8(ascii: ".")), 0], [.directory, .readOnly])

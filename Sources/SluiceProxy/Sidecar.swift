@@ -25,13 +25,14 @@ public enum SidecarError: Error, Sendable {
   }
 }
 
-/// A sidecar in this process.
+/// A sidecar in this process, which does nothing else from then on.
 public final class Sidecar {
   private let doorman: Doorman
   private let socketPath: [CChar]?
 
   /// Makes a shared sidecar that listens on `socketPath` (zero-terminated). From now on this
-  /// process's signals belong to it. It ends when the other end of `lifeline` is closed.
+  /// process's signals belong to it, and it is confined as configured, for good. It ends when the
+  /// other end of `lifeline` is closed.
   public convenience init(
     _ configuration: SidecarConfiguration, socketPath: [CChar], lifeline: SharedDescriptor? = nil
   ) throws(SidecarError) {
@@ -90,6 +91,7 @@ public final class Sidecar {
       if let socketPath { removeSocketFile(socketPath) }
       throw .system(call: "start", error)
     }
+    configuration.confinement.enter(root: root, socketPath: socketPath)
   }
 
   /// Serves until SIGTERM, SIGINT or SIGHUP, or the end of what it was made for. Every lock and file

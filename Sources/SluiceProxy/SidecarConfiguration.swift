@@ -19,6 +19,8 @@ public struct SidecarConfiguration: Sendable {
   public var sessionsMaximum = 1024
   /// How many reactors share the sessions before one has to be full; nil for what suits the machine.
   public var reactorCount: Int?
+  /// What the sidecar's process gives up before it serves.
+  public var confinement = Confinement.full
   /// How much longer every sync takes: tests put a slow disk in the place of a fast one.
   public var syncDelayMilliseconds = 0
 

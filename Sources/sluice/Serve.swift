@@ -28,6 +28,11 @@ let serveCommand = Command(
       --no-posted-writes    clients wait for each write, not for the call that must know of it
       --no-owned-knowledge  clients ask again for sizes, and for journals that were not there
       --no-standing-locks   clients ask for each lock, also for one that nobody else needs
+      --no-confinement      keep rights and system calls that a sidecar does not need; for sanitizers,
+                            debuggers and preloaded libraries. For private sidecars too:
+                            SLUICE_CONFINEMENT=0
+      --report-confinement  name each system call that is refused on standard error, once;
+                            SLUICE_CONFINEMENT=report
       --quiet               do not say on standard output that it is ready
 
     Clients name the socket in SLUICE_SOCKET or in the database's URI:
@@ -73,6 +78,9 @@ private func serve(_ words: [String]) throws(CommandError) -> Int32 {
   if options.flag("--no-standing-locks") { configuration.shortcuts.remove(.standingLocks) }
   // For tests: a slow disk in the place of a fast one.
   configuration.syncDelayMilliseconds = try options.number("--sync-delay", in: 0...60_000, or: 0)
+  configuration.confinement = try confinement()
+  if options.flag("--report-confinement") { configuration.confinement = .reporting }
+  if options.flag("--no-confinement") { configuration.confinement = .none }
   let isQuiet = options.flag("--quiet")
   // How `sluice run` starts one: it lasts as long as somebody holds the other end of descriptor 3.
   let hasLifeline = options.flag("--lifeline") && descriptorIsOpen(3)
@@ -98,14 +106,26 @@ private func servePrivate() throws(CommandError) -> Int32 {
   }
   // Hold no file system busy but those of the databases.
   _ = unsafe chdir("/")
+  var configuration = SidecarConfiguration(rootPath: nil)
+  configuration.confinement = try confinement()
   do throws(SidecarError) {
-    let sidecar = try Sidecar(
-      SidecarConfiguration(rootPath: nil), client: FileDescriptor(owning: 3))
+    let sidecar = try Sidecar(configuration, client: FileDescriptor(owning: 3))
     try sidecar.run()
   } catch {
     throw .failed(error.description)
   }
   return 0
+}
+
+/// What SLUICE_CONFINEMENT says: a private sidecar is given no options.
+func confinement() throws(CommandError) -> Confinement {
+  guard let value = unsafe environmentValue("SLUICE_CONFINEMENT") else { return .full }
+  switch unsafe String(cString: value) {
+  case "0": return .none
+  case "1": return .full
+  case "report": return .reporting
+  default: throw .usage("SLUICE_CONFINEMENT is 0, 1 or report")
+  }
 }
 
 func zeroTerminated(_ text: String) -> [CChar] { text.utf8.map { CChar(bitPattern: $0) } + [0] }
