@@ -20,6 +20,12 @@ let serveCommand = Command(
       --socket PATH         the socket to listen on; one that a dead sidecar left behind is replaced
       --allow-user UID[,…]  let these users connect too (the socket's file is then open to all, and
                             the sidecar checks who comes); the default is its own user only
+      --read-only           change no file: databases are as on a disk that is mounted read-only
+      --quota BYTES         let the files beneath DIR have so many bytes together at the most (also
+                            16K, 200M, 4G); who would exceed it gets SQLITE_FULL
+      --sessions-per-user N   programs of one user at a time (an equal share of 1024)
+      --channels-per-session N  connections of one program with a channel of their own, and one (64)
+      --files-per-session N     files that one program has open at a time (4096)
       --implicit-locks MS   keep a connection's lock for MS milliseconds after its transaction (0)
       --reactors N          share the sessions among N threads before one of them has 127 channels
                             (one less than there are processors, and one at least)
@@ -58,6 +64,7 @@ private func serve(_ words: [String]) throws(CommandError) -> Int32 {
       configuration.users.insert(number)
     }
   }
+  try takeLimits(&options, &configuration)
   configuration.implicitLockMilliseconds = try options.number(
     "--implicit-locks", in: 0...3_600_000, or: 0)
   if let count = try options.value("--reactors") {
@@ -98,6 +105,39 @@ private func serve(_ words: [String]) throws(CommandError) -> Int32 {
     throw .failed(error.description)
   }
   return 0
+}
+
+private func takeLimits(
+  _ options: inout Options, _ configuration: inout SidecarConfiguration
+) throws(CommandError) {
+  configuration.isReadOnly = options.flag("--read-only")
+  if let quota = try options.value("--quota") {
+    guard let byteCount = byteCount(quota) else {
+      throw .usage("--quota takes a number of bytes, or one with K, M, G or T")
+    }
+    configuration.quotaByteCount = byteCount
+  }
+  if let count = try options.value("--sessions-per-user") {
+    guard let count = Int(count), (1...1024).contains(count) else {
+      throw .usage("--sessions-per-user takes a number from 1 to 1024")
+    }
+    configuration.sessionsPerUser = count
+  }
+  configuration.channelsPerSessionMaximum = try options.number(
+    "--channels-per-session", in: 2...127, or: configuration.channelsPerSessionMaximum)
+  configuration.filesPerSessionMaximum = try options.number(
+    "--files-per-session", in: 1...65536, or: configuration.filesPerSessionMaximum)
+}
+
+/// "200M" in bytes; nil for what is none.
+private func byteCount(_ text: String) -> Int64? {
+  let units = ["K": 10, "M": 20, "G": 30, "T": 40]
+  let shift = text.last.flatMap { units[String($0)] }
+  guard let number = Int64(shift == nil ? text[...] : text.dropLast()), number >= 0 else {
+    return nil
+  }
+  let (product, overflows) = number.multipliedReportingOverflow(by: 1 << Int64(shift ?? 0))
+  return overflows ? nil : product
 }
 
 private func servePrivate() throws(CommandError) -> Int32 {
