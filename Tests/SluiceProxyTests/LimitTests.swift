@@ -48,7 +48,7 @@ struct LimitTests {
   /// Each line that is not there is counted in one that is.
   @Test func nobodyFillsTheLog() throws {
     let sidecar = try SidecarProcess()
-    let count = 200
+    let count = 60
     for _ in 0..<count {
       let session = try sidecar.connect()
       // `read` has an argument.
