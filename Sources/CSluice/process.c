@@ -141,6 +141,8 @@ int sluice_pidfd_open(int pid) {
 int sluice_signals_take(int lease_signal) {
   sigset_t all, taken;
   sigfillset(&all);
+  // A system call that is refused and reported (confinement.c) is a signal that must come through.
+  sigdelset(&all, SIGSYS);
   pthread_sigmask(SIG_SETMASK, &all, NULL);
   sigemptyset(&taken);
   sigaddset(&taken, SIGTERM);
@@ -162,11 +164,12 @@ int sluice_signals_read(int fd, int *descriptor) {
 
 int sluice_descriptor_is_open(int fd) { return fcntl(fd, F_GETFD) >= 0; }
 
-void sluice_raise_descriptor_limit(void) {
+uint64_t sluice_raise_descriptor_limit(void) {
   struct rlimit limit;
-  if (getrlimit(RLIMIT_NOFILE, &limit) < 0) return;
+  if (getrlimit(RLIMIT_NOFILE, &limit) < 0) return 0;
+  rlim_t before = limit.rlim_cur;
   limit.rlim_cur = limit.rlim_max;
-  setrlimit(RLIMIT_NOFILE, &limit);
+  return setrlimit(RLIMIT_NOFILE, &limit) < 0 ? before : limit.rlim_max;
 }
 
 const char *sluice_loaded_from(const void *address) {

@@ -1,6 +1,7 @@
 #include <errno.h>
 #include <linux/futex.h>
 #include <stddef.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 
 #include "CSluice.h"
@@ -39,10 +40,17 @@ int sluice_thread_start(const char *name, void *(*body)(void *), void *argument,
                         pthread_t *thread) {
   sigset_t all, before;
   sigfillset(&all);
+  // See sluice_signals_take.
+  sigdelset(&all, SIGSYS);
   pthread_sigmask(SIG_SETMASK, &all, &before);
+  // The new thread inherits the name: to give it to another thread takes a file of /proc, which a
+  // sidecar that is confined cannot write.
+  char own_name[16];
+  prctl(PR_GET_NAME, own_name);
+  prctl(PR_SET_NAME, name);
   int error = pthread_create(thread, NULL, body, argument);
+  prctl(PR_SET_NAME, own_name);
   pthread_sigmask(SIG_SETMASK, &before, NULL);
-  if (error == 0) pthread_setname_np(*thread, name);
   return -error;
 }
 

@@ -102,7 +102,7 @@ extension Status {
     case .outsideRoot: "the path leads out of the sidecar's root directory"
     case .notRegular: "not a regular file"
     case .readOnly: "the file is open for reading only"
-    case .limitReached: "too many open files in this session"
+    case .limitReached: "too many open files or channels in this session"
     case .locksLost: "the sidecar was stopped too long and lost its locks; roll back and try again"
     case .readOnlyDirectory: "the directory is not writable, so no journal can be made"
     case .unknownOperation: "the sidecar does not know this operation"

@@ -20,23 +20,31 @@ final class Doorman {
   private var links: [UInt64: SessionLink] = [:]
   private let crew: Crew
   private var homes: [UInt64: Reactor] = [:]
+  /// How many sessions each user has.
+  private var sessionCounts: [UInt32: Int] = [:]
   private var lastSession: UInt64 = 0
   private var isStopping = false
 
   /// Somebody who has connected and not yet said hello.
   private final class Visitor {
     let socket: SharedDescriptor
-    let deadline: Int64
+    let cause: Log.Cause
+    let cameAt: Int64
 
-    init(_ socket: consuming FileDescriptor, deadline: Int64) {
+    init(_ socket: consuming FileDescriptor, _ cause: Log.Cause, now: Int64) {
       self.socket = SharedDescriptor(socket)
-      self.deadline = deadline
+      self.cause = cause
+      cameAt = now
     }
   }
 
   /// A hello takes a client microseconds; one that has not come by then never will.
   private let helloNanoseconds: Int64 = 5_000_000_000
   private let visitorsMaximum = 256
+  /// Of one user's, or of all those who are not served, together.
+  private let visitorsPerUserMaximum = 128
+  /// After this a visitor who has said nothing makes room for others of his user.
+  private let crowdNanoseconds: Int64 = 250_000_000
   /// How long an outsider may be kept waiting for what our clients have submitted: one that is in the
   /// midst of a sync must not hold up everybody at the door.
   private let outsiderNanoseconds: Int64 = 200_000_000
@@ -68,7 +76,7 @@ final class Doorman {
     self.lifeline = lifeline
     if let lifeline { try poller.add(lifeline.descriptor, token: Token.lifeline) }
     if let listener { try poller.add(listener.descriptor, token: Token.listener) }
-    if let visitor = firstVisitor.take() { try admit(visitor) }
+    if let visitor = firstVisitor.take() { try admit(visitor, .own) }
   }
 
   /// Keeps the door until a signal or the end of the only session.
@@ -139,11 +147,13 @@ final class Doorman {
     guard let listener else { return }
     do throws(Errno) {
       let socket = try listener.descriptor.accept()
-      guard visitors.count < visitorsMaximum else {
+      let cause = (try? socket.peer()).map { self.cause(ofUser: $0.user) } ?? .strangers
+      guard makeRoom(for: cause) else {
         sendRefusal(Refusal(status: .tooManySessions, text: "too many at the door"), on: socket)
+        shared.metrics.sessionRefused()
         return
       }
-      try admit(socket)
+      try admit(socket, cause)
     } catch .tooManyOpen {
       // The queue stays full, and the listener readable: do not spin on it.
       Log.warning("accept: \(Errno.tooManyOpen.message); raise the limit of open files")
@@ -153,18 +163,41 @@ final class Doorman {
     }
   }
 
-  private func admit(_ socket: consuming FileDescriptor) throws(Errno) {
+  private func admit(_ socket: consuming FileDescriptor, _ cause: Log.Cause) throws(Errno) {
     try socket.receiveCredentials()
     lastSession += 1
     try poller.add(socket, token: Token.visitor(lastSession))
-    let deadline = Clock.monotonicNanoseconds() + helloNanoseconds
-    visitors[lastSession] = Visitor(socket, deadline: deadline)
+    visitors[lastSession] = Visitor(socket, cause, now: Clock.monotonicNanoseconds())
+  }
+
+  private func cause(ofUser user: UInt32) -> Log.Cause {
+    shared.configuration.users.contains(user) ? .user(user) : .strangers
+  }
+
+  /// Whether one more visitor of this kind may stand at the door. Where it is crowded, the first of
+  /// those who are the most has to go: of his own kind only if he has been silent for long, of
+  /// another, who shall keep nobody out, at once.
+  private func makeRoom(for cause: Log.Cause) -> Bool {
+    let sameCount = visitors.values.count { $0.cause == cause }
+    guard sameCount >= visitorsPerUserMaximum || visitors.count >= visitorsMaximum else {
+      return true
+    }
+    let kinds = Dictionary(grouping: visitors.keys) { visitors[$0]!.cause }
+    let most = kinds.max { $0.value.count < $1.value.count }!
+    let crowd = sameCount >= min(visitorsPerUserMaximum, most.value.count) ? cause : most.key
+    let first = kinds[crowd]!.min()!
+    let visitor = visitors[first]!
+    let silence = Clock.monotonicNanoseconds() - visitor.cameAt
+    guard crowd != cause || silence >= crowdNanoseconds else { return false }
+    Log.warning("a connection that said nothing was closed, for others came", cause: crowd)
+    turnAway(first, visitor)
+    return true
   }
 
   private func sendLateVisitorsAway() {
     if visitors.isEmpty { return }
-    let now = Clock.monotonicNanoseconds()
-    for (id, visitor) in visitors where visitor.deadline < now { turnAway(id, visitor) }
+    let latest = Clock.monotonicNanoseconds() - helloNanoseconds
+    for (id, visitor) in visitors where visitor.cameAt < latest { turnAway(id, visitor) }
   }
 
   private func turnAway(_ id: UInt64, _ visitor: Visitor) {
@@ -185,7 +218,7 @@ final class Doorman {
     } catch {
       sendRefusal(error, on: socket.descriptor)
       shared.metrics.sessionRefused()
-      Log.warning("a client was refused: \(error.text)")
+      Log.warning("a client was refused: \(error.text)", cause: visitor.cause)
     }
     if endsWithSession { isStopping = true }
   }
@@ -205,6 +238,11 @@ final class Doorman {
     guard links.count < shared.configuration.sessionsMaximum else {
       throw Refusal(
         status: .tooManySessions, text: "there are \(links.count) sessions already")
+    }
+    let count = sessionCounts[peer.user] ?? 0
+    guard count < shared.configuration.sessionsPerUserMaximum else {
+      throw Refusal(
+        status: .tooManySessions, text: "user \(peer.user) has \(count) sessions already")
     }
     let processEnd = process > 0 ? processEnd(of: process) : nil
     return SessionLink(
@@ -226,6 +264,7 @@ final class Doorman {
       do throws(Errno) {
         let session = try makeSession(link)
         links[link.id] = link
+        sessionCounts[link.user, default: 0] += 1
         homes[link.id] = reactor
         shared.metrics.sessionOpened()
         session.reactorNumber = reactor.number
@@ -264,6 +303,7 @@ final class Doorman {
   /// said any more.
   private func endSession(_ id: UInt64) {
     guard let link = links.removeValue(forKey: id) else { return }
+    sessionCounts[link.user]! -= 1
     poller.remove(link.socket.descriptor)
     if let processEnd = link.processEnd { poller.remove(processEnd.descriptor) }
     homes.removeValue(forKey: id)?.send(.sessionEnded(id))

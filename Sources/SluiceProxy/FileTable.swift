@@ -26,8 +26,15 @@ final class FileTable: Sendable {
 
   private let entries = FutexLock<[InodeKey: Entry]>([:])
   private let metrics: Metrics
+  private let isReadOnly: Bool
+  private let quota: Quota?
 
-  init(metrics: Metrics) { self.metrics = metrics }
+  /// With `isReadOnly` no file is made, and none is opened for writing but those without a name.
+  init(metrics: Metrics, isReadOnly: Bool = false, quota: Quota? = nil) {
+    self.metrics = metrics
+    self.isReadOnly = isReadOnly
+    self.quota = quota
+  }
 
   /// How to open, and whom a file that is created resembles.
   struct Mode {
@@ -46,7 +53,10 @@ final class FileTable: Sendable {
       // somebody creates or removes the file meanwhile.
       var obstacle = FileError.system(.noEntry)
       for _ in 0..<3 {
-        if mode.creates {
+        if mode.creates, self.isReadOnly {
+          if mode.isExclusive { throw .system(.readOnlyFileSystem) }
+          obstacle = .system(.readOnlyFileSystem)
+        } else if mode.creates {
           do throws(FileError) {
             return try self.create(location, mode, &entries)
           } catch {
@@ -86,9 +96,32 @@ final class FileTable: Sendable {
   /// Ends what `open` began. The last one closes the file and so drops its lease and locks.
   func close(_ file: SharedFile) {
     entries.withLock { entries in
+      defer { if entries[file.key] == nil { file.noteEnd() } }
       guard var entry = entries[file.key] else { preconditionFailure("an open file is listed") }
       entry.openCount -= 1
       entries[file.key] = entry.openCount == 0 ? nil : entry
+    }
+  }
+
+  /// Removes the name at `location`.
+  func unlink(_ location: borrowing Location) throws(FileError) {
+    guard let quota else { return try removeName(location) }
+    try entries.withLock { (entries) throws(FileError) in
+      let status = unsafe try? location.directory.descriptor.status(of: location.name)
+      try self.removeName(location)
+      // A file that is open ends with its last close.
+      guard let status, status.isRegular, status.linkCount == 1, Quota.counts(location.name),
+        entries[InodeKey(status)] == nil
+      else { return }
+      quota.note(change: -status.byteCount)
+    }
+  }
+
+  private func removeName(_ location: borrowing Location) throws(FileError) {
+    do throws(Errno) {
+      try unsafe location.directory.descriptor.unlink(location.name)
+    } catch {
+      throw .system(error)
     }
   }
 
@@ -112,6 +145,7 @@ final class FileTable: Sendable {
           [.readOnly, .noFollow, .nonBlocking])
         try descriptor.takeLease()
         try unsafe location.directory.descriptor.unlink(location.name)
+        if status.linkCount == 1 { self.quota?.note(change: -status.byteCount) }
       } catch .again {
         throw .busy
       } catch .noEntry {
@@ -186,7 +220,7 @@ final class FileTable: Sendable {
     _ named: borrowing FileDescriptor, _ status: FileStatus, _ entries: inout [InodeKey: Entry]
   ) throws(FileError) -> SharedFile {
     // Always for writing where that is allowed: the next session may want to write.
-    for isWritable in status.isDirectory ? [false] : [true, false] {
+    for isWritable in status.isDirectory || isReadOnly ? [false] : [true, false] {
       do throws(Errno) {
         let number = named.rawValue
         let descriptor = try unsafe withDescriptorPath(number) { (path) throws(Errno) in
@@ -209,7 +243,8 @@ final class FileTable: Sendable {
     _ entries: inout [InodeKey: Entry]
   ) -> SharedFile {
     let file = SharedFile(
-      descriptor, key: InodeKey(status), isWritable: isWritable, metrics: metrics)
+      descriptor, key: InodeKey(status), isWritable: isWritable, metrics: metrics,
+      account: quota.map { QuotaAccount($0, countedByteCount: status.byteCount) })
     entries[file.key] = Entry(file: file, openCount: 1)
     return file
   }

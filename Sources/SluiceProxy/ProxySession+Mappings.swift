@@ -40,12 +40,14 @@ extension ProxySession {
   }
 
   func mapWALIndex(_ request: Request, _ channel: ProxyChannel) throws(ServeError) {
-    let wanted = try arguments(request, channel, as: WALIndexMapRequest.self)
+    var wanted = try arguments(request, channel, as: WALIndexMapRequest.self)
+    if shared.root.isReadOnly { wanted.isReadOnly = true }
     let handle = try handle(request)
     let index = try file { () throws(FileError) in
       guard let location = handle.location else { throw .misuse }
-      return try handle.file.mapWALIndex(handle.holder, wanted, at: location) {
-        (descriptor) throws(Errno) in
+      return try handle.file.mapWALIndex(
+        handle.holder, wanted, at: location, opensForWriting: !shared.root.isReadOnly
+      ) { (descriptor) throws(Errno) in
         try sendDescriptors(
           descriptor, .walIndex, file: handle.id, on: link.socket.descriptor)
       }

@@ -95,11 +95,14 @@ extension ProxySession {
   ) throws(FileError) -> Handle {
     guard !handles.isFull else { throw .tooManyFiles }
     guard let path = request.path else {
-      let temporary = try shared.configuration.openTemporaryDirectory(beneath: shared.root)
-      let file = try shared.files.openTemporary(in: temporary)
+      let temporary = try shared.root.openTemporaryDirectory()
+      let file = try shared.files.openTemporary(in: temporary.descriptor)
       return newHandle(file, request, channel, location: nil)
     }
     let location = try locate(path, on: channel)
+    if !request.options.isDisjoint(with: [.deleteBeforeOpen, .deleteOnClose]) {
+      try shared.root.checkWritable()
+    }
     if request.options.contains(.deleteBeforeOpen) { try deleteDatabase(location) }
     let model: FileStatus? =
       request.kind == .mainJournal || request.kind == .wal
@@ -167,11 +170,9 @@ extension ProxySession {
     try shared.files.deleteUnused(location)
     for suffix in ["-journal", "-wal", "-shm"] {
       let name = location.name.dropLast() + cString(suffix)
-      do throws(Errno) {
-        try unsafe location.directory.descriptor.unlink(Array(name))
-      } catch .noEntry {
-      } catch {
-        throw .system(error)
+      do throws(FileError) {
+        try shared.files.unlink(Location(directory: location.directory, name: Array(name)))
+      } catch .system(.noEntry) {
       }
     }
   }
@@ -182,9 +183,8 @@ extension ProxySession {
     let look = Look(after: wanted.path, session: self, channel)
     return try file { () throws(FileError) in
       let location = try locate(wanted.path, on: channel)
-      try system { () throws(Errno) in
-        try unsafe location.directory.descriptor.unlink(location.name)
-      }
+      try shared.root.checkWritable()
+      try shared.files.unlink(location)
       look.foundNothing()
       return wanted.syncDirectory ? syncWork(nil, location.directory) : nil
     }
@@ -217,7 +217,9 @@ extension ProxySession {
       switch wanted.mode {
       case .exists: return !status.isRegular || status.byteCount > 0
       case .read: return unsafe directory.descriptor.allows(location.name, writing: false)
-      case .readWrite: return unsafe directory.descriptor.allows(location.name, writing: true)
+      case .readWrite:
+        return unsafe !shared.root.isReadOnly
+          && directory.descriptor.allows(location.name, writing: true)
       }
     }
     channel.end.complete(.done, AnswerReply(answer: answer))

@@ -259,7 +259,8 @@ final class ReactorLoop {
         guard try finish(request, on: channel) else { return }
       }
     } catch {
-      Log.warning("\(channel.session.link.description) broke the protocol: \(error)")
+      let link = channel.session.link
+      Log.warning("\(link.description) broke the protocol: \(error)", cause: .user(link.user))
       drop(channel.session)
     }
   }
@@ -406,6 +407,9 @@ final class ReactorLoop {
 
   private func openChannel(_ home: ProxyChannel) throws(ServeError) {
     let session = home.session
+    guard session.channels.count < session.shared.configuration.channelsPerSessionMaximum else {
+      throw .file(.tooManyFiles)
+    }
     let isReserved = session.channels.count < Reactor.channelsForSession
     guard isReserved || reactor.reserve(1) else { throw .file(.tooManyFiles) }
     let number = session.nextChannelNumber

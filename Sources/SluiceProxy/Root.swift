@@ -2,6 +2,9 @@
 // which openat2 resolves without leaving the root, and one last component, which no later call
 // follows if it is a link. There is no string that decides what is inside.
 //
+// A root that is read only gives no file that can be written. Its unnamed files, which nobody ever
+// finds, lie where the host's do.
+//
 // With a private sidecar the root is `/` and absolute links are followed, for the paths are the
 // host's own; links of /proc are refused, since /proc/self is another process here.
 
@@ -35,17 +38,46 @@ struct Location {
 
 final class Root: Sendable {
   let usesHostPaths: Bool
+  let isReadOnly: Bool
   private let descriptor: FileDescriptor
+  /// Where a root that is read only has its unnamed files: opened while this process may still.
+  private let temporaryDirectory: SharedDescriptor?
 
   /// `path` (zero-terminated) is nil for the host's own paths.
-  init(_ path: [CChar]?) throws(Errno) {
+  init(_ path: [CChar]?, isReadOnly: Bool = false) throws(Errno) {
     usesHostPaths = path == nil
+    self.isReadOnly = isReadOnly
+    temporaryDirectory = isReadOnly ? hostsTemporaryDirectory() : nil
     descriptor = try unsafe FileDescriptor.open(path ?? cString("/"), [.directory, .pathOnly])
   }
 
+  /// Allows what a sidecar does with files, at the root and beneath it.
+  func allowItsUse(in ruleset: borrowing LandlockRuleset) throws(Errno) {
+    let reading: FileRights = [.readFile, .readDirectory]
+    let writing: FileRights = [.writeFile, .makeFile, .removeFile, .truncate]
+    try ruleset.allow(isReadOnly ? reading : reading.union(writing), at: descriptor)
+    guard let temporaryDirectory else { return }
+    try ruleset.allow([.readFile, .writeFile, .truncate], at: temporaryDirectory.descriptor)
+  }
+
   /// The root directory itself.
-  func openSelf() throws(FileError) -> FileDescriptor {
+  private func openSelf() throws(FileError) -> FileDescriptor {
     try open([CChar(bitPattern: UInt8(ascii: ".")), 0], [.directory, .readOnly])
+  }
+
+  /// Where unnamed files are made: in the root, or where SQLite's unix VFS puts them.
+  func openTemporaryDirectory() throws(FileError) -> SharedDescriptor {
+    if let temporaryDirectory { return temporaryDirectory }
+    if !usesHostPaths, !isReadOnly { return SharedDescriptor(try openSelf()) }
+    guard let directory = hostsTemporaryDirectory() else { throw .system(.noEntry) }
+    return directory
+  }
+
+  func withDirectory(_ body: (borrowing FileDescriptor) -> Void) { body(descriptor) }
+
+  /// Throws unless files may be changed.
+  func checkWritable() throws(FileError) {
+    if isReadOnly { throw .system(.readOnlyFileSystem) }
   }
 
   /// The directory and name that `path` stands for. The directory must exist, the name need not.
@@ -184,6 +216,23 @@ final class Root: Sendable {
       throw .system(error)
     }
   }
+}
+
+/// The directory in which SQLite's unix VFS makes unnamed files.
+private func hostsTemporaryDirectory() -> SharedDescriptor? {
+  for variable in ["SQLITE_TMPDIR", "TMPDIR"] as [StaticString] {
+    if let path = unsafe environmentValue(variable),
+      let directory = try? unsafe FileDescriptor.open(path, [.directory, .readOnly])
+    {
+      return SharedDescriptor(directory)
+    }
+  }
+  for path in ["/var/tmp", "/usr/tmp", "/tmp", "."] {
+    if let directory = try? unsafe FileDescriptor.open(cString(path), [.directory, .readOnly]) {
+      return SharedDescriptor(directory)
+    }
+  }
+  return nil
 }
 
 /// `path` below `directory`.

@@ -11,7 +11,7 @@ extension SharedFile {
   /// for he may read the WAL without it.
   func mapWALIndex(
     _ holder: LockHolder, _ request: WALIndexMapRequest, at location: Location,
-    pass: (Int32) throws(Errno) -> Void
+    opensForWriting: Bool, pass: (Int32) throws(Errno) -> Void
   ) throws(FileError) -> (byteCount: Int64, isReadOnly: Bool) {
     try state.withLock { (state) throws(FileError) in
       let index: WALIndex
@@ -19,7 +19,8 @@ extension SharedFile {
         index = present
       } else {
         index = try WALIndex.open(
-          besideDatabase: location, creates: !request.isReadOnly, like: try self.status())
+          besideDatabase: location, creates: !request.isReadOnly, forWriting: opensForWriting,
+          like: try self.status())
         state.walIndex = index
       }
       if holder.walIndex == nil {

@@ -22,6 +22,8 @@ final class SharedFile: Sendable {
   let descriptor: FileDescriptor
   let state: FutexLock<State>
   private let metrics: Metrics
+  /// Where there is a quota.
+  private let account: QuotaAccount?
   /// How often locks were lost; a handle that locked before the last loss has none left.
   private let losses = Atomic<UInt32>(0)
   /// A bit for each reactor with a session that has opened it; the last bit is for all beyond.
@@ -58,8 +60,10 @@ final class SharedFile: Sendable {
   }
 
   init(
-    _ descriptor: consuming FileDescriptor, key: InodeKey, isWritable: Bool, metrics: Metrics
+    _ descriptor: consuming FileDescriptor, key: InodeKey, isWritable: Bool, metrics: Metrics,
+    account: QuotaAccount? = nil
   ) {
+    self.account = account
     self.descriptor = descriptor
     self.key = key
     self.isWritable = isWritable
@@ -92,6 +96,11 @@ final class SharedFile: Sendable {
   }
 
   func write(_ buffer: UnsafeRawBufferPointer, at offset: Int64) throws(FileError) {
+    if let account {
+      try system { () throws(Errno) in
+        try account.reserve(offset.addingReportingOverflow(Int64(buffer.count)).partialValue)
+      }
+    }
     try system { () throws(Errno) in
       try window.withLock { (window) throws(Errno) in
         guard let window else { return try unsafe self.descriptor.write(buffer, at: offset) }
@@ -108,13 +117,15 @@ final class SharedFile: Sendable {
   func allocate(byteCount: Int64) throws(FileError) {
     try changeSize { () throws(Errno) in
       guard try descriptor.status().byteCount < byteCount else { return }
+      try account?.reserve(byteCount)
       try descriptor.allocate(byteCount: byteCount)
     }
   }
 
   private func noteSize(_ window: ReadWindow?) {
-    guard let window, let status = try? descriptor.status() else { return }
-    window.note(fileByteCount: status.byteCount)
+    guard window != nil || account != nil, let status = try? descriptor.status() else { return }
+    window?.note(fileByteCount: status.byteCount)
+    account?.settle(status.byteCount)
   }
 
   private func changeSize(_ body: () throws(Errno) -> Void) throws(FileError) {
@@ -124,6 +135,12 @@ final class SharedFile: Sendable {
         try body()
       }
     }
+  }
+
+  /// Nobody has it open any more: without a name it is no more.
+  func noteEnd() {
+    guard let account, let status = try? descriptor.status() else { return }
+    account.settle(status.linkCount == 0 ? 0 : status.byteCount)
   }
 
   func synchronize() throws(FileError) {

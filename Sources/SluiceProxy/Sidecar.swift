@@ -25,13 +25,14 @@ public enum SidecarError: Error, Sendable {
   }
 }
 
-/// A sidecar in this process.
+/// A sidecar in this process, which does nothing else from then on.
 public final class Sidecar {
   private let doorman: Doorman
   private let socketPath: [CChar]?
 
   /// Makes a shared sidecar that listens on `socketPath` (zero-terminated). From now on this
-  /// process's signals belong to it. It ends when the other end of `lifeline` is closed.
+  /// process's signals belong to it, and it is confined as configured, for good. It ends when the
+  /// other end of `lifeline` is closed.
   public convenience init(
     _ configuration: SidecarConfiguration, socketPath: [CChar], lifeline: SharedDescriptor? = nil
   ) throws(SidecarError) {
@@ -69,14 +70,21 @@ public final class Sidecar {
     self.socketPath = socketPath
     let root: Root
     do throws(Errno) {
-      root = try Root(configuration.rootPath)
+      root = try Root(configuration.rootPath, isReadOnly: configuration.isReadOnly)
     } catch {
       if let socketPath { removeSocketFile(socketPath) }
       throw .root(path: String(zeroTerminated: configuration.rootPath ?? cString("/")), error)
     }
-    raiseDescriptorLimit()
+    var configuration = configuration
+    // A file takes two descriptors, its own and its directory's: a session may have half of all.
+    configuration.filesPerSessionMaximum = min(
+      configuration.filesPerSessionMaximum, max(16, raiseDescriptorLimit() / 4))
     do throws(Errno) {
-      let files = FileTable(metrics: metrics)
+      let files = FileTable(
+        metrics: metrics, isReadOnly: configuration.isReadOnly,
+        quota: configuration.quotaByteCount.map {
+          Quota($0, root: root) { Log.warning("counting the files beneath the root") }
+        })
       doorman = try Doorman(
         shared: SharedState(
           root: root, files: files,
@@ -90,12 +98,16 @@ public final class Sidecar {
       if let socketPath { removeSocketFile(socketPath) }
       throw .system(call: "start", error)
     }
+    configuration.confinement.enter(root: root, socketPath: socketPath)
   }
 
   /// Serves until SIGTERM, SIGINT or SIGHUP, or the end of what it was made for. Every lock and file
   /// is given back, and the socket's name removed, before it returns.
   public func run() throws(SidecarError) {
-    defer { if let socketPath { removeSocketFile(socketPath) } }
+    defer {
+      if let socketPath { removeSocketFile(socketPath) }
+      Log.finish()
+    }
     do throws(Errno) { try doorman.run() } catch { throw .system(call: "epoll_wait", error) }
   }
 }

@@ -15,30 +15,27 @@ public struct SidecarConfiguration: Sendable {
   public var windowByteCountMaximum = min(physicalMemoryByteCount() / 4, 4 << 30)
   /// What its clients may do to save waiting; a connection can do without any of it.
   public var shortcuts: Shortcuts = .all
+  /// A session's open files; fewer where the system lets this process open few.
   public var filesPerSessionMaximum = 4096
+  /// A session's channels, its home channel among them: one session must not fill a reactor.
+  public var channelsPerSessionMaximum = 64
   public var sessionsMaximum = 1024
+  /// The sessions of one user; nil for an equal share of all.
+  public var sessionsPerUser: Int?
   /// How many reactors share the sessions before one has to be full; nil for what suits the machine.
   public var reactorCount: Int?
+  /// Whether files are only read.
+  public var isReadOnly = false
+  /// How many bytes the files beneath the root may have together; nil for any number. See Quota.
+  public var quotaByteCount: Int64?
+  /// What the sidecar's process gives up before it serves.
+  public var confinement = Confinement.full
   /// How much longer every sync takes: tests put a slow disk in the place of a fast one.
   public var syncDelayMilliseconds = 0
 
   public init(rootPath: [CChar]?) { self.rootPath = rootPath }
 
-  /// Where unnamed files go: the root, or where SQLite's unix VFS puts them.
-  func openTemporaryDirectory(beneath root: Root) throws(FileError) -> FileDescriptor {
-    if !root.usesHostPaths { return try root.openSelf() }
-    for variable in ["SQLITE_TMPDIR", "TMPDIR"] as [StaticString] {
-      if let path = unsafe environmentValue(variable),
-        let directory = try? unsafe FileDescriptor.open(path, [.directory, .readOnly])
-      {
-        return directory
-      }
-    }
-    for path in ["/var/tmp", "/usr/tmp", "/tmp", "."] {
-      if let directory = try? unsafe FileDescriptor.open(cString(path), [.directory, .readOnly]) {
-        return directory
-      }
-    }
-    throw .system(.noEntry)
+  var sessionsPerUserMaximum: Int {
+    sessionsPerUser ?? max(1, sessionsMaximum / max(1, users.count))
   }
 }

@@ -29,11 +29,17 @@ func listenOnSocketFile(
   }
 }
 
+/// Works in a sidecar that is confined: of this directory it may only remove files.
 func removeSocketFile(_ path: [CChar]) {
   guard let parts = try? splitSocketPath(path),
-    let directory = try? unsafe FileDescriptor.open(parts.directory, [.directory, .readOnly])
+    let directory = try? openDirectory(ofSocket: path)
   else { return }
   try? unsafe directory.unlink(parts.name)
+}
+
+/// The directory of a socket file, for naming what is in it.
+func openDirectory(ofSocket path: [CChar]) throws(Errno) -> FileDescriptor {
+  try unsafe FileDescriptor.open(splitSocketPath(path).directory, [.directory, .pathOnly])
 }
 
 private enum Server { case nobody, aDeadOne, somebody }

@@ -32,20 +32,22 @@ final class WALIndex {
     self.isReadOnly = isReadOnly
   }
 
-  /// Opens the `-shm` file beside the database at `location`, for writing where that is allowed, and
+  /// Opens the `-shm` file beside the database at `location`, for writing where that is allowed (and `forWriting`), and
   /// creates it unless its first user only wants to read.
   static func open(
-    besideDatabase location: Location, creates: Bool, like model: FileStatus
+    besideDatabase location: Location, creates: Bool, forWriting: Bool, like model: FileStatus
   ) throws(FileError) -> WALIndex {
     let name = location.name.dropLast() + cString("-shm")
     let place = Location(directory: location.directory, name: Array(name))
-    do throws(FileError) {
-      let descriptor = try openForWriting(place, creates: creates, like: model)
-      return WALIndex(descriptor, location: place, isReadOnly: false)
-    } catch .system(.noEntry) {
-      throw .system(.noEntry)
-    } catch {
-      // Perhaps it is there, and readable.
+    if forWriting {
+      do throws(FileError) {
+        let descriptor = try openForWriting(place, creates: creates, like: model)
+        return WALIndex(descriptor, location: place, isReadOnly: false)
+      } catch .system(.noEntry) {
+        throw .system(.noEntry)
+      } catch {
+        // Perhaps it is there, and readable.
+      }
     }
     let descriptor = try system { () throws(Errno) in
       try unsafe FileDescriptor.open(

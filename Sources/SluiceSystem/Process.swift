@@ -83,8 +83,11 @@ public let memoryPageByteCount = Int(sysconf(Int32(_SC_PAGESIZE)))
 /// This process's id and effective user.
 public func processIdentity() -> (process: Int32, user: UInt32) { (getpid(), geteuid()) }
 
-/// Lets this process open as many descriptors as its hard limit allows.
-public func raiseDescriptorLimit() { sluice_raise_descriptor_limit() }
+/// Lets this process open as many descriptors as its hard limit allows, and says how many.
+@discardableResult
+public func raiseDescriptorLimit() -> Int {
+  Int(clamping: sluice_raise_descriptor_limit())
+}
 
 /// Whether this process has a descriptor of that number.
 public func descriptorIsOpen(_ number: Int32) -> Bool { sluice_descriptor_is_open(number) == 1 }

@@ -14,7 +14,8 @@ struct Command: Sendable {
   let run: @Sendable ([String]) throws(CommandError) -> Int32
 
   static let all: [Command] = [
-    serveCommand, runCommand, statsCommand, benchCommand, benchPeerCommand, harnessCommand,
+    serveCommand, runCommand, statsCommand, confinementCommand, benchCommand, benchPeerCommand,
+    harnessCommand,
   ]
 
   static func run(_ words: [String]) -> Int32 {

@@ -6,7 +6,7 @@ internal import SluiceSystem
 let runCommand = Command(
   name: "run", summary: "run a program with its SQLite databases in a sidecar",
   help: """
-    usage: sluice run [--root DIR | --socket PATH] [--] COMMAND [ARGUMENT …]
+    usage: sluice run [--sandbox] [--root DIR | --socket PATH] [--] COMMAND [ARGUMENT …]
 
     Runs COMMAND, which must link libsqlite3 dynamically, with Sluice as its default VFS. The
     program needs no change: libsluice.so is preloaded into it and into all that it starts.
@@ -16,6 +16,10 @@ let runCommand = Command(
       --socket PATH   use the sidecar that listens there
                       With neither, each process has a private sidecar, and names mean what they
                       always did.
+      --sandbox       COMMAND and what it starts can change no file, owner, permission or time on this
+                      machine, but for /dev/null and its terminal; databases it changes through
+                      the sidecar. Needs --root or --socket, and Landlock (Linux 6.2); without
+                      that COMMAND is not started, and the exit code is 1
 
     The library is ../lib/libsluice.so beside this program, or what SLUICE_LIBRARY names. The exit
     code is the command's.
@@ -27,9 +31,19 @@ private func runProgram(_ words: [String]) throws(CommandError) -> Int32 {
   var options = Options(own)
   let root = try options.value("--root")
   let socket = try options.value("--socket")
+  let isSandboxed = options.flag("--sandbox")
   try options.finish()
   guard !command.isEmpty else { throw .usage("which command?") }
   guard root == nil || socket == nil else { throw .usage("--root and --socket exclude each other") }
+  if isSandboxed {
+    // A private sidecar would be in the sandbox too; one that takes all of the host's names would
+    // be none.
+    guard root != nil || socket != nil else { throw .usage("--sandbox needs --root or --socket") }
+    if let obstacle = Sandbox.obstacle {
+      printError("sluice: run: --sandbox: \(obstacle); the command was not started")
+      return 1
+    }
+  }
   let program: String
   var preload: String
   do throws(InstallationError) {
@@ -58,6 +72,14 @@ private func runProgram(_ words: [String]) throws(CommandError) -> Int32 {
   }
   set("LD_PRELOAD", preload)
   set("SLUICE_DEFAULT", "1")
+  if isSandboxed {
+    do throws(Errno) {
+      try Sandbox.enter()
+    } catch {
+      printError("sluice: run: --sandbox: \(unsafe String(cString: error.text)); not started")
+      return 1
+    }
+  }
   do throws(Errno) {
     try become(command.map(zeroTerminated), keeping: lifeline)
   } catch {

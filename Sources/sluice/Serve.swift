@@ -20,6 +20,12 @@ let serveCommand = Command(
       --socket PATH         the socket to listen on; one that a dead sidecar left behind is replaced
       --allow-user UID[,…]  let these users connect too (the socket's file is then open to all, and
                             the sidecar checks who comes); the default is its own user only
+      --read-only           change no file: databases are as on a disk that is mounted read-only
+      --quota BYTES         let the files beneath DIR have so many bytes together at the most (also
+                            16K, 200M, 4G); who would exceed it gets SQLITE_FULL
+      --sessions-per-user N   programs of one user at a time (an equal share of 1024)
+      --channels-per-session N  connections of one program with a channel of their own, and one (64)
+      --files-per-session N     files that one program has open at a time (4096)
       --implicit-locks MS   keep a connection's lock for MS milliseconds after its transaction (0)
       --reactors N          share the sessions among N threads before one of them has 127 channels
                             (one less than there are processors, and one at least)
@@ -28,6 +34,11 @@ let serveCommand = Command(
       --no-posted-writes    clients wait for each write, not for the call that must know of it
       --no-owned-knowledge  clients ask again for sizes, and for journals that were not there
       --no-standing-locks   clients ask for each lock, also for one that nobody else needs
+      --no-confinement      keep rights and system calls that a sidecar does not need; for sanitizers,
+                            debuggers and preloaded libraries. For private sidecars too:
+                            SLUICE_CONFINEMENT=0
+      --report-confinement  name each system call that is refused on standard error, once;
+                            SLUICE_CONFINEMENT=report
       --quiet               do not say on standard output that it is ready
 
     Clients name the socket in SLUICE_SOCKET or in the database's URI:
@@ -53,6 +64,7 @@ private func serve(_ words: [String]) throws(CommandError) -> Int32 {
       configuration.users.insert(number)
     }
   }
+  try takeLimits(&options, &configuration)
   configuration.implicitLockMilliseconds = try options.number(
     "--implicit-locks", in: 0...3_600_000, or: 0)
   if let count = try options.value("--reactors") {
@@ -73,6 +85,9 @@ private func serve(_ words: [String]) throws(CommandError) -> Int32 {
   if options.flag("--no-standing-locks") { configuration.shortcuts.remove(.standingLocks) }
   // For tests: a slow disk in the place of a fast one.
   configuration.syncDelayMilliseconds = try options.number("--sync-delay", in: 0...60_000, or: 0)
+  configuration.confinement = try confinement()
+  if options.flag("--report-confinement") { configuration.confinement = .reporting }
+  if options.flag("--no-confinement") { configuration.confinement = .none }
   let isQuiet = options.flag("--quiet")
   // How `sluice run` starts one: it lasts as long as somebody holds the other end of descriptor 3.
   let hasLifeline = options.flag("--lifeline") && descriptorIsOpen(3)
@@ -92,20 +107,65 @@ private func serve(_ words: [String]) throws(CommandError) -> Int32 {
   return 0
 }
 
+private func takeLimits(
+  _ options: inout Options, _ configuration: inout SidecarConfiguration
+) throws(CommandError) {
+  configuration.isReadOnly = options.flag("--read-only")
+  if let quota = try options.value("--quota") {
+    guard let byteCount = byteCount(quota) else {
+      throw .usage("--quota takes a number of bytes, or one with K, M, G or T")
+    }
+    configuration.quotaByteCount = byteCount
+  }
+  if let count = try options.value("--sessions-per-user") {
+    guard let count = Int(count), (1...1024).contains(count) else {
+      throw .usage("--sessions-per-user takes a number from 1 to 1024")
+    }
+    configuration.sessionsPerUser = count
+  }
+  configuration.channelsPerSessionMaximum = try options.number(
+    "--channels-per-session", in: 2...127, or: configuration.channelsPerSessionMaximum)
+  configuration.filesPerSessionMaximum = try options.number(
+    "--files-per-session", in: 1...65536, or: configuration.filesPerSessionMaximum)
+}
+
+/// "200M" in bytes; nil for what is none.
+private func byteCount(_ text: String) -> Int64? {
+  let units = ["K": 10, "M": 20, "G": 30, "T": 40]
+  let shift = text.last.flatMap { units[String($0)] }
+  guard let number = Int64(shift == nil ? text[...] : text.dropLast()), number >= 0 else {
+    return nil
+  }
+  let (product, overflows) = number.multipliedReportingOverflow(by: 1 << Int64(shift ?? 0))
+  return overflows ? nil : product
+}
+
 private func servePrivate() throws(CommandError) -> Int32 {
   guard descriptorIsOpen(3) else {
     throw .failed("serve --private: descriptor 3 is not open; the VFS starts this, not you")
   }
   // Hold no file system busy but those of the databases.
   _ = unsafe chdir("/")
+  var configuration = SidecarConfiguration(rootPath: nil)
+  configuration.confinement = try confinement()
   do throws(SidecarError) {
-    let sidecar = try Sidecar(
-      SidecarConfiguration(rootPath: nil), client: FileDescriptor(owning: 3))
+    let sidecar = try Sidecar(configuration, client: FileDescriptor(owning: 3))
     try sidecar.run()
   } catch {
     throw .failed(error.description)
   }
   return 0
+}
+
+/// What SLUICE_CONFINEMENT says: a private sidecar is given no options.
+func confinement() throws(CommandError) -> Confinement {
+  guard let value = unsafe environmentValue("SLUICE_CONFINEMENT") else { return .full }
+  switch unsafe String(cString: value) {
+  case "0": return .none
+  case "1": return .full
+  case "report": return .reporting
+  default: throw .usage("SLUICE_CONFINEMENT is 0, 1 or report")
+  }
 }
 
 func zeroTerminated(_ text: String) -> [CChar] { text.utf8.map { CChar(bitPattern: $0) } + [0] }

@@ -4,6 +4,7 @@
 import Foundation
 import Glibc
 import SluiceClient
+import SluiceSystem
 import SluiceWire
 import Synchronization
 
@@ -24,8 +25,8 @@ final class SidecarProcess: Sendable {
   var root: URL { directory.appending(path: "root") }
   private var socket: String { directory.appending(path: "socket").path }
 
-  /// `options` are further words for `sluice serve`.
-  init(_ options: [String] = []) throws {
+  /// `options` are further words for `sluice serve`; `prepare` puts into the root what shall be there.
+  init(_ options: [String] = [], prepare: (URL) throws -> Void = { _ in }) throws {
     guard FileManager.default.isExecutableFile(atPath: SidecarProcess.program) else {
       throw StartFailure("no product at \(SidecarProcess.program); run Tools/build")
     }
@@ -33,6 +34,7 @@ final class SidecarProcess: Sendable {
       .appending(path: "sluice-\(UUID().uuidString.prefix(8))")
     try FileManager.default.createDirectory(
       at: directory.appending(path: "root"), withIntermediateDirectories: true)
+    try prepare(directory.appending(path: "root"))
     let socket = directory.appending(path: "socket").path
     let words =
       [
@@ -66,6 +68,25 @@ final class SidecarProcess: Sendable {
   }
 
   func connect() throws -> Session { try unsafe Session.connect(toSocket: socket) }
+
+  /// A connection on which nothing was said yet.
+  func connectSilently() throws -> SharedDescriptor {
+    while true {
+      do throws(Errno) {
+        let name = socket.utf8.map { CChar(bitPattern: $0) } + [0]
+        return SharedDescriptor(try unsafe FileDescriptor.connect(toSocket: name))
+      } catch .again {
+        // The queue is full; the watchdog sees to it that this ends.
+        usleep(1000)
+      }
+    }
+  }
+
+  /// What it has said on standard error.
+  var errors: String {
+    let path = directory.appending(path: "output-errors").path
+    return (try? String(contentsOfFile: path, encoding: .utf8)) ?? ""
+  }
 
   func file(_ name: String) -> URL { root.appending(path: name) }
 

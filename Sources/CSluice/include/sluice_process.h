@@ -27,7 +27,7 @@ int sluice_signals_read(int fd, int *descriptor);
 extern const int sluice_lease_signal;
 // 1 when this process has a descriptor of that number, else 0.
 int sluice_descriptor_is_open(int fd);
-// Raises the limit of open descriptors as far as allowed.
-void sluice_raise_descriptor_limit(void);
+// Raises the limit of open descriptors as far as allowed; what it is then.
+uint64_t sluice_raise_descriptor_limit(void);
 // The file from which the code at `address` was loaded, or NULL.
 const char *sluice_loaded_from(const void *address);

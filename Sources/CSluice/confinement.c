@@ -1,0 +1,320 @@
+// The system calls that a sidecar may make when it serves, as a seccomp filter.
+//
+// Three answers:
+//   allowed  what the sidecar needs of files, sockets, memory, threads and clocks. Calls that can do
+//            more than it needs are allowed with certain arguments only: no memory becomes
+//            executable, no process is started, no other one is signalled.
+//   killed   what only an intruder calls: run a program, look into another process, load code into
+//            the kernel, change root, mounts, namespaces or ids. Who calls these has the process in
+//            his hands already, and no client has anything to lose by its end that he could not
+//            take.
+//   refused  everything else, with ENOSYS. The C library may call something that nobody thought of,
+//            under an odd locale or in its next release, and then other people's databases must not
+//            die of it: it has a way without, for old kernels lack many calls. An intruder gets no
+//            further by a refused call than by a fatal one. (EPERM would tell the C library to give
+//            up where ENOSYS tells it to try an older call.)
+//
+// To find what the list lacks: `serve --report-confinement` (SLUICE_CONFINEMENT=report) names each
+// refused call on standard error. Of a killed one the kernel's log tells, where auditing is on
+// (`dmesg | grep type=1326`; syscall= is the number).
+//
+// Calls that are allowed whatever their arguments cost next to nothing: the kernel remembers them in
+// a bitmap (since 5.11).
+#include <linux/audit.h>
+#include <linux/filter.h>
+#include <linux/futex.h>
+#include <linux/seccomp.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <ucontext.h>
+
+#include "CSluice.h"
+
+#if defined(__x86_64__)
+#define NATIVE_ARCHITECTURE AUDIT_ARCH_X86_64
+// Numbers from here on are those of the x32 ABI.
+#define NUMBER_END 0x40000000u
+#elif defined(__aarch64__)
+#define NATIVE_ARCHITECTURE AUDIT_ARCH_AARCH64
+#define NUMBER_END 0x40000000u
+#else
+#error "which system calls does this processor have?"
+#endif
+
+int sluice_forbid_new_privileges(void) {
+  return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ? -errno : 0;
+}
+
+// --- Landlock -----------------------------------------------------------------------------------
+// The headers of Debian 12 know version 1 of 7: what is needed of the others stands here.
+
+#ifndef SYS_landlock_create_ruleset
+#define SYS_landlock_create_ruleset 444
+#define SYS_landlock_add_rule 445
+#define SYS_landlock_restrict_self 446
+#endif
+
+struct ruleset_attributes {
+  uint64_t files;
+  uint64_t network;  // since version 4
+  uint64_t scopes;   // since version 6
+};
+_Static_assert(sizeof(struct ruleset_attributes) == 24, "struct landlock_ruleset_attr");
+
+struct rule_attributes {
+  uint64_t rights;
+  int32_t descriptor;
+} __attribute__((packed));
+_Static_assert(sizeof(struct rule_attributes) == 12, "struct landlock_path_beneath_attr");
+
+int sluice_landlock_version(void) {
+  long version = syscall(SYS_landlock_create_ruleset, NULL, 0, 1 /* CREATE_RULESET_VERSION */);
+  return version < 0 ? -errno : (int)version;
+}
+
+int sluice_landlock_create(uint64_t files, uint64_t network, uint64_t scopes) {
+  // A kernel that knows less of this structure takes it as long as the rest is zero.
+  struct ruleset_attributes attributes = {files, network, scopes};
+  long ruleset = syscall(SYS_landlock_create_ruleset, &attributes, sizeof attributes, 0);
+  return ruleset < 0 ? -errno : (int)ruleset;
+}
+
+int sluice_landlock_allow(int ruleset, int descriptor, uint64_t rights) {
+  struct rule_attributes attributes = {rights, descriptor};
+  long result = syscall(SYS_landlock_add_rule, ruleset, 1 /* PATH_BENEATH */, &attributes, 0);
+  return result < 0 ? -errno : 0;
+}
+
+int sluice_landlock_enter(int ruleset) {
+  return syscall(SYS_landlock_restrict_self, ruleset, 0) < 0 ? -errno : 0;
+}
+
+// --- seccomp: a filter under construction -------------------------------------------------------
+
+#ifndef SECCOMP_FILTER_FLAG_TSYNC_ESRCH
+#define SECCOMP_FILTER_FLAG_TSYNC_ESRCH (1UL << 4)
+#endif
+
+#define ALLOWED SECCOMP_RET_ALLOW
+#define KILLED SECCOMP_RET_KILL_PROCESS
+#define FAILS_WITH(error) (SECCOMP_RET_ERRNO | (error))
+
+enum { instruction_count_max = 1024 };
+
+struct filter {
+  struct sock_filter instructions[instruction_count_max];
+  int count;
+};
+
+static void add(struct filter *filter, uint16_t code, uint32_t k, int skipped_if, int skipped_else) {
+  if (filter->count == instruction_count_max) abort();
+  filter->instructions[filter->count++] =
+      (struct sock_filter){code, (uint8_t)skipped_if, (uint8_t)skipped_else, k};
+}
+
+static void answer(struct filter *filter, uint32_t action) {
+  add(filter, BPF_RET | BPF_K, action, 0, 0);
+}
+
+static void load(struct filter *filter, size_t offset) {
+  add(filter, BPF_LD | BPF_W | BPF_ABS, (uint32_t)offset, 0, 0);
+}
+
+// Where the low half of an argument stands: these processors are little-endian.
+static size_t argument(int index) {
+  return offsetof(struct seccomp_data, args) + (size_t)index * sizeof(uint64_t);
+}
+
+static void begin(struct filter *filter, uint32_t foreign) {
+  filter->count = 0;
+  load(filter, offsetof(struct seccomp_data, arch));
+  add(filter, BPF_JMP | BPF_JEQ | BPF_K, NATIVE_ARCHITECTURE, 1, 0);
+  answer(filter, foreign);
+  load(filter, offsetof(struct seccomp_data, nr));
+  add(filter, BPF_JMP | BPF_JGE | BPF_K, NUMBER_END, 0, 1);
+  answer(filter, FAILS_WITH(ENOSYS));
+}
+
+// One answer for every call of `number`.
+static void for_call(struct filter *filter, int number, uint32_t action) {
+  add(filter, BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)number, 0, 1);
+  answer(filter, action);
+}
+
+static void for_calls(struct filter *filter, const int *numbers, size_t count, uint32_t action) {
+  for (size_t i = 0; i < count; i++) for_call(filter, numbers[i], action);
+}
+
+// One answer where the argument is one of `values`, another where it is not.
+static void for_values(struct filter *filter, int number, int index, const uint32_t *values,
+                       int count, uint32_t action, uint32_t otherwise) {
+  add(filter, BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)number, 0, count + 3);
+  load(filter, argument(index));
+  for (int i = 0; i < count; i++)
+    add(filter, BPF_JMP | BPF_JEQ | BPF_K, values[i], count - i, 0);
+  answer(filter, otherwise);
+  answer(filter, action);
+}
+
+// One answer where the argument has any of `bits`, another where it has none.
+static void for_bits(struct filter *filter, int number, int index, uint32_t bits, uint32_t action,
+                     uint32_t otherwise) {
+  add(filter, BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)number, 0, 4);
+  load(filter, argument(index));
+  add(filter, BPF_JMP | BPF_JSET | BPF_K, bits, 0, 1);
+  answer(filter, action);
+  answer(filter, otherwise);
+}
+
+static int enter(struct filter *filter) {
+  struct sock_fprog program = {(unsigned short)filter->count, filter->instructions};
+  // All threads at once: a sanitizer, say, has one of its own.
+  unsigned long flags = SECCOMP_FILTER_FLAG_TSYNC | SECCOMP_FILTER_FLAG_TSYNC_ESRCH;
+  return syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, &program) < 0 ? -errno : 0;
+}
+
+// --- the sidecar's list -------------------------------------------------------------------------
+
+static const int calls_allowed[] = {
+    // Files. By name only through openat2 and a few others; Landlock says which.
+    SYS_openat2, SYS_openat, SYS_close, SYS_close_range, SYS_read, SYS_write, SYS_readv, SYS_writev,
+    SYS_pread64, SYS_pwrite64, SYS_preadv, SYS_pwritev, SYS_preadv2, SYS_pwritev2, SYS_lseek,
+    SYS_ftruncate, SYS_fallocate, SYS_fsync, SYS_fdatasync, SYS_sync_file_range, SYS_fadvise64,
+    SYS_fstat, SYS_newfstatat, SYS_statx, SYS_fstatfs, SYS_faccessat, SYS_faccessat2,
+    SYS_readlinkat, SYS_unlinkat, SYS_fchmod, SYS_fchown, SYS_flock, SYS_fcntl, SYS_dup, SYS_dup3,
+    SYS_getcwd, SYS_copy_file_range,
+#ifdef __x86_64__
+    SYS_open, SYS_access, SYS_stat, SYS_lstat, SYS_readlink, SYS_unlink, SYS_poll, SYS_epoll_wait,
+    SYS_dup2, SYS_time, SYS_arch_prctl,
+#endif
+    // Sockets that are there, and their ends; none is made, bound or connected.
+    SYS_accept4, SYS_recvmsg, SYS_sendmsg, SYS_getsockopt, SYS_setsockopt, SYS_shutdown,
+    SYS_pidfd_open, SYS_epoll_create1, SYS_epoll_ctl, SYS_epoll_pwait, SYS_ppoll, SYS_signalfd4,
+    SYS_eventfd2, SYS_timerfd_create, SYS_timerfd_settime,
+    // Memory.
+    SYS_memfd_create, SYS_munmap, SYS_mremap, SYS_madvise, SYS_brk, SYS_mlock, SYS_munlock,
+    SYS_mincore, SYS_membarrier,
+    // Threads.
+    SYS_futex, SYS_gettid, SYS_getpid, SYS_getppid, SYS_set_robust_list, SYS_get_robust_list,
+    SYS_set_tid_address, SYS_sched_yield, SYS_sched_getaffinity, SYS_getcpu, SYS_rt_sigaction,
+    SYS_rt_sigprocmask, SYS_rt_sigreturn, SYS_sigaltstack, SYS_restart_syscall, SYS_exit,
+    SYS_exit_group,
+#ifdef SYS_rseq
+    SYS_rseq,
+#endif
+    // Clocks, chance, who and where we are.
+    SYS_clock_gettime, SYS_clock_getres, SYS_clock_nanosleep, SYS_nanosleep, SYS_gettimeofday,
+    SYS_getrandom, SYS_uname, SYS_sysinfo, SYS_getrlimit, SYS_getrusage, SYS_getuid, SYS_geteuid,
+    SYS_getgid, SYS_getegid,
+};
+
+static const int calls_killed[] = {
+    SYS_execve, SYS_execveat, SYS_ptrace, SYS_process_vm_readv, SYS_process_vm_writev,
+    SYS_init_module, SYS_finit_module, SYS_delete_module, SYS_kexec_load, SYS_bpf,
+    SYS_perf_event_open, SYS_userfaultfd, SYS_io_uring_setup, SYS_mount, SYS_umount2,
+    SYS_pivot_root, SYS_chroot, SYS_move_mount, SYS_open_tree, SYS_fsopen, SYS_unshare, SYS_setns,
+    SYS_open_by_handle_at, SYS_setuid, SYS_setgid, SYS_setreuid, SYS_setregid, SYS_setresuid,
+    SYS_setresgid, SYS_setgroups, SYS_capset, SYS_add_key, SYS_request_key, SYS_keyctl, SYS_reboot,
+    SYS_personality,
+#ifdef __x86_64__
+    SYS_fork, SYS_vfork, SYS_iopl, SYS_ioperm, SYS_modify_ldt,
+#endif
+#ifdef SYS_pidfd_getfd
+    SYS_pidfd_getfd,
+#endif
+};
+
+// Names a refused call on standard error, once, and lets it fail with ENOSYS. A handler: no more
+// than write(2).
+static void report_refused(int signal, siginfo_t *info, void *context) {
+  static uint8_t seen[1024];
+  (void)signal;
+  int saved = errno;
+  unsigned number = (unsigned)info->si_syscall;
+  if (number >= sizeof seen || !__atomic_exchange_n(&seen[number], 1, __ATOMIC_RELAXED)) {
+    static const char before[] = "sluice: confinement: system call ";
+    static const char after[] = " is not on the list: refused\n";
+    char line[sizeof before + 10 + sizeof after], digits[10];
+    size_t count = sizeof before - 1, digit = 0;
+    memcpy(line, before, count);
+    do digits[digit++] = (char)('0' + number % 10);
+    while ((number /= 10) > 0);
+    while (digit > 0) line[count++] = digits[--digit];
+    memcpy(line + count, after, sizeof after - 1);
+    ssize_t written = write(2, line, count + sizeof after - 1);
+    (void)written;
+  }
+  ucontext_t *registers = context;
+#if defined(__x86_64__)
+  registers->uc_mcontext.gregs[REG_RAX] = -ENOSYS;
+#else
+  registers->uc_mcontext.regs[0] = (unsigned long long)-ENOSYS;
+#endif
+  errno = saved;
+}
+
+int sluice_seccomp_enter_sidecar(int reports) {
+  uint32_t refused = FAILS_WITH(ENOSYS);
+  if (reports) {
+    struct sigaction action = {.sa_sigaction = report_refused, .sa_flags = SA_SIGINFO};
+    if (sigaction(SIGSYS, &action, NULL) < 0) return -errno;
+    sigset_t ours;
+    sigemptyset(&ours);
+    sigaddset(&ours, SIGSYS);
+    pthread_sigmask(SIG_UNBLOCK, &ours, NULL);
+    refused = SECCOMP_RET_TRAP;
+  }
+  struct filter filter;
+  begin(&filter, KILLED);
+  for_calls(&filter, calls_allowed, sizeof calls_allowed / sizeof *calls_allowed, ALLOWED);
+  for_calls(&filter, calls_killed, sizeof calls_killed / sizeof *calls_killed, KILLED);
+#ifdef SYS_futex_waitv
+  for_call(&filter, SYS_futex_waitv, ALLOWED);
+#else
+  for_call(&filter, 449, ALLOWED);
+#endif
+  for_bits(&filter, SYS_mmap, 2, PROT_EXEC, FAILS_WITH(EACCES), ALLOWED);
+  for_bits(&filter, SYS_mprotect, 2, PROT_EXEC, FAILS_WITH(EACCES), ALLOWED);
+  for_bits(&filter, SYS_clone, 0, CLONE_THREAD, ALLOWED, KILLED);
+  // Its flags stand in memory, where no filter sees them; the C library takes clone instead.
+  for_call(&filter, SYS_clone3, FAILS_WITH(ENOSYS));
+  // abort() and raise() signal this process; the others are none of our business.
+  uint32_t self = (uint32_t)getpid(), itself = 0;
+  for_values(&filter, SYS_tgkill, 0, &self, 1, ALLOWED, refused);
+  for_values(&filter, SYS_prlimit64, 0, &itself, 1, ALLOWED, refused);
+  // Is this a terminal? The only question of its kind.
+  static const uint32_t questions[] = {TCGETS};
+  for_values(&filter, SYS_ioctl, 1, questions, 1, ALLOWED, refused);
+  static const uint32_t names[] = {PR_SET_NAME, PR_GET_NAME, 0x53564d41 /* PR_SET_VMA */};
+  for_values(&filter, SYS_prctl, 0, names, 3, ALLOWED, refused);
+  answer(&filter, refused);
+  return enter(&filter);
+}
+
+// --- the sandbox's list -------------------------------------------------------------------------
+
+static const int changes_of_attributes[] = {
+    SYS_fchmod, SYS_fchmodat, SYS_fchown, SYS_fchownat, SYS_utimensat, SYS_setxattr, SYS_lsetxattr,
+    SYS_fsetxattr, SYS_removexattr, SYS_lremovexattr, SYS_fremovexattr,
+#ifdef __x86_64__
+    SYS_chmod, SYS_chown, SYS_lchown, SYS_utime, SYS_utimes, SYS_futimesat,
+#endif
+    452 /* fchmodat2 */, 463 /* setxattrat */, 466 /* removexattrat */, 469 /* file_setattr */,
+    // Some of these can be asked for through a ring, where no filter sees them.
+    SYS_io_uring_setup,
+};
+
+int sluice_seccomp_enter_sandbox(void) {
+  struct filter filter;
+  // Under other numbers the same calls would pass: no program of another ABI.
+  begin(&filter, FAILS_WITH(ENOSYS));
+  for_calls(&filter, changes_of_attributes,
+            sizeof changes_of_attributes / sizeof *changes_of_attributes, FAILS_WITH(EPERM));
+  // FS_IOC_SETFLAGS and FS_IOC_FSSETXATTR.
+  static const uint32_t changes[] = {0x40086602, 0x401c5820};
+  for_values(&filter, SYS_ioctl, 1, changes, 2, FAILS_WITH(EPERM), ALLOWED);
+  answer(&filter, ALLOWED);
+  return enter(&filter);
+}

@@ -1,0 +1,86 @@
+// Landlock: rights on files that a process gives up for good, and with it every program that it
+// starts. What is open already stays open.
+
+internal import CSluice
+
+/// What Landlock tells apart, by the bits of the kernel's `LANDLOCK_ACCESS_FS_…`.
+public struct FileRights: OptionSet, Sendable {
+  public let rawValue: UInt64
+  public init(rawValue: UInt64) { self.rawValue = rawValue }
+
+  public static let execute = FileRights(rawValue: 1 << 0)
+  public static let writeFile = FileRights(rawValue: 1 << 1)
+  public static let readFile = FileRights(rawValue: 1 << 2)
+  public static let readDirectory = FileRights(rawValue: 1 << 3)
+  public static let removeDirectory = FileRights(rawValue: 1 << 4)
+  public static let removeFile = FileRights(rawValue: 1 << 5)
+  /// Regular files; the others that can be made are devices, directories, sockets, pipes and links.
+  public static let makeFile = FileRights(rawValue: 1 << 8)
+  private static let makeOthers = FileRights(rawValue: 0b1_1110_1100_0000)
+  /// To move or link a file into another directory; since version 2, before that it is never allowed.
+  public static let moveElsewhere = FileRights(rawValue: 1 << 13)
+  /// Since version 3; before that whoever may reach a file may cut it off.
+  public static let truncate = FileRights(rawValue: 1 << 14)
+  /// Since version 5.
+  public static let controlDevice = FileRights(rawValue: 1 << 15)
+
+  /// All by which files and directories change.
+  public static let allChanges: FileRights = [
+    .writeFile, .removeDirectory, .removeFile, .makeFile, .makeOthers, .moveElsewhere, .truncate,
+  ]
+  public static let all: FileRights = [
+    .allChanges, .execute, .readFile, .readDirectory, .controlDevice,
+  ]
+  /// Those that a file can have which is no directory.
+  static let ofFiles: FileRights = [.execute, .writeFile, .readFile, .truncate, .controlDevice]
+
+  /// Those of them that a kernel with this version of Landlock knows.
+  func known(toVersion version: Int) -> FileRights {
+    var known = self
+    if version < 2 { known.remove(.moveElsewhere) }
+    if version < 3 { known.remove(.truncate) }
+    if version < 5 { known.remove(.controlDevice) }
+    return known
+  }
+}
+
+/// The rights that remain, until they are entered.
+public struct LandlockRuleset: ~Copyable {
+  private let descriptor: FileDescriptor
+  private let version: Int
+
+  /// The version of the kernel's Landlock, 0 where there is none or it is turned off.
+  public static var version: Int { max(0, Int(sluice_landlock_version())) }
+
+  /// Denies `rights` wherever they are not allowed, as far as the kernel knows them. With
+  /// `isolates` also TCP (since version 4), abstract sockets and signals to processes outside (since
+  /// version 6). Throws where there is no Landlock.
+  public init(denying rights: FileRights, isolates: Bool) throws(Errno) {
+    let version = Int(try check(sluice_landlock_version()))
+    let number = try check(
+      sluice_landlock_create(
+        rights.known(toVersion: version).rawValue, isolates && version >= 4 ? 0b11 : 0,
+        isolates && version >= 6 ? 0b11 : 0))
+    self.version = version
+    descriptor = FileDescriptor(owning: number)
+  }
+
+  /// Allows `rights`, which must be among those denied, at `file` and beneath it.
+  public func allow(_ rights: FileRights, at file: borrowing FileDescriptor) throws(Errno) {
+    var allowed = rights.known(toVersion: version)
+    if try !file.status().isDirectory { allowed.formIntersection(.ofFiles) }
+    _ = try check(
+      sluice_landlock_allow(descriptor.rawValue, file.rawValue, allowed.rawValue))
+  }
+
+  /// Binds the calling thread and all that it starts from now on, for good. `forbidNewPrivileges`
+  /// comes before.
+  public consuming func enter() throws(Errno) {
+    _ = try check(sluice_landlock_enter(descriptor.rawValue))
+  }
+}
+
+/// From now on nothing that this process executes has more rights than it has itself.
+public func forbidNewPrivileges() throws(Errno) {
+  _ = try check(sluice_forbid_new_privileges())
+}
