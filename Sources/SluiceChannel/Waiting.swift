@@ -48,8 +48,8 @@ public struct SpinPolicy: Sendable {
 struct WaitHabit {
   /// How long waits took lately that were not over at once, on average.
   private var usualNanoseconds: Int64 = 20_000
-  /// A journal's sync and that of its directory take half as long on the disks we know.
-  private static let limit: Int64 = 1_000_000
+  /// A write, its sync and a wake more cost about as much on the disks we know.
+  private static let limit: Int64 = 400_000
 
   var spinNanoseconds: Int64 {
     guard processorCount > 1, usualNanoseconds <= Self.limit else { return 0 }
