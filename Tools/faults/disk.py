@@ -169,6 +169,15 @@ class Disk:
             set_name(self.durable_names, step)
         self.pending_names = [step for step in self.pending_names if step not in synced]
 
+    def whole(self):
+        """The disk when no power is cut: content by name."""
+        names = dict(self.durable_names)
+        for step in self.pending_names:
+            set_name(names, step)
+        for file in names.values():
+            file.sync()
+        return {name: file.durable for name, file in names.items()}
+
     def state(self, random):
         """One disk after a cut here: content by name, and whether it kept the order of names."""
         chance = Chance(random)
