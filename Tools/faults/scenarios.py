@@ -5,11 +5,12 @@ A transaction writes the same number to the tables t and u, so that half of one 
 acknowledged is written down, and every code that was not OK.
 """
 
+import json
 import os
 import sqlite3
 
 import host
-from disk import UNLINK, Disk, materialise, mark, read_record
+from disk import MARK, UNLINK, Disk, mark, read_record
 
 FILLING = "zeroblob(300)"
 
@@ -22,17 +23,19 @@ class Host:
         self.codes = []
         self.acknowledged = []
         self.begun = []
+        self.opened = []
         self.wrong = []
 
     def report(self):
         return {"codes": self.codes, "acknowledged": self.acknowledged, "begun": self.begun,
-                "wrong": self.wrong}
+                "opened": self.opened, "wrong": self.wrong}
 
     def open(self, name, words="", expects=None):
         """`expects` is the code where it is to fail."""
         uri = f"file:{name}?vfs=sluice&socket={self.socket}{words}"
         database = host.Database(uri)
         database.name = name
+        self.opened.append(name)
         if expects is None or not host.code_name(database.code).startswith(expects):
             self.note("open", database.code)
         return database
@@ -77,7 +80,7 @@ class Host:
         for n in found:
             if n >= FIRST_NUMBER and n not in known:
                 self.wrong.append(f"{database.name}: {n} is read, which nobody has written")
-        if not is_done or len([n for n in found if n < FIRST_NUMBER]) != ROWS:
+        if len([n for n in found if n < FIRST_NUMBER]) != ROWS:
             self.wrong.append(f"{database.name}: rows are missing or too many: {found}")
 
 
@@ -86,89 +89,89 @@ ROWS = 6
 FIRST_NUMBER = 1000
 
 
-def session(host):
+def session(program):
     """Two connections; nothing is written."""
-    one, two = host.open("a.db"), host.open("a.db")
-    host.look(one)
-    host.look(two)
-    host.close(two)
-    host.look(one)
-    host.close(one)
+    one, two = program.open("a.db"), program.open("a.db")
+    program.look(one)
+    program.look(two)
+    program.close(two)
+    program.look(one)
+    program.close(one)
 
 
-def rollback(host):
+def rollback(program):
     """A new database, journals that are deleted, a cache that is too small, VACUUM."""
-    database = host.open("new.db")
-    host.run(database, "PRAGMA page_size = 1024")
-    host.run(database, "PRAGMA auto_vacuum = FULL")
-    made = all(host.run(database, sql)[0] for sql in [
+    database = program.open("new.db")
+    program.run(database, "PRAGMA page_size = 1024")
+    program.run(database, "PRAGMA auto_vacuum = FULL")
+    made = all(program.run(database, sql)[0] for sql in [
         "BEGIN", "CREATE TABLE t(n, v)", "CREATE TABLE u(n, v)", "COMMIT"])
     if database.is_in_transaction:
-        host.run(database, "ROLLBACK")
-    host.close(database)
+        program.run(database, "ROLLBACK")
+    program.close(database)
     if not made:
         return
-    database = host.open("new.db")
-    host.run(database, "PRAGMA cache_size = 3")
-    host.transact(database, 1000)
-    host.transact(database, 1001, ["INSERT INTO u VALUES (-1, zeroblob(5000))"])
-    host.transact(database, 1002, ["UPDATE u SET v = zeroblob(700)"], end="ROLLBACK")
-    host.run(database, "DELETE FROM u WHERE n = -1")
-    host.run(database, "VACUUM")
-    host.transact(database, 1003)
-    host.close(database)
+    database = program.open("new.db")
+    program.run(database, "PRAGMA cache_size = 3")
+    program.transact(database, 1000)
+    program.transact(database, 1001, ["INSERT INTO u VALUES (-1, zeroblob(5000))"])
+    program.transact(database, 1002, ["UPDATE u SET v = zeroblob(700)"], end="ROLLBACK")
+    program.run(database, "DELETE FROM u WHERE n = -1")
+    program.run(database, "VACUUM")
+    program.transact(database, 1003)
+    program.close(database)
 
 
-def modes(host):
+def modes(program):
     """Journals that stay."""
-    database = host.open("a.db")
+    database = program.open("a.db")
     for number, mode in enumerate(["TRUNCATE", "PERSIST", "DELETE"]):
-        host.run(database, f"PRAGMA journal_mode = {mode}")
-        host.run(database, "PRAGMA journal_size_limit = 600")
-        host.transact(database, 1000 + 2 * number)
-        host.look(database)
-        host.transact(database, 1001 + 2 * number, ["UPDATE t SET v = v"])
-    host.close(database)
+        program.run(database, f"PRAGMA journal_mode = {mode}")
+        program.run(database, "PRAGMA journal_size_limit = 600")
+        program.transact(database, 1000 + 2 * number)
+        program.look(database)
+        program.transact(database, 1001 + 2 * number, ["UPDATE t SET v = v"])
+    program.close(database)
 
 
-def wal(host):
+def wal(program):
     """A WAL that is read, checkpointed, emptied, taken away."""
-    one, two = host.open("w.db"), host.open("w.db")
-    host.transact(one, 1000)
-    host.look(two)
-    host.transact(two, 1001, ["UPDATE t SET v = zeroblob(301)"])
-    host.run(one, "PRAGMA wal_checkpoint(PASSIVE)")
-    host.transact(two, 1002)
-    host.run(one, "PRAGMA wal_checkpoint(TRUNCATE)")
-    host.close(one)
-    host.transact(two, 1003)
-    host.run(two, "PRAGMA journal_mode = DELETE")
-    host.transact(two, 1004)
-    host.close(two)
+    one, two = program.open("w.db"), program.open("w.db")
+    program.transact(one, 1000)
+    program.look(two)
+    program.transact(two, 1001, ["UPDATE t SET v = zeroblob(301)"])
+    program.run(one, "PRAGMA wal_checkpoint(PASSIVE)")
+    program.transact(two, 1002)
+    program.run(one, "PRAGMA wal_checkpoint(TRUNCATE)")
+    program.close(one)
+    program.transact(two, 1003)
+    program.run(two, "PRAGMA journal_mode = DELETE")
+    program.transact(two, 1004)
+    program.close(two)
 
 
-def hot(host):
+def hot(program):
     """Journals and a WAL that somebody left behind in the middle of his work."""
     for name in ["hot.db", "walhot.db"]:
-        database = host.open(name)
-        host.look(database)
-        host.transact(database, 1000)
-        host.close(database)
+        database = program.open(name)
+        program.look(database)
+        program.transact(database, 1000)
+        program.close(database)
     for name in ["two.db", "two-second.db"]:
-        database = host.open(name)
-        host.look(database)
-        host.close(database)
+        database = program.open(name)
+        program.look(database)
+        program.close(database)
 
 
-def together(host):
+def together(program):
     """One transaction on two databases."""
-    database = host.open("a.db")
-    if host.run(database, f"ATTACH 'file:b.db?vfs=sluice&socket={host.socket}' AS b")[0]:
+    database = program.open("a.db")
+    if program.run(database, f"ATTACH 'file:b.db?vfs=sluice&socket={program.socket}' AS b")[0]:
         for number in (1000, 1001):
-            host.transact(database, number, [
+            program.transact(database, number, [
                 f"INSERT INTO b.{table}(n, v) VALUES ({number}, {FILLING})" for table in "tu"])
-            host.begun.append(("b.db", number))
-    host.close(database)
+            program.begun.append(("b.db", number))
+    program.close(database)
 
 
 def temporary(program):
@@ -207,65 +210,62 @@ def names(program):
     program.close(database)
 
 
-def beside(host):
+def beside(program):
     """A stock program has the databases open all the while: locks stand on the files."""
-    host.outside("come")
+    program.outside("come")
     for name in ["a.db", "w.db"]:
-        database = host.open(name)
-        host.look(database)
-        host.transact(database, 1000, ["UPDATE t SET v = v"])
-        other = host.open(name)
-        host.look(other)
-        host.run(database, "PRAGMA wal_checkpoint(FULL)")
-        host.transact(other, 1001)
-        host.close(database)
-        host.close(other)
+        database = program.open(name)
+        program.look(database)
+        program.transact(database, 1000, ["UPDATE t SET v = v"])
+        other = program.open(name)
+        program.look(other)
+        program.run(database, "PRAGMA wal_checkpoint(FULL)")
+        program.transact(other, 1001)
+        program.close(database)
+        program.close(other)
 
 
-def comings(host):
+def comings(program):
     """A stock program comes in the midst of a transaction, and goes again."""
     for name in ["a.db", "w.db"]:
-        database = host.open(name)
-        host.look(database)
-        host.begun.append((name, 1000))
-        is_done = host.run(database, "BEGIN IMMEDIATE")[0] and host.run(
+        database = program.open(name)
+        program.look(database)
+        program.begun.append((name, 1000))
+        is_done = program.run(database, "BEGIN IMMEDIATE")[0] and program.run(
             database, "INSERT INTO t(n, v) VALUES (1000, 1)")[0]
-        host.outside("come")
-        is_done = is_done and host.run(database, "INSERT INTO u(n, v) VALUES (1000, 1)")[0]
-        if is_done and host.run(database, "COMMIT")[0]:
-            host.acknowledged.append((name, 1000))
+        program.outside("come")
+        is_done = is_done and program.run(database, "INSERT INTO u(n, v) VALUES (1000, 1)")[0]
+        if is_done and program.run(database, "COMMIT")[0]:
+            program.acknowledged.append((name, 1000))
         if database.is_in_transaction:
-            host.run(database, "ROLLBACK")
-        host.look(database)
-        host.outside("go")
-        host.transact(database, 1001)
-        host.look(database)
-        host.close(database)
+            program.run(database, "ROLLBACK")
+        program.look(database)
+        program.outside("go")
+        program.transact(database, 1001)
+        program.look(database)
+        program.close(database)
 
 
-def contention(host):
+def contention(program):
     """Two programs that write to one database, in line for its lock."""
     reading, writing = os.pipe()
     child = os.fork()
-    database = host.open("w.db" if child else "w.db", "&wait=10000")
-    for number in range(3):
-        host.transact(database, 1000 + number + (0 if child else 100))
-    host.close(database)
-    other = host.open("a.db", "&wait=10000")
-    for number in range(2):
-        host.transact(other, 1000 + number + (0 if child else 100))
-    host.close(other)
+    start = 1000 if child else 1100
+    for name, count in (("w.db", 3), ("a.db", 2)):
+        database = program.open(name, "&wait=10000")
+        for number in range(start, start + count):
+            program.transact(database, number)
+        program.close(database)
     if child == 0:
-        import json
-        os.write(writing, json.dumps(host.report()).encode())
+        os.write(writing, json.dumps(program.report()).encode())
         os._exit(0)
     os.close(writing)
     with os.fdopen(reading, "rb") as file:
-        import json
         other = json.loads(file.read())
     os.waitpid(child, 0)
     for key, values in other.items():
-        getattr(host, key).extend(tuple(v) if isinstance(v, list) else v for v in values)
+        getattr(program, key).extend(
+            tuple(value) if isinstance(value, list) else value for value in values)
 
 
 SCENARIOS = {function.__name__: function for function in [
@@ -320,7 +320,7 @@ def template(record_path):
     when all was written and nothing deleted."""
     entries = read_record(record_path)
     ends = {"hot.db": last_deletion(entries, "hot.db-journal"),
-            "walhot.db": next(i for i, e in enumerate(entries) if b"walhot" in e[4][:60] and e[0] == 8),
+            "walhot.db": next(i for i, e in enumerate(entries) if e[0] == MARK),
             "two": last_deletion(entries, "two.db-mj")}
     contents = whole(entries)
     contents = {name: content for name, content in contents.items()
@@ -339,7 +339,7 @@ def whole(entries):
     """The files after these entries, if no power is cut."""
     disk = Disk()
     for entry in entries:
-        if entry[0] != 8:
+        if entry[0] != MARK:
             disk.apply(entry)
     return disk.whole()
 
