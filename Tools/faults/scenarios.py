@@ -77,9 +77,9 @@ class Host:
         for name, n in self.acknowledged:
             if name == database.name and n not in found:
                 self.wrong.append(f"{name}: transaction {n} was acknowledged and is not read")
-        for n in found:
-            if n >= FIRST_NUMBER and n not in known:
-                self.wrong.append(f"{database.name}: {n} is read, which nobody has written")
+        strange = [n for n in found if n >= FIRST_NUMBER and n not in known]
+        if strange:
+            self.wrong.append(f"{database.name}: {strange} are read, which nobody has written")
         if len([n for n in found if n < FIRST_NUMBER]) != ROWS:
             self.wrong.append(f"{database.name}: rows are missing or too many: {found}")
 
