@@ -93,10 +93,12 @@ public final class RemoteFile: @unchecked Sendable {
       .sync, file: id, NoFields(), tellsFailure: true, replyingWith: NoFields.self)
   }
 
-  /// The file's size in bytes.
+  /// The file's size in bytes. Throws what a posted write came to: a journal that stayed empty
+  /// must not be taken for one with nothing to roll back.
   public func byteCount() throws(CallError) -> Int64 {
-    try unsafe channel.call(.fileSize, file: id, NoFields(), replyingWith: OffsetFields.self)
-      .reply.offset
+    try unsafe channel.call(
+      .fileSize, file: id, NoFields(), tellsFailure: true, replyingWith: OffsetFields.self
+    ).reply.offset
   }
 
   /// Raises the lock; throws `refused(.busy)` at once where another connection or program is in
