@@ -1,5 +1,5 @@
-// Tools/faults in short: the power is cut and calls fail, and nothing is found; what is wrong on
-// purpose is found.
+// Tools/faults in short: the power is cut, and calls fail at which something was wrong once, and
+// nothing is found; what is wrong on purpose is found.
 
 import Foundation
 import TestSupport
@@ -45,21 +45,22 @@ import Testing
 
   // MARK: I/O errors
 
-  @Test func failingCallsHarmNobody() throws {
-    let outcome = try run("io-errors", ["--sample", "150"])
-    print(outcome.output)
-    outcome.expectSuccess()
-    #expect(outcome.output.contains(#""runs": 150,"#))
-  }
-
   /// What SQLite is told of a full disk, and of a write that fails, also where the write was posted
   /// and a later call tells of it.
   @Test(arguments: ["ENOSPC", "EIO"])
   func aFailedWriteIsToldAsOne(error: String) throws {
-    let words = ["--scenario", "modes", "--call", "pwrite", "--error", error, "--first", "3"]
+    let words = [
+      "--scenario", "comings,modes,rollback", "--call", "pwrite", "--error", error, "--first", "1",
+    ]
     let outcome = try run("io-errors", words)
     outcome.expectSuccess()
     #expect(outcome.output.contains(error == "EIO" ? "IOERR_WRITE" : "FULL"), "\(outcome.output)")
+  }
+
+  /// Its lease is given back, and an outsider's open does not wait for it.
+  @Test func locksThatCannotBeTakenOffAFileKeepNobodyOut() throws {
+    let words = ["--scenario", "comings", "--call", "ofd_setlk", "--error", "EIO", "--first", "1"]
+    try run("io-errors", words).expectSuccess()
   }
 
   /// Where the sidecar cannot look whether a journal is there, nobody reads on without it.
