@@ -65,7 +65,7 @@ let hostTargets: [Target] = [
     dependencies: ["SluiceChannel", "SluiceProxy", "SluiceClient", "TestSupport"],
     swiftSettings: swiftSettings),
   // Users' tests: stock programs with libsluice.so, as Tools/build has made it.
-  .testTarget(name: "SluiceVFSTests", dependencies: [], swiftSettings: swiftSettings),
+  .testTarget(name: "SluiceVFSTests", dependencies: ["TestSupport"], swiftSettings: swiftSettings),
 ]
 
 let package = Package(

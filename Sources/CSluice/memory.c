@@ -8,10 +8,11 @@ int sluice_memfd_create_sealed(const char *name, uint64_t byte_count, int is_fin
   int seals = F_SEAL_SHRINK | F_SEAL_GROW | (is_final ? F_SEAL_SEAL : 0);
   int fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
   if (fd < 0) return -errno;
-  if (ftruncate(fd, (off_t)byte_count) < 0 || fcntl(fd, F_ADD_SEALS, seals) < 0) {
-    int error = errno;
+  int result = sluice_ftruncate(fd, (int64_t)byte_count);
+  if (result == 0 && fcntl(fd, F_ADD_SEALS, seals) < 0) result = -errno;
+  if (result < 0) {
     close(fd);
-    return -error;
+    return result;
   }
   return fd;
 }
@@ -56,11 +57,11 @@ int sluice_map_wiped_on_fork(void **address) {
 int sluice_shm_create(const char *name, uint64_t byte_count) {
   int fd = shm_open(name, O_RDWR | O_CREAT | O_EXCL, 0644);
   if (fd < 0) return -errno;
-  if (ftruncate(fd, (off_t)byte_count) < 0) {
-    int error = errno;
+  int result = sluice_ftruncate(fd, (int64_t)byte_count);
+  if (result < 0) {
     close(fd);
     shm_unlink(name);
-    return -error;
+    return result;
   }
   return fd;
 }

@@ -99,7 +99,7 @@ public struct ClientEnd: ~Copyable, Sendable {
     }
   }
 
-  /// Sends a change of a file and does not wait. One that fails is told by `takeFailure` once it is
+  /// Sends a change of a file and does not wait. One that fails is told by `failureOfChange` once it is
   /// settled; the changes under way are all of one file, so that none of another is made after one
   /// that failed. Waits only where the ring is full or another file was changed before.
   @inline(__always)
@@ -144,15 +144,14 @@ public struct ClientEnd: ~Copyable, Sendable {
     changeFailure == nil && (changedFile == file || settled == submitted)
   }
 
-  /// Whether a change that was posted has failed, as far as is known; nobody was told yet.
+  /// Whether a change that was posted has failed, as far as is known.
   @inline(__always)
   public var hasFailure: Bool { changeFailure != nil }
 
-  /// The first change that failed since this was last asked.
-  public mutating func takeFailure() -> PostedFailure? {
-    defer { changeFailure = nil }
-    return changeFailure
-  }
+  /// The first change that failed since `forgetFailure`; until then none is posted.
+  public var failureOfChange: PostedFailure? { changeFailure }
+
+  public mutating func forgetFailure() { changeFailure = nil }
 
   // MARK: In the ring
 

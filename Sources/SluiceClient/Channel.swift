@@ -52,7 +52,7 @@ public final class Channel: Sendable {
   // MARK: Calls
 
   /// Sends one request and waits for the answer; throws unless it was done. With `tellsFailure` it
-  /// also throws where a posted change has failed of which nobody was told.
+  /// also throws where a posted change has failed.
   @inline(__always)
   func call<Request: Message, Reply: Message>(
     _ operation: Operation, file: UInt64 = 0, _ request: Request,
@@ -68,16 +68,16 @@ public final class Channel: Sendable {
         timeoutNanoseconds: Session.callTimeoutNanoseconds,
         peerIsGone: { session.socket.peerIsGone() }, sleepsAtOnce: sleepsAtOnce,
         replyingWith: replyingWith)
-      if tellsFailure, end.hasFailure { failed = end.takeFailure() }
+      if tellsFailure, end.hasFailure { failed = end.failureOfChange }
       return answer
     }
-    if let failed { throw .refused(failed.status, failed.errno) }
+    if let failed { throw tell(failed) }
     guard answer.status.isDone else { throw .refused(answer.status, answer.errno) }
     return answer
   }
 
   /// Sends a change and does not wait for the answer. Throws what an earlier posted change came
-  /// to, and posts nothing then.
+  /// to, and posts nothing then, until `transactionEnded`.
   @inline(__always)
   func post<Request: Message>(
     _ operation: Operation, file: UInt64, _ request: Request, sending: UnsafeRawBufferPointer
@@ -105,9 +105,35 @@ public final class Channel: Sendable {
       try end.settle(
         timeoutNanoseconds: Session.callTimeoutNanoseconds,
         peerIsGone: { session.socket.peerIsGone() })
-      if end.hasFailure { failed = end.takeFailure() }
+      failed = end.failureOfChange
     }
-    if let failed { throw .refused(failed.status, failed.errno) }
+    if let failed { throw tell(failed) }
+  }
+
+  // MARK: Changes that failed
+
+  /// Whether a caller was told of a change that failed.
+  private let hasTold = Atomic<Bool>(false)
+
+  /// A change that failed is told again and again. Its caller believes that the journal or page is
+  /// there, and must not get as far as to rely on it: not by going on, and not by rolling back.
+  @inline(never)
+  private func tell(_ failed: PostedFailure) -> CallError {
+    hasTold.store(true, ordering: .relaxed)
+    return .writeRefused(failed.status, failed.errno)
+  }
+
+  /// The caller relies no more on what it wrote: it has given back its right to write. A failure of
+  /// which it was told is over; one of which it was not is told yet.
+  @inline(__always)
+  public func transactionEnded() {
+    if hasTold.load(ordering: .relaxed) { forgetFailure() }
+  }
+
+  @inline(never)
+  private func forgetFailure() {
+    hasTold.store(false, ordering: .relaxed)
+    line.end.withLock { $0.forgetFailure() }
   }
 
   @inline(__always)

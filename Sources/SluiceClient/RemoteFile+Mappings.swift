@@ -64,6 +64,8 @@ extension RemoteFile {
   public func lockWALIndex(
     first: Int, count: Int, _ kind: WALLockKind
   ) throws(CallError) {
+    // The first lock is that to write, with which a transaction ends.
+    defer { if kind == .unlock, first == 0 { channel.transactionEnded() } }
     let request = WALIndexLockRequest(first: UInt64(first), count: UInt64(count), kind: kind)
     _ = try unsafe channel.call(.walIndexLock, file: id, request, replyingWith: NoFields.self)
   }

@@ -54,8 +54,8 @@ public final class RemoteFile: @unchecked Sendable {
   }
 
   /// Writes all of `buffer` at `offset` (bytes). One that is `posted` returns at once: if it fails,
-  /// a later write, read, `sync`, `truncate` or `settle` on the channel throws that, before
-  /// anything is written to another file.
+  /// every later write, read, `sync`, `truncate` or `settle` on the channel throws that, until the
+  /// transaction's end; nothing is written to another file before.
   @inline(__always)
   public func write(
     _ buffer: UnsafeRawBufferPointer, at offset: Int64, posted: Bool = false
@@ -93,10 +93,12 @@ public final class RemoteFile: @unchecked Sendable {
       .sync, file: id, NoFields(), tellsFailure: true, replyingWith: NoFields.self)
   }
 
-  /// The file's size in bytes.
+  /// The file's size in bytes. Throws what a posted write came to: a journal that stayed empty
+  /// must not be taken for one with nothing to roll back.
   public func byteCount() throws(CallError) -> Int64 {
-    try unsafe channel.call(.fileSize, file: id, NoFields(), replyingWith: OffsetFields.self)
-      .reply.offset
+    try unsafe channel.call(
+      .fileSize, file: id, NoFields(), tellsFailure: true, replyingWith: OffsetFields.self
+    ).reply.offset
   }
 
   /// Raises the lock; throws `refused(.busy)` at once where another connection or program is in
@@ -106,8 +108,9 @@ public final class RemoteFile: @unchecked Sendable {
       .lock, file: id, LockFields(level: level), replyingWith: NoFields.self)
   }
 
-  /// Lowers the lock to `shared` or `none`.
+  /// Lowers the lock to `shared` or `none`, which ends a transaction.
   public func unlock(_ level: LockLevel) throws(CallError) {
+    defer { if level == .none { channel.transactionEnded() } }
     _ = try unsafe channel.call(
       .unlock, file: id, LockFields(level: level), replyingWith: NoFields.self)
   }

@@ -57,6 +57,8 @@ public enum ConnectError: Error, Equatable, Sendable {
 public enum CallError: Error, Equatable, Sendable {
   /// The sidecar answered with a status that is not one of the done.
   case refused(Status, Errno)
+  /// Not this call was refused, but a posted write before it.
+  case writeRefused(Status, Errno)
   /// There was no answer: the sidecar is dead, stuck or broken, and the session over.
   case failed(ChannelFailure)
   /// The session was over before the call.
@@ -68,7 +70,7 @@ public enum CallError: Error, Equatable, Sendable {
   public var text: StaticString {
     switch self {
     case .refused(.systemError, .nameTooLong): "the path is too long"
-    case .refused(let status, _): status.text
+    case .refused(let status, _), .writeRefused(let status, _): status.text
     case .failed(.peerGone): "the sidecar died"
     case .failed(.timedOut): "the sidecar did not answer in time"
     case .failed(.violation): "the sidecar broke the protocol"
@@ -81,7 +83,7 @@ public enum CallError: Error, Equatable, Sendable {
 
   public var errno: Errno {
     switch self {
-    case .refused(_, let errno): errno
+    case .refused(_, let errno), .writeRefused(_, let errno): errno
     case .failed(.timedOut): .timedOut
     case .failed(.notSent(.tooLong)): .nameTooLong
     case .failed(.notSent): .invalid

@@ -154,14 +154,17 @@ final class Doorman {
         return
       }
       try admit(socket, cause)
-    } catch .tooManyOpen {
-      // The queue stays full, and the listener readable: do not spin on it.
-      Log.warning("accept: \(Errno.tooManyOpen.message); raise the limit of open files")
-      Clock.sleep(nanoseconds: 50_000_000)
     } catch {
-      Log.warning("accept: \(error.message)")
+      Log.warning("accept: \(error.message)\(error == .tooManyOpen ? Self.limitHint : "")")
+      // Where it is our means that are short the queue stays full, and the listener readable: do not
+      // spin on it.
+      if [.tooManyOpen, .tooManyOpenInSystem, .outOfMemory].contains(error) {
+        Clock.sleep(nanoseconds: 50_000_000)
+      }
     }
   }
+
+  private static let limitHint = "; raise the limit of open files"
 
   private func admit(_ socket: consuming FileDescriptor, _ cause: Log.Cause) throws(Errno) {
     try socket.receiveCredentials()

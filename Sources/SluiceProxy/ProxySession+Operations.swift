@@ -202,7 +202,7 @@ extension ProxySession {
       let location: Location
       do throws(FileError) {
         location = try locate(wanted.path, on: channel)
-      } catch .system {
+      } catch .system(let errno) where !errno.leavesOpenWhatIsThere {
         return false
       }
       let directory = location.directory
@@ -212,6 +212,7 @@ extension ProxySession {
         status = try unsafe directory.descriptor.status(of: location.name)
       } catch {
         if error == .noEntry { look.foundNothing() }
+        if error.leavesOpenWhatIsThere { throw .system(error) }
         return false
       }
       switch wanted.mode {
@@ -302,6 +303,14 @@ extension ProxySession {
     let handle = try usableHandle(request, now: now)
     let answer = try file { () throws(FileError) in try handle.file.isReserved() }
     channel.end.complete(.done, AnswerReply(answer: answer))
+  }
+}
+
+extension Errno {
+  /// Whether the system was in no state to look, which says nothing of what is there. To take that
+  /// for an absence would be to read a database without the journal that belongs to it.
+  fileprivate var leavesOpenWhatIsThere: Bool {
+    [.inputOutput, .outOfMemory, .tooManyOpen, .tooManyOpenInSystem, .stale].contains(self)
   }
 }
 

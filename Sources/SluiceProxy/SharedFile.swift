@@ -381,13 +381,18 @@ final class SharedFile: Sendable {
       if let byteCount = try? descriptor.status().byteCount {
         withWindow { $0.begin(fileByteCount: byteCount) }
       }
-    } catch .again {
+    } catch .again where state.isMirrored {
       // Somebody else has it open. Ask again later, less and less often.
       state.ownership = .mirrored(
         retryAt: now + backoff, backoff: min(backoff * 2, 1_000_000_000))
     } catch {
       // Not our file, or a file system without leases.
+      let hasLease = !state.isMirrored
       state.ownership = .mirrored(retryAt: nil, backoff: 0)
+      guard hasLease else { return }
+      // Locks that cannot be taken off it. Nobody may wait for the lease in vain.
+      try? putLocks(state)
+      try? descriptor.giveBackLease()
     }
   }
 

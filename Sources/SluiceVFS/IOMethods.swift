@@ -84,7 +84,10 @@ enum IOMethods {
         let held = file.level
         if held <= level { return }
         file.level = level
-        if level == .none { file.wait.transactionEnded() }
+        if level == .none {
+          file.wait.transactionEnded()
+          file.remote.channel.transactionEnded()
+        }
         if held == .shared, file.knowledge?.giveBack(.file) ?? false { return }
         try file.remote.unlock(level)
       }

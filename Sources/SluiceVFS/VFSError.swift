@@ -110,6 +110,8 @@ extension VFSError {
     case .system: operation.failureCode
     case .call(.refused(let status, let errno)):
       VFSError.resultCode(of: status, errno, operation)
+    case .call(.writeRefused(_, let errno)):
+      VFSError.resultCode(of: errno, .write)
     case .call(.failed), .call(.sessionLost), .call(.forked): operation.failureCode
     }
   }

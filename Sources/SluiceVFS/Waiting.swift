@@ -237,6 +237,7 @@ extension OpenFile {
     switch kind {
     case .unlock:
       wait.gaveBackReadLocks(bits)
+      if first == 0 { remote.channel.transactionEnded() }
       if knowledge?.giveBack(.walIndex(bits)) ?? false { return }
       try remote.lockWALIndex(first: first, count: count, kind)
     case .shared:

@@ -1,0 +1,109 @@
+// The fault layer: a library that is loaded (LD_PRELOAD) into an unmodified sidecar and stands
+// between it and libc. It has two uses, each begun by a variable of the environment and off without:
+//
+//   SLUICE_FAULTS_RECORD=FILE  record.c writes down everything that changes what is on the disk, for
+//                              Tools/faults/power-loss; only below SLUICE_FAULTS_ROOT
+//   SLUICE_FAULTS_FAIL=FILE    fail.c counts calls and has some of them fail, as the one who runs it
+//                              says in shared memory, for Tools/faults/io-errors
+//
+// interpose.c has the calls themselves.
+#pragma once
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+// --- record.c -----------------------------------------------------------------------------------
+
+// What happened, in the order in which it happened: one of these, then a name and data. Little
+// endian, as all machines that Sluice runs on. Tools/faults/disk.py reads it.
+enum record_kind {
+  RECORD_CREATE = 1,    // name: path below the root; file
+  RECORD_WRITE = 2,     // file, offset, data
+  RECORD_TRUNCATE = 3,  // file, offset: the new size
+  RECORD_EXTEND = 4,    // file, offset: the least size
+  RECORD_UNLINK = 5,    // name
+  RECORD_SYNC = 6,      // file
+  RECORD_SYNC_DIRECTORY = 7,  // name
+  RECORD_MARK = 8,      // data: whatever a workload wants to have ordered among these
+};
+struct record {
+  uint32_t kind;
+  uint32_t name_byte_count;
+  uint32_t data_byte_count;
+  uint32_t reserved;
+  uint64_t file;  // the inode; one that is created anew under an old number is another file
+  int64_t offset;
+};
+_Static_assert(sizeof(struct record) == 32, "disk.py reads 32 bytes");
+
+// Whether anything is recorded. All below are for that case only.
+extern int records;
+// Between these two a call is made and recorded, so that the record's order is that of the calls.
+void record_begin(void);
+void record_end(void);
+// A descriptor was opened or closed. `created` where the file was not there before.
+void record_opened(int fd, int created);
+void record_closed(int fd);
+// Whether the path, beneath `directory`, is there already.
+int record_exists(int directory, const char *path);
+void record_write(int fd, const void *data, size_t byte_count, int64_t offset);
+void record_size(int fd, enum record_kind kind, int64_t byte_count);
+void record_sync(int fd);
+// `path` as record_path gave it before it was unlinked.
+void record_unlink(const char *path);
+// The path of `name` in `directory`, below the root: 1, or 0 where it is not below.
+int record_path(int directory, const char *name, char path[4096]);
+
+// --- fail.c -------------------------------------------------------------------------------------
+
+// The calls that can be made to fail. The order is known to Tools/faults/calls.py, which reads it
+// here.
+#define CALLS(CALL)                                                                             \
+  CALL(openat2) CALL(pread) CALL(pwrite) CALL(ftruncate) CALL(fallocate) CALL(fdatasync)        \
+  CALL(fsync) CALL(fstat) CALL(fstatat) CALL(unlinkat) CALL(faccessat) CALL(readlinkat)         \
+  CALL(fchown) CALL(fchmod) CALL(close) CALL(ofd_setlk) CALL(ofd_getlk) CALL(setlease)          \
+  CALL(getlease) CALL(setown) CALL(seals) CALL(flock) CALL(opendir) CALL(readdir)               \
+  CALL(memfd_create) CALL(mmap) CALL(munmap) CALL(madvise) CALL(shm_open) CALL(shm_unlink)      \
+  CALL(unlink) CALL(chmod) CALL(socket) CALL(bind) CALL(listen) CALL(connect) CALL(accept4)     \
+  CALL(sendmsg) CALL(recvmsg) CALL(setsockopt) CALL(getsockopt) CALL(shutdown) CALL(poll)       \
+  CALL(epoll_create1) CALL(epoll_ctl) CALL(epoll_wait) CALL(pidfd_open) CALL(futex_wait)        \
+  CALL(futex_waitv) CALL(robust_list) CALL(signalfd) CALL(read) CALL(pthread_create)            \
+  CALL(getrandom) CALL(realpath) CALL(sched_getaffinity)
+#define AS_CASE(name) CALL_##name,
+enum call { CALL_none, CALLS(AS_CASE) CALL_COUNT };
+#undef AS_CASE
+
+// What `fail_now` answers instead of an errno: the call transfers less than was asked for.
+#define FAIL_SHORT 10000
+
+#define SITE_DEPTH 8
+struct fail_site {
+  uint32_t call;
+  uint32_t failed_count;
+  uint64_t count;
+  // Return addresses within the program, relative to where it was loaded, the innermost first.
+  uint64_t callers[SITE_DEPTH];
+};
+#define SITE_COUNT 4096
+
+// Shared with who runs the sidecar. He writes the first part, the layer the rest.
+struct fail_control {
+  uint32_t armed;  // 0: nothing is counted
+  uint32_t call;   // which call fails, 0 for none
+  uint32_t how;    // an errno, or FAIL_SHORT
+  uint32_t reserved;
+  uint64_t first;  // the first call that fails, from 1, and how many do
+  uint64_t count;
+  uint64_t failed_count;
+  uint64_t counts[64];
+  uint32_t site_count;
+  uint32_t sites_lost;
+  struct fail_site sites[SITE_COUNT];
+};
+_Static_assert(CALL_COUNT <= 64, "the counts have room");
+_Static_assert(sizeof(struct fail_site) == 80, "io-errors reads 80 bytes");
+_Static_assert(offsetof(struct fail_control, sites) == 560, "io-errors reads from there");
+
+extern struct fail_control *fail_control;
+// Counts a call; the errno that it has to fail with, FAIL_SHORT, or 0.
+int fail_now(enum call call);
