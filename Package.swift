@@ -64,8 +64,9 @@ let hostTargets: [Target] = [
     name: "SluiceProxyTests",
     dependencies: ["SluiceChannel", "SluiceProxy", "SluiceClient", "TestSupport"],
     swiftSettings: swiftSettings),
-  // Users' tests: stock programs with libsluice.so, as Tools/build has made it.
-  .testTarget(name: "SluiceVFSTests", dependencies: [], swiftSettings: swiftSettings),
+  // Nearly all users' tests: stock programs with libsluice.so, as Tools/build has made it.
+  .testTarget(
+    name: "SluiceVFSTests", dependencies: ["SluiceVFS"], swiftSettings: swiftSettings),
 ]
 
 let package = Package(
