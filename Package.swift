@@ -1,11 +1,13 @@
 // swift-tools-version: 6.2
 // Two builds of the same sources. The ordinary one makes the `sluice` command, the Swift libraries
 // and the tests. With SLUICE_EMBEDDED=1 the client-side targets become libsluice.so in Embedded
-// Swift, which needs libc and nothing else.
+// Swift, which needs libc and nothing else. SLUICE_FUZZ=1 adds the fuzzers to the ordinary build; see
+// Tools/fuzz.
 
 import PackageDescription
 
 let embedded = Context.environment["SLUICE_EMBEDDED"] == "1"
+let fuzz = Context.environment["SLUICE_FUZZ"] == "1"
 
 let swiftSettings: [SwiftSetting] = [.strictMemorySafety(), .treatAllWarnings(as: .error)]
 let clientSettings =
@@ -64,8 +66,18 @@ let hostTargets: [Target] = [
     name: "SluiceProxyTests",
     dependencies: ["SluiceChannel", "SluiceProxy", "SluiceClient", "TestSupport"],
     swiftSettings: swiftSettings),
-  // Users' tests: stock programs with libsluice.so, as Tools/build has made it.
-  .testTarget(name: "SluiceVFSTests", dependencies: ["TestSupport"], swiftSettings: swiftSettings),
+  // Nearly all users' tests: stock programs with libsluice.so, as Tools/build has made it.
+  .testTarget(
+    name: "SluiceVFSTests", dependencies: ["SluiceVFS", "TestSupport"], swiftSettings: swiftSettings),
+]
+
+let fuzzTargets: [Target] = [
+  .executableTarget(
+    name: "fuzzers",
+    dependencies: [
+      "CSluice", "SluiceWire", "SluiceChannel", "SluiceClient", "SluiceProxy", "SluiceVFS",
+    ],
+    path: "Tools/fuzzers", swiftSettings: swiftSettings)
 ]
 
 let package = Package(
@@ -76,5 +88,5 @@ let package = Package(
       .executable(name: "sluice", targets: ["sluice"]),
       .library(name: "SluiceClient", targets: ["SluiceClient"]),
     ],
-  targets: clientTargets + (embedded ? embeddedTargets : hostTargets)
+  targets: clientTargets + (embedded ? embeddedTargets : hostTargets) + (fuzz ? fuzzTargets : [])
 )

@@ -155,7 +155,7 @@ final class ReactorLoop {
   // MARK: Polling
 
   /// Serves every hot channel that has requests once; false when none had.
-  private func pollChannels() -> Bool {
+  func pollChannels() -> Bool {
     var worked = false
     var index = 0
     while let channel = polled.nextHot(&index) {
@@ -353,7 +353,7 @@ final class ReactorLoop {
 
   // MARK: Sessions and channels
 
-  private func readMail() {
+  func readMail() {
     let signals = reactor.wakeWord.signals
     if signals == lettersSeen { return }
     lettersSeen = signals

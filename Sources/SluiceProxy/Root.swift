@@ -110,9 +110,11 @@ final class Root: Sendable {
         guard let next = try fullPathnameStep(&current) else { continue }
         return (next, next != plain)
       } catch .system(.noEntry) {
-        // No such directory: opening the file will say so.
+        // No such directory: opening the file will say so. Without `..` there may be one, though, as
+        // SQLite's own VFS has it, and even a link.
         let missing = joined(own, normalized(inside(current, own)))
-        return (missing, missing != plain)
+        if missing == current { return (missing, missing != plain) }
+        current = missing
       }
     }
     throw .system(.tooManyLinks)

@@ -25,8 +25,8 @@ final class OpenFile: @unchecked Sendable {
   var wait = LockWait()
   /// How much of the file SQLite wants by pointer, in bytes; 0 for nothing (`PRAGMA mmap_size`).
   private var fetchByteCountMaximum: Int64 = 0
-  /// For a WAL: the frame that is being written ends a transaction.
-  private var isCommitFrame = false
+  /// For a WAL.
+  private var walWrites = WALWrites()
   /// The unit in which the file grows and shrinks, in bytes; 0 for none (SQLITE_FCNTL_CHUNK_SIZE).
   var chunkByteCount: Int64 = 0
   var persistsWAL = false
@@ -93,7 +93,7 @@ final class OpenFile: @unchecked Sendable {
 
   @inline(__always)
   func write(_ bytes: UnsafeRawBufferPointer, at offset: Int64) throws(CallError) {
-    let isPosted = unsafe mayPost(bytes)
+    let isPosted = unsafe mayPost(bytes, at: offset)
     if isPosted, let knowledge { unsafe knowledge.hasPosted = true }
     try unsafe remote.write(bytes, at: offset, posted: isPosted)
   }
@@ -101,27 +101,17 @@ final class OpenFile: @unchecked Sendable {
   /// Whether a write need not be waited for, since a failure will be told before it is relied upon
   /// that it was done.
   @inline(__always)
-  private func mayPost(_ bytes: UnsafeRawBufferPointer) -> Bool {
+  private func mayPost(_ bytes: UnsafeRawBufferPointer, at offset: Int64) -> Bool {
     switch kind {
     case .mainDatabase:
       // A checkpoint notes how far it came in the WAL index, right after the last write.
       return remote.channel.openWALCount.load(ordering: .relaxed) == 0
     case .wal:
-      // Without a sync this is the last that is heard of a transaction.
-      if bytes.count == OpenFile.frameHeaderByteCount {
-        isCommitFrame = unsafe bytes.loadUnaligned(fromByteOffset: 4, as: UInt32.self) != 0
-        // The page that follows tells whether this failed.
-        return true
-      }
-      return !isCommitFrame
+      return unsafe walWrites.mayPost(bytes, at: offset)
     case .mainJournal, .superJournal, .temporary:
       return true
     }
   }
-
-  /// A frame's header is written by itself; bytes 4 to 7 of the one that ends a transaction are the
-  /// size of the database, of all others zero. From SQLite's file format, section 4.1.
-  private static let frameHeaderByteCount = 24
 
   func byteCount() throws(CallError) -> Int64 {
     if let known = try knowledge?.byteCount() { return known }

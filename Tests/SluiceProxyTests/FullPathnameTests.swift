@@ -112,7 +112,8 @@ struct FullPathnameTests {
   @Test(arguments: [
     ("link/x.db", "/sub/x.db"), ("file-link", "/sub/deep/x.db"), ("chain", "/sub/deep/x.db"),
     ("sub/up/x.db", "/x.db"), ("sub/up/link/deep/x.db", "/sub/deep/x.db"),
-    ("dangling", "/nowhere/x.db"),
+    ("dangling", "/nowhere/x.db"), ("none/../link/x.db", "/sub/x.db"),
+    ("none/../dangling", "/nowhere/x.db"),
   ])
   func pathThroughLinks(path: String, expected: String) throws {
     let answer = try full(path)

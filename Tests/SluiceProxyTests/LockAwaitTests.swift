@@ -3,8 +3,8 @@
 
 import Foundation
 import Glibc
+import SluiceSystem
 import SluiceWire
-import Synchronization
 import Testing
 
 @testable import SluiceClient
@@ -25,11 +25,11 @@ struct LockAwaitTests {
 
   /// A call in a thread of its own.
   private final class Call: Sendable {
-    private let result = Mutex<Status?>(nil)
+    private let result = FutexLock<Status?>(nil)
     private let end = DispatchSemaphore(value: 0)
 
     init(_ body: @escaping @Sendable () throws -> Void) {
-      Thread.detachNewThread {
+      Foundation.Thread.detachNewThread {
         let said = status(body)
         self.result.withLock { $0 = said }
         self.end.signal()

@@ -5,7 +5,6 @@ import Foundation
 import Glibc
 import SluiceSystem
 import SluiceWire
-import Synchronization
 import Testing
 
 @testable import SluiceClient
@@ -178,7 +177,7 @@ struct ManySessionsTests {
 
 /// A call on a thread of its own.
 private final class Background: Sendable {
-  private let outcome = Mutex<Status??>(nil)
+  private let outcome = FutexLock<Status??>(nil)
   private let isDone = DispatchSemaphore(value: 0)
 
   init(_ body: @escaping @Sendable () throws -> Void) {

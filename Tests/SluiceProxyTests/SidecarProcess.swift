@@ -6,12 +6,11 @@ import Glibc
 import SluiceClient
 import SluiceSystem
 import SluiceWire
-import Synchronization
 
 final class SidecarProcess: Sendable {
   let directory: URL
   private let id: pid_t
-  private let isReaped = Mutex(false)
+  private let isReaped = FutexLock(false)
 
   /// Where Tools/build puts the product, or what SLUICE_BUILD says.
   private static let program: String = {
@@ -111,7 +110,7 @@ final class SidecarProcess: Sendable {
   }
 
   private func startWatchdog() {
-    Thread.detachNewThread { [weak self] in
+    Foundation.Thread.detachNewThread { [weak self] in
       for _ in 0..<600 {
         usleep(100_000)
         if self == nil { return }

@@ -2,13 +2,12 @@
 
 import Foundation
 import SluiceSystem
-import Synchronization
 import Testing
 
 @Suite(.timeLimit(.minutes(2))) struct WorkQueueTests {
   @Test func everyElementIsTakenOnce() throws {
     let queue = WorkQueue<Int>()
-    let taken = Mutex<[Int]>([])
+    let taken = FutexLock<[Int]>([])
     let count = 4000
     let takers = DispatchGroup()
     for _ in 0..<3 {

@@ -1,0 +1,113 @@
+// Every message of the protocol by its operation, handled alike.
+
+import SluiceChannel
+import SluiceWire
+
+/// A message type without its type.
+struct MessageForm: Sendable {
+  let name: String
+  /// Reads the bytes and, if they are such a message, requires of it what holds for every message.
+  let check: @Sendable (_ bytes: [UInt8], _ order: ByteOrder) -> Bool
+  /// Reads the arguments of a request as such a message.
+  let take: @Sendable (_ end: ProxyEnd, _ request: Request) throws(ProtocolViolation) -> Void
+  /// Calls for an answer of that form.
+  let call:
+    @Sendable (
+      _ end: ClientEndBox, _ operation: SluiceWire.Operation, _ sending: [UInt8],
+      _ receivingByteCount: Int
+    ) throws(ChannelFailure) -> Void
+
+  init<M: Message>(_ type: M.Type) {
+    name = "\(type)"
+    check = { (bytes, order) in checkMessage(type, bytes, order) }
+    take = { (end, request) throws(ProtocolViolation) in
+      _ = try end.arguments(of: request, as: type)
+    }
+    call = { (end, operation, sending, receivingByteCount) throws(ChannelFailure) in
+      try end.call(operation, sending, receivingByteCount, replyingWith: type)
+    }
+  }
+
+  /// All there are, each once.
+  static let all: [MessageForm] = {
+    var seen: Set<String> = []
+    return SluiceWire.Operation.allCases.flatMap { [$0.request, $0.reply] }
+      .filter { seen.insert($0.name).inserted }
+  }()
+}
+
+/// A message that was read can be written, and is read again as what it was; bytes that were written
+/// are those that are written again.
+private func checkMessage<M: Message>(
+  _ type: M.Type, _ bytes: [UInt8], _ order: ByteOrder
+) -> Bool {
+  guard let message = decode(type, bytes, order) else { return false }
+  guard let written = encode(message, bytes.count, order) else {
+    broken("\(type) was read from \(bytes.count) bytes and does not fit them: \(bytes)")
+  }
+  guard let again = decode(type, written, order), again == message else {
+    broken("\(type) \(message) is written as what is not it: \(written)")
+  }
+  require(
+    encode(again, written.count, order) == written, "\(type) is written in two ways: \(message)")
+  // One byte less is no room for it, and no message.
+  require(encode(message, written.count - 1, order) == nil, "\(type) in too little room")
+  require(decode(type, Array(written.dropLast()), order) == nil, "\(type) without its last byte")
+  require(decode(type, written + [0], order) == nil, "\(type) with a byte too many")
+  return true
+}
+
+/// From memory that ends where the bytes do, so that the sanitizer sees a look beyond.
+private func decode<M: Message>(_ type: M.Type, _ bytes: [UInt8], _ order: ByteOrder) -> M? {
+  let room = UnsafeMutableRawBufferPointer.allocate(byteCount: bytes.count, alignment: 1)
+  defer { unsafe room.deallocate() }
+  unsafe room.copyBytes(from: bytes)
+  return try? unsafe M(decoding: UnsafeRawBufferPointer(room), order: order)
+}
+
+/// Nil where it does not fit.
+private func encode<M: Message>(_ message: M, _ byteCount: Int, _ order: ByteOrder) -> [UInt8]? {
+  let room = UnsafeMutableRawBufferPointer.allocate(byteCount: byteCount, alignment: 1)
+  defer { unsafe room.deallocate() }
+  do throws(WireError) {
+    let count = try unsafe message.encode(into: room, order: order)
+    return unsafe Array(room[..<count])
+  } catch {
+    require(error == .tooLong, "\(M.self) \(message) cannot be written: \(error)")
+    return nil
+  }
+}
+
+extension SluiceWire.Operation {
+  var request: MessageForm {
+    switch self {
+    case .nothing, .channelOpen, .close, .sync, .fileSize, .checkReservedLock, .hasMoved,
+      .openWindow, .hasExternalReader:
+      MessageForm(NoFields.self)
+    case .channelClose: MessageForm(ChannelFields.self)
+    case .fullPathname: MessageForm(PathFields.self)
+    case .open: MessageForm(OpenRequest.self)
+    case .delete: MessageForm(DeleteRequest.self)
+    case .access: MessageForm(AccessRequest.self)
+    case .read, .write, .truncate, .allocate: MessageForm(OffsetFields.self)
+    case .lock, .unlock: MessageForm(LockFields.self)
+    case .lockAwait: MessageForm(LockAwaitRequest.self)
+    case .walIndexMap: MessageForm(WALIndexMapRequest.self)
+    case .walIndexLock: MessageForm(WALIndexLockRequest.self)
+    case .walIndexUnmap: MessageForm(WALIndexUnmapRequest.self)
+    }
+  }
+
+  var reply: MessageForm {
+    switch self {
+    case .nothing, .channelClose, .delete, .close, .read, .write, .truncate, .sync, .lock, .unlock,
+      .allocate, .openWindow, .lockAwait, .walIndexLock, .walIndexUnmap:
+      MessageForm(NoFields.self)
+    case .channelOpen: MessageForm(ChannelFields.self)
+    case .fullPathname: MessageForm(PathFields.self)
+    case .open: MessageForm(OpenReply.self)
+    case .access, .checkReservedLock, .hasMoved, .hasExternalReader: MessageForm(AnswerReply.self)
+    case .fileSize, .walIndexMap: MessageForm(OffsetFields.self)
+    }
+  }
+}

@@ -1,0 +1,162 @@
+// The regions of a channel in this process, with a look at their memory past both ends: the one place
+// here that knows how a request is handed over and back.
+
+import CSluice
+import Glibc
+import SluiceSystem
+
+@testable import SluiceChannel
+
+/// Confined to one thread at a time.
+@safe
+final class RawRegions: @unchecked Sendable {
+  let shape: ChannelShape
+  let control: SharedDescriptor
+  let io: SharedDescriptor
+  private let controlMapping: Mapping
+  private let ioMapping: Mapping
+
+  /// Makes regions as a proxy does.
+  convenience init(_ shape: ChannelShape) throws(Errno) {
+    var made: (control: Int32, io: Int32) = (-1, -1)
+    _ = try ChannelRegions.create(shape) { (control, io) throws(Errno) in
+      made = (dup(control), dup(io))
+    }
+    try self.init(
+      shape, control: FileDescriptor(owning: made.control), io: FileDescriptor(owning: made.io))
+  }
+
+  /// Regions that a proxy made.
+  init(
+    _ shape: ChannelShape, control: consuming FileDescriptor, io: consuming FileDescriptor
+  ) throws(Errno) {
+    self.shape = shape
+    self.control = SharedDescriptor(control)
+    self.io = SharedDescriptor(io)
+    controlMapping = try Mapping(self.control.descriptor, byteCount: shape.controlByteCount)
+    ioMapping = try Mapping(self.io.descriptor, byteCount: shape.ioByteCount)
+  }
+
+  /// Few slots, so that the ring is gone round often.
+  static let smallShape = ChannelShape(
+    slotCount: 4, argumentAreaByteCount: 1152, payloadByteCount: 131_072, byteOrder: .littleEndian)
+
+  /// The regions as either end has them.
+  func attach() -> ChannelRegions {
+    guard
+      let regions = try? ChannelRegions.attach(control: control.descriptor, io: io.descriptor)
+    else { broken("regions that were just made cannot be attached") }
+    return regions
+  }
+
+  /// As they were when they were made; only the payload ring is left as it is behind its first page.
+  func clear() {
+    let factsByteCount = MemoryLayout<sluice_facts>.size
+    unsafe (controlMapping.start + factsByteCount).initializeMemory(
+      as: UInt8.self, repeating: 0, count: shape.controlByteCount - factsByteCount)
+    unsafe header.pointee.facts = shape.facts
+    unsafe ioMapping.start.initializeMemory(
+      as: UInt8.self, repeating: 0, count: shape.payloadOffset + 4096)
+  }
+
+  private var header: UnsafeMutablePointer<sluice_control> {
+    unsafe controlMapping.start.assumingMemoryBound(to: sluice_control.self)
+  }
+
+  // MARK: Slots
+
+  /// The slot of the request with this number, counted from 0.
+  func slot(of number: UInt32) -> sluice_slot {
+    unsafe slots[Int(number) & (shape.slotCount - 1)]
+  }
+
+  private var slots: UnsafeMutablePointer<sluice_slot> {
+    unsafe (controlMapping.start + MemoryLayout<sluice_control>.size)
+      .assumingMemoryBound(to: sluice_slot.self)
+  }
+
+  /// Hands over a request, as an honest client does.
+  func post(_ slot: sluice_slot, number: UInt32, arguments: [UInt8]) {
+    var slot = slot
+    slot.sequence = number
+    set(&slot, arguments, number: number)
+    unsafe slots[Int(number) & (shape.slotCount - 1)] = slot
+    unsafe header.pointee.client.submitted = number &+ 1
+  }
+
+  /// Whether the request with this number stands there.
+  func isPosted(_ number: UInt32) -> Bool {
+    sluice_full_barrier()
+    return unsafe Int32(bitPattern: header.pointee.client.submitted &- number) > 0
+  }
+
+  /// Whether it is answered.
+  func isAnswered(_ number: UInt32) -> Bool {
+    unsafe Int32(bitPattern: header.pointee.proxy.completed &- number) > 0
+  }
+
+  /// Answers it with these results in its slot.
+  func answer(
+    _ change: (inout sluice_slot) -> Void, number: UInt32, arguments: [UInt8], lie: UInt32 = 0
+  ) {
+    var slot = slot(of: number)
+    set(&slot, arguments, number: number)
+    change(&slot)
+    unsafe slots[Int(number) & (shape.slotCount - 1)] = slot
+    sluice_full_barrier()
+    unsafe header.pointee.proxy.completed = number &+ 1 &+ lie
+    sluice_full_barrier()
+    if unsafe header.pointee.client.sleeps != 0 {
+      _ = unsafe sluice_futex_wake(sluice_completed(header), 1)
+    }
+  }
+
+  /// Puts arguments where their length says.
+  private func set(_ slot: inout sluice_slot, _ arguments: [UInt8], number: UInt32) {
+    slot.argument_byte_count = UInt32(arguments.count)
+    if arguments.count <= Int(SLUICE_INLINE_ARGUMENT_BYTE_COUNT) {
+      unsafe withUnsafeMutableBytes(of: &slot.arguments) { unsafe $0.copyBytes(from: arguments) }
+    } else {
+      let area = (Int(number) & (shape.slotCount - 1)) * shape.argumentAreaByteCount
+      write(arguments.prefix(shape.argumentAreaByteCount), io: area)
+    }
+  }
+
+  /// What the arguments of the request with this number, or its answer, are now.
+  func arguments(of number: UInt32) -> [UInt8] {
+    let slot = slot(of: number)
+    let count = Int(slot.argument_byte_count)
+    if count <= Int(SLUICE_INLINE_ARGUMENT_BYTE_COUNT) {
+      return unsafe withUnsafeBytes(of: slot.arguments) { unsafe Array($0[..<count]) }
+    }
+    require(count <= shape.argumentAreaByteCount, "arguments of \(count) bytes fit their area")
+    let area = (Int(number) & (shape.slotCount - 1)) * shape.argumentAreaByteCount
+    return unsafe Array(UnsafeRawBufferPointer(start: ioMapping.start + area, count: count))
+  }
+
+  // MARK: Any bytes
+
+  /// Overwrites the control region but for its facts, as far as it goes.
+  func write(_ bytes: some Collection<UInt8>, control offset: Int) {
+    let first = MemoryLayout<sluice_facts>.size
+    let room = shape.controlByteCount - first
+    let start = first + offset % room
+    for (index, byte) in bytes.prefix(shape.controlByteCount - start).enumerated() {
+      unsafe controlMapping.start.storeBytes(of: byte, toByteOffset: start + index, as: UInt8.self)
+    }
+  }
+
+  /// Overwrites the I/O region, as far as it goes.
+  func write(_ bytes: some Collection<UInt8>, io offset: Int) {
+    let start = offset % shape.ioByteCount
+    for (index, byte) in bytes.prefix(shape.ioByteCount - start).enumerated() {
+      unsafe ioMapping.start.storeBytes(of: byte, toByteOffset: start + index, as: UInt8.self)
+    }
+  }
+
+  /// The word of the locks that stand.
+  var standing: UInt64 {
+    get { unsafe header.pointee.standing.locks }
+    set { unsafe header.pointee.standing.locks = newValue }
+  }
+}

@@ -1,0 +1,61 @@
+// Seeds: what the protocol's vectors hold, so that fuzzing begins where messages are well formed.
+
+import Foundation
+import SluiceWire
+
+/// The bytes of Protocol/vectors.
+struct SeedVectors {
+  /// Argument lists, well formed and not.
+  var arguments: [[UInt8]] = []
+  /// Those of requests, with the operation's name.
+  var requests: [(operation: SluiceWire.Operation, arguments: [UInt8])] = []
+
+  private struct Arguments: Decodable {
+    struct Vector: Decodable { var hex: String }
+    var vectors: [Vector]
+  }
+
+  private struct Messages: Decodable {
+    struct Vector: Decodable {
+      var operation: String
+      var message: String
+      var hex: String
+    }
+    var accepted: [Vector]
+    var rejected: [Vector]
+  }
+
+  init(directory: String) throws {
+    func load<T: Decodable>(_ name: String, as type: T.Type) throws -> T {
+      let file = URL(fileURLWithPath: directory).appendingPathComponent("\(name).json")
+      return try JSONDecoder().decode(type, from: Data(contentsOf: file))
+    }
+    for name in ["serializer", "serializer-own-types", "serializer-rejected"] {
+      arguments += try load(name, as: Arguments.self).vectors.map { bytes(ofHex: $0.hex) }
+    }
+    let messages = try load("operations", as: Messages.self)
+    for vector in messages.accepted + messages.rejected {
+      let bytes = bytes(ofHex: vector.hex)
+      arguments.append(bytes)
+      let operation = SluiceWire.Operation.allCases.first { "\($0)" == vector.operation }
+      if let operation, vector.message == "request" { requests.append((operation, bytes)) }
+    }
+  }
+}
+
+/// Each under the name of its number.
+func writeSeeds(
+  of target: any FuzzTarget.Type, from vectors: SeedVectors, into directory: String
+) throws {
+  for (number, seed) in try target.seeds(from: vectors).enumerated() {
+    let file = URL(fileURLWithPath: directory).appendingPathComponent("seed-\(number)")
+    try Data(seed).write(to: file)
+  }
+}
+
+private func bytes(ofHex text: String) -> [UInt8] {
+  let digits = text.utf8.compactMap { Character(UnicodeScalar($0)).hexDigitValue }
+  return stride(from: 0, to: digits.count - 1, by: 2).map {
+    UInt8(digits[$0] << 4 | digits[$0 + 1])
+  }
+}
