@@ -15,6 +15,7 @@ struct Command: Sendable {
 
   static let all: [Command] = [
     serveCommand, runCommand, statsCommand, benchCommand, benchPeerCommand, harnessCommand,
+    harnessPeerCommand,
   ]
 
   static func run(_ words: [String]) -> Int32 {

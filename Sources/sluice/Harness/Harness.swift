@@ -48,6 +48,7 @@ private func harness(_ words: [String]) throws(CommandError) -> Int32 {
   switch mode {
   case "model": command = try ModelMode(&options, parameters)
   case "hostile": command = try HostileMode(&options, parameters)
+  case "kill": command = try KillMode(&options, parameters)
   default: throw .usage("\(mode): no such mode")
   }
   try options.finish()
