@@ -14,6 +14,7 @@ let harnessPeerCommand = Command(
     case "worker":
       BenchPeer.endWithInput()
       try KillWorker.run(&options)
+    case "doomed": try DoomedClient.run(&options)
     default: throw .usage("'sluice harness' starts this")
     }
     return 0

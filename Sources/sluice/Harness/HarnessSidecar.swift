@@ -167,7 +167,7 @@ final class HarnessSidecar {
     throw .failed("the sidecar could not be stopped")
   }
 
-  func resume() { kill(process, SIGCONT) }
+  func resume() { if process > 0 { kill(process, SIGCONT) } }
 
   private func lastWords() -> String? {
     guard let path, let text = textOfFile(path + "/log") else { return nil }

@@ -215,6 +215,16 @@ final class RawChannel {
   func post<M: Message>(
     code: UInt16, file: UInt64, flags: UInt16 = 0, _ arguments: M, payloadByteCount: Int = 0
   ) {
+    fill(
+      code: code, file: file, flags: flags, arguments, payloadByteCount: payloadByteCount)
+    countIn()
+  }
+
+  /// Fills the next slot, of which nobody knows before it is counted in.
+  @inline(__always)
+  func fill<M: Message>(
+    code: UInt16, file: UInt64, flags: UInt16 = 0, _ arguments: M, payloadByteCount: Int = 0
+  ) {
     precondition(hasRoom(payloadByteCount: payloadByteCount), "answers are taken before")
     var slot = sluice_slot()
     slot.operation = code
@@ -232,6 +242,11 @@ final class RawChannel {
     posted[index(submitted)] = (code, file, UInt32(payloadEnd))
     payloadEnd += (payloadByteCount + 63) / 64 * 64
     unsafe self.slot(submitted).pointee = slot
+  }
+
+  /// Counts in the slot that was filled.
+  @inline(__always)
+  func countIn() {
     submitted &+= 1
     // SYNC submitted, nap
     unsafe submittedWord.pointee.store(submitted, ordering: .sequentiallyConsistent)
