@@ -44,8 +44,9 @@ extension ProxySession {
     let handle = try handle(request)
     let index = try file { () throws(FileError) in
       guard let location = handle.location else { throw .misuse }
-      return try handle.file.mapWALIndex(handle.holder, wanted, at: location) {
-        (descriptor) throws(Errno) in
+      return try handle.file.mapWALIndex(
+        handle.holder, wanted, at: location, remove: { shared.files.removeUnlessOpen($0) }
+      ) { (descriptor) throws(Errno) in
         try sendDescriptors(
           descriptor, .walIndex, file: handle.id, on: link.socket.descriptor)
       }
