@@ -37,6 +37,12 @@ int sluice_memfd_forbid_writing(int fd) {
   return fcntl(fd, F_ADD_SEALS, F_SEAL_FUTURE_WRITE | F_SEAL_SEAL) < 0 ? -errno : 0;
 }
 
+int sluice_map_zeros(void *address, uint64_t byte_count) {
+  void *p = mmap(address, byte_count, PROT_READ | PROT_WRITE,
+                 MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+  return p == MAP_FAILED ? -errno : 0;
+}
+
 int sluice_unmap(void *address, uint64_t byte_count) {
   return munmap(address, byte_count) < 0 ? -errno : 0;
 }

@@ -158,6 +158,17 @@ final class FileTable: Sendable {
     }
   }
 
+  /// Removes the file at `location` unless a session has it open, so that who makes it next has one
+  /// of his own. What cannot be removed stays.
+  func removeUnlessOpen(_ location: borrowing Location) {
+    entries.withLock { entries in
+      guard let status = unsafe try? location.directory.descriptor.status(of: location.name),
+        status.isRegular, entries[InodeKey(status)] == nil
+      else { return }
+      try? unsafe location.directory.descriptor.unlink(location.name)
+    }
+  }
+
   /// The open file of that descriptor, or all (nil).
   func files(ofDescriptor descriptor: Int32?) -> [SharedFile] {
     entries.withLock { entries in

@@ -46,7 +46,8 @@ extension ProxySession {
     let index = try file { () throws(FileError) in
       guard let location = handle.location else { throw .misuse }
       return try handle.file.mapWALIndex(
-        handle.holder, wanted, at: location, opensForWriting: !shared.root.isReadOnly
+        handle.holder, wanted, at: location, opensForWriting: !shared.root.isReadOnly,
+        remove: { shared.files.removeUnlessOpen($0) }
       ) { (descriptor) throws(Errno) in
         try sendDescriptors(
           descriptor, .walIndex, file: handle.id, on: link.socket.descriptor)

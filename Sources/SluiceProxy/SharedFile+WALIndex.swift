@@ -9,15 +9,23 @@ extension SharedFile {
   /// asked, and whether it is there for reading only. `pass` is called with a descriptor of it if the
   /// client wants one. Who joins an index that is not set up and cannot be has joined all the same,
   /// for he may read the WAL without it.
+  ///
+  /// Clients of a dead sidecar have its index mapped still, and write there until they learn of its
+  /// death. So the first one here gets a new file, by `remove` of the old: nobody outside uses it
+  /// while the database is owned.
   func mapWALIndex(
     _ holder: LockHolder, _ request: WALIndexMapRequest, at location: Location,
-    opensForWriting: Bool, pass: (Int32) throws(Errno) -> Void
+    opensForWriting: Bool, remove: (borrowing Location) -> Void,
+    pass: (Int32) throws(Errno) -> Void
   ) throws(FileError) -> (byteCount: Int64, isReadOnly: Bool) {
     try state.withLock { (state) throws(FileError) in
       let index: WALIndex
       if let present = state.walIndex {
         index = present
       } else {
+        if opensForWriting, !state.isMirrored, !request.isReadOnly {
+          remove(WALIndex.place(besideDatabase: location))
+        }
         index = try WALIndex.open(
           besideDatabase: location, creates: !request.isReadOnly, forWriting: opensForWriting,
           like: try self.status())

@@ -42,6 +42,8 @@ final class SharedFile: Sendable {
     /// Who holds more than SHARED, and how much more.
     var writer: UInt64?
     var writerLevel = LockLevel.none
+    /// Whether he came by RESERVED, as who writes does; who rolls back a hot journal does not.
+    var writerIsReserved = false
     /// There while some handle uses it.
     var walIndex: WALIndex?
     /// Those with locks that stand. Empty while mirrored.
@@ -223,6 +225,7 @@ final class SharedFile: Sendable {
       try mirror(state, .exclusive, LockByte.reserved, 1)
       state.writer = holder.id
       state.writerLevel = .reserved
+      state.writerIsReserved = true
       state.turnWasTaken(by: holder.id)
     case .exclusive:
       try lockExclusive(holder, &state)
@@ -270,6 +273,7 @@ final class SharedFile: Sendable {
       if isWriter {
         state.writer = nil
         state.writerLevel = .none
+        state.writerIsReserved = false
       }
       self.endStanding(.file, of: holder, &state)
       // Behind a writer nobody waits for the readers to go.
@@ -313,10 +317,12 @@ final class SharedFile: Sendable {
     state.withLock { _ in holder.level > .none }
   }
 
-  /// Whether anybody, here or outside, holds RESERVED or more.
+  /// Whether anybody, here or outside, holds RESERVED, or more that he came to from there. Not who
+  /// goes from SHARED straight to EXCLUSIVE, to roll back a hot journal: another reader who took him
+  /// for the journal's living writer would read what is to be rolled back, and then write on it.
   func isReserved() throws(FileError) -> Bool {
     try state.withLock { (state) throws(FileError) in
-      if state.writer != nil { return true }
+      if state.writerIsReserved { return true }
       guard state.isMirrored else { return false }
       return try system { () throws(Errno) in
         try descriptor.blocker(of: .exclusive, start: LockByte.reserved, byteCount: 1) != nil
@@ -434,9 +440,7 @@ final class SharedFile: Sendable {
     try mirror(
       state, isExclusive ? .exclusive : .shared, LockByte.shared, LockByte.sharedByteCount)
     if state.writerLevel >= .pending { try mirror(state, .exclusive, LockByte.pending, 1) }
-    // A writer at PENDING or EXCLUSIVE may have come there without RESERVED (a hot journal), but
-    // holding it too keeps others out no more than PENDING does.
-    if state.writerLevel >= .reserved { try mirror(state, .exclusive, LockByte.reserved, 1) }
+    if state.writerIsReserved { try mirror(state, .exclusive, LockByte.reserved, 1) }
   }
 
   /// How many losses of locks there have been; with `now`, looks for one more if the sidecar may

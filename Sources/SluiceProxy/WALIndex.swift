@@ -32,13 +32,19 @@ final class WALIndex {
     self.isReadOnly = isReadOnly
   }
 
-  /// Opens the `-shm` file beside the database at `location`, for writing where that is allowed (and `forWriting`), and
+  /// Where the index of the database at `location` lies.
+  static func place(besideDatabase location: Location) -> Location {
+    Location(
+      directory: location.directory, name: Array(location.name.dropLast() + cString("-shm")))
+  }
+
+  /// Opens the `-shm` file beside the database at `location`, for writing where that is allowed (and
+  /// `forWriting`), and
   /// creates it unless its first user only wants to read.
   static func open(
     besideDatabase location: Location, creates: Bool, forWriting: Bool, like model: FileStatus
   ) throws(FileError) -> WALIndex {
-    let name = location.name.dropLast() + cString("-shm")
-    let place = Location(directory: location.directory, name: Array(name))
+    let place = place(besideDatabase: location)
     if forWriting {
       do throws(FileError) {
         let descriptor = try openForWriting(place, creates: creates, like: model)

@@ -49,6 +49,10 @@ public struct Mapping: ~Copyable, @unchecked Sendable {
     process = nil
   }
 
+  /// Puts private memory, all zeros, in the place of what was mapped: from here on who knows the
+  /// address neither sees what others write nor writes where they see it.
+  public borrowing func letGo() { _ = unsafe sluice_map_zeros(start, UInt64(byteCount)) }
+
   deinit {
     // In a forked child the mapping is not there, and its addresses may be somebody else's.
     if process?.isCurrent ?? true { _ = unsafe sluice_unmap(start, UInt64(byteCount)) }

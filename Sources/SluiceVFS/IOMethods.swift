@@ -124,6 +124,7 @@ enum IOMethods {
 
   static func fail(_ error: VFSError, _ operation: VFSOperation, _ file: OpenFile) -> Int32 {
     file.lastErrno = error.errno.rawValue
+    if error.endsSession { Registry.current.databaseOf(file)?.walIndex?.letGo() }
     return report(error, operation, file.path)
   }
 

@@ -159,6 +159,15 @@ final class Registry: Sendable {
     }
   }
 
+  /// The database that `file` belongs to, or is: that on the same channel, where it is the only one.
+  func databaseOf(_ file: OpenFile) -> OpenFile? {
+    let channel = file.remote.channel
+    if channel.isShared { return file.token != 0 ? file : nil }
+    return state.withLock { state in
+      state.databases.first { $0.map { $0.channel === channel } ?? false }??.file
+    }
+  }
+
   /// The channel for a file of that name, or for a temporary one (nil): the one of the database to
   /// which it belongs, else the home channel of the session that there is or would be by default.
   func channel(for path: [UInt8]?) throws(VFSError) -> Channel {

@@ -37,6 +37,15 @@ enum VFSError: Error {
     }
   }
 
+  /// Whether the sidecar is dead to this connection, or was before.
+  var endsSession: Bool {
+    switch self {
+    case .call(.failed(.notSent)): false
+    case .call(.failed), .call(.sessionLost): true
+    default: false
+    }
+  }
+
   /// Whether this happens every day: somebody else's lock, a journal that is not there.
   var isOrdinary: Bool {
     switch self {

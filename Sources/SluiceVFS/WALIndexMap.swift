@@ -37,6 +37,11 @@ final class WALIndexMap {
     return resultCode
   }
 
+  /// The sidecar is dead, and with it every lock of this connection: others may set the index up anew
+  /// or be writing to it, while SQLite still means to tidy up what it wrote there itself. From here on
+  /// it does that in memory of its own. Until `file` is closed every call on it fails.
+  func letGo() { for unit in units { unit.mapping.letGo() } }
+
   private var resultCode: Int32 { isReadOnly ? SQLITE_READONLY : SQLITE_OK }
 
   private func mapUnit(

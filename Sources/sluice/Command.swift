@@ -15,7 +15,7 @@ struct Command: Sendable {
 
   static let all: [Command] = [
     serveCommand, runCommand, statsCommand, confinementCommand, benchCommand, benchPeerCommand,
-    harnessCommand,
+    harnessCommand, harnessPeerCommand,
   ]
 
   static func run(_ words: [String]) -> Int32 {

@@ -4,8 +4,13 @@ import SluiceWire
 
 struct LockModel {
   private(set) var levels: [LockLevel]
+  /// Who has taken RESERVED since he held nothing more than SHARED.
+  private var wereReserved: [Bool]
 
-  init(holderCount: Int) { levels = Array(repeating: .none, count: holderCount) }
+  init(holderCount: Int) {
+    levels = Array(repeating: .none, count: holderCount)
+    wereReserved = Array(repeating: false, count: holderCount)
+  }
 
   mutating func lock(_ holder: Int, _ level: LockLevel) -> Status {
     let held = levels[holder]
@@ -23,16 +28,21 @@ struct LockModel {
       return .busyPending
     }
     levels[holder] = level
+    if level == .reserved { wereReserved[holder] = true }
     return .done
   }
 
   mutating func unlock(_ holder: Int, _ level: LockLevel) -> Status {
     if level > .shared { return .misuse }
     levels[holder] = min(levels[holder], level)
+    wereReserved[holder] = false
     return .done
   }
 
-  mutating func close(_ holder: Int) { levels[holder] = .none }
+  mutating func close(_ holder: Int) {
+    levels[holder] = .none
+    wereReserved[holder] = false
+  }
 
-  var isReserved: Bool { levels.contains { $0 >= .reserved } }
+  var isReserved: Bool { wereReserved.contains(true) }
 }

@@ -104,6 +104,26 @@ struct WALIndexCallTests {
     #expect(!FileManager.default.fileExists(atPath: index.path))
   }
 
+  /// As clients of a dead sidecar do until they learn of its death.
+  @Test func whoHasAnOldIndexMappedDoesNotWriteToTheNewOne() throws {
+    let range = MappedRange(offset: 0, byteCount: 32768, isWritable: true)
+    let wanted = request(32768, extends: true)
+    let file = try session.home.openDatabase("a.db")
+    try file.lock(.shared)
+    _ = try file.joinWALIndex(wanted)
+    let old = try #require(try file.mapWALIndex(wanted, range))
+    try file.close()
+    let next = try sidecar.connect().home.openDatabase("a.db")
+    try next.lock(.shared)
+    _ = try next.joinWALIndex(wanted)
+    let new = try #require(try next.mapWALIndex(wanted, range))
+    unsafe old.start.storeBytes(of: 0xff, toByteOffset: 100, as: UInt8.self)
+    #expect(unsafe new.start.load(fromByteOffset: 100, as: UInt8.self) == 0)
+    #expect(try Data(contentsOf: index)[100] == 0)
+    unsafe new.start.storeBytes(of: 7, toByteOffset: 100, as: UInt8.self)
+    #expect(try Data(contentsOf: index)[100] == 7)
+  }
+
   @Test func fileWithoutANameHasNoIndex() throws {
     let file = try session.home.open(
       OpenRequest(

@@ -18,6 +18,22 @@ private struct Report: Decodable {
   var honestOperations: Int?
   var p99Ratio: Double?
   var sentinels: Int?
+  var table: Deaths?
+  var sqlite: Deaths?
+  var intervals: [Interval]?
+
+  /// What was killed.
+  struct Deaths: Decodable {
+    var clientKills: Int
+    var sidecarKills: Int
+    var transactions: Int?
+    var checks: Int?
+  }
+
+  struct Interval: Decodable {
+    var descriptors: Int
+    var operationsPerSecond: Double
+  }
 
   /// The lines of a script, or of a replayed one how many there were.
   enum Steps: Decodable {
@@ -118,12 +134,16 @@ private struct Report: Decodable {
     #expect(second.errors.contains("line 2 is no step"), "\(second.errors)")
   }
 
-  @Test(arguments: ["model", "hostile"])
+  @Test(arguments: ["model", "hostile", "kill", "soak"])
   func anInterruptedRunLeavesNothing(mode: String) throws {
-    let run = try start(
-      [mode, "--directory", directory.path]
-        + (mode == "model" ? ["--operations", "1000000000"] : ["--seconds", "1000"]))
-    #expect(eventually { (try? self.names(in: self.directory).count) == 1 })
+    let length =
+      switch mode {
+      case "model": ["--operations", "1000000000"]
+      case "kill": ["--kills", "1000000", "--rounds", "0"]
+      default: ["--seconds", "1000"]
+      }
+    let run = try start([mode, "--directory", directory.path] + length)
+    #expect(eventually { (try? self.names(in: self.directory).isEmpty) == false })
     try #require(eventually { run.output.contains("seed") })
     usleep(300_000)
     run.send(SIGINT)
@@ -185,5 +205,61 @@ private struct Report: Decodable {
     #expect(outcome.ending == .exited(1))
     #expect(outcome.errors.contains("outside the root: \(sentinel.path): touched"))
     #expect(try !names(in: fixture.directory).contains { $0.hasPrefix("root-outside-") })
+  }
+
+  // MARK: Kill
+
+  @Test func nothingIsLostWhenSomebodyIsKilled() throws {
+    let outcome = try run(["kill", "--kills", "40", "--rounds", "1", "--json"])
+    outcome.expectSuccess()
+    let report = try Report(outcome)
+    print("nothingIsLostWhenSomebodyIsKilled: --seed \(report.seed ?? 0)")
+    // Each case of the table in each phase, but for the one that a sidecar does not have.
+    #expect(report.table?.clientKills == 28 * 5)
+    #expect(report.table?.sidecarKills == 28 * 4)
+    #expect((report.sqlite?.clientKills ?? 0) >= 18)
+    #expect((report.sqlite?.sidecarKills ?? 0) >= 18)
+    #expect((report.sqlite?.transactions ?? 0) > 0)
+    #expect((report.sqlite?.checks ?? 0) >= 36)
+    #expect(try names(in: directory) == [])
+  }
+
+  /// A commit that is acknowledged before its time is lost with its client; a request that nobody
+  /// handed over is not done.
+  @Test(arguments: [
+    ("acknowledge", ["--rounds", "0"], "was told that transaction"),
+    ("table", ["--kills", "0"], "filled, client killed: undone, not done"),
+  ])
+  func aWrongBeliefAboutTheDeadIsFound(canary: String, words: [String], finding: String) throws {
+    let outcome = try run(["kill", "--canary", canary] + words)
+    #expect(outcome.ending == .exited(1), "\(outcome.output)")
+    #expect(outcome.errors.contains(finding), "\(outcome.errors)")
+    #expect(try names(in: directory) == [])
+  }
+
+  @Test func whatIsKilledIsOnesOwn() throws {
+    for mode in ["kill", "soak"] {
+      let outcome = try run([mode, "--socket", fixture.socket.path])
+      #expect(outcome.ending == .exited(64), "\(outcome.errors)")
+    }
+  }
+
+  // MARK: Soak
+
+  @Test func nothingGrowsInAShortSoak() throws {
+    let outcome = try run(["soak", "--seconds", "5", "--json"])
+    outcome.expectSuccess()
+    let intervals = try #require(try Report(outcome).intervals)
+    #expect(intervals.count >= 10)
+    #expect(intervals.contains { $0.operationsPerSecond > 0 })
+    #expect(intervals.allSatisfy { $0.descriptors > 0 })
+    #expect(try names(in: directory) == [])
+  }
+
+  @Test func whatGrowsIsFound() throws {
+    let outcome = try run(["soak", "--seconds", "5", "--canary", "hoard"])
+    #expect(outcome.ending == .exited(1), "\(outcome.output)")
+    #expect(outcome.errors.contains("descriptors grow"), "\(outcome.errors)")
+    #expect(try names(in: directory) == [])
   }
 }

@@ -141,8 +141,8 @@ struct Lie: Sendable {
   var payloadByteCount: UInt32
   /// Instead of the length of the arguments, if any.
   var argumentByteCount: UInt32?
-  /// By how much the counter is wrong.
-  var counterError: UInt32
+  /// Which bits of the sequence are wrong.
+  var sequenceError: UInt32
 
   init(_ input: inout FuzzInput) {
     let isWild = input.choice(4) == 3
@@ -152,8 +152,8 @@ struct Lie: Sendable {
     errorNumber = Int32(input.byte())
     payloadByteCount = input.size(ChannelShape.transferByteCountMaximum)
     argumentByteCount = isWild && input.flag() ? input.size(1152) : nil
-    // Ahead: who is behind only lets the client wait.
-    counterError = isWild && input.choice(4) == 3 ? 1 + input.number() >> 1 : 0
+    // Never all: then the request would still stand there, and the client only wait.
+    sequenceError = isWild && input.choice(4) == 3 ? 1 + input.number() >> 1 : 0
   }
 }
 
@@ -197,20 +197,20 @@ private final class LyingProxy: @unchecked Sendable {
 
   private func answerUntilPaused(_ now: UInt32) {
     let lies = lies.withLock { $0 }
-    var number: UInt32 = 0
+    var number: UInt32 = 1
     while turn.load(ordering: .sequentiallyConsistent) == now {
       guard regions.isPosted(number) else {
         sluice_yield()
         continue
       }
-      let lie = lies[min(Int(number), lies.count - 1)]
+      let lie = lies[min(Int(number), lies.count) - 1]
       regions.answer(
         { slot in
           slot.return_code = lie.returnCode
           slot.error_number = lie.errorNumber
           slot.payload_byte_count = lie.payloadByteCount
           if let count = lie.argumentByteCount { slot.argument_byte_count = count }
-        }, number: number, arguments: lie.arguments, lie: lie.counterError)
+        }, number: number, arguments: lie.arguments, lie: lie.sequenceError)
       number &+= 1
     }
   }

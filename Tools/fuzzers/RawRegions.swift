@@ -65,10 +65,10 @@ final class RawRegions: @unchecked Sendable {
 
   // MARK: Slots
 
-  /// The slot of the request with this number, counted from 0.
-  func slot(of number: UInt32) -> sluice_slot {
-    unsafe slots[Int(number) & (shape.slotCount - 1)]
-  }
+  /// The slot of a request. Requests have numbers from 1 on.
+  func slot(of number: UInt32) -> sluice_slot { unsafe slots[index(number)] }
+
+  private func index(_ number: UInt32) -> Int { Int(number) & (shape.slotCount - 1) }
 
   private var slots: UnsafeMutablePointer<sluice_slot> {
     unsafe (controlMapping.start + MemoryLayout<sluice_control>.size)
@@ -80,34 +80,31 @@ final class RawRegions: @unchecked Sendable {
     var slot = slot
     slot.sequence = number
     set(&slot, arguments, number: number)
-    unsafe slots[Int(number) & (shape.slotCount - 1)] = slot
-    unsafe header.pointee.client.submitted = number &+ 1
+    unsafe slots[index(number)] = slot
   }
 
   /// Whether the request with this number stands there.
   func isPosted(_ number: UInt32) -> Bool {
     sluice_full_barrier()
-    return unsafe Int32(bitPattern: header.pointee.client.submitted &- number) > 0
+    return slot(of: number).sequence == number
   }
 
   /// Whether it is answered.
-  func isAnswered(_ number: UInt32) -> Bool {
-    unsafe Int32(bitPattern: header.pointee.proxy.completed &- number) > 0
-  }
+  func isAnswered(_ number: UInt32) -> Bool { slot(of: number).sequence == ~number }
 
-  /// Answers it with these results in its slot.
+  /// Answers it with these results in its slot, and with a sequence that is wrong in the bits of `lie`.
   func answer(
     _ change: (inout sluice_slot) -> Void, number: UInt32, arguments: [UInt8], lie: UInt32 = 0
   ) {
     var slot = slot(of: number)
     set(&slot, arguments, number: number)
     change(&slot)
-    unsafe slots[Int(number) & (shape.slotCount - 1)] = slot
+    unsafe slots[index(number)] = slot
     sluice_full_barrier()
-    unsafe header.pointee.proxy.completed = number &+ 1 &+ lie
+    unsafe slots[index(number)].sequence = ~number ^ lie
     sluice_full_barrier()
     if unsafe header.pointee.client.sleeps != 0 {
-      _ = unsafe sluice_futex_wake(sluice_completed(header), 1)
+      _ = unsafe sluice_futex_wake(sluice_sequence(slots + index(number)), 1)
     }
   }
 
@@ -117,7 +114,7 @@ final class RawRegions: @unchecked Sendable {
     if arguments.count <= Int(SLUICE_INLINE_ARGUMENT_BYTE_COUNT) {
       unsafe withUnsafeMutableBytes(of: &slot.arguments) { unsafe $0.copyBytes(from: arguments) }
     } else {
-      let area = (Int(number) & (shape.slotCount - 1)) * shape.argumentAreaByteCount
+      let area = index(number) * shape.argumentAreaByteCount
       write(arguments.prefix(shape.argumentAreaByteCount), io: area)
     }
   }
@@ -130,7 +127,7 @@ final class RawRegions: @unchecked Sendable {
       return unsafe withUnsafeBytes(of: slot.arguments) { unsafe Array($0[..<count]) }
     }
     require(count <= shape.argumentAreaByteCount, "arguments of \(count) bytes fit their area")
-    let area = (Int(number) & (shape.slotCount - 1)) * shape.argumentAreaByteCount
+    let area = index(number) * shape.argumentAreaByteCount
     return unsafe Array(UnsafeRawBufferPointer(start: ioMapping.start + area, count: count))
   }
 

@@ -25,8 +25,8 @@ final class SessionChannel {
   var hasRoom: Bool { posted &- answered < UInt32(regions.shape.slotCount) }
 
   func post(_ slot: sluice_slot, arguments: [UInt8]) {
-    regions.post(slot, number: posted, arguments: arguments)
     posted &+= 1
+    regions.post(slot, number: posted, arguments: arguments)
     asked.append((slot.operation, slot.payload_byte_count))
   }
 
@@ -35,10 +35,10 @@ final class SessionChannel {
   func takeAnswers() -> [UInt64] {
     if isSpoilt { return [] }
     var files: [UInt64] = []
-    while answered != posted, regions.isAnswered(answered) {
+    while answered != posted, regions.isAnswered(answered &+ 1) {
       let (code, byteCount) = asked[Int(answered)]
-      if let file = check(regions.slot(of: answered), code, byteCount) { files.append(file) }
       answered &+= 1
+      if let file = check(regions.slot(of: answered), code, byteCount) { files.append(file) }
     }
     return files
   }

@@ -28,19 +28,20 @@ struct SlotTarget: FuzzTarget {
     regions.clear()
     let end = ProxyEnd(regions.attach())
     var input = FuzzInput(input)
+    /// The numbers of the last request posted and of the last answered.
     var posted: UInt32 = 0
-    var completed: UInt32 = 0
+    var answered: UInt32 = 0
     for _ in 0..<64 where !input.isEmpty {
       switch input.choice(6) {
       case 0, 1:
-        post(&input, number: posted)
         posted &+= 1
+        post(&input, number: posted)
       case 2: corrupt(&input)
       case 3, 4:
         do throws(ProtocolViolation) {
           guard let request = try end.nextRequest() else { continue }
-          try serve(request, end, &input, number: completed)
-          completed &+= 1
+          try serve(request, end, &input, number: answered &+ 1)
+          answered &+= 1
         } catch {
           // The session would end here.
           return

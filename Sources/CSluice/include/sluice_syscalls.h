@@ -43,6 +43,8 @@ int sluice_memfd_forbid_writing(int fd);
 int sluice_map(int fd, int64_t offset, uint64_t byte_count, int writable, int inheritable,
                void **address);
 int sluice_unmap(void *address, uint64_t byte_count);
+// Puts private memory, all zeros, in the place of a mapping.
+int sluice_map_zeros(void *address, uint64_t byte_count);
 // One private page that reads as zeros in a forked child.
 int sluice_map_wiped_on_fork(void **address);
 // A named POSIX shared-memory object: created anew for its owner, or opened read-only.

@@ -46,7 +46,7 @@ enum BenchPeer {
   }
 
   /// From now on this process ends when its standard input does.
-  fileprivate static func endWithInput() {
+  static func endWithInput() {
     _ = try? Thread("bench-input") {
       var byte: UInt8 = 0
       while unsafe read(0, &byte, 1) > 0 {}

@@ -81,7 +81,7 @@ extension BenchmarkReport.Unit {
 }
 
 extension String {
-  fileprivate func leftPadded(to width: Int) -> String {
+  func leftPadded(to width: Int) -> String {
     String(repeating: " ", count: max(1, width - count)) + self
   }
 

@@ -20,6 +20,7 @@ extension FileModel {
       return Expected(.busyPending)
     }
     handle.level = level
+    if level == .reserved { handle.wasReserved = true }
     if level >= .reserved { handle.file.mayLookReserved = false }
     return Expected(.done)
   }
@@ -27,11 +28,12 @@ extension FileModel {
   func unlock(_ handle: ModelHandle, _ level: LockLevel) -> Expected {
     if level > .shared { return Expected(.misuse) }
     handle.level = min(handle.level, level)
+    handle.wasReserved = false
     return Expected(.done)
   }
 
   func checkReserved(_ handle: ModelHandle) -> Expected {
-    let isReserved = handle.file.handles.contains { $0.level >= .reserved }
+    let isReserved = handle.file.handles.contains { $0.wasReserved }
     if !isReserved, handle.file.mayLookReserved { return Expected(.done, .anyAnswer) }
     return Expected(.done, .answer(isReserved))
   }

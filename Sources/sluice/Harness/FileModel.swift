@@ -49,6 +49,8 @@ final class ModelHandle {
   /// Whether its locks may stand in the channel's word.
   let stands: Bool
   var level = LockLevel.none
+  /// Whether it came to that by RESERVED, and not straight from SHARED.
+  var wasReserved = false
   /// What it holds of the WAL index, a bit for each lock; nil until it joins.
   var indexLocks: (shared: UInt8, exclusive: UInt8)?
 
@@ -267,7 +269,7 @@ final class FileModel {
   /// The session is over, with all that it had.
   func end(_ session: Int, unheard: Bool) {
     for case let handle? in sessions[session].handles {
-      if unheard, handle.level >= .reserved { handle.file.mayLookReserved = true }
+      if unheard, handle.wasReserved { handle.file.mayLookReserved = true }
       close(handle, of: session)
     }
     sessions[session] = Session()

@@ -16,7 +16,7 @@ internal import SluiceSystem
 final class HarnessSidecar {
   let socket: String
   private let directory: TemporaryDirectory?
-  private let words: [String]
+  private var words: [String]
   private let log: SharedDescriptor?
   /// Both ends: the sidecar that is started has a copy of the second, and ends when the first does.
   private let lifeline: (ours: SharedDescriptor, theirs: SharedDescriptor)?
@@ -80,6 +80,8 @@ final class HarnessSidecar {
 
   /// Where its own files are; nil for a sidecar of the user's.
   var path: String? { directory?.path }
+  /// What it serves, where it is ours.
+  var root: String? { path.map { $0 + "/root" } }
 
   private func start() throws(HarnessError) {
     // The limit is inherited; this process takes it off itself again.
@@ -99,10 +101,10 @@ final class HarnessSidecar {
     } catch {
       throw .system(words[0], error)
     }
-    for _ in 0..<1000 {
+    for _ in 0..<10_000 {
       if (try? unsafe FileDescriptor.connect(toSocket: zeroTerminated(socket))) != nil { return }
       if let ending = howItEnded() { throw .failed("the sidecar did not start: \(ending)") }
-      Clock.sleep(nanoseconds: 10_000_000)
+      Clock.sleep(nanoseconds: 1_000_000)
     }
     throw .failed("the sidecar did not start within 10 s")
   }
@@ -128,6 +130,45 @@ final class HarnessSidecar {
     return (try? start()) != nil
   }
 
+  // MARK: To be killed
+
+  /// Starts a sidecar of ours anew, which was killed, on the same root and socket, with `options`
+  /// besides those that all have.
+  func start(options: [String]) throws(HarnessError) {
+    precondition(process == 0 && !words.isEmpty, "a sidecar of ours that was killed")
+    words = words[..<8] + options
+    ending = nil
+    try start()
+  }
+
+  /// Kills a sidecar of ours and waits until nothing of it is left.
+  func killNow() {
+    guard process > 0 else { return }
+    kill(process, SIGKILL)
+    _ = waitpid(process, nil, 0)
+    process = 0
+    ending = "killed by the harness"
+  }
+
+  /// Stops a sidecar of ours in all its threads: it does nothing until `resume`.
+  func pause() throws(HarnessError) {
+    kill(process, SIGSTOP)
+    let tasks = "/proc/\(process)/task"
+    for _ in 0..<10_000 {
+      let threads = (try? unsafe namesInDirectory(zeroTerminated(tasks))) ?? []
+      let isStopped = threads.allSatisfy { name in
+        // The state follows the name, which is in parentheses.
+        let text = textOfFile("\(tasks)/\(String(decoding: name, as: UTF8.self))/stat")
+        return text?.split(separator: ")").last?.hasPrefix(" T") ?? false
+      }
+      if !threads.isEmpty, isStopped { return }
+      Clock.sleep(nanoseconds: 100_000)
+    }
+    throw .failed("the sidecar could not be stopped")
+  }
+
+  func resume() { if process > 0 { kill(process, SIGCONT) } }
+
   private func lastWords() -> String? {
     guard let path, let text = textOfFile(path + "/log") else { return nil }
     return text.split(separator: "\n").last { !$0.contains("broke the protocol") }
@@ -142,8 +183,8 @@ final class HarnessSidecar {
 
   /// Ends our sidecar and removes its files. How it ended, if not well.
   @discardableResult
-  func stop() -> String? {
-    defer { directory?.remove() }
+  func stop(keepingFiles: Bool = false) -> String? {
+    defer { if !keepingFiles { directory?.remove() } }
     if let ending = howItEnded() { return ending }
     guard process > 0 else { return nil }
     lifeline?.ours.descriptor.shutDown()

@@ -233,6 +233,16 @@ final class RawChannel {
   func post<M: Message>(
     code: UInt16, file: UInt64, flags: UInt16 = 0, _ arguments: M, payloadByteCount: Int = 0
   ) {
+    fill(
+      code: code, file: file, flags: flags, arguments, payloadByteCount: payloadByteCount)
+    handOver()
+  }
+
+  /// Fills the next slot, of which nobody knows before it is handed over.
+  @inline(__always)
+  func fill<M: Message>(
+    code: UInt16, file: UInt64, flags: UInt16 = 0, _ arguments: M, payloadByteCount: Int = 0
+  ) {
     precondition(hasRoom(payloadByteCount: payloadByteCount), "answers are taken before")
     let number = submitted &+ 1
     var slot = sluice_slot()
@@ -251,6 +261,12 @@ final class RawChannel {
     posted[index(number)] = (code, file, UInt32(payloadEnd))
     payloadEnd += (payloadByteCount + 63) / 64 * 64
     unsafe self.slot(number).pointee = slot
+  }
+
+  /// Hands over the slot that was filled.
+  @inline(__always)
+  func handOver() {
+    let number = submitted &+ 1
     submitted = number
     // SYNC request, nap
     unsafe sequenceWord(number).pointee.store(number, ordering: .sequentiallyConsistent)

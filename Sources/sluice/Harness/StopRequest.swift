@@ -3,7 +3,7 @@
 internal import SluiceSystem
 internal import Synchronization
 
-/// Checked by the thread that made it; others ask `isMade`.
+/// Any thread may check, or only ask `isMade`.
 final class StopRequest: Sendable {
   private let signals: Signals
   private let made = Atomic<Bool>(false)
