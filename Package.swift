@@ -68,7 +68,8 @@ let hostTargets: [Target] = [
     swiftSettings: swiftSettings),
   // Nearly all users' tests: stock programs with libsluice.so, as Tools/build has made it.
   .testTarget(
-    name: "SluiceVFSTests", dependencies: ["SluiceVFS", "TestSupport"], swiftSettings: swiftSettings),
+    name: "SluiceVFSTests", dependencies: ["SluiceVFS", "TestSupport"],
+    swiftSettings: swiftSettings),
 ]
 
 let fuzzTargets: [Target] = [

@@ -38,9 +38,8 @@ final class WALIndex {
       directory: location.directory, name: Array(location.name.dropLast() + cString("-shm")))
   }
 
-  /// Opens the `-shm` file beside the database at `location`, for writing where that is allowed (and
-  /// `forWriting`), and
-  /// creates it unless its first user only wants to read.
+  /// Opens the `-shm` file beside the database at `location`, for writing where that is wanted and
+  /// allowed, and creates it unless its first user only wants to read.
   static func open(
     besideDatabase location: Location, creates: Bool, forWriting: Bool, like model: FileStatus
   ) throws(FileError) -> WALIndex {
@@ -49,10 +48,8 @@ final class WALIndex {
       do throws(FileError) {
         let descriptor = try openForWriting(place, creates: creates, like: model)
         return WALIndex(descriptor, location: place, isReadOnly: false)
-      } catch .system(.noEntry) {
-        throw .system(.noEntry)
-      } catch {
-        // Perhaps it is there, and readable.
+      } catch .system(.accessDenied), .system(.readOnlyFileSystem), .system(.notPermitted) {
+        // Perhaps it may be read.
       }
     }
     let descriptor = try system { () throws(Errno) in

@@ -120,8 +120,9 @@ final class Knowledge: Sendable {
   @inline(__always)
   private func settle() throws(CallError) {
     guard unsafe hasPosted else { return }
-    unsafe hasPosted = false
+    // One that has failed is told until the transaction is over.
     try remote.settle()
+    unsafe hasPosted = false
   }
 
   // MARK: Pages by pointer
