@@ -131,7 +131,7 @@ final class ReactorLoop {
     var whole: Int64
   }
   /// How long other reactors may take to settle; one may be in the midst of a sync.
-  let settlingNanoseconds: Int64 = 200_000_000
+  let settlingNanoseconds: Int64 = 1_000_000_000
 
   init(reactor: Reactor, counts: OperationCounts) {
     self.reactor = reactor

@@ -1,0 +1,42 @@
+// Protocol/THREATS.md names the tests that show its promises: they exist.
+
+import Foundation
+import TestSupport
+import Testing
+
+@Suite struct ThreatsTests {
+  @Test func everyTestThatIsNamedExists() throws {
+    let text = try String(contentsOf: repositoryFile("Protocol/THREATS.md"), encoding: .utf8)
+    let names = text.matches(of: /`([A-Za-z]+Tests)(?:\.([A-Za-z]+))?`/)
+    #expect(names.count > 30, "the page is full of them")
+    let sources = try sourcesOfSuites()
+    for name in names {
+      let suite = String(name.1)
+      let declarations = try #require(sources[suite], "no suite \(suite)")
+      if let test = name.2 {
+        #expect(declarations.contains("func \(test)("), "no test \(suite).\(test)")
+      }
+    }
+  }
+
+  @Test func everyPromiseIsShownBySomething() throws {
+    let text = try String(contentsOf: repositoryFile("Protocol/THREATS.md"), encoding: .utf8)
+    let rows = text.split(separator: "\n").filter { $0.hasPrefix("| ") }
+      .filter { !$0.hasPrefix("| promise") && !$0.hasPrefix("| ---") }
+    #expect(rows.count > 20)
+    for row in rows { #expect(row.contains("Tests"), "\(row)") }
+  }
+
+  /// What stands in the files named after each suite; two targets may have one of the same name.
+  private func sourcesOfSuites() throws -> [String: String] {
+    let tests = repositoryFile("Tests")
+    var sources: [String: String] = [:]
+    for name in try FileManager.default.subpathsOfDirectory(atPath: tests.path)
+    where name.hasSuffix("Tests.swift") {
+      let file = tests.appending(path: name)
+      let suite = file.deletingPathExtension().lastPathComponent
+      sources[suite, default: ""] += try String(contentsOf: file, encoding: .utf8)
+    }
+    return sources
+  }
+}
