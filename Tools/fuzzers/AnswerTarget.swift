@@ -50,8 +50,10 @@ final class ClientEndBox {
   /// The failure of a posted change that nobody was told of.
   func takeFailure() -> PostedFailure? {
     let has = end.hasFailure
-    let failure = end.takeFailure()
-    require(has == (failure != nil) && !end.hasFailure, "a failure is told once")
+    let failure = end.failureOfChange
+    require(has == (failure != nil) && has == end.hasFailure, "a failure is told again and again")
+    end.forgetFailure()
+    require(!end.hasFailure, "until it is forgotten")
     return failure
   }
 
