@@ -85,6 +85,8 @@ struct HostileSession {
           continue
         }
         try live()
+        // A visit takes as long as many lives.
+        guard requests.words.random.once(in: 8) else { continue }
         try visitor.visit()
         board.visits.wrappingAdd(1, ordering: .relaxed)
       }
