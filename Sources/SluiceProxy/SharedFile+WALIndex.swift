@@ -23,8 +23,10 @@ extension SharedFile {
       if let present = state.walIndex {
         index = present
       } else {
-        if opensForWriting, !state.isMirrored, !request.isReadOnly {
-          remove(WALIndex.place(besideDatabase: location))
+        if opensForWriting, isWritable, !state.isMirrored, !request.isReadOnly {
+          let place = WALIndex.place(besideDatabase: location)
+          // Whoever may not write to it finds it as it is.
+          if WALIndex.mayBeWritten(place) { remove(place) }
         }
         index = try WALIndex.open(
           besideDatabase: location, creates: !request.isReadOnly, forWriting: opensForWriting,

@@ -60,6 +60,13 @@ final class WALIndex {
     return WALIndex(descriptor, location: place, isReadOnly: true)
   }
 
+  /// Whether there is an index that can be opened for writing.
+  static func mayBeWritten(_ place: borrowing Location) -> Bool {
+    let descriptor = try? unsafe FileDescriptor.open(
+      place.name, in: place.directory.descriptor.rawValue, [.readWrite, .noFollow, .nonBlocking])
+    return descriptor != nil
+  }
+
   private static func openForWriting(
     _ place: Location, creates: Bool, like model: FileStatus
   ) throws(FileError) -> FileDescriptor {
