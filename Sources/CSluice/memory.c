@@ -26,7 +26,8 @@ int sluice_memfd_is_sealed(int fd) {
 int sluice_map(int fd, int64_t offset, uint64_t byte_count, int writable, int inheritable,
                void **address) {
   int protection = writable ? PROT_READ | PROT_WRITE : PROT_READ;
-  void *p = mmap(NULL, byte_count, protection, MAP_SHARED, fd, offset);
+  int place = *address == NULL ? 0 : MAP_FIXED;
+  void *p = mmap(*address, byte_count, protection, MAP_SHARED | place, fd, offset);
   if (p == MAP_FAILED) return -errno;
   if (!inheritable) madvise(p, byte_count, MADV_DONTFORK);
   *address = p;

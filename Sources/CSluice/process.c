@@ -120,7 +120,8 @@ int64_t sluice_receive_mapping(int socket, void *message, size_t message_byte_co
                                   .message_byte_count = message_byte_count,
                                   .offset = offset,
                                   .byte_count = byte_count,
-                                  .writable = writable};
+                                  .writable = writable,
+                                  .address = *address};
   int result = run_beside(receive_mapping, &passed);
   *address = passed.address;
   *map_error = passed.map_error;

@@ -19,7 +19,8 @@ extension Channel {
   public func open(_ request: OpenRequest) throws(CallError) -> RemoteFile {
     let answer = try unsafe call(.open, request, replyingWith: OpenReply.self)
     return RemoteFile(
-      channel: self, id: answer.reply.file, isWritable: answer.reply.isWritable)
+      channel: self, id: answer.reply.file, isWritable: answer.reply.isWritable,
+      identity: answer.reply.identity)
   }
 
   /// Removes a file; throws `refused(.notFound)` where there is none.

@@ -37,6 +37,9 @@ public final class Channel: Sendable {
   /// Whether other connections may use it too: the home channel, where there are no more.
   public var isShared: Bool { line.number == 0 }
 
+  /// Whether a call has found the sidecar dead, stuck or lying: every other one fails then.
+  public var isLost: Bool { session.lossNanoseconds != nil }
+
   deinit {
     guard line.number != 0 else { return }
     // A dead sidecar has forgotten the channel anyway.

@@ -94,28 +94,28 @@ func receiveWindow(
   return OpenedWindow(region: region, life: life)
 }
 
-/// Maps the descriptor that a request on `file` has just been answered with.
+/// Maps the descriptor that a request on `file` has just been answered with: anywhere, or in the
+/// place of `present`. Nil where there is no room for it.
 func receiveMapping(
   on socket: borrowing FileDescriptor, file: UInt64, purpose: DescriptorPurpose,
-  _ range: MappedRange
-) throws(ConnectError) -> ReceivedMapping {
+  _ range: MappedRange, inPlaceOf present: SharedMapping?
+) throws(ConnectError) -> SharedMapping? {
   var mapped: ReceivedMapping?
   var message = sluice_descriptor_message()
   try unsafe receive(on: socket, as: &message, kind: SLUICE_MESSAGE_DESCRIPTOR) {
     (room) throws(Errno) in
-    let received = try unsafe Mapping.receive(
+    let received = try unsafe SharedMapping.receive(
       on: socket, message: room, offset: range.offset, byteCount: range.byteCount,
-      writable: range.isWritable)
-    let byteCount = received.messageByteCount
-    mapped = consume received
-    return byteCount
+      writable: range.isWritable, inPlaceOf: present)
+    mapped = received
+    return received.messageByteCount
   }
   guard message.file == file, message.purpose == purpose.rawValue, let mapped,
     mapped.failure != .badDescriptor
   else {
     throw .notASidecar
   }
-  return mapped
+  return mapped.mapping
 }
 
 /// A peer that has closed its end without reading our hello is an error at first (ECONNRESET); what

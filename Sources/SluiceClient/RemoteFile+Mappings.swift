@@ -47,15 +47,16 @@ extension RemoteFile {
       byteCount: answer.reply.offset, isReadOnly: answer.status == .doneReadOnly)
   }
 
-  /// Maps a part of the WAL index, which must be there. Nil where this process has no room for it.
+  /// Maps a part of the WAL index, which must be there: anywhere, or in the place of `present`. Nil
+  /// where this process has no room for it.
   public func mapWALIndex(
-    _ request: WALIndexMapRequest, _ range: MappedRange
+    _ request: WALIndexMapRequest, _ range: MappedRange, inPlaceOf present: SharedMapping? = nil
   ) throws(CallError) -> SharedMapping? {
     var request = request
     request.wantsDescriptor = true
-    return try channel.session.receivingMapping(of: id, for: .walIndex, range) {
-      () throws(CallError) in _ = try askForWALIndex(request)
-    }
+    return try channel.session.receivingMapping(
+      of: id, for: .walIndex, range, inPlaceOf: present
+    ) { () throws(CallError) in _ = try askForWALIndex(request) }
   }
 
   /// Takes or gives back locks of the WAL index; throws `refused(.busy)` where somebody is in the

@@ -15,6 +15,16 @@ extension RemoteFile {
   /// Gives locks back and lets them stand; false where a request has to give them back. Never blocks.
   @inline(__always)
   public func giveBackStanding(_ locks: LockSet) -> Bool {
-    channel.session.callObstacle == nil && channel.line.standingLocks.giveBack(locks)
+    guard channel.session.callObstacle == nil, channel.line.standingLocks.giveBack(locks) else {
+      return false
+    }
+    if !locks.isDisjoint(with: .ofTransactions) { channel.transactionEnded() }
+    return true
   }
+}
+
+extension LockSet {
+  /// Those with which a transaction ends: SHARED on the database, and the lock to write the WAL.
+  @inline(__always)
+  fileprivate static var ofTransactions: LockSet { LockSet.file.union(.walIndex(1)) }
 }

@@ -11,14 +11,16 @@ public final class RemoteFile: @unchecked Sendable {
   public let channel: Channel
   /// False where only reading was allowed.
   public let isWritable: Bool
+  public let identity: FileIdentity
   let id: UInt64
   /// Written by `close` alone, which nobody may call beside another use.
   private var isOpen = true
 
-  init(channel: Channel, id: UInt64, isWritable: Bool) {
+  init(channel: Channel, id: UInt64, isWritable: Bool, identity: FileIdentity) {
     self.channel = channel
     self.id = id
     self.isWritable = isWritable
+    self.identity = identity
   }
 
   deinit { _ = try? close() }

@@ -19,19 +19,25 @@ public final class Session: Sendable {
   let socket: FileDescriptor
   private let epoch: ProcessEpoch
   private let homeLine: ChannelLine
-  private let lost = Atomic<Bool>(false)
+  /// The socket's path, zero-terminated; nil for a private sidecar.
+  public let socketPath: [CChar]?
+  /// When the session was lost, by the monotonic clock; 0 while it was not.
+  private let lostAt = Atomic<Int64>(0)
   /// Held while descriptors are awaited: they must reach the one who asked.
   private let passing = FutexLock<Void>(())
 
   /// A sidecar that does not answer for so long counts as dead. Long, for a disk may be slow.
   static let callTimeoutNanoseconds: Int64 = 60_000_000_000
 
-  private init(socket: consuming FileDescriptor) throws(ConnectError) {
+  private init(
+    socket: consuming FileDescriptor, path: [CChar]?
+  ) throws(ConnectError) {
     let welcome = try shakeHands(on: socket)
     usesHostPaths = welcome.usesHostPaths
     shortcuts = welcome.shortcuts
     homeLine = ChannelLine(number: 0, regions: welcome.regions)
     epoch = ProcessEpoch.current
+    socketPath = path
     self.socket = socket
   }
 
@@ -39,8 +45,8 @@ public final class Session: Sendable {
 
   /// Connects to the shared sidecar that listens on `path` (zero-terminated). Blocks for the
   /// handshake, at most ten seconds.
-  public static func connect(toSocket path: UnsafePointer<CChar>) throws(ConnectError) -> Session {
-    try unsafe Session(socket: try reach(path))
+  public static func connect(toSocket path: [CChar]) throws(ConnectError) -> Session {
+    try unsafe Session(socket: try reach(path), path: path)
   }
 
   /// Starts `program` (zero-terminated) as this process's own sidecar, which ends with it. Blocks
@@ -61,7 +67,7 @@ public final class Session: Sendable {
     }
     // As long as this copy is open, a sidecar that died at once is not seen to be dead.
     _ = consume theirs
-    return try Session(socket: ours)
+    return try Session(socket: ours, path: nil)
   }
 
   private static func reach(_ path: UnsafePointer<CChar>) throws(ConnectError) -> FileDescriptor {
@@ -98,13 +104,21 @@ public final class Session: Sendable {
   @inline(__always)
   var callObstacle: CallError? {
     if !epoch.isCurrent { return .forked }
-    return lost.load(ordering: .relaxed) ? .sessionLost : nil
+    return lostAt.load(ordering: .relaxed) != 0 ? .sessionLost : nil
+  }
+
+  /// When a call first found the sidecar dead, stuck or lying, in nanoseconds by the monotonic clock;
+  /// nil as long as none did.
+  public var lossNanoseconds: Int64? {
+    let time = lostAt.load(ordering: .relaxed)
+    return time == 0 ? nil : time
   }
 
   /// Ends the session after a call found the sidecar dead, stuck or lying.
   /// The sidecar, if it lives, learns of it and gives back the session's locks.
   func lose() {
-    lost.store(true, ordering: .relaxed)
+    let now = Clock.monotonicNanoseconds()
+    _ = lostAt.compareExchange(expected: 0, desired: now, ordering: .relaxed)
     socket.shutDown()
   }
 
@@ -140,12 +154,10 @@ public final class Session: Sendable {
   /// to the same file. No mapping means that this process has no room for it.
   func receivingMapping(
     of file: UInt64, for purpose: DescriptorPurpose, _ range: MappedRange,
-    _ call: () throws(CallError) -> Void
+    inPlaceOf present: SharedMapping?, _ call: () throws(CallError) -> Void
   ) throws(CallError) -> SharedMapping? {
     try receiving(call) { (socket, _) throws(ConnectError) in
-      var received = try receiveMapping(on: socket, file: file, purpose: purpose, range)
-      guard let mapping = received.mapping.take() else { return nil }
-      return SharedMapping(mapping)
+      try receiveMapping(on: socket, file: file, purpose: purpose, range, inPlaceOf: present)
     }
   }
 

@@ -76,7 +76,7 @@ public enum CallError: Error, Equatable, Sendable {
     case .failed(.violation): "the sidecar broke the protocol"
     case .failed(.notSent(.tooLong)): "the path is too long"
     case .failed(.notSent): "the request makes no sense"
-    case .sessionLost: "the session with the sidecar is over; open the database again"
+    case .sessionLost: "the session with the sidecar is over"
     case .forked: "opened before fork; a forked process must open the database itself"
     }
   }

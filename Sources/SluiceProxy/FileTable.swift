@@ -7,15 +7,8 @@
 internal import SluiceSystem
 internal import SluiceWire
 
-/// Which file it is, whatever its name.
-struct InodeKey: Hashable, Sendable {
-  var device: UInt64
-  var inode: UInt64
-
-  init(_ status: FileStatus) {
-    device = status.device
-    inode = status.inode
-  }
+extension FileIdentity {
+  init(_ status: FileStatus) { self.init(device: status.device, inode: status.inode) }
 }
 
 final class FileTable: Sendable {
@@ -24,7 +17,7 @@ final class FileTable: Sendable {
     var openCount: Int
   }
 
-  private let entries = FutexLock<[InodeKey: Entry]>([:])
+  private let entries = FutexLock<[FileIdentity: Entry]>([:])
   private let metrics: Metrics
   private let isReadOnly: Bool
   private let quota: Quota?
@@ -88,18 +81,20 @@ final class FileTable: Sendable {
   /// Counts an open file once more; another `close` must follow.
   func countAnother(_ file: SharedFile) {
     entries.withLock { entries in
-      guard entries[file.key] != nil else { preconditionFailure("an open file is listed") }
-      entries[file.key]?.openCount += 1
+      guard entries[file.identity] != nil else { preconditionFailure("an open file is listed") }
+      entries[file.identity]?.openCount += 1
     }
   }
 
   /// Ends what `open` began. The last one closes the file and so drops its lease and locks.
   func close(_ file: SharedFile) {
     entries.withLock { entries in
-      defer { if entries[file.key] == nil { file.noteEnd() } }
-      guard var entry = entries[file.key] else { preconditionFailure("an open file is listed") }
+      defer { if entries[file.identity] == nil { file.noteEnd() } }
+      guard var entry = entries[file.identity] else {
+        preconditionFailure("an open file is listed")
+      }
       entry.openCount -= 1
-      entries[file.key] = entry.openCount == 0 ? nil : entry
+      entries[file.identity] = entry.openCount == 0 ? nil : entry
     }
   }
 
@@ -111,7 +106,7 @@ final class FileTable: Sendable {
       try self.removeName(location)
       // A file that is open ends with its last close.
       guard let status, status.isRegular, status.linkCount == 1, Quota.counts(location.name),
-        entries[InodeKey(status)] == nil
+        entries[FileIdentity(status)] == nil
       else { return }
       quota.note(change: -status.byteCount)
     }
@@ -138,7 +133,7 @@ final class FileTable: Sendable {
         throw .system(error)
       }
       guard status.isRegular else { throw .notRegular }
-      guard entries[InodeKey(status)] == nil else { throw .busy }
+      guard entries[FileIdentity(status)] == nil else { throw .busy }
       do throws(Errno) {
         let descriptor = try unsafe FileDescriptor.open(
           location.name, in: location.directory.descriptor.rawValue,
@@ -163,7 +158,7 @@ final class FileTable: Sendable {
   func removeUnlessOpen(_ location: borrowing Location) {
     entries.withLock { entries in
       guard let status = unsafe try? location.directory.descriptor.status(of: location.name),
-        status.isRegular, entries[InodeKey(status)] == nil
+        status.isRegular, entries[FileIdentity(status)] == nil
       else { return }
       try? unsafe location.directory.descriptor.unlink(location.name)
     }
@@ -181,7 +176,7 @@ final class FileTable: Sendable {
 
   /// Makes a file that was not there.
   private func create(
-    _ location: borrowing Location, _ mode: Mode, _ entries: inout [InodeKey: Entry]
+    _ location: borrowing Location, _ mode: Mode, _ entries: inout [FileIdentity: Entry]
   ) throws(FileError) -> SharedFile {
     let directory = location.directory.descriptor.rawValue
     let permissions = mode.model.map { $0.permissions & 0o777 } ?? mode.permissions
@@ -208,7 +203,7 @@ final class FileTable: Sendable {
   }
 
   private func openExisting(
-    _ location: borrowing Location, _ mode: Mode, _ entries: inout [InodeKey: Entry]
+    _ location: borrowing Location, _ mode: Mode, _ entries: inout [FileIdentity: Entry]
   ) throws(FileError) -> SharedFile? {
     // By name only at first: opening it for real would break our own lease, if we hold one.
     let directory = location.directory.descriptor.rawValue
@@ -218,17 +213,17 @@ final class FileTable: Sendable {
     // A directory can be opened for reading, as by SQLite's own VFS; reading it then fails.
     if status.isDirectory, mode.isWritable { throw .system(.isDirectory) }
     guard status.isRegular || status.isDirectory else { throw .notRegular }
-    let key = InodeKey(status)
-    if var entry = entries[key] {
+    let identity = FileIdentity(status)
+    if var entry = entries[identity] {
       entry.openCount += 1
-      entries[key] = entry
+      entries[identity] = entry
       return entry.file
     }
     return try openForReal(named, status, &entries)
   }
 
   private func openForReal(
-    _ named: borrowing FileDescriptor, _ status: FileStatus, _ entries: inout [InodeKey: Entry]
+    _ named: borrowing FileDescriptor, _ status: FileStatus, _ entries: inout [FileIdentity: Entry]
   ) throws(FileError) -> SharedFile {
     // Always for writing where that is allowed: the next session may want to write.
     for isWritable in status.isDirectory || isReadOnly ? [false] : [true, false] {
@@ -251,12 +246,12 @@ final class FileTable: Sendable {
 
   private func enter(
     _ descriptor: consuming FileDescriptor, _ status: FileStatus, isWritable: Bool,
-    _ entries: inout [InodeKey: Entry]
+    _ entries: inout [FileIdentity: Entry]
   ) -> SharedFile {
     let file = SharedFile(
-      descriptor, key: InodeKey(status), isWritable: isWritable, metrics: metrics,
+      descriptor, identity: FileIdentity(status), isWritable: isWritable, metrics: metrics,
       account: quota.map { QuotaAccount($0, countedByteCount: status.byteCount) })
-    entries[file.key] = Entry(file: file, openCount: 1)
+    entries[file.identity] = Entry(file: file, openCount: 1)
     return file
   }
 }

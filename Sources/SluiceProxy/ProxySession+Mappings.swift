@@ -18,7 +18,7 @@ extension ProxySession {
     var answer = false
     if let location = handle.location {
       let present = try? unsafe location.directory.descriptor.status(of: location.name)
-      answer = present.map(InodeKey.init) != handle.file.key
+      answer = present.map(FileIdentity.init) != handle.file.identity
     }
     channel.end.complete(.done, AnswerReply(answer: answer))
   }

@@ -87,7 +87,10 @@ extension ProxySession {
     let handle = try file { () throws(FileError) in try openFile(wanted, channel) }
     handles.insert(handle)
     if handle.kind == .mainDatabase { channel.database = handle }
-    channel.end.complete(.done, OpenReply(file: handle.id, isWritable: handle.isWritable))
+    channel.end.complete(
+      .done,
+      OpenReply(
+        file: handle.id, isWritable: handle.isWritable, identity: handle.file.identity))
   }
 
   private func openFile(

@@ -11,6 +11,7 @@
 // how much of it is counted; it alone changes that.
 
 internal import SluiceSystem
+internal import SluiceWire
 internal import Synchronization
 
 final class Quota: Sendable {
@@ -89,7 +90,7 @@ final class QuotaAccount: Sendable {
 private struct Census {
   private(set) var byteCount: Int64 = 0
   private var tellAt: Int64?
-  private var linked: Set<InodeKey> = []
+  private var linked: Set<FileIdentity> = []
   /// Deeper than this no path leads.
   private var depth = 0
 
@@ -105,7 +106,7 @@ private struct Census {
       let name = name.map { CChar(bitPattern: $0) } + [0]
       guard let status = try? unsafe directory.status(of: name) else { continue }
       if status.isRegular, Quota.counts(name) {
-        if status.linkCount > 1, !linked.insert(InodeKey(status)).inserted { continue }
+        if status.linkCount > 1, !linked.insert(FileIdentity(status)).inserted { continue }
         byteCount += status.byteCount
       } else if status.isDirectory, depth < 512,
         let inner = try? unsafe FileDescriptor.open(

@@ -16,7 +16,7 @@ internal import SluiceWire
 internal import Synchronization
 
 final class SharedFile: Sendable {
-  let key: InodeKey
+  let identity: FileIdentity
   /// False where the system allows reading only.
   let isWritable: Bool
   let descriptor: FileDescriptor
@@ -62,12 +62,13 @@ final class SharedFile: Sendable {
   }
 
   init(
-    _ descriptor: consuming FileDescriptor, key: InodeKey, isWritable: Bool, metrics: Metrics,
+    _ descriptor: consuming FileDescriptor, identity: FileIdentity, isWritable: Bool,
+    metrics: Metrics,
     account: QuotaAccount? = nil
   ) {
     self.account = account
     self.descriptor = descriptor
-    self.key = key
+    self.identity = identity
     self.isWritable = isWritable
     self.metrics = metrics
     state = FutexLock(State())

@@ -25,25 +25,7 @@ public struct Mapping: ~Copyable, @unchecked Sendable {
     process = inheritable ? nil : ProcessEpoch.current
   }
 
-  /// Receives one message into `message` and maps the file whose descriptor comes with it, which
-  /// never stands among this process's own. A forked child has the mapping too. Throws where no
-  /// message was received; one that could not be mapped is received all the same.
-  public static func receive(
-    on socket: borrowing FileDescriptor, message: UnsafeMutableRawBufferPointer,
-    offset: Int64, byteCount: Int, writable: Bool
-  ) throws(Errno) -> ReceivedMapping {
-    var address: UnsafeMutableRawPointer?
-    var error: Int32 = 0
-    let messageByteCount = try unsafe check(
-      sluice_receive_mapping(
-        socket.rawValue, message.baseAddress!, message.count, offset, UInt64(byteCount),
-        writable ? 1 : 0, &address, &error))
-    let mapping = unsafe address.map { unsafe Mapping(start: $0, byteCount: byteCount) }
-    return ReceivedMapping(
-      messageByteCount: Int(messageByteCount), mapping: mapping, failure: Errno(-error))
-  }
-
-  private init(start: UnsafeMutableRawPointer, byteCount: Int) {
+  fileprivate init(start: UnsafeMutableRawPointer, byteCount: Int) {
     unsafe self.start = start
     self.byteCount = byteCount
     process = nil
@@ -67,13 +49,37 @@ public final class SharedMapping: Sendable {
   public init(_ mapping: consuming Mapping) { self.mapping = mapping }
 
   public var start: UnsafeMutableRawPointer { unsafe mapping.start }
+
+  /// Receives one message into `message` and maps the file whose descriptor comes with it, which
+  /// never stands among this process's own: anywhere, or in the place of `present`, which is as large.
+  /// A forked child has the mapping too. Throws where no message was received; one that could not be
+  /// mapped is received all the same.
+  public static func receive(
+    on socket: borrowing FileDescriptor, message: UnsafeMutableRawBufferPointer,
+    offset: Int64, byteCount: Int, writable: Bool, inPlaceOf present: SharedMapping?
+  ) throws(Errno) -> ReceivedMapping {
+    precondition(present.map { $0.mapping.byteCount == byteCount } ?? true, "as large")
+    var address = unsafe present?.start
+    var error: Int32 = 0
+    let messageByteCount = try unsafe check(
+      sluice_receive_mapping(
+        socket.rawValue, message.baseAddress!, message.count, offset, UInt64(byteCount),
+        writable ? 1 : 0, &address, &error))
+    var received = ReceivedMapping(
+      messageByteCount: Int(messageByteCount), mapping: nil, failure: Errno(-error))
+    if error == 0, let address = unsafe address {
+      received.mapping =
+        unsafe present ?? SharedMapping(Mapping(start: address, byteCount: byteCount))
+    }
+    return received
+  }
 }
 
 /// What came with a message, mapped.
-public struct ReceivedMapping: ~Copyable {
+public struct ReceivedMapping {
   /// 0 when the peer has closed its end.
   public var messageByteCount: Int
-  public var mapping: Mapping?
+  public var mapping: SharedMapping?
   /// Why there is none.
   public var failure: Errno
 }

@@ -12,17 +12,17 @@ extension IOMethods {
     unsafe table.pointee.xShmMap = { file, region, byteCount, extends, out in
       unsafe out!.pointee = nil
       return unsafe IOMethods.withFile(file!, .mapWALIndex) { (file) throws(VFSError) in
-        if file.walIndex == nil { file.walIndex = WALIndexMap() }
-        return try unsafe file.walIndex!.map(
-          region: Int(region), byteCount: Int(byteCount), extends: extends != 0, of: file, out!)
+        try unsafe file.mapWALIndex(
+          region: Int(region), byteCount: Int(byteCount), extends: extends != 0, out!)
       }
     }
     unsafe table.pointee.xShmLock = { file, first, count, flags in
       let kind: WALLockKind =
         flags & SQLITE_SHM_UNLOCK != 0
         ? .unlock : flags & SQLITE_SHM_SHARED != 0 ? .shared : .exclusive
-      return unsafe IOMethods.perform(.lockWALIndex, on: file!) { (file) throws(CallError) in
+      return unsafe IOMethods.withFile(file!, .lockWALIndex) { (file) throws(VFSError) in
         try file.lockWALIndex(first: Int(first), count: Int(count), kind)
+        return SQLITE_OK
       }
     }
     unsafe table.pointee.xShmBarrier = { _ in fullMemoryBarrier() }
@@ -52,7 +52,7 @@ extension IOMethods {
   }
 
   @inline(__always)
-  private static func withFile(
+  static func withFile(
     _ file: UnsafeMutablePointer<sqlite3_file>, _ operation: VFSOperation,
     _ body: (OpenFile) throws(VFSError) -> Int32
   ) -> Int32 {

@@ -56,40 +56,14 @@ enum IOMethods {
 
   private static func addLocks(to table: UnsafeMutablePointer<sqlite3_io_methods>) {
     unsafe table.pointee.xLock = { file, level in
-      unsafe IOMethods.perform(.lock, on: file!) { (file) throws(CallError) in
-        Registry.use(file.token)
-        let level = LockLevel(rawValue: UInt64(level))!
-        if file.level >= level { return }
-        if level == .shared { file.waitBeforeReading(.reserved) }
-        file.wait.wants(.file(level))
-        try file.locking(.file(level)) { () throws(CallError) in
-          if level == .shared, file.knowledge?.take(.file) ?? false {
-            file.level = .shared
-            return
-          }
-          do throws(CallError) {
-            try file.remote.lock(level)
-            file.level = level
-            file.knowledge?.wasGranted()
-          } catch {
-            if case .refused(.busyPending, _) = error { file.level = .pending }
-            throw error
-          }
-        }
+      unsafe IOMethods.withFile(file!, .lock) { (file) throws(VFSError) in
+        try file.lock(LockLevel(rawValue: UInt64(level))!)
+        return SQLITE_OK
       }
     }
     unsafe table.pointee.xUnlock = { file, level in
       unsafe IOMethods.perform(.unlock, on: file!) { (file) throws(CallError) in
-        let level = LockLevel(rawValue: UInt64(level))!
-        let held = file.level
-        if held <= level { return }
-        file.level = level
-        if level == .none {
-          file.wait.transactionEnded()
-          file.remote.channel.transactionEnded()
-        }
-        if held == .shared, file.knowledge?.giveBack(.file) ?? false { return }
-        try file.remote.unlock(level)
+        try file.unlock(LockLevel(rawValue: UInt64(level))!)
       }
     }
     unsafe table.pointee.xCheckReservedLock = { file, result in

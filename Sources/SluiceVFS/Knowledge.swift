@@ -16,7 +16,7 @@ internal import SluiceWire
 internal import Synchronization
 
 final class Knowledge: Sendable {
-  private let remote: RemoteFile
+  let remote: RemoteFile
   private let shortcuts: Shortcuts
   /// Written once, by the first `wasGranted`; the registry's other threads look at it too.
   private let window = AtomicLazyReference<WindowRegion>()

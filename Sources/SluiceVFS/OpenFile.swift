@@ -8,7 +8,8 @@ internal import Synchronization
 
 /// SQLite uses a file in one thread at a time.
 final class OpenFile: @unchecked Sendable {
-  let remote: RemoteFile
+  /// Replaced where the file is opened again in another sidecar, with `knowledge`.
+  private(set) var remote: RemoteFile
   let kind: FileKind
   /// For messages; empty for a temporary file.
   let path: [UInt8]
@@ -21,7 +22,12 @@ final class OpenFile: @unchecked Sendable {
   /// There from the first xShmMap to xShmUnmap.
   var walIndex: WALIndexMap?
   /// What is known of a database without asking.
-  let knowledge: Knowledge?
+  private(set) var knowledge: Knowledge?
+  /// How it was opened, and with which shortcuts if the sidecar allows them.
+  private let request: OpenRequest
+  private let shortcuts: Shortcuts
+  /// A database's WAL: that which SQLite opened last.
+  private(set) var wal: OpenFile?
   var wait = LockWait()
   /// How much of the file SQLite wants by pointer, in bytes; 0 for nothing (`PRAGMA mmap_size`).
   private var fetchByteCountMaximum: Int64 = 0
@@ -38,49 +44,89 @@ final class OpenFile: @unchecked Sendable {
     let isMain = flags & SQLITE_OPEN_MAIN_DB != 0
     let parameters =
       if isMain, let name = unsafe name { try unsafe URIParameters(name) } else { URIParameters() }
-    let channel = try unsafe OpenFile.channel(
-      name: name, path: path, flags: flags, shortcuts: parameters.shortcuts)
     kind = fileKind(flags)
-    let request = OpenRequest(
-      path: path, kind: kind,
-      options: OpenOptions(sqlite: flags).union(parameters.options)
-        .union(isMain && channel.shortcuts.contains(.standingLocks) ? .standingLocks : []),
+    shortcuts = parameters.shortcuts
+    request = OpenRequest(
+      path: path, kind: kind, options: OpenOptions(sqlite: flags).union(parameters.options),
       implicitLockMilliseconds: parameters.implicitLockMilliseconds)
-    remote = try call { () throws(CallError) in try channel.open(request) }
+    let channel: Channel
+    if isMain, let name = unsafe name {
+      let session = try unsafe Registry.current.session(socket: URIParameters.socket(of: name))
+      channel = try OpenFile.channel(in: session, shortcuts)
+    } else {
+      channel = try Registry.current.channel(for: path)
+    }
+    remote = try OpenFile.open(request, on: channel)
     self.path = path ?? []
     isPowersafeOverwrite = parameters.isPowersafeOverwrite
     isWALIndexReadOnly = parameters.isWALIndexReadOnly
     wait.milliseconds = parameters.waitMilliseconds
     if isMain, let path {
-      knowledge = Knowledge(of: remote)
-      token = Registry.current.enter(path: path, channel: channel, file: self)
+      let knowledge = Knowledge(of: remote)
+      self.knowledge = knowledge
+      token = Registry.current.enter(path: path, file: self, knowledge)
       Registry.use(token)
-    } else {
-      token = 0
-      knowledge = nil
     }
-    if kind == .wal { channel.openWALCount.add(1, ordering: .relaxed) }
-  }
-
-  deinit {
-    if kind == .wal { remote.channel.openWALCount.subtract(1, ordering: .relaxed) }
+    if kind == .wal {
+      channel.openWALCount.add(1, ordering: .relaxed)
+      Registry.current.database(for: path)?.file.wal = self
+    }
   }
 
   /// A database has a channel of its own, and its other files share it.
+  @inline(never)
   private static func channel(
-    name: UnsafePointer<CChar>?, path: [UInt8]?, flags: Int32, shortcuts: Shortcuts
+    in session: Session, _ shortcuts: Shortcuts
   ) throws(VFSError) -> Channel {
-    if flags & SQLITE_OPEN_MAIN_DB != 0, let name = unsafe name {
-      let session = try unsafe Registry.current.session(socket: URIParameters.socket(of: name))
-      do throws(CallError) {
-        return try session.openChannel(shortcuts)
-      } catch .refused(.limitReached, _) {
-        return session.home
-      } catch {
-        throw .call(error)
-      }
+    do throws(CallError) {
+      return try session.openChannel(shortcuts)
+    } catch .refused(.limitReached, _) {
+      return session.home
+    } catch {
+      throw .call(error)
     }
-    return try Registry.current.channel(for: path)
+  }
+
+  @inline(never)
+  private static func open(
+    _ request: OpenRequest, on channel: Channel
+  ) throws(VFSError) -> RemoteFile {
+    var request = request
+    if request.kind == .mainDatabase, channel.shortcuts.contains(.standingLocks) {
+      request.options.insert(.standingLocks)
+    }
+    return try call { () throws(CallError) in try channel.open(request) }
+  }
+
+  // MARK: In another sidecar
+
+  /// Opens the database in `session`, which must be the same file; it is not used until `move`.
+  func openAgain(in session: Session) throws(VFSError) -> RemoteFile {
+    var request = request
+    request.options.subtract([.create, .exclusive, .deleteBeforeOpen])
+    let channel = try OpenFile.channel(in: session, shortcuts)
+    let successor = try OpenFile.open(request, on: channel)
+    guard successor.identity == remote.identity else { throw .replaced }
+    return successor
+  }
+
+  /// Opens the WAL on the channel of its database.
+  func openAgain(besides database: RemoteFile) throws(VFSError) -> RemoteFile {
+    try OpenFile.open(request, on: database.channel)
+  }
+
+  /// From now on the file is `successor`.
+  func move(to successor: RemoteFile) {
+    if kind == .wal {
+      remote.channel.openWALCount.subtract(1, ordering: .relaxed)
+      successor.channel.openWALCount.add(1, ordering: .relaxed)
+      walWrites = WALWrites()
+    }
+    remote = successor
+    guard token != 0 else { return }
+    let knowledge = Knowledge(of: successor)
+    self.knowledge = knowledge
+    Registry.current.renew(token, knowledge)
   }
 
   // MARK: Content
@@ -156,7 +202,9 @@ final class OpenFile: @unchecked Sendable {
     let reference = unsafe reference(file)
     let open = unsafe reference.takeUnretainedValue()
     guard open.remote.channel.session.belongsToThisProcess else { return SQLITE_OK }
+    open.wal = nil
     if open.token != 0 { Registry.current.leave(open.token) }
+    if open.kind == .wal { open.remote.channel.openWALCount.subtract(1, ordering: .relaxed) }
     var code = SQLITE_OK
     do throws(CallError) {
       try open.remote.close()

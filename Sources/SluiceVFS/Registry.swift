@@ -14,21 +14,18 @@ internal import SluiceSystem
 internal import Synchronization
 
 final class Registry: Sendable {
-  private struct SessionEntry {
-    /// Nil for the private sidecar.
-    var socketPath: [CChar]?
-    var session: Session
-  }
-
   private struct Database {
     var path: [UInt8]
-    var channel: Channel
     var file: OpenFile
+    /// The file's own, which other threads must not look for there.
+    var knowledge: Knowledge
     var token: UInt64
+
+    var channel: Channel { knowledge.remote.channel }
   }
 
   private struct State: ~Copyable {
-    var sessions: [SessionEntry] = []
+    var sessions: [Session] = []
     var databases: [Database?] = []
     var registered: UInt64 = 0
   }
@@ -66,34 +63,52 @@ final class Registry: Sendable {
     let path = unsafe named.map {
       unsafe Array(UnsafeBufferPointer(start: $0, count: strlen($0) + 1))
     }
-    return try state.withLock { (state) throws(VFSError) in
+    do throws(ConnectError) { return try session(path) } catch { throw .connect(error) }
+  }
+
+  /// The session with the sidecar that comes after a dead one: on the same socket, or private as that
+  /// was. For a second after the loss it waits for one that is just starting.
+  func session(after lost: Session) throws(VFSError) -> Session {
+    let deadline =
+      (lost.lossNanoseconds ?? Clock.monotonicNanoseconds()) + Self.replacementNanoseconds
+    while true {
+      do throws(ConnectError) {
+        return try session(lost.socketPath)
+      } catch {
+        switch error {
+        case .unreachable, .hungUp:
+          guard Clock.monotonicNanoseconds() < deadline else { throw .connect(error) }
+        default: throw .connect(error)
+        }
+      }
+      Clock.sleep(nanoseconds: 5_000_000)
+    }
+  }
+
+  private static let replacementNanoseconds: Int64 = 1_000_000_000
+
+  private func session(_ path: [CChar]?) throws(ConnectError) -> Session {
+    try state.withLock { (state) throws(ConnectError) in
       if let index = state.sessions.firstIndex(where: { $0.socketPath == path }) {
-        let session = state.sessions[index].session
-        if session.probe() { return session }
+        if state.sessions[index].probe() { return state.sessions[index] }
         state.sessions.remove(at: index)
       }
-      do throws(ConnectError) {
-        let session =
-          if let path { try unsafe Session.connect(toSocket: path) } else {
-            try Session.startPrivate()
-          }
-        state.sessions.append(SessionEntry(socketPath: path, session: session))
-        return session
-      } catch {
-        throw .connect(error)
-      }
+      let session =
+        if let path { try Session.connect(toSocket: path) } else { try Session.startPrivate() }
+      state.sessions.append(session)
+      return session
     }
   }
 
   // MARK: Databases
 
   /// Enters an open database; the token takes it out again, and names it to `use`.
-  func enter(path: [UInt8], channel: Channel, file: OpenFile) -> UInt64 {
+  func enter(path: [UInt8], file: OpenFile, _ knowledge: Knowledge) -> UInt64 {
     state.withLock { state in
       state.registered += 1
       let index = state.databases.firstIndex { $0 == nil } ?? state.databases.count
       let token = state.registered << 16 | UInt64(index)
-      let database = Database(path: path, channel: channel, file: file, token: token)
+      let database = Database(path: path, file: file, knowledge: knowledge, token: token)
       if index == state.databases.count {
         state.databases.append(database)
       } else {
@@ -105,6 +120,11 @@ final class Registry: Sendable {
 
   func leave(_ token: UInt64) {
     state.withLock { state in state.databases[Int(token & 0xffff)] = nil }
+  }
+
+  /// A database was opened again, in another sidecar.
+  func renew(_ token: UInt64, _ knowledge: Knowledge) {
+    state.withLock { state in state.databases[Int(token & 0xffff)]?.knowledge = knowledge }
   }
 
   /// Notes that this thread works on that database now.
@@ -124,7 +144,7 @@ final class Registry: Sendable {
     let index = Int(token & 0xffff)
     return state.withLock { state in
       guard token != 0, index < state.databases.count, let last = state.databases[index],
-        last.token == token, !last.path.isEmpty, let knowledge = last.file.knowledge
+        last.token == token, !last.path.isEmpty
       else { return nil }
       let count = last.path.count
       let isBeside = unsafe last.path.withUnsafeBufferPointer { path in
@@ -133,10 +153,10 @@ final class Registry: Sendable {
       }
       guard isBeside else { return nil }
       if unsafe strcmp(name + count, Self.suffix("-journal")) == 0 {
-        return Neighbour(knowledge: knowledge, file: .journal)
+        return Neighbour(knowledge: last.knowledge, file: .journal)
       }
       if unsafe strcmp(name + count, Self.suffix("-wal")) == 0 {
-        return Neighbour(knowledge: knowledge, file: .wal)
+        return Neighbour(knowledge: last.knowledge, file: .wal)
       }
       return nil
     }
@@ -147,15 +167,15 @@ final class Registry: Sendable {
     unsafe UnsafeRawPointer(text.utf8Start).assumingMemoryBound(to: CChar.self)
   }
 
-  /// The database on which this thread worked last, if it is open still.
-  func lastUsed() -> OpenFile? {
+  /// The database on which this thread worked last, if it is open still, and what is known of it.
+  func lastUsed() -> (file: OpenFile, knowledge: Knowledge)? {
     let token = sluice_thread_token()
     if token == 0 { return nil }
     return state.withLock { state in
       let index = Int(token & 0xffff)
       guard index < state.databases.count, let last = state.databases[index], last.token == token
       else { return nil }
-      return last.file
+      return (last.file, last.knowledge)
     }
   }
 
@@ -171,19 +191,28 @@ final class Registry: Sendable {
   /// The channel for a file of that name, or for a temporary one (nil): the one of the database to
   /// which it belongs, else the home channel of the session that there is or would be by default.
   func channel(for path: [UInt8]?) throws(VFSError) -> Channel {
+    if let channel = database(for: path)?.channel { return channel }
+    return try unsafe session(socket: nil).home
+  }
+
+  /// The database to which a file of that name belongs, or on which this thread worked last.
+  func database(for path: [UInt8]?) -> (file: OpenFile, channel: Channel)? {
     let token = sluice_thread_token()
-    let found = state.withLock { state -> Channel? in
+    return state.withLock { state in
       let index = Int(token & 0xffff)
       if token != 0, index < state.databases.count, let last = state.databases[index],
-        last.token == token, path.map({ belongs($0, to: last.path) }) ?? true
+        last.token == token, path.map({ belongs($0, to: last.path) }) ?? !last.channel.isLost
       {
-        return last.channel
+        return (last.file, last.channel)
       }
       guard let path else { return nil }
-      return state.databases.first { $0.map { belongs(path, to: $0.path) } ?? false }??.channel
+      var lost: (file: OpenFile, channel: Channel)?
+      for case let database? in state.databases where belongs(path, to: database.path) {
+        if !database.channel.isLost { return (database.file, database.channel) }
+        lost = (database.file, database.channel)
+      }
+      return lost
     }
-    if let found { return found }
-    return try unsafe session(socket: nil).home
   }
 }
 

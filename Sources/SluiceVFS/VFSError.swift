@@ -17,6 +17,10 @@ enum VFSError: Error {
   case uriParameter(StaticString)
   /// A system call in this process failed.
   case system(Errno)
+  /// The sidecar was replaced, and SQLite must begin anew.
+  case recovering
+  /// What the new sidecar has under the database's name is not what this connection had open.
+  case replaced
 
   var text: StaticString {
     switch self {
@@ -25,6 +29,9 @@ enum VFSError: Error {
     case .uriParameter(let text): text
     case .system(.nameTooLong): "the path is too long"
     case .system: "the system refused"
+    case .recovering: "its sidecar was replaced; the transaction can be tried again"
+    case .replaced:
+      "not the same file, or not in WAL mode any more, since its sidecar died; open it again"
     }
   }
 
@@ -34,16 +41,14 @@ enum VFSError: Error {
     case .call(let error): error.errno
     case .uriParameter: .invalid
     case .system(let errno): errno
+    case .recovering: .again
+    case .replaced: .stale
     }
   }
 
   /// Whether the sidecar is dead to this connection, or was before.
   var endsSession: Bool {
-    switch self {
-    case .call(.failed(.notSent)): false
-    case .call(.failed), .call(.sessionLost): true
-    default: false
-    }
+    if case .call(let error) = self { error.endsSession } else { false }
   }
 
   /// Whether this happens every day: somebody else's lock, a journal that is not there.
@@ -108,6 +113,16 @@ enum VFSOperation {
   }
 }
 
+extension CallError {
+  var endsSession: Bool {
+    switch self {
+    case .failed(.notSent): false
+    case .failed, .sessionLost: true
+    case .refused, .writeRefused, .forked: false
+    }
+  }
+}
+
 extension VFSError {
   /// SQLite's extended result code.
   func resultCode(_ operation: VFSOperation) -> Int32 {
@@ -117,6 +132,8 @@ extension VFSError {
     case .connect: SQLITE_CANTOPEN
     case .uriParameter: SQLITE_MISUSE
     case .system: operation.failureCode
+    case .recovering: csqlite_busy_recovery
+    case .replaced: SQLITE_CANTOPEN
     case .call(.refused(let status, let errno)):
       VFSError.resultCode(of: status, errno, operation)
     case .call(.writeRefused(_, let errno)):

@@ -39,8 +39,27 @@ final class WALIndexMap {
 
   /// The sidecar is dead, and with it every lock of this connection: others may set the index up anew
   /// or be writing to it, while SQLite still means to tidy up what it wrote there itself. From here on
-  /// it does that in memory of its own. Until `file` is closed every call on it fails.
+  /// it does that in memory of its own.
   func letGo() { for unit in units { unit.mapping.letGo() } }
+
+  /// Maps the index of `file` in the place of what was let go, for SQLite keeps the addresses.
+  func mapAgain(of file: RemoteFile) throws(CallError) {
+    // An index that is there for reading only may be too small, and cannot be extended.
+    guard !isReadOnly else { throw .sessionLost }
+    var offset: Int64 = 0
+    for unit in units {
+      let byteCount = unit.mapping.byteCount
+      let request = WALIndexMapRequest(
+        byteCount: offset + Int64(byteCount), extends: true, isReadOnly: false,
+        wantsDescriptor: false)
+      let answer = try file.joinWALIndex(request)
+      let range = MappedRange(offset: offset, byteCount: byteCount, isWritable: true)
+      guard !answer.isReadOnly, answer.byteCount >= request.byteCount,
+        try file.mapWALIndex(request, range, inPlaceOf: unit) != nil
+      else { throw .sessionLost }
+      offset += Int64(byteCount)
+    }
+  }
 
   private var resultCode: Int32 { isReadOnly ? SQLITE_READONLY : SQLITE_OK }
 

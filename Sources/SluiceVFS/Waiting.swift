@@ -45,8 +45,10 @@ struct LockWait {
   private(set) var writesUsually = false
   /// Until when a transaction that is going to write stands in line before it reads.
   private var contendedUntil: Int64 = 0
-  /// The read locks of the WAL index that are held, by bits.
-  private var readLocks: UInt8 = 0
+  /// The locks of the WAL index that are held, by bits.
+  private var walLocks: UInt8 = 0
+  /// Those of readers.
+  private static let readLocks: UInt8 = 0xf8
 
   /// By how much all sleeps of a wait may be longer than SQLite asked for: a hand-over among eight
   /// writers takes less, and one sleep instead of three spares their holder two interruptions.
@@ -97,26 +99,29 @@ struct LockWait {
 
   mutating func forget() { refused = nil }
 
-  mutating func tookReadLocks(_ locks: UInt8) { readLocks |= locks & 0xf8 }
+  mutating func tookWALLocks(_ locks: UInt8) { walLocks |= locks }
 
-  mutating func gaveBackReadLocks(_ locks: UInt8) {
-    readLocks &= ~locks
-    if locks & 0xf8 != 0, readLocks == 0 { transactionEnded() }
+  mutating func gaveBackWALLocks(_ locks: UInt8) {
+    walLocks &= ~locks
+    if locks & Self.readLocks != 0, !readsWAL { transactionEnded() }
   }
+
+  var holdsWALLocks: Bool { walLocks != 0 }
+  private var readsWAL: Bool { walLocks & Self.readLocks != 0 }
 
   /// Whether a lock call may stand in line for `lock`.
   func mayWait(for lock: AwaitedLock, holding level: LockLevel) -> Bool {
     if milliseconds == 0 { return false }
     return switch lock {
     case .file(let wanted): wanted == .shared || level > .shared
-    case .walIndexShared, .walIndexExclusive: lock != .walWrite || readLocks == 0
+    case .walIndexShared, .walIndexExclusive: lock != .walWrite || !readsWAL
     }
   }
 
   /// Whether a transaction that begins to read now should wait for its turn to write first.
   @inline(__always)
   var waitsBeforeReading: Bool {
-    milliseconds > 0 && readLocks == 0
+    milliseconds > 0 && !readsWAL
       && (writesUsually || Clock.monotonicNanoseconds() < contendedUntil)
   }
 
@@ -206,9 +211,10 @@ extension OpenFile {
   }
 
   /// xSleep on this connection's behalf.
-  func awaitInsteadOfSleep(nanoseconds: Int64) {
+  func awaitInsteadOfSleep(nanoseconds: Int64, _ knowledge: Knowledge) {
+    let remote = knowledge.remote
     if remote.channel.isShared { return Clock.sleep(nanoseconds: nanoseconds) }
-    let sleep = wait.beginSleep(nanoseconds, beside: !(knowledge?.isOwned ?? true))
+    let sleep = wait.beginSleep(nanoseconds, beside: !knowledge.isOwned)
     let began = Clock.monotonicNanoseconds()
     let milliseconds = (sleep.nanoseconds + 999_999) / 1_000_000
     guard let lock = sleep.lock,
@@ -222,39 +228,10 @@ extension OpenFile {
 }
 
 extension CallError {
-  fileprivate var isBusy: Bool {
+  var isBusy: Bool {
     switch self {
     case .refused(.busy, _), .refused(.busyPending, _): true
     default: false
-    }
-  }
-}
-
-extension OpenFile {
-  /// xShmLock.
-  func lockWALIndex(first: Int, count: Int, _ kind: WALLockKind) throws(CallError) {
-    let bits = UInt8(truncatingIfNeeded: ((1 << count) - 1) << first)
-    switch kind {
-    case .unlock:
-      wait.gaveBackReadLocks(bits)
-      if first == 0 { remote.channel.transactionEnded() }
-      if knowledge?.giveBack(.walIndex(bits)) ?? false { return }
-      try remote.lockWALIndex(first: first, count: count, kind)
-    case .shared:
-      if bits & 0xf8 != 0 { waitBeforeReading(.walWrite) }
-      try locking(.walIndexShared(bits)) { () throws(CallError) in
-        if knowledge?.take(.walIndex(bits)) ?? false { return }
-        try remote.lockWALIndex(first: first, count: count, kind)
-        knowledge?.wasGranted()
-      }
-      wait.tookReadLocks(bits)
-    case .exclusive:
-      wait.wants(.walIndexExclusive(bits))
-      try locking(.walIndexExclusive(bits)) { () throws(CallError) in
-        if knowledge?.take(.walIndex(bits), alone: true) ?? false { return }
-        try remote.lockWALIndex(first: first, count: count, kind)
-        knowledge?.wasGranted()
-      }
     }
   }
 }
@@ -264,8 +241,8 @@ func sleep(microseconds: Int32) -> Int32 {
   let nanoseconds = Int64(microseconds) * 1000
   // No sleep of SQLite's busy handler is longer or shorter: another comes from sqlite3_sleep, or
   // from wal.c, which waits for moments.
-  if (1000...100_000).contains(microseconds), let file = Registry.current.lastUsed() {
-    file.awaitInsteadOfSleep(nanoseconds: nanoseconds)
+  if (1000...100_000).contains(microseconds), let last = Registry.current.lastUsed() {
+    last.file.awaitInsteadOfSleep(nanoseconds: nanoseconds, last.knowledge)
   } else {
     Clock.sleep(nanoseconds: nanoseconds)
   }

@@ -76,20 +76,36 @@ public struct OpenRequest: Message {
   }
 }
 
+/// Which file it is, whatever its name, as long as it exists.
+public struct FileIdentity: Hashable, Sendable {
+  public var device: UInt64 = 0
+  public var inode: UInt64 = 0
+
+  public init() {}
+  public init(device: UInt64, inode: UInt64) {
+    self.device = device
+    self.inode = inode
+  }
+}
+
 public struct OpenReply: Message {
   public var file: UInt64 = 0
   /// False where only reading was allowed.
   public var isWritable = false
+  public var identity = FileIdentity()
 
   public init() {}
-  public init(file: UInt64, isWritable: Bool) {
+  public init(file: UInt64, isWritable: Bool, identity: FileIdentity) {
     self.file = file
     self.isWritable = isWritable
+    self.identity = identity
   }
 
   public mutating func code<Coder: FieldCoder>(_ coder: inout Coder) throws(WireError) {
     try coder.unsigned(&file)
     try coder.boolean(&isWritable)
+    try coder.unsigned(&identity.device)
+    try coder.unsigned(&identity.inode)
   }
 }
 

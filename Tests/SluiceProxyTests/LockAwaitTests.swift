@@ -194,7 +194,8 @@ struct LockAwaitTests {
     let file = try open()
     let call = waiting(file, .reserved, 10_000)
     // Through another channel, for its own is taken.
-    let twin = RemoteFile(channel: session.home, id: file.id, isWritable: true)
+    let twin = RemoteFile(
+      channel: session.home, id: file.id, isWritable: true, identity: FileIdentity())
     try twin.close()
     #expect(call.answer() == .badFile)
     let next = waiting(try open(), .reserved, 10_000)

@@ -66,14 +66,15 @@ final class SidecarProcess: Sendable {
     try? FileManager.default.removeItem(at: directory)
   }
 
-  func connect() throws -> Session { try unsafe Session.connect(toSocket: socket) }
+  func connect() throws -> Session { try Session.connect(toSocket: socketName) }
+
+  private var socketName: [CChar] { socket.utf8.map { CChar(bitPattern: $0) } + [0] }
 
   /// A connection on which nothing was said yet.
   func connectSilently() throws -> SharedDescriptor {
     while true {
       do throws(Errno) {
-        let name = socket.utf8.map { CChar(bitPattern: $0) } + [0]
-        return SharedDescriptor(try unsafe FileDescriptor.connect(toSocket: name))
+        return SharedDescriptor(try unsafe FileDescriptor.connect(toSocket: socketName))
       } catch .again {
         // The queue is full; the watchdog sees to it that this ends.
         usleep(1000)

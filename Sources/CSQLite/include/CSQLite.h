@@ -34,6 +34,7 @@ static const int csqlite_ioerr_shmmap = SQLITE_IOERR_SHMMAP;
 static const int csqlite_ioerr_shmsize = SQLITE_IOERR_SHMSIZE;
 static const int csqlite_ioerr_shmlock = SQLITE_IOERR_SHMLOCK;
 static const int csqlite_ioerr_mmap = SQLITE_IOERR_MMAP;
+static const int csqlite_busy_recovery = SQLITE_BUSY_RECOVERY;
 static const int csqlite_readonly_cantinit = SQLITE_READONLY_CANTINIT;
 static const int csqlite_ioerr_corruptfs = SQLITE_IOERR_CORRUPTFS;
 

@@ -11,7 +11,7 @@ int sluice_spawn(const char *program, char *const arguments[], int descriptor);
 // Receives a message with a descriptor and maps that from `offset`, inheritable by a forked child
 // and otherwise as sluice_map does, without ever having the descriptor: a process that closes any
 // descriptor of a file loses every POSIX lock that it has on that file, and a host may have some
-// through stock SQLite. The message's length or -errno; `*map_error` says why `*address` is NULL.
+// through stock SQLite. The message's length or -errno; `*map_error` is 0, or says why nothing is mapped.
 int64_t sluice_receive_mapping(int socket, void *message, size_t message_byte_count,
                                int64_t offset, uint64_t byte_count, int writable, void **address, int *map_error);
 // Replaces this program by another, found in PATH; descriptor `kept` (-1: none) survives. Returns

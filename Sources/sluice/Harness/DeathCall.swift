@@ -30,7 +30,7 @@ final class DeathCall: Sendable {
   init(_ kind: DeathCase, socket: String) throws(HarnessError) {
     self.kind = kind
     do throws(ConnectError) {
-      session = try unsafe Session.connect(toSocket: zeroTerminated(socket))
+      session = try Session.connect(toSocket: zeroTerminated(socket))
     } catch {
       throw .failed("\(socket): \(error.text)")
     }

@@ -1,0 +1,109 @@
+// The locks of an open file: the five levels of the database's own, and those of its WAL index.
+//
+// A lock is asked of the sidecar, taken without it where it stands, or waited for (Waiting). Where
+// the sidecar turns out to be dead, a connection that holds nothing goes over to the next one
+// (Succession); one that gives back what it held has lost nothing by that.
+
+internal import CSQLite
+internal import SluiceChannel
+internal import SluiceClient
+internal import SluiceWire
+
+extension OpenFile {
+  /// xLock.
+  func lock(_ level: LockLevel) throws(VFSError) {
+    Registry.use(token)
+    if self.level >= level { return }
+    if level == .shared { waitBeforeReading(.reserved) }
+    var maySucceed = self.level == .none
+    while true {
+      do throws(CallError) {
+        return try ask(for: level)
+      } catch {
+        guard error.endsSession, maySucceed else { throw .call(error) }
+        try succeed()
+        maySucceed = false
+      }
+    }
+  }
+
+  @inline(__always)
+  private func ask(for level: LockLevel) throws(CallError) {
+    wait.wants(.file(level))
+    try locking(.file(level)) { () throws(CallError) in
+      if level == .shared, knowledge?.take(.file) ?? false {
+        self.level = .shared
+        return
+      }
+      do throws(CallError) {
+        try remote.lock(level)
+        self.level = level
+        knowledge?.wasGranted()
+      } catch {
+        if case .refused(.busyPending, _) = error { self.level = .pending }
+        throw error
+      }
+    }
+  }
+
+  /// xUnlock.
+  func unlock(_ level: LockLevel) throws(CallError) {
+    let held = self.level
+    if held <= level { return }
+    self.level = level
+    if level == .none { wait.transactionEnded() }
+    if held == .shared, knowledge?.giveBack(.file) ?? false { return }
+    do throws(CallError) {
+      try remote.unlock(level)
+    } catch {
+      // Of a writer's last writes nobody knows; a reader's lock is gone with its sidecar, as it should.
+      guard error.endsSession, held == .shared else { throw error }
+    }
+  }
+
+  // MARK: The WAL index
+
+  /// xShmLock.
+  func lockWALIndex(first: Int, count: Int, _ kind: WALLockKind) throws(VFSError) {
+    do throws(CallError) {
+      try askForWALIndex(first: first, count: count, kind)
+    } catch {
+      guard error.endsSession else { throw .call(error) }
+      if kind != .unlock { throw succeedInWALMode(error) }
+    }
+  }
+
+  @inline(__always)
+  private func askForWALIndex(first: Int, count: Int, _ kind: WALLockKind) throws(CallError) {
+    let bits = UInt8(truncatingIfNeeded: ((1 << count) - 1) << first)
+    if kind == .unlock {
+      wait.gaveBackWALLocks(bits)
+      if knowledge?.giveBack(.walIndex(bits)) ?? false { return }
+      return try remote.lockWALIndex(first: first, count: count, kind)
+    }
+    let isAlone = kind == .exclusive
+    let lock = isAlone ? AwaitedLock.walIndexExclusive(bits) : .walIndexShared(bits)
+    if isAlone { wait.wants(lock) } else if bits & 0xf8 != 0 { waitBeforeReading(.walWrite) }
+    try locking(lock) { () throws(CallError) in
+      if knowledge?.take(.walIndex(bits), alone: isAlone) ?? false { return }
+      try remote.lockWALIndex(first: first, count: count, kind)
+      knowledge?.wasGranted()
+    }
+    wait.tookWALLocks(bits)
+  }
+
+  /// xShmMap.
+  func mapWALIndex(
+    region: Int, byteCount: Int, extends: Bool,
+    _ out: UnsafeMutablePointer<UnsafeMutableRawPointer?>
+  ) throws(VFSError) -> Int32 {
+    let index = walIndex ?? WALIndexMap()
+    walIndex = index
+    do throws(VFSError) {
+      return try unsafe index.map(
+        region: region, byteCount: byteCount, extends: extends, of: self, out)
+    } catch .call(let error) where error.endsSession {
+      throw succeedInWALMode(error)
+    }
+  }
+}
