@@ -55,7 +55,9 @@ let hostTargets: [Target] = [
   .executableTarget(
     name: "stress", dependencies: ["CSQLite"], path: "Tools/stress", swiftSettings: swiftSettings,
     linkerSettings: [.linkedLibrary("sqlite3")]),
-  .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: swiftSettings),
+  .target(
+    name: "TestSupport", dependencies: ["SluiceWire"], path: "Tests/TestSupport",
+    swiftSettings: swiftSettings),
   .testTarget(
     name: "SluiceWireTests", dependencies: ["CSluice", "SluiceWire", "TestSupport"],
     swiftSettings: swiftSettings),
@@ -77,6 +79,7 @@ let fuzzTargets: [Target] = [
     name: "fuzzers",
     dependencies: [
       "CSluice", "SluiceWire", "SluiceChannel", "SluiceClient", "SluiceProxy", "SluiceVFS",
+      "TestSupport",
     ],
     path: "Tools/fuzzers", swiftSettings: swiftSettings)
 ]

@@ -2,6 +2,7 @@
 // not compile here until its messages are named, and fails until it has vectors.
 
 import SluiceWire
+import TestSupport
 
 /// A message type without its type.
 struct MessageForm: Sendable {

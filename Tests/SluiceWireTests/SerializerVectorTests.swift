@@ -2,6 +2,7 @@
 // both byte orders, and what must be refused.
 
 import SluiceWire
+import TestSupport
 import Testing
 
 @Suite struct SerializerVectorTests {

@@ -1,4 +1,8 @@
 // Every message of the protocol by its operation, handled alike.
+//
+// The table is the one of Tests/SluiceWireTests once more, for here the compiler has to see each
+// type: of `any Message.Type` it makes generic code, in which the fuzzer tells fewer paths apart (751
+// places of the serializer, not 861).
 
 import SluiceChannel
 import SluiceWire

@@ -15,12 +15,12 @@ final class DeathObserver {
   }
 
   private func openFile() throws(HarnessError) {
-    let answer = try ask(
-      .open, 0,
+    let answer = try session.ask(
+      .open,
       OpenRequest(
         path: Array(DeathFiles.database.utf8), kind: .mainDatabase, options: [.readWrite]))
     guard let reply = answer.decoded(as: OpenReply.self) else {
-      throw .difference("the database cannot be opened: \(describe(answer))")
+      throw .difference("the database cannot be opened: \(answer.status.text)")
     }
     file = reply.file
   }
@@ -34,9 +34,9 @@ final class DeathObserver {
 
   /// The other one holds EXCLUSIVE, or all this would show nothing.
   func expectBusy() throws(HarnessError) {
-    let answer = try ask(.lock, file, LockFields(level: .shared))
+    let answer = try session.ask(.lock, file: file, LockFields(level: .shared))
     guard answer.status == .busy else {
-      throw .difference("SHARED beside EXCLUSIVE is \(describe(answer))")
+      throw .difference("SHARED beside EXCLUSIVE is \(answer.status.text)")
     }
   }
 
@@ -56,21 +56,9 @@ final class DeathObserver {
   private func expectDone<M: Message>(
     _ operation: Operation, _ arguments: M
   ) throws(HarnessError) {
-    let answer = try ask(operation, file, arguments)
+    let answer = try session.ask(operation, file: file, arguments)
     guard answer.status?.isDone ?? false else {
-      throw .difference("\(operation) after the death is \(describe(answer))")
+      throw .difference("\(operation) after the death is \(answer.status.text)")
     }
-  }
-
-  private func ask<M: Message>(
-    _ operation: Operation, _ file: UInt64, _ arguments: M
-  ) throws(HarnessError) -> RawAnswer {
-    session.home.post(code: operation.rawValue, file: file, arguments)
-    try session.home.awaitAnswers(session.socket)
-    return session.home.takeAnswer()
-  }
-
-  private func describe(_ answer: RawAnswer) -> String {
-    answer.status.map { "\($0)" } ?? "a status that is none"
   }
 }

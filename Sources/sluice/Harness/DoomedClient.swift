@@ -54,12 +54,12 @@ final class DoomedClient {
   // MARK: Before
 
   private func prepare() throws(HarnessError) {
-    let opened = try ask(
-      .open, 0,
+    let opened = try session.ask(
+      .open,
       OpenRequest(
         path: Array(DeathFiles.database.utf8), kind: .mainDatabase, options: [.readWrite]))
     guard let reply = opened.decoded(as: OpenReply.self) else {
-      throw .failed("the database was not opened: \(describe(opened))")
+      throw .failed("the database was not opened: \(opened.status.text)")
     }
     file = reply.file
     for level in [LockLevel.shared, .exclusive] where kind.heldBefore >= level {
@@ -69,9 +69,9 @@ final class DoomedClient {
       try done(.walIndexMap, file, DoomedClient.mapRequest)
     }
     if kind == .channelClose {
-      let answer = try ask(.channelOpen, 0, NoFields())
+      let answer = try session.ask(.channelOpen, NoFields())
       guard let number = answer.decoded(as: ChannelFields.self)?.channel else {
-        throw .failed("no channel: \(describe(answer))")
+        throw .failed("no channel: \(answer.status.text)")
       }
       channel = number
       _ = try session.receiveChannel(number)
@@ -82,25 +82,13 @@ final class DoomedClient {
     byteCount: Int64(DeathFiles.indexByteCount), extends: true, isReadOnly: false,
     wantsDescriptor: false)
 
-  private func ask<M: Message>(
-    _ operation: Operation, _ file: UInt64, _ arguments: M
-  ) throws(HarnessError) -> RawAnswer {
-    session.home.post(code: operation.rawValue, file: file, arguments)
-    try session.home.awaitAnswers(session.socket)
-    return session.home.takeAnswer()
-  }
-
   private func done<M: Message>(
     _ operation: Operation, _ file: UInt64, _ arguments: M
   ) throws(HarnessError) {
-    let answer = try ask(operation, file, arguments)
+    let answer = try session.ask(operation, file: file, arguments)
     guard answer.status?.isDone ?? false else {
-      throw .failed("\(operation): \(describe(answer))")
+      throw .failed("\(operation): \(answer.status.text)")
     }
-  }
-
-  private func describe(_ answer: RawAnswer) -> String {
-    answer.status.map { "\($0)" } ?? "a status that is none"
   }
 
   // MARK: The request
@@ -116,7 +104,7 @@ final class DoomedClient {
     guard phase == .answered else { return "" }
     try session.home.awaitAnswers(session.socket)
     var last = ""
-    while session.home.hasRequests { last = describe(session.home.takeAnswer()) }
+    while session.home.hasRequests { last = session.home.takeAnswer().status.text }
     return last
   }
 

@@ -1,4 +1,5 @@
-// Why a run of the harness ends before its time.
+// Why a run of the harness ends before its time, and what system calls that failed and errors of the
+// benchmarks become there.
 
 internal import SluiceSystem
 
@@ -14,6 +15,14 @@ enum HarnessError: Error {
   static func system(_ what: String, _ error: Errno) -> HarnessError {
     .failed("\(what): \(unsafe String(cString: error.text))")
   }
+
+  /// In one line, for people.
+  var text: String {
+    switch self {
+    case .difference(let text), .failed(let text): text
+    case .interrupted: "interrupted"
+    }
+  }
 }
 
 /// Runs system calls on `what` that have to succeed.
@@ -21,4 +30,12 @@ func needed<R: ~Copyable>(
   _ what: String, _ body: () throws(Errno) -> R
 ) throws(HarnessError) -> R {
   do throws(Errno) { return try body() } catch { throw .system(what, error) }
+}
+
+/// A benchmark's error, whose parts the harness uses.
+func harnessError(_ error: BenchmarkError) -> HarnessError {
+  switch error {
+  case .failed(let text), .unopenable(let text): .failed(text)
+  case .interrupted: .interrupted
+  }
 }

@@ -185,21 +185,16 @@ struct HostileRun {
   /// The hostile session is gone: nobody holds a lock on what it had open.
   private func lookForLeftovers(_ root: String) throws(HarnessError) {
     let session = try RawSession(sidecar.socket)
-    let home = session.home
     for number in 0..<6 {
       let path = Array("\(tag)e\(number)".utf8)
       let request = OpenRequest(path: path, kind: .mainDatabase, options: [.readWrite, .create])
-      home.post(code: Operation.open.rawValue, file: 0, request)
-      try home.awaitAnswers(session.socket)
-      guard let file = home.takeAnswer().decoded(as: OpenReply.self)?.file else { continue }
+      let opened = try session.ask(.open, request)
+      guard let file = opened.decoded(as: OpenReply.self)?.file else { continue }
       for level in [LockLevel.shared, .exclusive] {
-        home.post(code: Operation.lock.rawValue, file: file, LockFields(level: level))
-        try home.awaitAnswers(session.socket)
-        let status = home.takeAnswer().status
+        let status = try session.ask(.lock, file: file, LockFields(level: level)).status
         guard status == .done else {
           throw .difference(
-            "\(level) on a file of the hostile session, which is gone: "
-              + "\(status.map { "\($0)" } ?? "no status")")
+            "\(level) on a file of the hostile session, which is gone: \(status.text)")
         }
       }
     }

@@ -123,9 +123,7 @@ struct HostileSession {
 
   /// Another channel, or the home channel where there is none to be had.
   private func openChannel(_ session: RawSession) throws(HarnessError) -> RawChannel {
-    session.home.post(code: Operation.channelOpen.rawValue, file: 0, NoFields())
-    try session.home.awaitAnswers(session.socket)
-    let answer = session.home.takeAnswer()
+    let answer = try session.ask(.channelOpen, NoFields())
     guard answer.status == .done, let number = answer.decoded(as: ChannelFields.self)?.channel
     else { return session.home }
     return try session.receiveChannel(number)
@@ -137,9 +135,7 @@ struct HostileSession {
       let request = OpenRequest(
         path: requests.ownNames[below(requests.ownNames.count)],
         kind: .mainDatabase, options: [.readWrite, .create, .standingLocks])
-      channel.post(code: Operation.open.rawValue, file: 0, request)
-      guard (try? channel.awaitAnswers(session.socket)) != nil else { return }
-      let answer = channel.takeAnswer()
+      guard let answer = try? session.ask(.open, request, on: channel) else { return }
       if answer.status == .done, let opened = answer.decoded(as: OpenReply.self) {
         files.append(opened.file)
       }

@@ -20,56 +20,6 @@ final class KillTally: Sendable {
 final class KillRun {
   enum Victim: Int, CaseIterable { case client = 0, sidecar }
 
-  struct Outcome {
-    /// By victim, store and phase of the transaction that was hit.
-    var kills = Array(
-      repeating: Array(repeating: Array(repeating: 0, count: 4), count: KillStore.allCases.count),
-      count: Victim.allCases.count)
-    /// Of clients that were not ours: stock SQLite beside the sidecar's.
-    var nativeKills = 0
-    /// How often stock SQLite found a journal to roll back.
-    var hotJournals = 0
-    var checks = 0
-    var transactions: UInt64 = 0
-    var disconnections: UInt64 = 0
-    /// By victim: from the kill until all had done a transaction of after it.
-    var recoveries = [LatencyHistogram(), LatencyHistogram()]
-    /// How long stock SQLite waited for its lock while the sidecar lived.
-    var lockWaits = LatencyHistogram()
-    var longestCall: UInt64 = 0
-    var slowCalls: UInt64 = 0
-    /// By how much the machine was late at worst to end a sleep: what no program can help.
-    var lateness: Int64 = 0
-    /// How long the kernel took at worst to end who was killed.
-    var slowestDeath: Int64 = 0
-    var nanoseconds: Int64 = 0
-
-    mutating func add(_ other: Outcome) {
-      for victim in kills.indices {
-        for store in kills[victim].indices {
-          for phase in kills[victim][store].indices {
-            kills[victim][store][phase] += other.kills[victim][store][phase]
-          }
-        }
-        recoveries[victim].add(other.recoveries[victim])
-      }
-      nativeKills += other.nativeKills
-      hotJournals += other.hotJournals
-      checks += other.checks
-      transactions += other.transactions
-      disconnections += other.disconnections
-      lockWaits.add(other.lockWaits)
-      longestCall = max(longestCall, other.longestCall)
-      slowCalls += other.slowCalls
-      lateness = max(lateness, other.lateness)
-      slowestDeath = max(slowestDeath, other.slowestDeath)
-      nanoseconds = max(nanoseconds, other.nanoseconds)
-    }
-
-    func count(_ victim: Victim) -> Int { kills[victim.rawValue].joined().reduce(0, +) }
-    var count: Int { Victim.allCases.reduce(0) { $0 + count($1) } }
-  }
-
   private let sidecar: HarnessSidecar
   private let kills: Int
   private let stop: StopRequest
@@ -483,58 +433,5 @@ final class KillRun {
     let natives = workers.indices.filter { isNative[$0] }.compactMap { workers[$0]?.id }
     let left = LockList.locks(below: root).first { !natives.contains($0.process) }
     if let left { throw .difference("all are dead, and \(left.text)") }
-  }
-}
-
-/// What the kernel says of locks.
-enum LockList {
-  struct Lock {
-    /// Who has it; negative for those of open file descriptions.
-    let process: Int32
-    /// The file's name and the kernel's line.
-    let text: String
-  }
-
-  /// What /proc/locks has of files in `directory`.
-  static func locks(below directory: String) -> [Lock] {
-    let lines = (textOfFile("/proc/locks") ?? "").split(separator: "\n")
-    if lines.isEmpty { return [] }
-    var names: [UInt64: String] = [:]
-    for name in (try? unsafe namesInDirectory(zeroTerminated(directory))) ?? [] {
-      let text = String(decoding: name, as: UTF8.self)
-      guard
-        let file = try? unsafe FileDescriptor.open(
-          zeroTerminated(directory + "/" + text), .pathOnly),
-        let status = try? file.status()
-      else { continue }
-      names[status.inode] = text
-    }
-    return lines.compactMap { line in
-      // 1: OFDLCK ADVISORY  WRITE -1 fe:00:12345 128 128, or `->` before the type of who waits.
-      let words = line.split(separator: " ")
-      guard let place = words.firstIndex(where: { $0.count { $0 == ":" } == 2 }), place > 0,
-        let inode = words[place].split(separator: ":").last.flatMap({ UInt64($0) }),
-        let name = names[inode]
-      else { return nil }
-      return Lock(
-        process: Int32(words[place - 1]) ?? -1, text: "\(name) is locked: \(line)")
-    }
-  }
-}
-
-/// A benchmark's error, whose parts the harness uses.
-func harnessError(_ error: BenchmarkError) -> HarnessError {
-  switch error {
-  case .failed(let text), .unopenable(let text): .failed(text)
-  case .interrupted: .interrupted
-  }
-}
-
-extension HarnessError {
-  var text: String {
-    switch self {
-    case .difference(let text), .failed(let text): text
-    case .interrupted: "interrupted"
-    }
   }
 }

@@ -154,7 +154,7 @@ extension ModelDriver {
     }
     guard answer.status == expected.status else {
       return
-        "\(describe(answer.status)) (errno \(answer.slot.error_number)), not \(expected.status)"
+        "\(answer.status.text) (errno \(answer.slot.error_number)), not \(expected.status)"
     }
     if expected.errno != 0, answer.slot.error_number != expected.errno {
       return "errno \(answer.slot.error_number), not \(expected.errno)"

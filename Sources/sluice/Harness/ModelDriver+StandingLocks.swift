@@ -26,8 +26,7 @@ extension ModelDriver {
     guard let expected, expected.status == .done else {
       failedIndex = index
       throw .difference(
-        "\(step.text): the lock stands, but the answer would be "
-          + describe(expected?.status))
+        "\(step.text): the lock stands, but the answer would be \((expected?.status).text)")
     }
     countStanding()
     return true

@@ -77,11 +77,8 @@ final class ModelDriver {
   // MARK: Before and after
 
   private func findRoot() throws(HarnessError) {
-    let home = clients[0].session.home
-    home.post(
-      code: Operation.fullPathname.rawValue, file: 0, PathFields(path: Array("x".utf8)))
-    try home.awaitAnswers(clients[0].session.socket)
-    guard let path = home.takeAnswer().decoded(as: PathFields.self)?.path, path.last == 0x78,
+    let answer = try clients[0].session.ask(.fullPathname, PathFields(path: Array("x".utf8)))
+    guard let path = answer.decoded(as: PathFields.self)?.path, path.last == 0x78,
       path.first == 0x2f
     else { throw .difference("fullPathname of x is no full name of x") }
     rootPrefix = Array(path.dropLast())
@@ -92,15 +89,11 @@ final class ModelDriver {
 
   /// Removes every file that a run may have made; there are none afterwards.
   private func removeFiles() throws(HarnessError) {
-    let home = clients[0].session.home
     for name in 0..<ModelNames.count {
-      home.post(
-        code: Operation.delete.rawValue, file: 0,
-        DeleteRequest(path: path(name, spelling: 0), syncDirectory: false))
-      try home.awaitAnswers(clients[0].session.socket)
-      let status = home.takeAnswer().status
+      let request = DeleteRequest(path: path(name, spelling: 0), syncDirectory: false)
+      let status = try clients[0].session.ask(.delete, request).status
       guard status == .done || status == .notFound else {
-        throw .difference("\(ModelNames.text(name)) cannot be removed: \(describe(status))")
+        throw .difference("\(ModelNames.text(name)) cannot be removed: \(status.text)")
       }
     }
   }
@@ -267,6 +260,4 @@ final class ModelDriver {
   }
 
   func client(_ session: Int) -> Client { clients[session] }
-
-  func describe(_ status: Status?) -> String { status.map { "\($0)" } ?? "a status that is none" }
 }

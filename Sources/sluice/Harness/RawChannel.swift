@@ -41,6 +41,11 @@ struct RawAnswer {
   }
 }
 
+extension Status? {
+  /// What a report calls it.
+  var text: String { map { "\($0)" } ?? "a status that is none" }
+}
+
 /// Confined to one thread, except for the memory, which others may scribble on.
 @safe
 final class RawChannel {

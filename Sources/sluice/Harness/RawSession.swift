@@ -54,6 +54,17 @@ final class RawSession {
     throw .difference("\(path): nobody accepts connections")
   }
 
+  /// Makes one request, on the home channel unless another is given, and waits for its answer. No
+  /// other request is under way on that channel.
+  func ask<M: Message>(
+    _ operation: Operation, file: UInt64 = 0, _ arguments: M, on channel: RawChannel? = nil
+  ) throws(HarnessError) -> RawAnswer {
+    let channel = channel ?? home
+    channel.post(code: operation.rawValue, file: file, arguments)
+    try channel.awaitAnswers(socket)
+    return channel.takeAnswer()
+  }
+
   /// The channel whose opening was just answered with `number`.
   func receiveChannel(_ number: UInt64) throws(HarnessError) -> RawChannel {
     var message = sluice_channel_message()

@@ -1,29 +1,7 @@
-// One argument as a test holds it, and whole lists written and read through the real serializer.
+// Whole lists of arguments, written and read through the real serializer.
 
 import SluiceWire
-
-enum Argument: Equatable, Sendable {
-  /// The bits, so that -0 and NaN compare as what they are.
-  case number(bitPattern: UInt64)
-  case bigint(Int64)
-  case boolean(Bool)
-  case string([UInt8])
-  case null
-  case bytes([UInt8])
-  case unsigned(UInt64)
-
-  var type: ArgumentType {
-    switch self {
-    case .number: .number
-    case .bigint: .bigint
-    case .boolean: .boolean
-    case .string: .string
-    case .null: .null
-    case .bytes: .bytes
-    case .unsigned: .unsigned
-    }
-  }
-}
+import TestSupport
 
 let bothOrders: [ByteOrder] = [.littleEndian, .bigEndian]
 
@@ -33,17 +11,7 @@ func encode(
 ) throws(WireError) -> [UInt8] {
   try unsafe withGuardedRoom(room) { (buffer) throws(WireError) in
     var writer = try unsafe ArgumentWriter(buffer, count: arguments.count, order: order)
-    for argument in arguments {
-      switch argument {
-      case .number(let bits): try writer.number(Double(bitPattern: bits))
-      case .bigint(let value): try writer.bigint(value)
-      case .boolean(let value): try writer.boolean(value)
-      case .string(let value): try writer.string(value)
-      case .null: try writer.null()
-      case .bytes(let value): try writer.bytes(value)
-      case .unsigned(let value): try writer.unsigned(value)
-      }
-    }
+    for argument in arguments { try argument.write(to: &writer) }
     return writer.byteCount
   }
 }
@@ -55,19 +23,7 @@ func decode(
   try unsafe withExactCopy(of: bytes) { (buffer) throws(WireError) in
     var reader = try unsafe ArgumentReader(buffer, order: order)
     var arguments: [Argument] = []
-    for type in types {
-      switch type {
-      case .number: arguments.append(.number(bitPattern: try reader.number().bitPattern))
-      case .bigint: arguments.append(.bigint(try reader.bigint()))
-      case .boolean: arguments.append(.boolean(try reader.boolean()))
-      case .string: arguments.append(.string(try reader.string()))
-      case .null:
-        try reader.null()
-        arguments.append(.null)
-      case .bytes: arguments.append(.bytes(try reader.bytes()))
-      case .unsigned: arguments.append(.unsigned(try reader.unsigned()))
-      }
-    }
+    for type in types { arguments.append(try Argument(type, from: &reader)) }
     try reader.finish()
     return arguments
   }
