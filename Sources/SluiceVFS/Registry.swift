@@ -67,7 +67,7 @@ final class Registry: Sendable {
   }
 
   /// The session with the sidecar that comes after a dead one: on the same socket, or private as that
-  /// was. For a second after the loss it waits for one that is just starting.
+  /// was. For half a second after the loss it waits for one that is just starting.
   func session(after lost: Session) throws(VFSError) -> Session {
     let deadline =
       (lost.lossNanoseconds ?? Clock.monotonicNanoseconds()) + Self.replacementNanoseconds
@@ -85,7 +85,7 @@ final class Registry: Sendable {
     }
   }
 
-  private static let replacementNanoseconds: Int64 = 1_000_000_000
+  private static let replacementNanoseconds: Int64 = 500_000_000
 
   private func session(_ path: [CChar]?) throws(ConnectError) -> Session {
     try state.withLock { (state) throws(ConnectError) in

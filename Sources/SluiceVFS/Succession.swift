@@ -20,7 +20,7 @@ internal import SluiceClient
 internal import SluiceWire
 
 extension OpenFile {
-  /// Opens the database in the next sidecar. Blocks while that is just starting, for a second at most.
+  /// Opens the database in the next sidecar. Blocks while that is just starting, for half a second at most.
   @inline(never)
   func succeed() throws(VFSError) { move(to: try openSuccessor()) }
 

@@ -1,6 +1,6 @@
 // A worker of `kill` and `soak`: one process that does transactions in both databases, again and
-// again, until it is killed. It says on the board what it begins and what was acknowledged to it;
-// when its sidecar dies it opens its databases anew.
+// again, until it is killed. It says on the board what it begins and what was acknowledged to it.
+// When its sidecar dies it goes on with the connections that it has, or opens its databases anew.
 
 internal import CSQLite
 internal import CSluice
@@ -96,7 +96,7 @@ final class KillWorker {
     while true {
       let epoch = board.sidecarEpoch
       do throws(Trouble) {
-        try open()
+        if stores.isEmpty { try open() } else { try resume() }
         while true {
           if isPaused { pause() }
           set(.working)
@@ -127,7 +127,15 @@ final class KillWorker {
 
   private func disconnect(_ text: String) {
     board.setText(text, of: worker)
-    stores = []
+    if stores.count < targets.count || random.once(in: 2) {
+      stores = []
+    } else {
+      for store in stores {
+        // Nearly always SQLite has rolled back already, which makes this an error.
+        _ = timed { store.rollback.step() }
+        store.rollback.reset()
+      }
+    }
     board[worker, .phase] = TransactionPhase.between.rawValue
     board[worker, .disconnections] += 1
     repeat {
@@ -149,12 +157,9 @@ final class KillWorker {
       do throws(BenchmarkError) {
         stores.append(try timed { () throws(BenchmarkError) in try open(store, target) })
       } catch {
-        let text = harnessError(error).text
-        throw text.contains("malformed") || text.contains("not a database")
-          ? .wrong(text) : .failed(text)
+        throw trouble(error)
       }
-      let n = stores[stores.count - 1].n
-      if let wrong = store.misplaced(n, worker: worker, board) { throw .wrong("proxied: " + wrong) }
+      try compare(stores[stores.count - 1])
     }
   }
 
@@ -177,6 +182,35 @@ final class KillWorker {
       commit: try connection.prepare("COMMIT"), rollback: try connection.prepare("ROLLBACK"),
       small: try prepared(KillStore.small(worker: worker)),
       large: try prepared(KillStore.large(worker: worker)), n: n)
+  }
+
+  /// Finds out on the same connections what is there.
+  private func resume() throws(Trouble) {
+    for index in stores.indices {
+      let connection = stores[index].connection
+      do throws(BenchmarkError) {
+        let n = try timed { () throws(BenchmarkError) in
+          try connection.execute(KillStore.read(worker: worker))
+        }
+        guard let n = n.flatMap({ UInt64($0) }) else { throw .failed("no number of transactions") }
+        stores[index].n = n
+      } catch {
+        throw trouble(error)
+      }
+      try compare(stores[index])
+    }
+  }
+
+  private func compare(_ store: Store) throws(Trouble) {
+    if let wrong = store.store.misplaced(store.n, worker: worker, board) {
+      throw .wrong("proxied: " + wrong)
+    }
+  }
+
+  private func trouble(_ error: BenchmarkError) -> Trouble {
+    let text = harnessError(error).text
+    return text.contains("malformed") || text.contains("not a database")
+      ? .wrong(text) : .failed(text)
   }
 
   private func transact(_ index: Int) throws(Trouble) {
