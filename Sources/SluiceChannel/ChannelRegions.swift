@@ -79,8 +79,13 @@ public struct ChannelRegions: ~Copyable, Sendable {
   /// The slot of request `number`.
   func slotIndex(of number: UInt32) -> Int { Int(number) & (shape.slotCount - 1) }
 
-  /// Whose a slot is.
-  func sequence(_ index: Int) -> SharedWord { unsafe word(sluice_sequence(slot(index))) }
+  /// Whose the slot of request `number` is.
+  func sequence(of number: UInt32) -> SharedWord {
+    unsafe word(sluice_sequence(slot(slotIndex(of: number))))
+  }
+
+  /// What that word is until request `number` is handed over: its predecessor in the slot is answered.
+  func sequence(before number: UInt32) -> UInt32 { ~(number &- UInt32(shape.slotCount)) }
 
   func slot(_ index: Int) -> UnsafeMutablePointer<sluice_slot> {
     unsafe (control.start + MemoryLayout<sluice_control>.size)

@@ -165,12 +165,11 @@ public struct ClientEnd: ~Copyable, Sendable {
   private mutating func settle(upTo end: UInt32) throws(ChannelFailure) {
     while settled != end {
       let number = settled &+ 1
-      let index = regions.slotIndex(of: number)
       // SYNC answer
-      let sequence = unsafe regions.sequence(index).pointee.load(ordering: .acquiring)
+      let sequence = unsafe regions.sequence(of: number).pointee.load(ordering: .acquiring)
       if sequence == number { return }
       guard sequence == ~number else { throw .violation(.sequence) }
-      let slot = unsafe sluice_slot_copy(regions.slot(index))
+      let slot = unsafe sluice_slot_copy(regions.slot(regions.slotIndex(of: number)))
       guard let status = Status(rawValue: slot.return_code) else { throw .violation(.reply) }
       if !status.isDone, changeFailure == nil {
         changeFailure = PostedFailure(status: status, errno: Errno(slot.error_number))
@@ -223,7 +222,7 @@ public struct ClientEnd: ~Copyable, Sendable {
     let index = regions.slotIndex(of: number)
     var slot = sluice_slot()
     slot.operation = operation.rawValue
-    slot.sequence = ~(number &- UInt32(regions.shape.slotCount))  // what stands there, as yet
+    slot.sequence = regions.sequence(before: number)
     slot.file = file
     slot.payload_offset = payload
     slot.payload_byte_count = UInt32(byteCount)
@@ -238,7 +237,7 @@ public struct ClientEnd: ~Copyable, Sendable {
     unsafe regions.slot(index).pointee = slot
     submitted = number
     // SYNC request
-    unsafe publish(number, in: regions.sequence(index), waking: regions.proxySleeps)
+    unsafe publish(number, in: regions.sequence(of: number), waking: regions.proxySleeps)
     return payload
   }
 
@@ -267,7 +266,7 @@ public struct ClientEnd: ~Copyable, Sendable {
     timeoutNanoseconds: Int64, peerIsGone: () -> Bool, _ kind: WaitKind = .brief
   ) throws(ChannelFailure) {
     let wait = unsafe CompletionWait(
-      sequence: regions.sequence(regions.slotIndex(of: submitted)), sleeps: regions.clientSleeps,
+      sequence: regions.sequence(of: submitted), sleeps: regions.clientSleeps,
       awaited: regions.clientAwaits, number: submitted, timeoutNanoseconds: timeoutNanoseconds)
     let result =
       switch kind {

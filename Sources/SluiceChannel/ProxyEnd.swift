@@ -40,7 +40,7 @@ public final class ProxyEnd {
   /// Whether a request stands there to be taken. One load.
   @inline(__always)
   public var hasRequest: Bool {
-    unsafe regions.sequence(regions.slotIndex(of: number)).pointee.load(ordering: .acquiring)
+    unsafe regions.sequence(of: number).pointee.load(ordering: .acquiring)
       == number  // SYNC request
   }
 
@@ -124,7 +124,7 @@ public final class ProxyEnd {
     unsafe slot.pointee.return_code = status.rawValue
     // SYNC answer
     unsafe publish(
-      ~number, in: regions.sequence(regions.slotIndex(of: number)), waking: regions.clientSleeps
+      ~number, in: regions.sequence(of: number), waking: regions.clientSleeps
     ) {
       unsafe regions.clientAwaits.pointee.load(ordering: .relaxed) == number
     }
@@ -133,11 +133,10 @@ public final class ProxyEnd {
 
   /// A look at this channel for a loop that looks at many.
   public var watch: RequestWatch {
-    let sequence = unsafe regions.sequence(regions.slotIndex(of: number))
+    let sequence = unsafe regions.sequence(of: number)
     let present = unsafe sequence.pointee.load(ordering: .relaxed)
-    let before = ~(number &- UInt32(regions.shape.slotCount))
     return unsafe RequestWatch(
-      sequence: sequence, idle: present == number ? before : present)
+      sequence: sequence, idle: present == number ? regions.sequence(before: number) : present)
   }
 
   /// From now on the client wakes whoever sleeps on the channel. Look for requests once more
