@@ -172,9 +172,8 @@ extension ProxySession {
   private func deleteDatabase(_ location: Location) throws(FileError) {
     try shared.files.deleteUnused(location)
     for suffix in ["-journal", "-wal", "-shm"] {
-      let name = location.name.dropLast() + cString(suffix)
       do throws(FileError) {
-        try shared.files.unlink(Location(directory: location.directory, name: Array(name)))
+        try shared.files.unlink(location.beside(suffix))
       } catch .system(.noEntry) {
       }
     }

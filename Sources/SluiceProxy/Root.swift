@@ -34,6 +34,11 @@ final class Directory: Sendable {
 struct Location {
   let directory: Directory
   let name: [CChar]
+
+  /// The file beside this one whose name is longer by `suffix`.
+  func beside(_ suffix: String) -> Location {
+    Location(directory: directory, name: Array(name.dropLast() + cString(suffix)))
+  }
 }
 
 final class Root: Sendable {

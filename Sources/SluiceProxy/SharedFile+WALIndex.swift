@@ -23,13 +23,13 @@ extension SharedFile {
       if let present = state.walIndex {
         index = present
       } else {
-        if opensForWriting, isWritable, !state.isMirrored, !request.isReadOnly {
-          let place = WALIndex.place(besideDatabase: location)
-          // Whoever may not write to it finds it as it is.
-          if WALIndex.mayBeWritten(place) { remove(place) }
+        let place = location.beside("-shm")
+        // Whoever may not write to it finds it as it is.
+        if isWritable, !state.isMirrored, !request.isReadOnly, WALIndex.mayBeWritten(place) {
+          remove(place)
         }
         index = try WALIndex.open(
-          besideDatabase: location, creates: !request.isReadOnly, forWriting: opensForWriting,
+          place, creates: !request.isReadOnly, forWriting: opensForWriting,
           like: try self.status())
         state.walIndex = index
       }

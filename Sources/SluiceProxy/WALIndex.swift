@@ -32,18 +32,11 @@ final class WALIndex {
     self.isReadOnly = isReadOnly
   }
 
-  /// Where the index of the database at `location` lies.
-  static func place(besideDatabase location: Location) -> Location {
-    Location(
-      directory: location.directory, name: Array(location.name.dropLast() + cString("-shm")))
-  }
-
-  /// Opens the `-shm` file beside the database at `location`, for writing where that is wanted and
-  /// allowed, and creates it unless its first user only wants to read.
+  /// Opens the `-shm` file at `place`, for writing where that is wanted and allowed, and creates it
+  /// unless its first user only wants to read.
   static func open(
-    besideDatabase location: Location, creates: Bool, forWriting: Bool, like model: FileStatus
+    _ place: Location, creates: Bool, forWriting: Bool, like model: FileStatus
   ) throws(FileError) -> WALIndex {
-    let place = place(besideDatabase: location)
     if forWriting {
       do throws(FileError) {
         let descriptor = try openForWriting(place, creates: creates, like: model)
