@@ -173,10 +173,8 @@ extension VFSError {
       (.mapWALIndex, .tooManyOpen):
       SQLITE_CANTOPEN
     case (.mapWALIndex, .noSpace), (.mapWALIndex, .overQuota): csqlite_ioerr_shmsize
-    // A read has no want of space: it tells of a write that was posted before it.
     case (.write, .noSpace), (.write, .overQuota), (.truncate, .noSpace), (.truncate, .overQuota),
-      (.sync, .noSpace), (.sync, .overQuota), (.read, .noSpace), (.read, .overQuota),
-      (.fileSize, .noSpace), (.fileSize, .overQuota):
+      (.sync, .noSpace), (.sync, .overQuota):
       SQLITE_FULL
     case (.read, .inputOutput), (.read, .outOfRange): csqlite_ioerr_corruptfs
     case (.open, .isDirectory): csqlite_cantopen_isdir
