@@ -15,6 +15,7 @@ public struct Mapping: ~Copyable, @unchecked Sendable {
     _ descriptor: borrowing FileDescriptor, offset: Int64 = 0, byteCount: Int,
     writable: Bool = true, inheritable: Bool = false
   ) throws(Errno) {
+    if !inheritable { try ProcessEpoch.prepare() }
     var address: UnsafeMutableRawPointer?
     _ = try unsafe check(
       sluice_map(

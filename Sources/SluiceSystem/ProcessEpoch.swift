@@ -8,6 +8,17 @@ internal import Synchronization
 public struct ProcessEpoch: Sendable {
   private let value: UInt64
 
+  /// Makes the page. Everything else here comes after that.
+  public static func prepare() throws(Errno) {
+    if page.load(ordering: .acquiring) != 0 { return }
+    var address: UnsafeMutableRawPointer?
+    _ = try unsafe check(sluice_map_wiped_on_fork(&address))
+    let installed = page.compareExchange(
+      expected: 0, desired: UInt(bitPattern: address), ordering: .acquiringAndReleasing
+    ).exchanged
+    if !installed { _ = unsafe sluice_unmap(address!, UInt64(memoryPageByteCount)) }
+  }
+
   /// The epoch of the calling process. The first call in a process (a forked child is a new one)
   /// chooses it.
   public static var current: ProcessEpoch {
@@ -25,10 +36,10 @@ public struct ProcessEpoch: Sendable {
   @inline(__always)
   public var isCurrent: Bool { unsafe ProcessEpoch.mark.pointee.load(ordering: .relaxed) == value }
 
-  nonisolated(unsafe) private static let mark: UnsafePointer<Atomic<UInt64>> = {
-    var address: UnsafeMutableRawPointer?
-    let result = unsafe sluice_map_wiped_on_fork(&address)
-    precondition(result == 0, "no memory for one page")
-    return unsafe UnsafePointer(address!.assumingMemoryBound(to: Atomic<UInt64>.self))
-  }()
+  private static let page = Atomic<UInt>(0)
+
+  @inline(__always)
+  private static var mark: UnsafePointer<Atomic<UInt64>> {
+    unsafe UnsafePointer(bitPattern: page.load(ordering: .acquiring)).unsafelyUnwrapped
+  }
 }

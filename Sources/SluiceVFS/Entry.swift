@@ -30,6 +30,7 @@ public func sluiceRegisterVFS(_ api: UnsafeRawPointer?) -> Int32 {
 private func registerVFS() -> Int32 {
   // File names with four zero bytes before them, see URIParameters.
   guard csqlite_version_number() >= 3_032_000 else { return SQLITE_ERROR }
+  do throws(Errno) { try ProcessEpoch.prepare() } catch { return SQLITE_NOMEM }
   let isDefault =
     unsafe environmentValue("SLUICE_DEFAULT").map { unsafe $0[0] == 0x31 && $0[1] == 0 } ?? false
   return VFS.register(asDefault: isDefault)

@@ -70,6 +70,7 @@ extension OpenFile {
     } catch {
       guard error.endsSession else { throw .call(error) }
       if kind != .unlock { throw succeedInWALMode(error) }
+      walIndex?.letGo()
     }
   }
 

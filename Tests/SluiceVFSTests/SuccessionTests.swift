@@ -239,6 +239,34 @@ struct SuccessionTests {
       ["ready"] + Array(repeating: "SQLITE_CANTOPEN", count: 20) + ["True True", "down", "OK OK"])
   }
 
+  /// Sockets, channels, windows and indexes of thirty sidecars.
+  @Test(arguments: ["DELETE", "WAL"])
+  func nothingIsLeftOfFormerSidecars(mode: String) throws {
+    let fixture = try Fixture(sidecar: true)
+    let client = try fixture.startPython(
+      """
+      c = proxied("app.db")
+      c.execute("PRAGMA busy_timeout = 5000")
+      c.execute("PRAGMA journal_mode = " + sys.argv[1])
+      c.execute("CREATE TABLE t(x)")
+      def held():
+          with open("/proc/self/maps") as f: mapped = sum(ROOT in line or "sluice" in line for line in f)
+          return len(os.listdir("/proc/self/fd")), mapped
+      for round in range(30):
+          c.execute("INSERT INTO t VALUES (1)")
+          before = held() if round == 0 else before
+          ready(f"ready {round}")
+      print(one(c, "SELECT count(*) FROM t"), held() == before, before, held())
+      """, arguments: [mode])
+    for round in 0..<30 {
+      try client.awaitLine("ready \(round)")
+      try replaceSidecar(of: fixture)
+      client.say("go")
+    }
+    let last = try client.wait().lines.last ?? ""
+    #expect(last.hasPrefix("30 True"), "\(last)")
+  }
+
   @Test func sidecarThatComesALittleLaterIsWaitedFor() throws {
     let fixture = try Fixture(sidecar: true)
     let client = try fixture.startPython(
