@@ -55,12 +55,27 @@ struct HandshakeTarget: FuzzTarget {
         _ = line.standingLocks.take(.all, alone: false)
       }
     case 3: checkWindow(ours, message)
-    default:
-      let range = MappedRange(offset: 0, byteCount: 4096, isWritable: false)
-      if let received = try? receiveMapping(on: ours, file: 7, purpose: .walIndex, range) {
-        require(message.count == 32 && message[12] == 5, "a descriptor message of another form")
-        _ = consume received
-      }
+    default: checkMapping(ours, message, inPlace: input.flag())
+    }
+  }
+
+  private func checkMapping(
+    _ socket: borrowing FileDescriptor, _ message: [UInt8], inPlace: Bool
+  ) {
+    let range = MappedRange(offset: 0, byteCount: 4096, isWritable: false)
+    var present: SharedMapping?
+    if inPlace, let memory = try? FileDescriptor.sealedMemory("sluice-fuzz", byteCount: 4096),
+      let mapping = try? Mapping(memory, byteCount: 4096, inheritable: true)
+    {
+      present = SharedMapping(mapping)
+    }
+    do throws(ConnectError) {
+      let received = try receiveMapping(
+        on: socket, file: 7, purpose: .walIndex, range, inPlaceOf: present)
+      require(message.count == 32 && message[12] == 5, "a descriptor message of another form")
+      require(present == nil || received == nil || received === present, "mapped elsewhere")
+    } catch {
+      // Refused, which is as good.
     }
   }
 
