@@ -65,12 +65,23 @@ extension OpenFile {
 
   /// xShmLock.
   func lockWALIndex(first: Int, count: Int, _ kind: WALLockKind) throws(VFSError) {
-    do throws(CallError) {
-      try askForWALIndex(first: first, count: count, kind)
-    } catch {
-      guard error.endsSession else { throw .call(error) }
-      if kind != .unlock { throw succeedInWALMode(error) }
-      walIndex?.letGo()
+    var maySucceed = true
+    while true {
+      // Without any lock only a transaction or a checkpoint begins, and that looks at no pages.
+      if mustDropPages, kind != .unlock, first != WALIndexMap.checkpointLock, !wait.holdsWALLocks {
+        mustDropPages = false
+        throw .recovering
+      }
+      do throws(CallError) {
+        return try askForWALIndex(first: first, count: count, kind)
+      } catch {
+        guard error.endsSession else { throw .call(error) }
+        walIndex?.letGo()
+        if kind == .unlock { return }
+        guard maySucceed else { throw .call(error) }
+        try succeedInWALMode(error)
+        maySucceed = false
+      }
     }
   }
 
@@ -100,11 +111,16 @@ extension OpenFile {
   ) throws(VFSError) -> Int32 {
     let index = walIndex ?? WALIndexMap()
     walIndex = index
-    do throws(VFSError) {
-      return try unsafe index.map(
-        region: region, byteCount: byteCount, extends: extends, of: self, out)
-    } catch .call(let error) where error.endsSession {
-      throw succeedInWALMode(error)
+    var maySucceed = true
+    while true {
+      do throws(VFSError) {
+        return try unsafe index.map(
+          region: region, byteCount: byteCount, extends: extends, of: self, out)
+      } catch .call(let error) where error.endsSession && maySucceed {
+        index.letGo()
+        try succeedInWALMode(error)
+        maySucceed = false
+      }
     }
   }
 }

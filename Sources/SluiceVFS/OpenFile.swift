@@ -28,6 +28,8 @@ final class OpenFile: @unchecked Sendable {
   private let shortcuts: Shortcuts
   /// A database's WAL: that which SQLite opened last.
   private(set) var wal: OpenFile?
+  /// Whether SQLite has pages of a WAL database that it cannot know to be good or bad.
+  var mustDropPages = false
   var wait = LockWait()
   /// How much of the file SQLite wants by pointer, in bytes; 0 for nothing (`PRAGMA mmap_size`).
   private var fetchByteCountMaximum: Int64 = 0

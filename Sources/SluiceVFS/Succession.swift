@@ -7,10 +7,10 @@
 //
 // In WAL mode a connection holds SHARED between its transactions too, and SQLite keeps its WAL open
 // and the addresses of the WAL index. So all three are opened anew when it asks for the first lock of
-// the index: the new index is mapped where the old one was. Then that lock is refused with
-// SQLITE_BUSY_RECOVERY, for which SQLite calls the busy handler, and drops its pages (wal.c and pager.c,
-// pagerBeginReadTransaction): they cannot be compared, since an index that was set up anew may look as
-// the old one did and mean another database.
+// the index: the new index is mapped where the old one was. Then the first lock of a transaction is
+// refused with SQLITE_BUSY_RECOVERY, for which SQLite calls the busy handler, and drops its pages
+// (pagerBeginReadTransaction in pager.c): it cannot know whether they are good, since an index that was
+// set up anew may look as the old one did and mean other content.
 //
 // While nobody kept SHARED for it the database may have become another file, or have left WAL mode.
 // Then the connection ends.
@@ -28,31 +28,25 @@ extension OpenFile {
     try openAgain(in: try Registry.current.session(after: remote.channel.session))
   }
 
-  /// The same for a connection in WAL mode that asked for a lock or a part of the WAL index. What
-  /// SQLite is to be told.
+  /// The same for a connection in WAL mode that asked for a lock or a part of the WAL index, and had
+  /// this answer. Throws that unless nothing but SHARED is held.
   @inline(never)
-  func succeedInWALMode(_ error: CallError) -> VFSError {
-    walIndex?.letGo()
-    guard level == .shared, !wait.holdsWALLocks else { return .call(error) }
-    do throws(VFSError) {
-      let successor = try openSuccessor()
-      try call { () throws(CallError) in try successor.lock(.shared) }
-      guard try call({ () throws(CallError) in try successor.isInWALMode }) else { throw .replaced }
-      if let wal {
-        let next = try wal.openAgain(besides: successor)
-        try mapAgain(successor)
-        wal.move(to: next)
-      } else {
-        try mapAgain(successor)
-      }
-      move(to: successor)
-      knowledge?.wasGranted()
-      return .recovering
-    } catch .call(let error) where error.isBusy {
-      return .recovering
+  func succeedInWALMode(_ error: CallError) throws(VFSError) {
+    guard level == .shared, !wait.holdsWALLocks else { throw .call(error) }
+    let successor = try openSuccessor()
+    do throws(CallError) {
+      try successor.lock(.shared)
     } catch {
-      return error
+      // SQLite would try the lock of the index again and again.
+      throw error.isBusy ? .recovering : .call(error)
     }
+    guard try call({ () throws(CallError) in try successor.isInWALMode }) else { throw .replaced }
+    let next = try wal?.openAgain(besides: successor)
+    try mapAgain(successor)
+    if let next { wal?.move(to: next) }
+    move(to: successor)
+    knowledge?.wasGranted()
+    mustDropPages = true
   }
 
   private func mapAgain(_ successor: RemoteFile) throws(VFSError) {

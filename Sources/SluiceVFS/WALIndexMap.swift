@@ -8,6 +8,9 @@ internal import SluiceSystem
 internal import SluiceWire
 
 final class WALIndexMap {
+  /// WAL_CKPT_LOCK in wal.c.
+  static let checkpointLock = 1
+
   /// Each as large as a region, or as a page of memory where that is larger. A forked child
   /// inherits the memory, so that what SQLite remembers of it stays readable there; locking it is
   /// what the child cannot.
