@@ -226,11 +226,11 @@ INTERPOSE(struct dirent *, readdir, NULL, (DIR *directory), (directory))
 
 // --- locks and leases ---------------------------------------------------------------------------
 
-static enum call call_of(int command) {
+static enum call call_of(int command, const void *argument) {
   switch (command) {
     case F_OFD_SETLK: return CALL_ofd_setlk;
     case F_OFD_GETLK: return CALL_ofd_getlk;
-    case F_SETLEASE: return CALL_setlease;
+    case F_SETLEASE: return (intptr_t)argument == F_UNLCK ? CALL_unlease : CALL_setlease;
     case F_GETLEASE: return CALL_getlease;
     case F_SETSIG:
     case F_SETOWN_EX: return CALL_setown;
@@ -245,9 +245,11 @@ int fcntl(int fd, int command, ...) {
   va_start(list, command);
   void *argument = va_arg(list, void *);
   va_end(list);
-  enum call call = call_of(command);
+  enum call call = call_of(command, argument);
   int how = call != CALL_none ? fail_now(call) : 0;
   if (how != 0) {
+    // That fails only where the system took the lease away before.
+    if (call == CALL_unlease) REAL(fcntl)(fd, command, argument);
     errno = how;
     return -1;
   }

@@ -56,8 +56,7 @@ int record_path(int directory, const char *name, char path[4096]);
 
 // --- fail.c -------------------------------------------------------------------------------------
 
-// The calls that can be made to fail. The order is known to Tools/faults/calls.py, which reads it
-// here.
+// The calls that can be made to fail. io-errors reads the list, and with it the order, here.
 #define CALLS(CALL)                                                                             \
   CALL(openat2) CALL(pread) CALL(pwrite) CALL(ftruncate) CALL(fallocate) CALL(fdatasync)        \
   CALL(fsync) CALL(fstat) CALL(fstatat) CALL(unlinkat) CALL(faccessat) CALL(readlinkat)         \
@@ -68,7 +67,7 @@ int record_path(int directory, const char *name, char path[4096]);
   CALL(sendmsg) CALL(recvmsg) CALL(setsockopt) CALL(getsockopt) CALL(shutdown) CALL(poll)       \
   CALL(epoll_create1) CALL(epoll_ctl) CALL(epoll_wait) CALL(pidfd_open) CALL(futex_wait)        \
   CALL(futex_waitv) CALL(robust_list) CALL(signalfd) CALL(read) CALL(pthread_create)            \
-  CALL(getrandom) CALL(realpath) CALL(sched_getaffinity)
+  CALL(getrandom) CALL(realpath) CALL(sched_getaffinity) CALL(unlease)
 #define AS_CASE(name) CALL_##name,
 enum call { CALL_none, CALLS(AS_CASE) CALL_COUNT };
 #undef AS_CASE
