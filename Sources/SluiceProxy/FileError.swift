@@ -40,6 +40,10 @@ enum FileError: Error, Equatable {
   /// The lock stands with somebody who was granted it a moment ago and may be about to take it again:
   /// the request is tried again soon.
   case standsYet
+  /// EXCLUSIVE was refused because of readers whose lock stands, and PENDING is held: a lock that stands
+  /// is nearly always found in use by who would be a moment too late without it. Tried again for a little
+  /// while, then it is `busyPending`.
+  case readersYet
   /// Not now: another process has been asked to give back its lease. The request stays in its slot
   /// and is tried again.
   case tryLater
@@ -57,7 +61,7 @@ enum FileError: Error, Equatable {
     case .readOnly: (.readOnly, .readOnlyFileSystem)
     case .readOnlyDirectory: (.readOnlyDirectory, .accessDenied)
     case .busy, .busyInLine, .busyPerhaps, .standsInLine, .standsYet: (.busy, .again)
-    case .busyPending, .busyPendingPerhaps: (.busyPending, .again)
+    case .busyPending, .busyPendingPerhaps, .readersYet: (.busyPending, .again)
     case .locksLost: (.locksLost, .stale)
     case .tooManyFiles: (.limitReached, .tooManyOpen)
     case .badFile: (.badFile, .badDescriptor)

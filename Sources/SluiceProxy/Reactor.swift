@@ -123,6 +123,7 @@ final class ReactorLoop {
   /// few.
   private let leasePatience = Patience(rest: 500_000, whole: 50_000_000_000)
   private let slicePatience = Patience(rest: 50_000, whole: 2_000_000)
+  private let readerPatience = Patience(rest: 20_000, whole: 200_000)
   private let deathPatience = Patience(rest: 200_000, whole: 10_000_000)
 
   /// In nanoseconds.
@@ -283,12 +284,14 @@ final class ReactorLoop {
         return false
       case .file(.tryLater) where putOff(channel, leasePatience): return false
       case .file(.standsYet) where putOff(channel, slicePatience): return false
+      case .file(.readersYet) where putOff(channel, readerPatience): return false
       case .file(.busyPerhaps) where putOff(channel, deathPatience),
         .file(.busyPendingPerhaps) where putOff(channel, deathPatience):
         return false
       // Who stood in line is told that his time is up, and asks for the lock itself once more.
       case .file(.busy) where request.operation != .lockAwait && !isSettled(channel),
-        .file(.busyPending) where !isSettled(channel):
+        .file(.busyPending) where !isSettled(channel),
+        .file(.readersYet) where !isSettled(channel):
         return settle(for: request, on: channel)
       case .file(let error):
         let answer = error.status

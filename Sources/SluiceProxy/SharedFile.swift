@@ -255,7 +255,10 @@ final class SharedFile: Sendable {
       state.writerIsPending()
     }
     takeBack(.file, besides: holder, &state)
-    guard state.sharedCount == 1 else { throw .busyPending }
+    guard state.sharedCount == 1 else {
+      let standsInUse = state.standers.contains { $0 !== holder && $0.stands(.file) }
+      throw standsInUse ? .readersYet : .busyPending
+    }
     try mirror(state, .exclusive, LockByte.shared, LockByte.sharedByteCount)
     state.writerLevel = .exclusive
   }
