@@ -37,8 +37,6 @@ final class KillWorker {
     let rollback: SQLiteStatement
     let small: [SQLiteStatement]
     let large: [SQLiteStatement]
-    /// How many of this worker's transactions are there.
-    var n: UInt64
   }
 
   /// What `sluice harness-peer worker` does. Descriptor 3 is the board.
@@ -96,7 +94,7 @@ final class KillWorker {
     while true {
       let epoch = board.sidecarEpoch
       do throws(Trouble) {
-        if stores.isEmpty { try open() } else { try resume() }
+        if stores.isEmpty { try open() }
         while true {
           if isPaused { pause() }
           set(.working)
@@ -159,7 +157,7 @@ final class KillWorker {
       } catch {
         throw trouble(error)
       }
-      try compare(stores[stores.count - 1])
+      _ = try count(stores[stores.count - 1])
     }
   }
 
@@ -170,8 +168,6 @@ final class KillWorker {
     try connection.execute("PRAGMA wal_autocheckpoint = 16")
     // Half of the workers write to the database before they commit, for want of memory.
     if worker.isMultiple(of: 2) { try connection.execute("PRAGMA cache_size = 8") }
-    let n = try connection.execute(KillStore.read(worker: worker)).flatMap { UInt64($0) }
-    guard let n else { throw .failed("\(store.fileName): not a database of this run") }
     func prepared(_ sql: [String]) throws(BenchmarkError) -> [SQLiteStatement] {
       var statements: [SQLiteStatement] = []
       for text in sql { statements.append(try connection.prepare(text)) }
@@ -181,30 +177,26 @@ final class KillWorker {
       store: store, connection: connection, begin: try connection.prepare("BEGIN IMMEDIATE"),
       commit: try connection.prepare("COMMIT"), rollback: try connection.prepare("ROLLBACK"),
       small: try prepared(KillStore.small(worker: worker)),
-      large: try prepared(KillStore.large(worker: worker)), n: n)
+      large: try prepared(KillStore.large(worker: worker)))
   }
 
-  /// Finds out on the same connections what is there.
-  private func resume() throws(Trouble) {
-    for index in stores.indices {
-      let connection = stores[index].connection
-      do throws(BenchmarkError) {
-        let n = try timed { () throws(BenchmarkError) in
-          try connection.execute(KillStore.read(worker: worker))
-        }
-        guard let n = n.flatMap({ UInt64($0) }) else { throw .failed("no number of transactions") }
-        stores[index].n = n
-      } catch {
-        throw trouble(error)
+  /// How many of this worker's transactions are there.
+  private func count(_ store: Store) throws(Trouble) -> UInt64 {
+    let answer: String?
+    do throws(BenchmarkError) {
+      answer = try timed { () throws(BenchmarkError) in
+        try store.connection.execute(KillStore.read(worker: worker))
       }
-      try compare(stores[index])
+    } catch {
+      throw trouble(error)
     }
-  }
-
-  private func compare(_ store: Store) throws(Trouble) {
-    if let wrong = store.store.misplaced(store.n, worker: worker, board) {
+    guard let n = answer.flatMap({ UInt64($0) }) else {
+      throw .wrong("\(store.store.fileName): not a database of this run")
+    }
+    if let wrong = store.store.misplaced(n, worker: worker, board) {
       throw .wrong("proxied: " + wrong)
     }
+    return n
   }
 
   private func trouble(_ error: BenchmarkError) -> Trouble {
@@ -213,11 +205,14 @@ final class KillWorker {
       ? .wrong(text) : .failed(text)
   }
 
+  /// One transaction. What is there is read within it: a predecessor of this worker may have been
+  /// killed in the midst of a commit that a recovery, after a sidecar's death, finds to be whole.
   private func transact(_ index: Int) throws(Trouble) {
-    let (store, number) = (stores[index].store, stores[index].n + 1)
-    board[worker, .begun, store] = number
+    let store = stores[index].store
     board[worker, .store] = UInt64(store.rawValue)
     try run(stores[index].begin, .begin, index)
+    let number = try count(stores[index]) + 1
+    board[worker, .begun, store] = number
     if acknowledgesEarly { board[worker, .acknowledged, store] = number }
     for statement in random.once(in: 8) ? stores[index].large : stores[index].small {
       statement.bind(Int64(number))
@@ -228,7 +223,6 @@ final class KillWorker {
     } else {
       try run(stores[index].commit, .commit, index)
       board[worker, .acknowledged, store] = number
-      stores[index].n = number
     }
     board[worker, .phase] = TransactionPhase.between.rawValue
   }
