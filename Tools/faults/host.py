@@ -15,6 +15,7 @@ BUSY_MILLISECONDS = 500
 library = ctypes.CDLL("libsqlite3.so.0")
 library.sqlite3_vfs_find.restype = ctypes.c_void_p
 library.sqlite3_column_text.restype = ctypes.c_char_p
+library.sqlite3_db_filename.restype = ctypes.c_char_p
 
 NAMES = {value: name for name, value in vars(sqlite3).items()
          if name.startswith("SQLITE_") and isinstance(value, int)
@@ -69,6 +70,11 @@ class Database:
     def is_in_transaction(self):
         return library.sqlite3_get_autocommit(self.handle) == 0
 
+    @property
+    def path(self):
+        """Its full name; None where it could not be opened."""
+        return library.sqlite3_db_filename(self.handle, b"main") if self.code == OK else None
+
     def control(self, code, value=0):
         if self.code != OK:
             return None
@@ -81,6 +87,8 @@ class Database:
 
 def access(path, flags):
     """The VFS's xAccess, which SQLite itself calls in this way only for directories."""
+    if path is None:
+        return None
     class Methods(ctypes.Structure):
         _fields_ = [("version", ctypes.c_int), ("file_size", ctypes.c_int),
                     ("path_size", ctypes.c_int), ("next", ctypes.c_void_p),
@@ -91,4 +99,4 @@ def access(path, flags):
     vfs = library.sqlite3_vfs_find(b"sluice")
     answer = ctypes.c_int()
     methods = ctypes.cast(vfs, ctypes.POINTER(Methods)).contents
-    return methods.access(vfs, path.encode(), flags, ctypes.byref(answer))
+    return methods.access(vfs, path, flags, ctypes.byref(answer))

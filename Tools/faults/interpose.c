@@ -89,6 +89,10 @@ long syscall(long number, ...) {
     case SYS_futex: return futex_call(call, a);
     case SYS_futex_waitv: MAY_FAIL(futex_waitv, -1); break;
     case SYS_pidfd_open: MAY_FAIL(pidfd_open, -1); break;
+    case SYS_landlock_create_ruleset:
+    case SYS_landlock_add_rule:
+    case SYS_landlock_restrict_self: MAY_FAIL(landlock, -1); break;
+    case SYS_seccomp: MAY_FAIL(seccomp, -1); break;
     case SYS_set_robust_list:
     case SYS_get_robust_list: MAY_FAIL(robust_list, -1); break;
     default: break;

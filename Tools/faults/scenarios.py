@@ -203,8 +203,11 @@ def names(program):
         program.close(database)
     program.close(program.open("missing/x.db", expects="CANTOPEN"))
     program.close(program.open("link-out/x.db", expects="CANTOPEN"))
-    program.note("access", host.access("a.db", host.ACCESS_READ))
-    program.note("access", host.access("a.db", host.ACCESS_READWRITE))
+    # Names go to the sidecar of the database to which they belong.
+    database = program.open("a.db")
+    program.note("access", host.access(database.path, host.ACCESS_READ))
+    program.note("access", host.access(database.path, host.ACCESS_READWRITE))
+    program.close(database)
     database = program.open("gone.db", "&delete-before-open=1")
     program.run(database, "CREATE TABLE t(n, v)")
     program.close(database)
@@ -268,8 +271,19 @@ def contention(program):
             tuple(value) if isinstance(value, list) else value for value in values)
 
 
+def bounded(program):
+    """The same as `rollback`, where the files have a quota."""
+    rollback(program)
+
+
 SCENARIOS = {function.__name__: function for function in [
-    session, rollback, modes, wal, hot, together, temporary, names, beside, comings, contention]}
+    session, rollback, modes, wal, hot, together, temporary, names, beside, comings, contention,
+    bounded]}
+
+
+def options(name):
+    """What the sidecar of a scenario is told besides its root and socket."""
+    return ["--quota", "1G"] if name == "bounded" else []
 
 
 # --- what is there before ---

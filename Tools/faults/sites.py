@@ -3,6 +3,7 @@ list of all places where such a call stands.
 """
 
 import bisect
+import collections
 import re
 import subprocess
 
@@ -38,12 +39,30 @@ def reason(module, function, name):
     return None
 
 
+def reason_of_callers(symbol, callers):
+    """The same for a copy of a function that was compiled into all its callers in the sidecar too."""
+    seen, waiting = set(), [symbol]
+    while waiting:
+        known = waiting.pop()
+        if module_of(known) == "SluiceProxy":
+            return None
+        for caller in callers.get(known, ()):
+            if caller not in seen:
+                seen.add(caller)
+                waiting.append(caller)
+    return "a copy that nothing in the sidecar calls"
+
+
 REASONS = [
     (["spawn", "run_beside", "receive_mapping", "SpawnedProcess", "sluice_become", "become(",
       "sluice_socket_connect", "connect(toSocket", "sluice_map_wiped_on_fork", "ProcessEpoch",
       "sluice_socket_pair", "SocketPair", "receiveWindow", "Life.attach", "attach(",
       "isSealedMemory", "sluice_memfd_is_sealed", "WindowView", "ClientEnd", "sluice_shm_open",
-      "openSharedMemoryObject", "MetricsReading", "sluice_thread_id"], "the client's"),
+      "openSharedMemoryObject", "MetricsReading", "sluice_thread_id", "sluice_map_zeros"],
+     "the client's"),
+    (["sluice_futex_wake"], "wakes, which cannot fail"),
+    (["Sidecar.run("], "when epoll_wait fails, which it does for wrong arguments only"),
+    (["sluice_seccomp_enter_sandbox", "sluice_descriptor_is_open"], "another command's"),
 ]
 
 
@@ -79,6 +98,17 @@ class Program:
         ours = [symbol for symbol in symbols if module_of(symbol)]
         named = [symbol for symbol in ours if module_of(symbol) not in DEEP]
         return (named or ours or symbols)[0]
+
+    def callers(self):
+        """By function: those that call it or know its address."""
+        callers, symbol = collections.defaultdict(set), None
+        for line in run("objdump", "-d", "--no-show-raw-insn", self.path).splitlines():
+            if line.endswith(">:"):
+                symbol = line.split("<", 1)[1][:-2]
+            elif found := re.search(r"(call|jmp|lea)\s.*<([^+>@]+)>", line):
+                if found.group(2) != symbol:
+                    callers[found.group(2)].add(symbol)
+        return callers
 
     def places(self, calls):
         """Every place in our code where one of these functions of libc is called: (function, symbol,
