@@ -73,7 +73,6 @@ C_FUNCTIONS = {"ofd_call", "socket_at", "spawn_program", "spawn_middle", "run_be
 
 class Program:
     def __init__(self, path):
-        self.path = path
         self.starts, self.symbols = [], []
         for line in run("nm", "--defined-only", "-n", path).splitlines():
             address, kind, symbol = line.split(maxsplit=2)
@@ -81,6 +80,7 @@ class Program:
                 self.starts.append(int(address, 16))
                 self.symbols.append(symbol)
         self.names = {}
+        self.disassembly = run("objdump", "-d", "--no-show-raw-insn", path).splitlines()
 
     def symbol_of(self, address):
         """The function in which the call before this return address stands."""
@@ -102,7 +102,7 @@ class Program:
     def callers(self):
         """By function: those that call it or know its address."""
         callers, symbol = collections.defaultdict(set), None
-        for line in run("objdump", "-d", "--no-show-raw-insn", self.path).splitlines():
+        for line in self.disassembly:
             if line.endswith(">:"):
                 symbol = line.split("<", 1)[1][:-2]
             elif found := re.search(r"(call|jmp|lea)\s.*<([^+>@]+)>", line):
@@ -114,7 +114,7 @@ class Program:
         """Every place in our code where one of these functions of libc is called: (function, symbol,
         return address, or None for a jump at the function's end)."""
         places, symbol, waiting = [], None, None
-        for line in run("objdump", "-d", "--no-show-raw-insn", self.path).splitlines():
+        for line in self.disassembly:
             if line.endswith(">:"):
                 symbol = line.split("<", 1)[1][:-2]
                 waiting = None
