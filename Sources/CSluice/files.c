@@ -1,5 +1,6 @@
 #include <linux/openat2.h>
 #include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <sys/random.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
@@ -72,7 +73,9 @@ int sluice_lease_is_held(int fd) {
 }
 
 int sluice_socket_pair(int ends[2]) {
-  return socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0 ? -errno : 0;
+  if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0) return -errno;
+  for (int i = 0; i < 2; i++) ends[i] = sluice_descriptor_raise(ends[i]);
+  return 0;
 }
 
 static int address_of(const char *path, struct sockaddr_un *address) {
@@ -89,6 +92,7 @@ static int socket_at(const char *path, int type,
   if (error < 0) return error;
   int fd = socket(AF_UNIX, type, 0);
   if (fd < 0) return -errno;
+  fd = sluice_descriptor_raise(fd);
   int64_t result = SLUICE_RETRY(attach(fd, (struct sockaddr *)&address, sizeof address));
   if (result < 0) {
     close(fd);
@@ -201,6 +205,21 @@ int sluice_socket_peer(int fd, uint32_t *uid, int *pid) {
   *uid = peer.uid;
   *pid = peer.pid;
   return 0;
+}
+
+int sluice_bell_create(void) {
+  int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  return fd < 0 ? -errno : fd;
+}
+
+void sluice_bell_ring(int fd) {
+  uint64_t one = 1;
+  SLUICE_RETRY(write(fd, &one, sizeof one));
+}
+
+void sluice_bell_silence(int fd) {
+  uint64_t count;
+  SLUICE_RETRY(read(fd, &count, sizeof count));
 }
 
 int sluice_epoll_create(void) {

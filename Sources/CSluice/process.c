@@ -7,60 +7,13 @@
 
 #include "CSluice.h"
 
-extern char **environ;
-
 const int sluice_lease_signal = 40;  // a real-time signal, so that breaks queue up
 
-// A program that was executed has SIGCHLD for its exit signal, whatever clone() was told. So a
-// middle process starts the program and ends: it executes nothing, hence ends without a signal and
-// out of sight of the host's wait(), and the program becomes a child of init.
 enum { child_stack_byte_count = 64 * 1024 };
 
-struct spawn {
-  const char *program;
-  char *const *arguments;
-  int descriptor;
-  char *stack;
-  int pid;
-  int error;
-};
-
-// These two run in the host's memory while the host's thread stands still (CLONE_VM | CLONE_VFORK):
-// system calls only, and no return.
-static int spawn_program(void *context) {
-  struct spawn *spawn = context;
-  for (int signal = 1; signal < NSIG; signal++) {
-    struct sigaction action = {.sa_handler = SIG_DFL};
-    sigaction(signal, &action, NULL);
-  }
-  sigset_t none;
-  sigemptyset(&none);
-  int null;
-  if (setsid() < 0) goto failed;
-  // The descriptor may be any of 0 to 3 itself: move it out of the way first.
-  int passed = fcntl(spawn->descriptor, F_DUPFD_CLOEXEC, 10);
-  if (passed < 0 || (null = open("/dev/null", O_RDWR)) < 0) goto failed;
-  if (dup2(null, 0) < 0 || dup2(null, 1) < 0 || dup2(passed, 3) < 0) goto failed;
-  if (fcntl(2, F_GETFD) < 0 && dup2(null, 2) < 0) goto failed;
-  if (syscall(SYS_close_range, 4u, ~0u, 0u) < 0) goto failed;
-  sigprocmask(SIG_SETMASK, &none, NULL);
-  execve(spawn->program, spawn->arguments, environ);
-failed:
-  spawn->error = errno;
-  _exit(127);
-}
-
-static int spawn_middle(void *context) {
-  struct spawn *spawn = context;
-  spawn->pid = clone(spawn_program, spawn->stack + child_stack_byte_count,
-                     CLONE_VM | CLONE_VFORK, spawn);
-  if (spawn->pid < 0) spawn->error = errno;
-  _exit(0);
-}
-
-// Runs `body` in a child that shares this process's memory and has a copy of its descriptors, and
-// waits for its end: 0, or -errno where there is no child.
-static int run_beside(int (*body)(void *), void *context) {
+// Runs `body` in a child that shares this process's memory and has a copy of its descriptors and of
+// its file-system state, and waits for its end.
+int sluice_run_beside(int (*body)(void *), void *context) {
   char *stack = mmap(NULL, child_stack_byte_count, PROT_READ | PROT_WRITE,
                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
   if (stack == MAP_FAILED) return -errno;
@@ -75,17 +28,6 @@ static int run_beside(int (*body)(void *), void *context) {
   if (child > 0) SLUICE_RETRY(waitpid(child, &status, __WCLONE));
   munmap(stack, child_stack_byte_count);
   return -error;
-}
-
-int sluice_spawn(const char *program, char *const arguments[], int descriptor) {
-  char *stack = mmap(NULL, child_stack_byte_count, PROT_READ | PROT_WRITE,
-                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
-  if (stack == MAP_FAILED) return -errno;
-  struct spawn spawn = {program, arguments, descriptor, stack, 0, 0};
-  int result = run_beside(spawn_middle, &spawn);
-  munmap(stack, child_stack_byte_count);
-  if (result < 0) return result;
-  return spawn.error != 0 ? -spawn.error : spawn.pid;
 }
 
 struct passed_mapping {
@@ -122,14 +64,13 @@ int64_t sluice_receive_mapping(int socket, void *message, size_t message_byte_co
                                   .byte_count = byte_count,
                                   .writable = writable,
                                   .address = *address};
-  int result = run_beside(receive_mapping, &passed);
+  int result = sluice_run_beside(receive_mapping, &passed);
   *address = passed.address;
   *map_error = passed.map_error;
   return result < 0 ? result : passed.result;
 }
 
-int sluice_become(char *const arguments[], int kept) {
-  if (kept >= 0 && fcntl(kept, F_SETFD, 0) < 0) return -errno;
+int sluice_become(char *const arguments[]) {
   execvp(arguments[0], arguments);
   return -errno;
 }

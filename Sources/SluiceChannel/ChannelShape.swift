@@ -17,6 +17,17 @@ public struct ChannelShape: Equatable, Sendable {
     slotCount: 32, argumentAreaByteCount: 1152, payloadByteCount: 256 * 1024,
     byteOrder: .littleEndian)
 
+  /// Where no file may be as large as that (RLIMIT_FSIZE), for the regions count as files: two of
+  /// the largest pages.
+  public static let compact = ChannelShape(
+    slotCount: 8, argumentAreaByteCount: 1152, payloadByteCount: 128 * 1024,
+    byteOrder: .littleEndian)
+
+  /// The largest of these that fits a file of so many bytes; the compact one where none does.
+  public static func fitting(fileByteCountMaximum limit: Int64) -> ChannelShape {
+    limit < Int64(standard.ioByteCount) ? compact : standard
+  }
+
   /// The most that one request may carry or ask for: SQLite's largest page.
   public static let transferByteCountMaximum = 64 * 1024
 

@@ -6,8 +6,8 @@ public import SluiceChannel
 internal import SluiceSystem
 internal import SluiceWire
 
-/// How long a sidecar may take to answer a hello; a private one starts in the meantime.
-private let handshakeMilliseconds: Int32 = 10_000
+/// How long a sidecar may take to send what a reply announces.
+private let passingMilliseconds: Int32 = 10_000
 
 struct Welcome: ~Copyable {
   var session: UInt64
@@ -16,7 +16,11 @@ struct Welcome: ~Copyable {
   var regions: ChannelRegions
 }
 
-func shakeHands(on socket: borrowing FileDescriptor) throws(ConnectError) -> Welcome {
+/// Says hello, and waits for the welcome until `deadline` (by the monotonic clock); a private
+/// sidecar starts in the meantime.
+func shakeHands(
+  on socket: borrowing FileDescriptor, deadline: Int64
+) throws(ConnectError) -> Welcome {
   var hello = sluice_hello()
   hello.head = messageHead(SLUICE_MESSAGE_HELLO)
   do throws(Errno) {
@@ -29,6 +33,10 @@ func shakeHands(on socket: borrowing FileDescriptor) throws(ConnectError) -> Wel
     throw .system(error)
   }
   var welcome = sluice_welcome()
+  let rest = (deadline - Clock.monotonicNanoseconds()) / 1_000_000
+  guard socket.awaitReadable(timeoutMilliseconds: Int32(clamping: max(0, rest))) else {
+    throw .noAnswer
+  }
   let regions = try receiveRegions(
     on: socket, as: &welcome, kind: SLUICE_MESSAGE_WELCOME)
   return Welcome(
@@ -159,7 +167,7 @@ private func receive<M: BitwiseCopyable>(
   on socket: borrowing FileDescriptor, as message: inout M, kind: sluice_message_kind,
   _ receiveMessage: (UnsafeMutableRawBufferPointer) throws(Errno) -> Int
 ) throws(ConnectError) {
-  guard socket.awaitReadable(timeoutMilliseconds: handshakeMilliseconds) else { throw .noAnswer }
+  guard socket.awaitReadable(timeoutMilliseconds: passingMilliseconds) else { throw .noAnswer }
   let room = UnsafeMutableRawBufferPointer.allocate(
     byteCount: MemoryLayout<sluice_refusal>.size, alignment: 16)
   defer { unsafe room.deallocate() }

@@ -7,12 +7,14 @@ extension Session {
   /// Starts the `sluice` program as this process's own sidecar: the one that SLUICE_SIDECAR names,
   /// else the one beside this code (`../bin/sluice` as installed, or in the same directory), else
   /// the first in PATH.
-  public static func startPrivate() throws(ConnectError) -> Session {
+  public static func startPrivate(
+    milliseconds: Int64 = connectMillisecondsMaximum
+  ) throws(ConnectError) -> Session {
     if let named = unsafe environmentValue("SLUICE_SIDECAR") {
-      return try unsafe startPrivate(program: named)
+      return try unsafe startPrivate(program: named, milliseconds: milliseconds)
     }
     for candidate in programsBesideThisCode() + programsInPath() where isProgram(candidate) {
-      return try unsafe startPrivate(program: candidate)
+      return try unsafe startPrivate(program: candidate, milliseconds: milliseconds)
     }
     throw .programNotFound
   }
@@ -45,4 +47,15 @@ func characters(_ text: StaticString) -> [CChar] {
   unsafe UnsafeBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount + 1).map {
     CChar(bitPattern: $0)
   }
+}
+
+/// A number in decimal digits with a terminating zero.
+func decimal(_ number: UInt64) -> [CChar] {
+  var digits: [CChar] = [0]
+  var rest = number
+  repeat {
+    digits.insert(CChar(UInt8(ascii: "0") + UInt8(rest % 10)), at: 0)
+    rest /= 10
+  } while rest > 0
+  return digits
 }

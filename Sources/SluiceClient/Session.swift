@@ -1,9 +1,11 @@
 // A session: this process's standing with one sidecar. It owns the socket, whose end-of-file is
 // the proof of either side's death, and the home channel; further channels are opened through it.
 //
+// It has the standing that this process had when it was made: the sidecar keeps to that, whatever the
+// process becomes later.
+//
 // Threads: everything may be called from any thread. A forked child's copy of a session is dead:
-// every call on it throws `forked`, and the regions are not even mapped there. The child should
-// leave its copy alone rather than release it, for releasing closes a descriptor by its number.
+// every call on it throws `forked`, and the regions are not even mapped there.
 
 internal import CSluice
 internal import SluiceChannel
@@ -16,7 +18,7 @@ public final class Session: Sendable {
   public let usesHostPaths: Bool
   /// What the sidecar allows.
   let shortcuts: Shortcuts
-  let socket: FileDescriptor
+  let socket: SessionSocket
   private let epoch: ProcessEpoch
   private let homeLine: ChannelLine
   /// The socket's path, zero-terminated; nil for a private sidecar.
@@ -29,50 +31,66 @@ public final class Session: Sendable {
   /// A sidecar that does not answer for so long counts as dead. Long, for a disk may be slow.
   static let callTimeoutNanoseconds: Int64 = 60_000_000_000
 
+  /// How long it may take to get a session, in milliseconds.
+  public static let connectMillisecondsMaximum: Int64 = 10_000
+
   private init(
-    socket: consuming FileDescriptor, path: [CChar]?
+    socket: consuming FileDescriptor, path: [CChar]?, deadline: Int64
   ) throws(ConnectError) {
-    let welcome = try shakeHands(on: socket)
+    let welcome = try shakeHands(on: socket, deadline: deadline)
     usesHostPaths = welcome.usesHostPaths
     shortcuts = welcome.shortcuts
     homeLine = ChannelLine(number: 0, regions: welcome.regions)
     epoch = ProcessEpoch.current
     socketPath = path
-    self.socket = socket
+    do throws(Errno) { self.socket = try SessionSocket(socket) } catch { throw .system(error) }
   }
 
   // MARK: Getting one
 
   /// Connects to the shared sidecar that listens on `path` (zero-terminated). Blocks for the
-  /// handshake, at most ten seconds.
-  public static func connect(toSocket path: [CChar]) throws(ConnectError) -> Session {
-    try unsafe Session(socket: try reach(path), path: path)
+  /// handshake, at most so long.
+  public static func connect(
+    toSocket path: [CChar], milliseconds: Int64 = connectMillisecondsMaximum
+  ) throws(ConnectError) -> Session {
+    let deadline = Clock.monotonicNanoseconds() + milliseconds * 1_000_000
+    fillStandardDescriptors()
+    return try unsafe Session(
+      socket: try reach(path, deadline: deadline), path: path, deadline: deadline)
   }
 
-  /// Starts `program` (zero-terminated) as this process's own sidecar, which ends with it. Blocks
-  /// until it is ready, at most ten seconds.
+  /// Starts `program` (zero-terminated) as this process's own sidecar, which ends with it, with the
+  /// calling thread's standing. Blocks until it is ready, at most so long.
   public static func startPrivate(
-    program: UnsafePointer<CChar>
+    program: UnsafePointer<CChar>, milliseconds: Int64 = connectMillisecondsMaximum
   ) throws(ConnectError) -> Session {
+    let deadline = Clock.monotonicNanoseconds() + milliseconds * 1_000_000
+    fillStandardDescriptors()
     let pair: SocketPair
     do throws(Errno) { pair = try SocketPair() } catch { throw .system(error) }
     let ours = pair.ours
     let theirs = pair.theirs
     do throws(Errno) {
       _ = try unsafe SpawnedProcess.start(
-        program, arguments: [characters("serve"), characters("--private")],
+        program,
+        arguments: [
+          characters("serve"), characters("--private"), characters("--capabilities"),
+          decimal(Standing.current.capabilities),
+        ],
         descriptor: theirs)
     } catch {
       throw .notStarted(error)
     }
     // As long as this copy is open, a sidecar that died at once is not seen to be dead.
     _ = consume theirs
-    return try Session(socket: ours, path: nil)
+    return try Session(socket: ours, path: nil, deadline: deadline)
   }
 
-  private static func reach(_ path: UnsafePointer<CChar>) throws(ConnectError) -> FileDescriptor {
+  private static func reach(
+    _ path: UnsafePointer<CChar>, deadline: Int64
+  ) throws(ConnectError) -> FileDescriptor {
     var refusalCount = 0
-    for _ in 0..<200 {
+    while true {
       do throws(Errno) {
         return try unsafe FileDescriptor.connect(toSocket: path)
       } catch .connectionRefused where refusalCount < 5 {
@@ -81,12 +99,12 @@ public final class Session: Sendable {
         Clock.sleep(nanoseconds: 2_000_000)
       } catch .again {
         // A full queue: the sidecar is busy greeting others.
+        guard Clock.monotonicNanoseconds() < deadline else { throw .noAnswer }
         Clock.sleep(nanoseconds: 10_000_000)
       } catch {
         throw .unreachable(error)
       }
     }
-    throw .noAnswer
   }
 
   // MARK: Its state
@@ -170,7 +188,7 @@ public final class Session: Sendable {
     try passing.withLock { (_) throws(CallError) in
       let answer = try call()
       do throws(ConnectError) {
-        return try receive(socket, answer)
+        return try socket.use { (socket) throws(ConnectError) in try receive(socket, answer) }
       } catch {
         lose()
         throw .sessionLost

@@ -77,7 +77,8 @@ public enum CallError: Error, Equatable, Sendable {
     case .failed(.notSent(.tooLong)): "the path is too long"
     case .failed(.notSent): "the request makes no sense"
     case .sessionLost: "the session with the sidecar is over"
-    case .forked: "opened before fork; a forked process must open the database itself"
+    case .forked:
+      "this process was forked within the transaction; only the parent can go on with it"
     }
   }
 

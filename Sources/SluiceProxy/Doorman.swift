@@ -12,8 +12,6 @@ final class Doorman {
   private let listener: SharedDescriptor?
   /// Whoever needs the sidecar holds the other end.
   private let lifeline: SharedDescriptor?
-  /// A private sidecar ends with its only session.
-  private let endsWithSession: Bool
   private let poller: Poller
 
   private var visitors: [UInt64: Visitor] = [:]
@@ -23,7 +21,19 @@ final class Doorman {
   /// How many sessions each user has.
   private var sessionCounts: [UInt32: Int] = [:]
   private var lastSession: UInt64 = 0
-  private var isStopping = false
+  private var ending: Ending
+
+  /// A program outside that waits to open files, because the sidecar holds their leases.
+  private struct Outsider {
+    let files: [SharedFile]
+    let settlement: Settlement
+    /// When it is let in whatever the reactors are doing.
+    let deadline: Int64
+  }
+
+  private var outsiders: [Outsider] = []
+  /// Rings when the reactors have settled for an outsider.
+  private let bell: Bell
 
   /// Somebody who has connected and not yet said hello.
   private final class Visitor {
@@ -54,6 +64,7 @@ final class Doorman {
     static let listener: UInt64 = 0
     static let signals: UInt64 = 4
     static let lifeline: UInt64 = 8
+    static let bell: UInt64 = 12
     static func visitor(_ id: UInt64) -> UInt64 { id << 2 | 1 }
     static func link(_ id: UInt64) -> UInt64 { id << 2 | 2 }
   }
@@ -69,9 +80,14 @@ final class Doorman {
       reactorCount: firstVisitor == nil ? shared.configuration.reactorCount : 1,
       metrics: shared.metrics)
     poller = try Poller()
+    bell = try Bell()
+    try poller.add(bell.descriptor, token: Token.bell)
     try poller.add(signals.descriptor, token: Token.signals)
     self.signals = signals
-    endsWithSession = firstVisitor != nil
+    let linger = Int64(shared.configuration.linger) * 1_000_000
+    ending = Ending(
+      firstVisitor != nil
+        ? .withClient : lifeline != nil ? .withLifeline(lingerNanoseconds: linger) : .bySignal)
     self.listener = listener
     self.lifeline = lifeline
     if let lifeline { try poller.add(lifeline.descriptor, token: Token.lifeline) }
@@ -79,13 +95,18 @@ final class Doorman {
     if let visitor = firstVisitor.take() { try admit(visitor, .own) }
   }
 
-  /// Keeps the door until a signal or the end of the only session.
+  /// Keeps the door until the sidecar ends.
   func run() throws(Errno) {
     try shared.life.life.begin()
     defer { shared.life.life.end() }
-    while !isStopping {
-      let timeout: Int32? = visitors.isEmpty ? nil : 1000
-      if let token = try poller.wait(timeoutMilliseconds: timeout) { answer(token) }
+    while true {
+      let now = Clock.monotonicNanoseconds()
+      let remaining = ending.remainingNanoseconds(now: now)
+      if remaining == 0 { break }
+      if let token = try poller.wait(timeoutMilliseconds: timeout(remaining, now: now)) {
+        answer(token)
+      }
+      letOutsidersIn()
       sendLateVisitorsAway()
     }
     // Nobody takes a standing lock any more that would go unnoticed.
@@ -94,11 +115,24 @@ final class Doorman {
     shared.workers.stop()
   }
 
+  /// How long to wait for the next event, in milliseconds; nil without limit.
+  private func timeout(_ remaining: Int64?, now: Int64) -> Int32? {
+    var nanoseconds = remaining
+    if !visitors.isEmpty { nanoseconds = min(nanoseconds ?? .max, 1_000_000_000) }
+    if let next = outsiders.map(\.deadline).min() {
+      nanoseconds = min(nanoseconds ?? .max, max(0, next - now))
+    }
+    return nanoseconds.map { Int32(clamping: $0 / 1_000_000 + 1) }
+  }
+
   private func answer(_ token: UInt64) {
     switch token {
+    case Token.bell: bell.silence()
     case Token.listener: accept()
     case Token.signals: readSignals()
-    case Token.lifeline: isStopping = true
+    case Token.lifeline:
+      if let lifeline { poller.remove(lifeline.descriptor) }
+      ending.lifelineWasCut(now: Clock.monotonicNanoseconds())
     default:
       let id = token >> 2
       if token & 3 == 1 { greet(id) } else { endSession(id) }
@@ -110,35 +144,35 @@ final class Doorman {
   private func readSignals() {
     while let signal = signals.next() {
       switch signal {
-      case .stop: isStopping = true
+      case .stop: ending.signalled(now: Clock.monotonicNanoseconds())
       case .leaseBreak(let descriptor): answerLeaseBreak(descriptor: descriptor)
       case .leaseBreaksLost: answerLeaseBreak(descriptor: nil)
       }
     }
   }
 
-  /// Lets the outsider in who waits for the file of that descriptor, or all who wait (nil), once
-  /// what our clients have submitted is done.
+  /// Lets the outsiders in that wait for the file of that descriptor, or for any (nil), once the
+  /// reactors have done what clients submitted. The door is kept meanwhile.
   private func answerLeaseBreak(descriptor: Int32?) {
     let files = shared.files.files(ofDescriptor: descriptor)
-    settle(for: descriptor == nil ? nil : files.first)
-    for file in files { file.answerLeaseBreak() }
+    let file = descriptor == nil ? nil : files.first
+    let reactors = crew.others(than: nil, using: file)
+    let settlement = Settlement(file: file, asker: .doorman(bell), askedCount: reactors.count)
+    for reactor in reactors { reactor.send(.settle(settlement)) }
+    outsiders.append(
+      Outsider(
+        files: files, settlement: settlement,
+        deadline: Clock.monotonicNanoseconds() + outsiderNanoseconds))
+    letOutsidersIn()
   }
 
-  private func settle(for file: SharedFile?) {
-    let reactors = crew.others(than: nil, using: file)
-    guard !reactors.isEmpty else { return }
-    let wake = WakeWord()
-    let settlement = Settlement(file: file, asker: .doorman(wake), askedCount: reactors.count)
-    for reactor in reactors { reactor.send(.settle(settlement)) }
-    let deadline = Clock.monotonicNanoseconds() + outsiderNanoseconds
-    var sleep = ChannelSleep()
-    while wake.signals == 0 {
-      let rest = deadline - Clock.monotonicNanoseconds()
-      guard rest > 0 else { return }
-      sleep.prepare(wake: wake, signals: 0)
-      sleep.sleep(timeoutNanoseconds: rest)
-    }
+  private func letOutsidersIn() {
+    if outsiders.isEmpty { return }
+    let now = Clock.monotonicNanoseconds()
+    let isDue = { (outsider: Outsider) in outsider.settlement.isDone || outsider.deadline <= now }
+    let due = outsiders.filter(isDue)
+    outsiders.removeAll(where: isDue)
+    for file in due.flatMap(\.files) { file.answerLeaseBreak() }
   }
 
   // MARK: Visitors
@@ -206,7 +240,7 @@ final class Doorman {
   private func turnAway(_ id: UInt64, _ visitor: Visitor) {
     poller.remove(visitor.socket.descriptor)
     visitors[id] = nil
-    if endsWithSession { isStopping = true }
+    ending.clientWasTurnedAway()
   }
 
   private func greet(_ id: UInt64) {
@@ -223,7 +257,7 @@ final class Doorman {
       shared.metrics.sessionRefused()
       Log.warning("a client was refused: \(error.text)", cause: visitor.cause)
     }
-    if endsWithSession { isStopping = true }
+    ending.clientWasTurnedAway()
   }
 
   /// Checks the user and the hello. Nil for a visitor who left without a word, as one does who only
@@ -267,6 +301,7 @@ final class Doorman {
       do throws(Errno) {
         let session = try makeSession(link)
         links[link.id] = link
+        ending.sessionBegan()
         sessionCounts[link.user, default: 0] += 1
         homes[link.id] = reactor
         shared.metrics.sessionOpened()
@@ -291,7 +326,8 @@ final class Doorman {
     }
     let usesHostPaths = shared.root.usesHostPaths
     let shortcuts = shared.configuration.shortcuts
-    let regions = try ChannelRegions.create(.standard) { (control, io) throws(Errno) in
+    let shape = ChannelShape.fitting(fileByteCountMaximum: fileSizeLimit())
+    let regions = try ChannelRegions.create(shape) { (control, io) throws(Errno) in
       try sendWelcome(
         session: link.id, usesHostPaths: usesHostPaths, shortcuts: shortcuts, control: control,
         io: io,
@@ -310,7 +346,7 @@ final class Doorman {
     poller.remove(link.socket.descriptor)
     if let processEnd = link.processEnd { poller.remove(processEnd.descriptor) }
     homes.removeValue(forKey: id)?.send(.sessionEnded(id))
-    if endsWithSession { isStopping = true }
+    ending.sessionEnded(now: Clock.monotonicNanoseconds())
   }
 }
 

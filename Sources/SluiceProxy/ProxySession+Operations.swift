@@ -114,7 +114,8 @@ extension ProxySession {
       isWritable: request.options.contains(.readWrite),
       creates: request.options.contains(.create),
       isExclusive: request.options.contains(.exclusive), model: model,
-      permissions: request.options.contains(.deleteOnClose) ? 0o600 : 0o644)
+      permissions: (request.options.contains(.deleteOnClose) ? 0o600 : 0o644)
+        & ~UInt32(request.umask))
     let neighbour = mode.creates ? neighbour(of: path, on: channel) : nil
     func forget() {
       guard let neighbour else { return }

@@ -417,7 +417,8 @@ final class ReactorLoop {
     guard isReserved || reactor.reserve(1) else { throw .file(.tooManyFiles) }
     let number = session.nextChannelNumber
     do throws(Errno) {
-      let regions = try ChannelRegions.create(.standard) { (control, io) throws(Errno) in
+      let shape = ChannelShape.fitting(fileByteCountMaximum: fileSizeLimit())
+      let regions = try ChannelRegions.create(shape) { (control, io) throws(Errno) in
         try sendChannel(
           number: number, control: control, io: io, on: session.link.socket.descriptor)
       }

@@ -24,8 +24,8 @@ final class Settlement: Sendable {
   enum Asker {
     /// A request on a channel of another reactor.
     case request(session: UInt64, channel: UInt32, of: Reactor)
-    /// The doorman, who sleeps on this word.
-    case doorman(WakeWord)
+    /// The doorman, whose poller hears this bell.
+    case doorman(Bell)
   }
 
   /// The file that is busy, or that an outsider wants; nil for any.
@@ -39,13 +39,16 @@ final class Settlement: Sendable {
     openCount = Atomic(askedCount)
   }
 
+  /// Whether all of those who were asked have settled what they had.
+  var isDone: Bool { openCount.load(ordering: .acquiring) == 0 }
+
   /// One of those who were asked has settled what it had.
   func oneHasSettled() {
     let openCount = openCount.wrappingSubtract(1, ordering: .acquiringAndReleasing).newValue
     guard openCount == 0 else { return }
     switch asker {
     case .request(_, _, let origin): origin.send(.settled(self))
-    case .doorman(let wake): wake.signal()
+    case .doorman(let bell): bell.ring()
     }
   }
 }

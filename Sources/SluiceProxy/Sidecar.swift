@@ -31,8 +31,8 @@ public final class Sidecar {
   private let socketPath: [CChar]?
 
   /// Makes a shared sidecar that listens on `socketPath` (zero-terminated). From now on this
-  /// process's signals belong to it, and it is confined as configured, for good. It ends when the
-  /// other end of `lifeline` is closed.
+  /// process's signals belong to it, and it is confined as configured, for good. Once `lifeline` is
+  /// readable it ends when it has had no session for the configured time.
   public convenience init(
     _ configuration: SidecarConfiguration, socketPath: [CChar], lifeline: SharedDescriptor? = nil
   ) throws(SidecarError) {
@@ -101,7 +101,8 @@ public final class Sidecar {
     configuration.confinement.enter(root: root, socketPath: socketPath)
   }
 
-  /// Serves until SIGTERM, SIGINT or SIGHUP, or the end of what it was made for. Every lock and file
+  /// Serves until the end of what it was made for, or a signal (SIGTERM, SIGINT or SIGHUP; see
+  /// Ending). Every lock and file
   /// is given back, and the socket's name removed, before it returns.
   public func run() throws(SidecarError) {
     defer {

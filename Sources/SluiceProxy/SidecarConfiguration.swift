@@ -30,6 +30,8 @@ public struct SidecarConfiguration: Sendable {
   public var quotaByteCount: Int64?
   /// What the sidecar's process gives up before it serves.
   public var confinement = Confinement.full
+  /// How long a sidecar whose lifeline was cut goes on without any session, in milliseconds.
+  public var linger = 0
   /// How much longer every sync takes: tests put a slow disk in the place of a fast one.
   public var syncDelayMilliseconds = 0
 

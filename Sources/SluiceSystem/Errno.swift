@@ -26,6 +26,7 @@ public struct Errno: Error, Equatable, Sendable {
   public static let invalid = Errno(EINVAL)
   public static let tooManyOpenInSystem = Errno(ENFILE)
   public static let tooManyOpen = Errno(EMFILE)
+  public static let fileTooLarge = Errno(EFBIG)
   public static let noSpace = Errno(ENOSPC)
   public static let readOnlyFileSystem = Errno(EROFS)
   public static let brokenPipe = Errno(EPIPE)

@@ -42,3 +42,7 @@ public final class SharedDescriptor: Sendable {
 public enum WellKnownDescriptor {
   public static var workingDirectory: Int32 { AT_FDCWD }
 }
+
+/// Puts something harmless in the place of standard input, output and error where these are closed,
+/// for good: no descriptor that is opened later takes their numbers.
+public func fillStandardDescriptors() { sluice_descriptors_fill_standard() }

@@ -21,6 +21,28 @@ public final class FutexLock<Value: ~Copyable>: @unchecked Sendable {
     return try body(&value)
   }
 
+  /// The same where the lock can be had until `deadline` (by the monotonic clock); nil where not.
+  public func withLock<R, E: Error>(
+    until deadline: Int64, _ body: (inout Value) throws(E) -> R
+  ) throws(E) -> R? {
+    guard acquire(until: deadline) else { return nil }
+    defer { release() }
+    return try body(&value)
+  }
+
+  private func acquire(until deadline: Int64) -> Bool {
+    if word.compareExchange(expected: 0, desired: 1, ordering: .acquiring).exchanged { return true }
+    return unsafe withWord { word in
+      while self.word.exchange(2, ordering: .acquiring) != 0 {
+        let rest = deadline - Clock.monotonicNanoseconds()
+        // The holder wakes one too many then, which harms nobody.
+        guard rest > 0 else { return false }
+        unsafe Futex.wait(word, while: 2, timeoutNanoseconds: rest)
+      }
+      return true
+    }
+  }
+
   @inline(__always)
   private func acquire() {
     if word.compareExchange(expected: 0, desired: 1, ordering: .acquiring).exchanged { return }

@@ -27,3 +27,18 @@ public struct Poller: ~Copyable, Sendable {
     return count > 0 ? token : nil
   }
 }
+
+/// Ends a poller's wait from another thread.
+public final class Bell: Sendable {
+  public let descriptor: FileDescriptor
+
+  public init() throws(Errno) {
+    descriptor = FileDescriptor(owning: try check(sluice_bell_create()))
+  }
+
+  /// Makes the descriptor readable. Never waits.
+  public func ring() { sluice_bell_ring(descriptor.rawValue) }
+
+  /// Forgets every ring until now.
+  public func silence() { sluice_bell_silence(descriptor.rawValue) }
+}

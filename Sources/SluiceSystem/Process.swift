@@ -101,11 +101,11 @@ public func processExists(_ process: Int32) -> Bool {
 }
 
 /// Becomes another program: `words` are its name, looked for in PATH, and its arguments, all
-/// zero-terminated. Descriptor `kept`, if not negative, stays open in it. Returns only to throw.
-public func become(_ words: [[CChar]], keeping kept: Int32) throws(Errno) -> Never {
+/// zero-terminated. Returns only to throw.
+public func become(_ words: [[CChar]]) throws(Errno) -> Never {
   precondition(!words.isEmpty, "a program has a name")
   var vector = unsafe argumentVector(words)
-  let result = unsafe sluice_become(&vector, kept)
+  let result = unsafe sluice_become(&vector)
   unsafe freeArgumentVector(vector)
   throw Errno(-result)
 }

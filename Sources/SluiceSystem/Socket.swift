@@ -94,7 +94,15 @@ extension FileDescriptor {
   /// Whether something can be read, end-of-file included, within the time.
   public borrowing func awaitReadable(timeoutMilliseconds: Int32) -> Bool {
     var entry = pollfd(fd: rawValue, events: Int16(POLLIN), revents: 0)
-    return unsafe sluice_poll(&entry, 1, timeoutMilliseconds) == 0 && entry.revents != 0
+    let deadline = Clock.monotonicNanoseconds() + Int64(timeoutMilliseconds) * 1_000_000
+    var rest = timeoutMilliseconds
+    while true {
+      let result = unsafe sluice_poll(&entry, 1, rest)
+      if result == 0 { return entry.revents != 0 }
+      // A signal of the program's; the time goes on.
+      guard result == -EINTR else { return false }
+      rest = Int32(clamping: max(0, (deadline - Clock.monotonicNanoseconds()) / 1_000_000))
+    }
   }
 
   /// Whether the peer has closed its end or died.

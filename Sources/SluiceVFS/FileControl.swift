@@ -132,12 +132,15 @@ extension OpenFile {
   /// SQLite is about to make the file so large: reserve whole chunks, if there is a chunk size.
   func hint(byteCount: Int64) throws(CallError) {
     guard chunkByteCount > 0 else { return }
-    try remote.allocate(byteCount: roundedToChunk(byteCount))
+    let rounded = roundedToChunk(byteCount)
+    try FileSizeLimit.check(rounded)
+    try remote.allocate(byteCount: rounded)
   }
 
   /// Cuts the file, to whole chunks if there is a chunk size.
   func truncate(toByteCount byteCount: Int64) throws(CallError) {
     let rounded = roundedToChunk(byteCount)
+    try FileSizeLimit.check(rounded)
     try remote.truncate(toByteCount: rounded)
   }
 

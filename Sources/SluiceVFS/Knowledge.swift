@@ -19,7 +19,8 @@ final class Knowledge: Sendable {
   let remote: RemoteFile
   private let shortcuts: Shortcuts
   /// Written once, by the first `wasGranted`; the registry's other threads look at it too.
-  private let window = AtomicLazyReference<WindowRegion>()
+  private let windowReference = AtomicLazyReference<WindowRegion>()
+  private let epoch = ProcessEpoch.current
   private nonisolated(unsafe) var wasOpened = false
   private nonisolated(unsafe) var life: Life?
   /// When the sidecar granted a lock last, and when it said last that a journal or WAL was absent, by
@@ -53,11 +54,15 @@ final class Knowledge: Sendable {
       let opened = try? remote.openWindow()
     else { return }
     unsafe life = opened.life
-    _ = window.storeIfNil(opened.region)
+    _ = windowReference.storeIfNil(opened.region)
   }
 
+  /// The window, once it is there. To a forked child it says nothing: nobody keeps a lock for it.
+  @inline(__always)
+  private var window: WindowRegion? { epoch.isCurrent ? windowReference.load() : nil }
+
   /// Whether nobody outside can have the database open.
-  var isOwned: Bool { window.load()?.isOwned ?? false }
+  var isOwned: Bool { window?.isOwned ?? false }
 
   // MARK: The file
 
@@ -66,7 +71,7 @@ final class Knowledge: Sendable {
   func read(
     into buffer: UnsafeMutableRawBufferPointer, at offset: Int64
   ) throws(CallError) -> Bool {
-    guard shortcuts.contains(.readWindow), let window = window.load() else { return false }
+    guard shortcuts.contains(.readWindow), let window = window else { return false }
     try settle()
     return unsafe window.copy(into: buffer, at: offset)
   }
@@ -74,7 +79,7 @@ final class Knowledge: Sendable {
   /// The file's size in bytes, or nil where it must be asked.
   @inline(__always)
   func byteCount() throws(CallError) -> Int64? {
-    guard shortcuts.contains(.ownedKnowledge), let window = window.load() else { return nil }
+    guard shortcuts.contains(.ownedKnowledge), let window = window else { return nil }
     try settle()
     return window.knownByteCount
   }
@@ -82,7 +87,7 @@ final class Knowledge: Sendable {
   /// Whether it is known that such a file is not there.
   @inline(__always)
   func isAbsent(_ file: AbsentFiles) -> Bool {
-    guard shortcuts.contains(.ownedKnowledge), let window = window.load() else { return false }
+    guard shortcuts.contains(.ownedKnowledge), let window = window else { return false }
     let missedAt =
       file == .journal
       ? journalMissedAt.load(ordering: .relaxed) : walMissedAt.load(ordering: .relaxed)
@@ -132,7 +137,7 @@ final class Knowledge: Sendable {
 
   /// The address of a stretch of the file, in use until `giveBack`; nil where SQLite must read it.
   func fetch(at offset: Int64, byteCount: Int) throws(CallError) -> UnsafeMutableRawPointer? {
-    guard shortcuts.contains(.readWindow), let window = window.load() else { return nil }
+    guard shortcuts.contains(.readWindow), let window = window else { return nil }
     try settle()
     var place = unsafe window.content(at: offset, byteCount: byteCount)
     if unsafe place == nil, let end = window.knownByteCount, offset + Int64(byteCount) <= end {

@@ -14,7 +14,7 @@ extension OpenFile {
   func lock(_ level: LockLevel) throws(VFSError) {
     Registry.use(token)
     if self.level >= level { return }
-    if level == .shared { waitBeforeReading(.reserved) }
+    if level == .shared { waitBeforeReading(.reserved) } else { FileSizeLimit.look() }
     var maySucceed = self.level == .none
     while true {
       do throws(CallError) {
@@ -95,7 +95,12 @@ extension OpenFile {
     }
     let isAlone = kind == .exclusive
     let lock = isAlone ? AwaitedLock.walIndexExclusive(bits) : .walIndexShared(bits)
-    if isAlone { wait.wants(lock) } else if bits & 0xf8 != 0 { waitBeforeReading(.walWrite) }
+    if isAlone {
+      wait.wants(lock)
+      if lock == .walWrite { FileSizeLimit.look() }
+    } else if bits & 0xf8 != 0 {
+      waitBeforeReading(.walWrite)
+    }
     try locking(lock) { () throws(CallError) in
       if knowledge?.take(.walIndex(bits), alone: isAlone) ?? false { return }
       try remote.lockWALIndex(first: first, count: count, kind)

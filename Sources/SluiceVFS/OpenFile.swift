@@ -26,6 +26,8 @@ final class OpenFile: @unchecked Sendable {
   /// How it was opened, and with which shortcuts if the sidecar allows them.
   private let request: OpenRequest
   private let shortcuts: Shortcuts
+  /// How long a session may take to get.
+  let connectMilliseconds: Int64
   /// A database's WAL: that which SQLite opened last.
   private(set) var wal: OpenFile?
   /// Whether SQLite has pages of a WAL database that it cannot know to be good or bad.
@@ -46,18 +48,24 @@ final class OpenFile: @unchecked Sendable {
     let isMain = flags & SQLITE_OPEN_MAIN_DB != 0
     let parameters =
       if isMain, let name = unsafe name { try unsafe URIParameters(name) } else { URIParameters() }
+    FileSizeLimit.look()
     kind = fileKind(flags)
     shortcuts = parameters.shortcuts
-    request = OpenRequest(
-      path: path, kind: kind, options: OpenOptions(sqlite: flags).union(parameters.options),
-      implicitLockMilliseconds: parameters.implicitLockMilliseconds)
+    connectMilliseconds = parameters.connectMilliseconds
     let channel: Channel
     if isMain, let name = unsafe name {
-      let session = try unsafe Registry.current.session(socket: URIParameters.socket(of: name))
+      let session = try unsafe Registry.current.session(
+        socket: URIParameters.socket(of: name), milliseconds: connectMilliseconds)
       channel = try OpenFile.channel(in: session, shortcuts)
     } else {
       channel = try Registry.current.channel(for: path)
     }
+    let path = try path.map { (path) throws(VFSError) in
+      try completed(path, in: channel.session)
+    }
+    request = OpenRequest(
+      path: path, kind: kind, options: OpenOptions(sqlite: flags).union(parameters.options),
+      implicitLockMilliseconds: parameters.implicitLockMilliseconds)
     remote = try OpenFile.open(request, on: channel)
     self.path = path ?? []
     isPowersafeOverwrite = parameters.isPowersafeOverwrite
@@ -100,7 +108,7 @@ final class OpenFile: @unchecked Sendable {
     return try call { () throws(CallError) in try channel.open(request) }
   }
 
-  // MARK: In another sidecar
+  // MARK: In another session
 
   /// Opens the database in `session`, which must be the same file; it is not used until `move`.
   func openAgain(in session: Session) throws(VFSError) -> RemoteFile {
@@ -128,7 +136,9 @@ final class OpenFile: @unchecked Sendable {
     guard token != 0 else { return }
     let knowledge = Knowledge(of: successor)
     self.knowledge = knowledge
-    Registry.current.renew(token, knowledge)
+    guard !Registry.current.renew(token, knowledge) else { return }
+    token = Registry.current.enter(path: path, file: self, knowledge)
+    Registry.use(token)
   }
 
   // MARK: Content
@@ -141,6 +151,7 @@ final class OpenFile: @unchecked Sendable {
 
   @inline(__always)
   func write(_ bytes: UnsafeRawBufferPointer, at offset: Int64) throws(CallError) {
+    try FileSizeLimit.check(offset + Int64(bytes.count))
     let isPosted = unsafe mayPost(bytes, at: offset)
     if isPosted, let knowledge { unsafe knowledge.hasPosted = true }
     try unsafe remote.write(bytes, at: offset, posted: isPosted)

@@ -1,4 +1,4 @@
-// What this process has open: its sessions by socket, and its databases by name.
+// What this process has open: its databases by name, and its sessions.
 //
 // SQLite gives xAccess and xDelete a path and no connection. The path is that of a journal, WAL or
 // super-journal, whose name begins with that of its database: so the database's channel is found by
@@ -25,13 +25,24 @@ final class Registry: Sendable {
   }
 
   private struct State: ~Copyable {
-    var sessions: [Session] = []
     var databases: [Database?] = []
-    var registered: UInt64 = 0
+    /// How many there were. A forked child counts from elsewhere, so that no token of its parent's
+    /// means anything there.
+    var registered = UInt64(truncatingIfNeeded: Clock.monotonicNanoseconds()) & 0xffff_ffff
+
+    @inline(__always)
+    func index(of token: UInt64) -> Int? {
+      let index = Int(token & 0xffff)
+      guard token != 0, index < databases.count, let database = databases[index],
+        database.token == token
+      else { return nil }
+      return index
+    }
   }
 
   private let epoch = ProcessEpoch.current
   private let state = FutexLock(State())
+  private let sessions = SessionTable()
 
   // MARK: The process's own
 
@@ -57,23 +68,30 @@ final class Registry: Sendable {
   // MARK: Sessions
 
   /// The session with the sidecar on `socket`; without one, with that on SLUICE_SOCKET, or with a
-  /// private sidecar. A session whose sidecar is dead is replaced.
-  func session(socket: UnsafePointer<CChar>?) throws(VFSError) -> Session {
+  /// private sidecar. Blocks for at most so long.
+  func session(
+    socket: UnsafePointer<CChar>?, milliseconds: Int64 = Session.connectMillisecondsMaximum
+  ) throws(VFSError) -> Session {
     let named = unsafe socket ?? environmentValue("SLUICE_SOCKET")
     let path = unsafe named.map {
       unsafe Array(UnsafeBufferPointer(start: $0, count: strlen($0) + 1))
     }
-    do throws(ConnectError) { return try session(path) } catch { throw .connect(error) }
+    do throws(ConnectError) {
+      return try sessions.session(path, milliseconds: milliseconds)
+    } catch {
+      throw .connect(error)
+    }
   }
 
-  /// The session with the sidecar that comes after a dead one: on the same socket, or private as that
-  /// was. For half a second after the loss it waits for one that is just starting.
-  func session(after lost: Session) throws(VFSError) -> Session {
+  /// The session that comes after one whose sidecar is dead, or that belongs to this process's parent:
+  /// on the same socket, or private as that was. For half a second after the loss it waits for a
+  /// sidecar that is just starting.
+  func session(after lost: Session, milliseconds: Int64) throws(VFSError) -> Session {
     let deadline =
       (lost.lossNanoseconds ?? Clock.monotonicNanoseconds()) + Self.replacementNanoseconds
     while true {
       do throws(ConnectError) {
-        return try session(lost.socketPath)
+        return try sessions.session(lost.socketPath, milliseconds: milliseconds)
       } catch {
         switch error {
         case .unreachable, .hungUp:
@@ -86,19 +104,6 @@ final class Registry: Sendable {
   }
 
   private static let replacementNanoseconds: Int64 = 500_000_000
-
-  private func session(_ path: [CChar]?) throws(ConnectError) -> Session {
-    try state.withLock { (state) throws(ConnectError) in
-      if let index = state.sessions.firstIndex(where: { $0.socketPath == path }) {
-        if state.sessions[index].probe() { return state.sessions[index] }
-        state.sessions.remove(at: index)
-      }
-      let session =
-        if let path { try Session.connect(toSocket: path) } else { try Session.startPrivate() }
-      state.sessions.append(session)
-      return session
-    }
-  }
 
   // MARK: Databases
 
@@ -118,13 +123,20 @@ final class Registry: Sendable {
     }
   }
 
+  /// Takes a database out. One that this process's parent entered was never here.
   func leave(_ token: UInt64) {
-    state.withLock { state in state.databases[Int(token & 0xffff)] = nil }
+    state.withLock { state in
+      if let index = state.index(of: token) { state.databases[index] = nil }
+    }
   }
 
-  /// A database was opened again, in another sidecar.
-  func renew(_ token: UInt64, _ knowledge: Knowledge) {
-    state.withLock { state in state.databases[Int(token & 0xffff)]?.knowledge = knowledge }
+  /// A database was opened again in another session. False where it was never entered here.
+  func renew(_ token: UInt64, _ knowledge: Knowledge) -> Bool {
+    state.withLock { state in
+      guard let index = state.index(of: token) else { return false }
+      state.databases[index]?.knowledge = knowledge
+      return true
+    }
   }
 
   /// Notes that this thread works on that database now.
@@ -141,10 +153,9 @@ final class Registry: Sendable {
   @inline(__always)
   func neighbour(_ name: UnsafePointer<CChar>) -> Neighbour? {
     let token = sluice_thread_token()
-    let index = Int(token & 0xffff)
     return state.withLock { state in
-      guard token != 0, index < state.databases.count, let last = state.databases[index],
-        last.token == token, !last.path.isEmpty
+      guard let index = state.index(of: token), let last = state.databases[index],
+        !last.path.isEmpty
       else { return nil }
       let count = last.path.count
       let isBeside = unsafe last.path.withUnsafeBufferPointer { path in
@@ -172,17 +183,18 @@ final class Registry: Sendable {
     let token = sluice_thread_token()
     if token == 0 { return nil }
     return state.withLock { state in
-      let index = Int(token & 0xffff)
-      guard index < state.databases.count, let last = state.databases[index], last.token == token
-      else { return nil }
+      guard let index = state.index(of: token), let last = state.databases[index] else {
+        return nil
+      }
       return (last.file, last.knowledge)
     }
   }
 
   /// The database that `file` belongs to, or is: that on the same channel, where it is the only one.
   func databaseOf(_ file: OpenFile) -> OpenFile? {
+    if file.token != 0 { return file }
     let channel = file.remote.channel
-    if channel.isShared { return file.token != 0 ? file : nil }
+    if channel.isShared { return nil }
     return state.withLock { state in
       state.databases.first { $0.map { $0.channel === channel } ?? false }??.file
     }
@@ -199,9 +211,8 @@ final class Registry: Sendable {
   func database(for path: [UInt8]?) -> (file: OpenFile, channel: Channel)? {
     let token = sluice_thread_token()
     return state.withLock { state in
-      let index = Int(token & 0xffff)
-      if token != 0, index < state.databases.count, let last = state.databases[index],
-        last.token == token, path.map({ belongs($0, to: last.path) }) ?? !last.channel.isLost
+      if let index = state.index(of: token), let last = state.databases[index],
+        path.map({ belongs($0, to: last.path) }) ?? !last.channel.isLost
       {
         return (last.file, last.channel)
       }

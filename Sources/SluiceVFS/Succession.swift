@@ -25,7 +25,9 @@ extension OpenFile {
   func succeed() throws(VFSError) { move(to: try openSuccessor()) }
 
   private func openSuccessor() throws(VFSError) -> RemoteFile {
-    try openAgain(in: try Registry.current.session(after: remote.channel.session))
+    let session = try Registry.current.session(
+      after: remote.channel.session, milliseconds: connectMilliseconds)
+    return try openAgain(in: session)
   }
 
   /// The same for a connection in WAL mode that asked for a lock or a part of the WAL index, and had

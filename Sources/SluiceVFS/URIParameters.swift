@@ -1,6 +1,7 @@
 // What a database's URI says to us.
 //
 //   socket=PATH              the shared sidecar that serves it
+//   connect-timeout=MS       wait for the sidecar's welcome for up to MS milliseconds
 //   delete-before-open=1     delete it first, with its journal and WAL, unless somebody uses it
 //   implicit-locks=MS        keep locks for MS milliseconds after each transaction
 //   unlock-asap=1            keep no lock beyond its transaction, whatever the sidecar's default
@@ -14,12 +15,15 @@
 
 internal import CSQLite
 internal import CSluice
+internal import SluiceClient
 internal import SluiceWire
 
 struct URIParameters {
   var options: OpenOptions = []
   var implicitLockMilliseconds: Int64 = -1
   var waitMilliseconds: Int64 = 0
+  /// How long it may take to get a session.
+  var connectMilliseconds = Session.connectMillisecondsMaximum
   var isPowersafeOverwrite = true
   var isWALIndexReadOnly = false
   var shortcuts: Shortcuts = .all
@@ -49,18 +53,13 @@ struct URIParameters {
     let stands = try unsafe URIParameters.boolean(
       name, "standing-locks", or: true, complaint: "standing-locks takes 0 or 1 in the URI")
     if !stands { shortcuts.remove(.standingLocks) }
-    if let text = unsafe value(name, "implicit-locks") {
-      guard let milliseconds = unsafe decimal(text), milliseconds <= 3_600_000 else {
-        throw .uriParameter("implicit-locks takes milliseconds from 0 to 3600000 in the URI")
-      }
-      implicitLockMilliseconds = milliseconds
-    }
-    if let text = unsafe value(name, "wait") {
-      guard let milliseconds = unsafe decimal(text), milliseconds <= 3_600_000 else {
-        throw .uriParameter("wait takes milliseconds from 0 to 3600000 in the URI")
-      }
-      waitMilliseconds = milliseconds
-    }
+    implicitLockMilliseconds = try unsafe URIParameters.milliseconds(
+      name, "implicit-locks", or: implicitLockMilliseconds,
+      complaint: "implicit-locks takes milliseconds from 0 to 3600000 in the URI")
+    waitMilliseconds = try unsafe URIParameters.milliseconds(
+      name, "wait", or: waitMilliseconds,
+      complaint: "wait takes milliseconds from 0 to 3600000 in the URI")
+    connectMilliseconds = try unsafe URIParameters.connectMilliseconds(of: name)
   }
 
   init() {}
@@ -68,6 +67,24 @@ struct URIParameters {
   /// The socket that the URI of a database names, nil where there is none.
   static func socket(of name: UnsafePointer<CChar>) -> UnsafePointer<CChar>? {
     unsafe value(name, "socket")
+  }
+
+  /// How long a session with the database's sidecar may take.
+  static func connectMilliseconds(of name: UnsafePointer<CChar>) throws(VFSError) -> Int64 {
+    try unsafe milliseconds(
+      name, "connect-timeout", or: Session.connectMillisecondsMaximum,
+      complaint: "connect-timeout takes milliseconds from 0 to 3600000 in the URI")
+  }
+
+  private static func milliseconds(
+    _ filename: UnsafePointer<CChar>, _ name: StaticString, or standard: Int64,
+    complaint: StaticString
+  ) throws(VFSError) -> Int64 {
+    guard let text = unsafe value(filename, name) else { return standard }
+    guard let number = unsafe decimal(text), number <= 3_600_000 else {
+      throw .uriParameter(complaint)
+    }
+    return number
   }
 
   private static func boolean(

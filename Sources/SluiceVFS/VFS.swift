@@ -112,9 +112,10 @@ enum VFS {
   }
 
   private static func delete(_ name: UnsafePointer<CChar>, syncDirectory: Bool) -> Int32 {
-    let path = unsafe bytes(of: name)
+    var path = unsafe bytes(of: name)
     do throws(VFSError) {
       let channel = try Registry.current.channel(for: path)
+      path = try completed(path, in: channel.session)
       try call { () throws(CallError) in
         try channel.delete(path, syncDirectory: syncDirectory)
       }
@@ -131,7 +132,7 @@ enum VFS {
     let neighbour =
       flags == SQLITE_ACCESS_EXISTS ? unsafe Registry.current.neighbour(name) : nil
     if let neighbour, neighbour.knowledge.isAbsent(neighbour.file) { return SQLITE_OK }
-    let path = unsafe bytes(of: name)
+    var path = unsafe bytes(of: name)
     let mode: AccessMode =
       switch flags {
       case SQLITE_ACCESS_READWRITE: .readWrite
@@ -140,6 +141,7 @@ enum VFS {
       }
     do throws(VFSError) {
       let channel = try Registry.current.channel(for: path)
+      path = try completed(path, in: channel.session)
       let answer = try call { () throws(CallError) in try channel.access(path, mode) }
       unsafe result.pointee = answer ? 1 : 0
       if !answer, let neighbour { neighbour.knowledge.missed(neighbour.file) }
@@ -154,14 +156,10 @@ enum VFS {
   ) -> Int32 {
     var path = unsafe bytes(of: name)
     do throws(VFSError) {
-      let session = try unsafe Registry.current.session(socket: URIParameters.socket(of: name))
-      if session.usesHostPaths, path.first != UInt8(ascii: "/") {
-        do throws(Errno) {
-          path = try workingDirectoryPath() + [UInt8(ascii: "/")] + path
-        } catch {
-          throw .system(error)
-        }
-      }
+      let session = try unsafe Registry.current.session(
+        socket: URIParameters.socket(of: name),
+        milliseconds: URIParameters.connectMilliseconds(of: name))
+      path = try completed(path, in: session)
       let full = try call { () throws(CallError) in try session.home.fullPathname(path) }
       guard full.path.count < out.count else { throw .system(.nameTooLong) }
       for (index, byte) in full.path.enumerated() { unsafe out[index] = CChar(bitPattern: byte) }
@@ -174,6 +172,17 @@ enum VFS {
 
   private static func bytes(of name: UnsafePointer<CChar>) -> [UInt8] {
     unsafe [UInt8](UnsafeRawBufferPointer(start: name, count: strlen(name)))
+  }
+}
+
+/// `path` as the session's sidecar takes it: the host's own names begin in the root directory, for the
+/// sidecar works elsewhere.
+func completed(_ path: [UInt8], in session: Session) throws(VFSError) -> [UInt8] {
+  guard session.usesHostPaths, path.first != UInt8(ascii: "/") else { return path }
+  do throws(Errno) {
+    return try workingDirectoryPath() + [UInt8(ascii: "/")] + path
+  } catch {
+    throw .system(error)
   }
 }
 

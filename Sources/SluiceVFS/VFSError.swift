@@ -46,7 +46,7 @@ enum VFSError: Error {
     }
   }
 
-  /// Whether the sidecar is dead to this connection, or was before.
+  /// Whether the session is over for this process: its sidecar is dead, or it is that of its parent.
   var endsSession: Bool {
     if case .call(let error) = self { error.endsSession } else { false }
   }
@@ -117,8 +117,8 @@ extension CallError {
   var endsSession: Bool {
     switch self {
     case .failed(.notSent): false
-    case .failed, .sessionLost: true
-    case .refused, .writeRefused, .forked: false
+    case .failed, .sessionLost, .forked: true
+    case .refused, .writeRefused: false
     }
   }
 }

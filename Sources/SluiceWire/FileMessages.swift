@@ -53,15 +53,19 @@ public struct OpenRequest: Message {
   public var options: OpenOptions = []
   /// How long a lock is kept after its transaction: -1 the sidecar's default.
   public var implicitLockMilliseconds: Int64 = -1
+  /// Which permissions a file that is made does not get, as umask(2).
+  public var umask: UInt64 = 0o077
 
   public init() {}
   public init(
-    path: [UInt8]?, kind: FileKind, options: OpenOptions, implicitLockMilliseconds: Int64 = -1
+    path: [UInt8]?, kind: FileKind, options: OpenOptions, implicitLockMilliseconds: Int64 = -1,
+    umask: UInt64 = 0o077
   ) {
     self.path = path
     self.kind = kind
     self.options = options
     self.implicitLockMilliseconds = implicitLockMilliseconds
+    self.umask = umask
   }
 
   public mutating func code<Coder: FieldCoder>(_ coder: inout Coder) throws(WireError) {
@@ -73,6 +77,8 @@ public struct OpenRequest: Message {
     guard options.isSubset(of: .known) else { throw .outOfRange }
     try coder.bigint(&implicitLockMilliseconds)
     guard (-1...3_600_000).contains(implicitLockMilliseconds) else { throw .outOfRange }
+    try coder.unsigned(&umask)
+    guard umask <= 0o777 else { throw .outOfRange }
   }
 }
 

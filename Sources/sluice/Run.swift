@@ -12,7 +12,8 @@ let runCommand = Command(
     program needs no change: libsluice.so is preloaded into it and into all that it starts.
 
       --root DIR      let a sidecar of its own serve DIR, and `/` and relative names mean DIR; the
-                      sidecar ends with the command and all that it started
+                      sidecar ends when the command has ended and nothing that it started has had a
+                      database open for ten seconds
       --socket PATH   use the sidecar that listens there
                       With neither, each process has a private sidecar, and names mean what they
                       always did.
@@ -55,12 +56,9 @@ private func runProgram(_ words: [String]) throws(CommandError) -> Int32 {
   if let before = unsafe environmentValue("LD_PRELOAD") {
     unsafe preload += ":" + String(cString: before)
   }
-  var lifeline: Int32 = -1
   if let root {
     do throws(SidecarStartError) {
-      let sidecar = try SharedSidecar.start(program, root: root)
-      set("SLUICE_SOCKET", sidecar.socket)
-      lifeline = sidecar.lifeline.release()
+      set("SLUICE_SOCKET", try SharedSidecar.startForThisProcess(program, root: root))
     } catch {
       throw .failed("run: \(error.text)")
     }
@@ -81,7 +79,7 @@ private func runProgram(_ words: [String]) throws(CommandError) -> Int32 {
     }
   }
   do throws(Errno) {
-    try become(command.map(zeroTerminated), keeping: lifeline)
+    try become(command.map(zeroTerminated))
   } catch {
     throw .failed("run: \(command[0]): \(unsafe String(cString: error.text))")
   }

@@ -50,8 +50,9 @@ private func serve(_ words: [String]) throws(CommandError) -> Int32 {
   var options = Options(words)
   // How the VFS starts a private sidecar: its client is at the other end of descriptor 3.
   if options.flag("--private") {
+    let capabilities = try options.value("--capabilities")
     try options.finish()
-    return try servePrivate()
+    return try servePrivate(capabilities: capabilities)
   }
   guard let root = try options.value("--root") else { throw .usage("--root DIR is missing") }
   guard let socket = try options.value("--socket") else {
@@ -89,8 +90,10 @@ private func serve(_ words: [String]) throws(CommandError) -> Int32 {
   if options.flag("--report-confinement") { configuration.confinement = .reporting }
   if options.flag("--no-confinement") { configuration.confinement = .none }
   let isQuiet = options.flag("--quiet")
-  // How `sluice run` starts one: it lasts as long as somebody holds the other end of descriptor 3.
+  // How `sluice run` starts one: descriptor 3 becomes readable when the command ends. Then it lasts
+  // as long as there are sessions, and some seconds more.
   let hasLifeline = options.flag("--lifeline") && descriptorIsOpen(3)
+  configuration.linger = try options.number("--linger", in: 0...3_600_000, or: 0)
   try options.finish()
   do throws(SidecarError) {
     let sidecar = try Sidecar(
@@ -140,10 +143,21 @@ private func byteCount(_ text: String) -> Int64? {
   return overflows ? nil : product
 }
 
-private func servePrivate() throws(CommandError) -> Int32 {
+/// `capabilities` are those that the client has: this process must not have more of them, whatever
+/// it got by being executed.
+private func servePrivate(capabilities: String?) throws(CommandError) -> Int32 {
   guard descriptorIsOpen(3) else {
     throw .failed("serve --private: descriptor 3 is not open; the VFS starts this, not you")
   }
+  if let capabilities {
+    guard let kept = UInt64(capabilities) else { throw .usage("--capabilities takes a number") }
+    do throws(Errno) { try keepCapabilities(kept) } catch {
+      throw .failed("serve --private: capset: \(unsafe String(cString: error.text))")
+    }
+  }
+  // The client sends its umask with each file that is to be made, and keeps to its file-size limit.
+  setUmask(0)
+  raiseFileSizeLimit()
   // Hold no file system busy but those of the databases.
   _ = unsafe chdir("/")
   var configuration = SidecarConfiguration(rootPath: nil)

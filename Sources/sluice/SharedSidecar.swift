@@ -5,41 +5,74 @@ internal import SluiceSystem
 
 struct SidecarStartError: Error {
   let text: String
+
+  init(text: String) { self.text = text }
+  init(errno: Errno) { text = "sidecar: \(unsafe String(cString: errno.text))" }
 }
 
 struct SharedSidecar: ~Copyable {
   let process: Int32
   let socket: String
-  /// The sidecar lasts as long as this descriptor is open anywhere.
+  /// The sidecar lasts as long as this descriptor is open.
   let lifeline: FileDescriptor
 
-  /// Starts a sidecar for `root` on a socket with a new name in the temporary directory, and waits
-  /// until it answers.
+  /// Starts a sidecar for `root` that lasts until `stop`, or the end of this process.
   static func start(
     _ program: String, root: String
   ) throws(SidecarStartError) -> SharedSidecar {
+    let pair: SocketPair
+    do throws(Errno) { pair = try SocketPair() } catch { throw SidecarStartError(errno: error) }
+    let ours = pair.ours
+    let started = try launch(program, root: root, lifeline: pair.theirs, linger: 0)
+    return SharedSidecar(process: started.process, socket: started.socket, lifeline: ours)
+  }
+
+  /// Starts a sidecar for `root` that lasts until this process has ended, whatever program it has
+  /// become by then, and for so long without any session. The process holds nothing for that: the
+  /// sidecar watches it by a pidfd. Returns the socket's path.
+  static func startForThisProcess(
+    _ program: String, root: String
+  ) throws(SidecarStartError) -> String {
+    let end: FileDescriptor
     do throws(Errno) {
-      let pair = try SocketPair()
+      end = try FileDescriptor.processEnd(of: processIdentity().process)
+    } catch {
+      throw SidecarStartError(errno: error)
+    }
+    return try launch(program, root: root, lifeline: end, linger: lingerMilliseconds).socket
+  }
+
+  /// What a command has started in the background may open its database a while later.
+  private static let lingerMilliseconds = 10_000
+
+  /// Starts a sidecar on a socket with a new name in the temporary directory, and waits until it
+  /// answers.
+  private static func launch(
+    _ program: String, root: String, lifeline: borrowing FileDescriptor, linger: Int
+  ) throws(SidecarStartError) -> (process: Int32, socket: String) {
+    do throws(Errno) {
       let socket = try unusedSocketPath()
-      let words = ["serve", "--root", root, "--socket", socket, "--quiet", "--lifeline"]
+      let words = [
+        "serve", "--root", root, "--socket", socket, "--quiet", "--lifeline", "--linger",
+        String(linger),
+      ]
       let sidecar = try unsafe SpawnedProcess.start(
-        zeroTerminated(program), arguments: words.map(zeroTerminated), descriptor: pair.theirs)
+        zeroTerminated(program), arguments: words.map(zeroTerminated), descriptor: lifeline)
       // It says on standard error why it does not start.
       for _ in 0..<1000 {
         if (try? unsafe FileDescriptor.connect(toSocket: zeroTerminated(socket))) != nil {
-          let ours = pair.ours
-          return SharedSidecar(process: sidecar.id, socket: socket, lifeline: ours)
+          return (sidecar.id, socket)
         }
         if !processExists(sidecar.id) { break }
         Clock.sleep(nanoseconds: 10_000_000)
       }
     } catch {
-      throw SidecarStartError(text: "sidecar: \(unsafe String(cString: error.text))")
+      throw SidecarStartError(errno: error)
     }
     throw SidecarStartError(text: "the sidecar for \(root) did not start")
   }
 
-  /// Ends the sidecar, whoever else holds its lifeline, and waits for that, at most ten seconds.
+  /// Ends the sidecar, and waits for that, at most ten seconds.
   consuming func stop() {
     let end = try? FileDescriptor.processEnd(of: process)
     lifeline.shutDown()

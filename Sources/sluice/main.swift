@@ -1,5 +1,8 @@
 // The `sluice` command: the sidecar itself and what people run beside it.
 
 internal import CSluice
+internal import SluiceSystem
 
+// Before anything is opened: what is printed must not go to a socket.
+fillStandardDescriptors()
 exit(Command.run(Array(CommandLine.arguments.dropFirst())))

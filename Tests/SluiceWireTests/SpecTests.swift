@@ -113,7 +113,9 @@ import Testing
   @Test func noOtherOpenOptionIsAccepted() throws {
     let known = try spec.rows(under: "Open options").compactMap { number($0["value"]) }
     for bit in 0..<64 {
-      let arguments: [Argument] = [.null, .unsigned(5), .unsigned(1 << bit), .bigint(-1)]
+      let arguments: [Argument] = [
+        .null, .unsigned(5), .unsigned(1 << bit), .bigint(-1), .unsigned(0),
+      ]
       let error = wireError { () throws(WireError) in
         try Operation.open.request.encode(arguments, .littleEndian)
       }

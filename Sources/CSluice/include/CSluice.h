@@ -5,5 +5,6 @@
 #include "sluice_confinement.h"
 #include "sluice_layout.h"
 #include "sluice_process.h"
+#include "sluice_standing.h"
 #include "sluice_syscalls.h"
 #include "sluice_thread.h"

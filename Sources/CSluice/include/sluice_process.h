@@ -1,22 +1,25 @@
-// Starting another program without leaving a trace in this process: the program becomes a child of
-// init, so that its end raises no SIGCHLD here and a host's wait(-1) does not find it (unless the
-// host is itself init, or collects orphans), and gets descriptor 3 as its only one beyond 0 to 2.
+// Other processes: starting one, becoming one, seeing one's end, and the signals to this one.
 #pragma once
 #include <stdint.h>
 
 // Runs `program` with `arguments` (zero-terminated array, arguments[0] included) in a session of
-// its own, with default signal handling, standard input and output on /dev/null and
-// `descriptor` as 3. The program's pid, or -errno of whatever failed, exec included.
+// its own, as the calling thread's file-system user and group, with default signal handling,
+// standard input and output on /dev/null and `descriptor` as 3, its only one beyond standard error.
+// Its end raises no SIGCHLD here, and a host's wait(-1) does not find it, whether or not the host
+// collects orphans. The program's pid, or -errno of whatever failed, exec included.
 int sluice_spawn(const char *program, char *const arguments[], int descriptor);
+// Runs `body`, which makes system calls only and ends by _exit(), in a child that shares this
+// process's memory and has copies of its descriptors and of its umask, and waits for its end: 0, or
+// -errno where there is no child.
+int sluice_run_beside(int (*body)(void *), void *context);
 // Receives a message with a descriptor and maps that from `offset`, inheritable by a forked child
 // and otherwise as sluice_map does, without ever having the descriptor: a process that closes any
 // descriptor of a file loses every POSIX lock that it has on that file, and a host may have some
 // through stock SQLite. The message's length or -errno; `*map_error` is 0, or says why nothing is mapped.
 int64_t sluice_receive_mapping(int socket, void *message, size_t message_byte_count,
                                int64_t offset, uint64_t byte_count, int writable, void **address, int *map_error);
-// Replaces this program by another, found in PATH; descriptor `kept` (-1: none) survives. Returns
-// only on failure, with -errno.
-int sluice_become(char *const arguments[], int kept);
+// Replaces this program by another, found in PATH. Returns only on failure, with -errno.
+int sluice_become(char *const arguments[]);
 // A descriptor that becomes readable when the process `pid` ends, or -errno.
 int sluice_pidfd_open(int pid);
 // Blocks every signal in this thread and those it starts, and gives a descriptor from which

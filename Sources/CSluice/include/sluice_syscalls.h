@@ -75,6 +75,17 @@ static inline struct sluice_waitv_entry sluice_waitv_entry(const void *word, uin
   return (struct sluice_waitv_entry){value, (uint64_t)(uintptr_t)word, 2 /* FUTEX2_SIZE_U32 */, 0};
 }
 
+// --- descriptors as numbers ---------------------------------------------------------------------
+
+// Moves a descriptor to a high number, where no program looks for one of its own, and where
+// descriptors of fixed numbers, standard output's say, never are. The new number; the old one where
+// there is no room above.
+int sluice_descriptor_raise(int fd);
+// Puts something harmless in the place of standard input, output and error where these are closed,
+// as SQLite's own VFS does: else a descriptor of ours might take the number, and what the program
+// prints would go there. Stays so.
+void sluice_descriptors_fill_standard(void);
+
 // --- files --------------------------------------------------------------------------------------
 
 // openat2(2) with O_CLOEXEC added.
@@ -163,6 +174,10 @@ int sluice_socket_peer(int fd, uint32_t *uid, int *pid);
 static inline int sluice_poll(struct pollfd *entries, uint64_t count, int timeout_ms) {
   return poll(entries, count, timeout_ms) < 0 ? -errno : 0;
 }
+// A bell: readable from the first ring until it is silenced. Ringing never waits.
+int sluice_bell_create(void);
+void sluice_bell_ring(int fd);
+void sluice_bell_silence(int fd);
 int sluice_epoll_create(void);
 int sluice_epoll_add(int epoll, int fd, uint64_t token);
 int sluice_epoll_remove(int epoll, int fd);
