@@ -1,4 +1,5 @@
 #include <linux/futex.h>
+#include <pthread.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 
@@ -42,6 +43,51 @@ int sluice_map_zeros(void *address, uint64_t byte_count) {
   void *p = mmap(address, byte_count, PROT_READ | PROT_WRITE,
                  MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
   return p == MAP_FAILED ? -errno : 0;
+}
+
+// --- what a forked child must not write to ------------------------------------------------------
+
+struct kept_range {
+  void *address;
+  uint64_t byte_count;
+  struct kept_range *next;
+};
+
+static pthread_mutex_t kept_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct kept_range *kept_ranges;
+
+static void before_fork(void) { pthread_mutex_lock(&kept_lock); }
+static void after_fork(void) { pthread_mutex_unlock(&kept_lock); }
+static void after_fork_in_child(void) {
+  for (struct kept_range *range = kept_ranges; range != NULL; range = range->next)
+    sluice_map_zeros(range->address, range->byte_count);
+  pthread_mutex_unlock(&kept_lock);
+}
+
+static void register_handlers(void) {
+  pthread_atfork(before_fork, after_fork, after_fork_in_child);
+}
+
+int sluice_keep_from_children(void *address, uint64_t byte_count) {
+  static pthread_once_t once = PTHREAD_ONCE_INIT;
+  pthread_once(&once, register_handlers);
+  struct kept_range *range = malloc(sizeof *range);
+  if (range == NULL) return -ENOMEM;
+  pthread_mutex_lock(&kept_lock);
+  *range = (struct kept_range){address, byte_count, kept_ranges};
+  kept_ranges = range;
+  pthread_mutex_unlock(&kept_lock);
+  return 0;
+}
+
+void sluice_forget_range(const void *address) {
+  pthread_mutex_lock(&kept_lock);
+  struct kept_range **place = &kept_ranges;
+  while (*place != NULL && (*place)->address != address) place = &(*place)->next;
+  struct kept_range *range = *place;
+  if (range != NULL) *place = range->next;
+  pthread_mutex_unlock(&kept_lock);
+  free(range);
 }
 
 int sluice_unmap(void *address, uint64_t byte_count) {

@@ -57,6 +57,9 @@ public final class Sidecar {
   public convenience init(
     _ configuration: SidecarConfiguration, client: consuming FileDescriptor
   ) throws(SidecarError) {
+    var configuration = configuration
+    // The client's effective user: this process has its file-system user, which may be another.
+    if let peer = try? client.peer() { configuration.users = [peer.user] }
     try self.init(
       configuration, metrics: Metrics(), listener: nil, socketPath: nil, firstVisitor: client,
       lifeline: nil)

@@ -36,6 +36,13 @@ public struct Mapping: ~Copyable, @unchecked Sendable {
   /// address neither sees what others write nor writes where they see it.
   public borrowing func letGo() { _ = unsafe sluice_map_zeros(start, UInt64(byteCount)) }
 
+  /// From now on a forked child has zeros of its own there, until `showToChildren`.
+  public borrowing func hideFromChildren() throws(Errno) {
+    _ = try unsafe check(sluice_keep_from_children(start, UInt64(byteCount)))
+  }
+
+  public borrowing func showToChildren() { unsafe sluice_forget_range(start) }
+
   deinit {
     // In a forked child the mapping is not there, and its addresses may be somebody else's.
     if process?.isCurrent ?? true { _ = unsafe sluice_unmap(start, UInt64(byteCount)) }

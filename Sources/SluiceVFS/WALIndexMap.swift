@@ -11,11 +11,13 @@ final class WALIndexMap {
   /// WAL_CKPT_LOCK in wal.c.
   static let checkpointLock = 1
 
-  /// Each as large as a region, or as a page of memory where that is larger. A forked child
-  /// inherits the memory, so that what SQLite remembers of it stays readable there; locking it is
-  /// what the child cannot.
+  /// Each as large as a region, or as a page of memory where that is larger. In a forked child there
+  /// is memory of its own at their addresses: SQLite goes on reading there, and a child that rolls back
+  /// what its parent began tidies up there, which would make the parent's transaction unreadable.
   private var units: [SharedMapping] = []
   private var isReadOnly = false
+
+  deinit { for unit in units { unit.mapping.showToChildren() } }
 
   /// xShmMap: puts the address of a region into `out`, or nil where the index is not that large and
   /// is not to be extended.
@@ -73,6 +75,7 @@ final class WALIndexMap {
       offset: Int64(units.count * byteCount), byteCount: byteCount, isWritable: !isReadOnly)
     let unit = try call { () throws(CallError) in try file.remote.mapWALIndex(request, range) }
     guard let unit else { throw .system(.outOfMemory) }
+    do throws(Errno) { try unit.mapping.hideFromChildren() } catch { throw .system(error) }
     units.append(unit)
   }
 }

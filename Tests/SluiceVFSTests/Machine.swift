@@ -9,6 +9,9 @@ enum Machine {
   /// A file system of one's own, in a mount namespace that ends with its process.
   static let hasMountNamespaces = has("unshare", "-m", "mount", "-t", "tmpfs", "none", "/mnt")
 
+  /// A process namespace of one's own.
+  static let hasProcessNamespaces = has("unshare", "-pf", "--mount-proc", "true")
+
   /// Whether root may become somebody else.
   static let hasOtherUsers = isRoot && has("setpriv", "--reuid=65534", "--clear-groups", "true")
 

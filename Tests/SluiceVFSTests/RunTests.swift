@@ -203,4 +203,46 @@ struct RunTests {
     #expect(eventually { (try? sockets()) == [] })
     #expect(try fixture.nativeAnswer(fixture.inRoot("app.db"), "SELECT sum(x) FROM t") == "3")
   }
+
+  /// Programs that close the descriptors which they do not know, and workers that outlive the command.
+  @Test(arguments: [
+    "exec 3>log; sqlite3 app.db 'CREATE TABLE t(x); INSERT INTO t VALUES (1)'",
+    """
+    /usr/bin/python3 -c 'import subprocess, sys
+    subprocess.Popen([sys.executable, "-c", sys.argv[1]])' "$WORK"
+    """,
+    """
+    /usr/bin/python3 -c 'import os, sys
+    if os.fork(): os._exit(0)
+    os.setsid()
+    if os.fork(): os._exit(0)
+    os.closerange(3, 4096)
+    exec(sys.argv[1])' "$WORK"
+    """,
+  ])
+  func sidecarOfARootServesWhatOutlivesTheCommand(script: String) throws {
+    let fixture = try Fixture()
+    let work = """
+      import sqlite3, time; time.sleep(1.5)
+      c = sqlite3.connect("app.db"); c.execute("CREATE TABLE t(x)")
+      c.execute("INSERT INTO t VALUES (1)"); c.commit()
+      """
+    // Held on to: what it started goes with it.
+    let command = try fixture.start(
+      [Fixture.program, "run", "--root", fixture.root.path, "--", "bash", "-c", script],
+      ["SLUICE_LIBRARY": Fixture.library, "TMPDIR": fixture.scratch.path, "WORK": work],
+      in: fixture.outside)
+    try command.wait().expectSuccess()
+    let made = fixture.inRoot("app.db")
+    #expect(
+      eventually {
+        fixture.exists(made) && (try? fixture.runNative(made, "SELECT x FROM t").output) == "1\n"
+      })
+    #expect(!fixture.exists(fixture.outside.appending(path: "app.db")))
+    #expect(
+      eventually(within: 40) {
+        let left = try? FileManager.default.contentsOfDirectory(atPath: fixture.scratch.path)
+        return left?.contains { $0.hasSuffix(".socket") } == false
+      })
+  }
 }

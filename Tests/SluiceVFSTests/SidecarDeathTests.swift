@@ -86,6 +86,7 @@ struct SidecarDeathTests {
       """)
     try client.awaitLine("ready")
     fixture.sidecar?.send(SIGSTOP)
+    #expect(eventually { fixture.sidecar?.isStopped ?? false })
     client.say("go")
     usleep(500_000)
     #expect(client.isRunning)

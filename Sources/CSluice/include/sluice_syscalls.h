@@ -46,6 +46,11 @@ int sluice_map(int fd, int64_t offset, uint64_t byte_count, int writable, int in
 int sluice_unmap(void *address, uint64_t byte_count);
 // Puts private memory, all zeros, in the place of a mapping.
 int sluice_map_zeros(void *address, uint64_t byte_count);
+// From now on a forked child has private memory, all zeros, where this mapping is: what it does there
+// must not reach its parent. 0 or -errno.
+int sluice_keep_from_children(void *address, uint64_t byte_count);
+// The mapping at `address` goes, or may be had by children again.
+void sluice_forget_range(const void *address);
 // One private page that reads as zeros in a forked child.
 int sluice_map_wiped_on_fork(void **address);
 // A named POSIX shared-memory object: created anew for its owner, or opened read-only.
