@@ -152,7 +152,12 @@ int64_t sluice_socket_send(int fd, const void *buffer, size_t count, int first, 
   }
   if (used == 0) message.msg_control = NULL;
   message.msg_controllen = used;
-  return SLUICE_RETRY(sendmsg(fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT));
+  int64_t result = SLUICE_RETRY(sendmsg(fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT));
+  // A user whom this user namespace has no number for cannot be named: EINVAL, or EPERM where the
+  // overflow number is that of another user.
+  if ((result == -EINVAL || result == -EPERM) && with_credentials)
+    return sluice_socket_send(fd, buffer, count, first, second, 0);
+  return result;
 }
 
 int64_t sluice_socket_receive(int fd, void *buffer, size_t count, int *first, int *second,
@@ -201,6 +206,16 @@ int sluice_socket_peer(int fd, uint32_t *uid, int *pid) {
   *uid = peer.uid;
   *pid = peer.pid;
   return 0;
+}
+
+#ifndef SO_PEERPIDFD
+#define SO_PEERPIDFD 77
+#endif
+
+int sluice_socket_peer_end(int fd) {
+  int end;
+  socklen_t byte_count = sizeof end;
+  return getsockopt(fd, SOL_SOCKET, SO_PEERPIDFD, &end, &byte_count) < 0 ? -errno : end;
 }
 
 int sluice_epoll_create(void) {

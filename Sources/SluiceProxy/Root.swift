@@ -160,7 +160,7 @@ final class Root: Sendable {
   /// The host's path of an open directory, which must not have been moved out of the root.
   private func knownPath(of directory: Directory) throws(FileError) -> [UInt8] {
     let path = try system { () throws(Errno) in
-      try pathOfDescriptor(directory.descriptor.rawValue)
+      try pathOfDirectory(directory.descriptor.rawValue)
     }
     let own = try ownPath()
     guard inside(path, own) != path || own.count == 1 else { throw .outsideRoot }
@@ -169,7 +169,7 @@ final class Root: Sendable {
 
   /// The root's own path on the host, now.
   private func ownPath() throws(FileError) -> [UInt8] {
-    try system { () throws(Errno) in try pathOfDescriptor(descriptor.rawValue) }
+    try system { () throws(Errno) in try pathOfDirectory(descriptor.rawValue) }
   }
 
   /// What of `path` stands behind the root's own path; all of it where it does not begin with that.

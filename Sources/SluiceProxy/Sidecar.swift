@@ -42,6 +42,10 @@ public final class Sidecar {
       metrics = try Metrics(
         socketPath: absolutePath(socketPath),
         rootPath: absolutePath(configuration.rootPath ?? cString("/")))
+    } catch .noEntry {
+      Log.warning(
+        "/dev/shm is not there, so 'sluice stats' does not show this sidecar; mount a tmpfs on it")
+      metrics = Metrics()
     } catch {
       throw .system(call: "shm_open", error)
     }
@@ -116,9 +120,6 @@ public final class Sidecar {
 /// where it works.
 private func absolutePath(_ path: [CChar]) -> [CChar] {
   let slash = CChar(bitPattern: UInt8(ascii: "/"))
-  guard path.first != slash,
-    let directory = try? unsafe FileDescriptor.open(cString("."), [.directory, .pathOnly]),
-    let known = try? pathOfDescriptor(directory.rawValue)
-  else { return path }
+  guard path.first != slash, let known = try? workingDirectoryPath() else { return path }
   return known.map { CChar(bitPattern: $0) } + (known.count > 1 ? [slash] : []) + path
 }

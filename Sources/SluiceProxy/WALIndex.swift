@@ -78,11 +78,7 @@ final class WALIndex {
   /// A second description of the file, for a client to map: it must not be able to touch the locks
   /// that stand on the first, or to keep them when we are gone.
   func openView() throws(Errno) -> FileDescriptor {
-    let flags: OpenFlags = isReadOnly ? [.readOnly] : [.readWrite]
-    let number = descriptor.rawValue
-    return try unsafe withDescriptorPath(number) { (path) throws(Errno) in
-      try unsafe FileDescriptor.open(path, flags)
-    }
+    try openAnew(descriptor, at: location, isReadOnly ? [.readOnly] : [.readWrite])
   }
 
   /// Makes sure that the file was set up by somebody who still uses it, or sets it up. A reader

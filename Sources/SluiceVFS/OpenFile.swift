@@ -161,9 +161,12 @@ final class OpenFile: @unchecked Sendable {
     }
   }
 
+  /// The size that SQLite is told. A file of one byte is empty to it, as with its unix VFS, which wrote
+  /// such a byte into empty files itself on some systems (ticket 3260 in os_unix.c).
   func byteCount() throws(CallError) -> Int64 {
-    if let known = try knowledge?.byteCount() { return known }
-    return try remote.byteCount()
+    let known = try knowledge?.byteCount()
+    let byteCount = if let known { known } else { try remote.byteCount() }
+    return byteCount == 1 ? 0 : byteCount
   }
 
   /// Sets how much may be fetched; a negative number only asks. The value before.

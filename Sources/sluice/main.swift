@@ -2,4 +2,4 @@
 
 internal import CSluice
 
-exit(Command.run(Array(CommandLine.arguments.dropFirst())))
+exit(Command.run(Arguments.words))

@@ -106,6 +106,7 @@ static inline int sluice_fstatat(int directory, const char *path, struct stat *s
 static inline int sluice_unlinkat(int directory, const char *path) {
   return unlinkat(directory, path, 0) < 0 ? -errno : 0;
 }
+static inline int sluice_fchdir(int directory) { return fchdir(directory) < 0 ? -errno : 0; }
 // faccessat(2) with the effective ids, as open(2) would judge.
 int sluice_faccessat(int directory, const char *path, int mode);
 static inline int64_t sluice_readlinkat(int directory, const char *path, char *buffer, size_t count) {
@@ -148,7 +149,7 @@ int sluice_socket_listen(const char *path, int backlog, uint32_t permissions);
 int sluice_socket_connect(const char *path);
 int sluice_socket_accept(int fd);
 // Sends one message with up to two descriptors (-1: none), and with the sender's credentials when
-// `with_credentials`. Never raises SIGPIPE; never waits (EAGAIN).
+// `with_credentials` and the kernel can name its user. Never raises SIGPIPE; never waits (EAGAIN).
 int64_t sluice_socket_send(int fd, const void *buffer, size_t count, int first, int second,
                            int with_credentials);
 // Receives one message; descriptors not sent are -1, `pid` 0 where no credentials came. 0 at end
@@ -157,6 +158,9 @@ int64_t sluice_socket_receive(int fd, void *buffer, size_t count, int *first, in
 int sluice_socket_pass_credentials(int fd);
 int sluice_socket_shutdown(int fd);
 int sluice_socket_peer(int fd, uint32_t *uid, int *pid);
+// A descriptor that becomes readable when the process ends that connected, or made the pair; -ESRCH
+// where it has ended, -ENOPROTOOPT before Linux 6.5.
+int sluice_socket_peer_end(int fd);
 
 // --- waiting for descriptors --------------------------------------------------------------------
 
