@@ -244,6 +244,28 @@ public struct WALIndexMapRequest: Message {
   }
 }
 
+public struct WALIndexMapReply: Message {
+  /// How large the index is, in bytes.
+  public var offset: Int64 = 0
+  /// Which file it is, as fstat says: a client that has a descriptor of it needs no other.
+  public var device: UInt64 = 0
+  public var inode: UInt64 = 0
+
+  public init() {}
+  public init(offset: Int64, device: UInt64, inode: UInt64) {
+    self.offset = offset
+    self.device = device
+    self.inode = inode
+  }
+
+  public mutating func code<Coder: FieldCoder>(_ coder: inout Coder) throws(WireError) {
+    try coder.bigint(&offset)
+    guard offset >= 0 else { throw .outOfRange }
+    try coder.unsigned(&device)
+    try coder.unsigned(&inode)
+  }
+}
+
 public struct WALIndexLockRequest: Message {
   public var first: UInt64 = 0
   public var count: UInt64 = 1

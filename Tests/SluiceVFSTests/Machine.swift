@@ -9,6 +9,11 @@ enum Machine {
   /// A file system of one's own, in a mount namespace that ends with its process.
   static let hasMountNamespaces = has("unshare", "-m", "mount", "-t", "tmpfs", "none", "/mnt")
 
+  /// Before a program's words: it runs where nothing is mounted on /proc but an empty file system.
+  static let withoutProc = [
+    "unshare", "-m", "sh", "-c", #"mount -t tmpfs none /proc; exec "$@""#, "sh",
+  ]
+
   /// Whether root may become somebody else.
   static let hasOtherUsers = isRoot && has("setpriv", "--reuid=65534", "--clear-groups", "true")
 
