@@ -3,6 +3,7 @@
 #include <sys/random.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
+#include <sys/vfs.h>
 
 #include "CSluice.h"
 
@@ -29,6 +30,40 @@ int sluice_fallocate(int fd, int64_t size) {
 
 int sluice_faccessat(int directory, const char *path, int mode) {
   return faccessat(directory, path, mode, AT_EACCESS) < 0 ? -errno : 0;
+}
+
+int sluice_file_system(int fd, uint32_t *magic, uint64_t *which) {
+  struct statfs status;
+  if (SLUICE_RETRY(fstatfs(fd, &status)) < 0) return -errno;
+  *magic = (uint32_t)status.f_type;
+  memcpy(which, &status.f_fsid, sizeof *which);
+  return 0;
+}
+
+#ifndef AT_HANDLE_FID
+#define AT_HANDLE_FID 0x200
+#endif
+
+int sluice_file_handle(int fd, int is_only_a_name, uint8_t handle[SLUICE_HANDLE_BYTE_COUNT_MAX]) {
+  union {
+    struct file_handle head;
+    char bytes[sizeof(struct file_handle) + MAX_HANDLE_SZ];
+  } room = {.head = {.handle_bytes = MAX_HANDLE_SZ}};
+  _Static_assert(MAX_HANDLE_SZ + sizeof(int) == SLUICE_HANDLE_BYTE_COUNT_MAX, "type and bytes");
+  int mount, flags = AT_EMPTY_PATH | (is_only_a_name ? AT_HANDLE_FID : 0);
+  if (name_to_handle_at(fd, "", &room.head, &mount, flags) < 0) return -errno;
+  if (room.head.handle_bytes > MAX_HANDLE_SZ) return -EOVERFLOW;
+  memcpy(handle, &room.head.handle_type, sizeof(int));
+  memcpy(handle + sizeof(int), room.head.f_handle, room.head.handle_bytes);
+  return (int)(sizeof(int) + room.head.handle_bytes);
+}
+
+int sluice_file_birth(int fd, int64_t *seconds, uint32_t *nanoseconds) {
+  struct statx status;
+  if (statx(fd, "", AT_EMPTY_PATH | AT_STATX_SYNC_AS_STAT, STATX_BTIME, &status) < 0) return -errno;
+  *seconds = status.stx_btime.tv_sec;
+  *nanoseconds = status.stx_btime.tv_nsec;
+  return (status.stx_mask & STATX_BTIME) == 0;
 }
 
 static int ofd_call(int fd, int command, struct flock *lock) {

@@ -138,6 +138,8 @@ final class FileTable: Sendable {
         let descriptor = try unsafe FileDescriptor.open(
           location.name, in: location.directory.descriptor.rawValue,
           [.readOnly, .noFollow, .nonBlocking])
+        // Where no lease counts nobody can tell whether others use the file.
+        guard descriptor.fileSystemKind().isLocal else { throw Errno.again }
         try descriptor.takeLease()
         try unsafe location.directory.descriptor.unlink(location.name)
         if status.linkCount == 1 { self.quota?.note(change: -status.byteCount) }

@@ -45,15 +45,17 @@ final class Root: Sendable {
   let usesHostPaths: Bool
   let isReadOnly: Bool
   private let descriptor: FileDescriptor
-  /// Where a root that is read only has its unnamed files: opened while this process may still.
+  /// Where a root that is read only, or cannot have files without a name, has its unnamed files:
+  /// opened while this process may still.
   private let temporaryDirectory: SharedDescriptor?
 
   /// `path` (zero-terminated) is nil for the host's own paths.
   init(_ path: [CChar]?, isReadOnly: Bool = false) throws(Errno) {
     usesHostPaths = path == nil
     self.isReadOnly = isReadOnly
-    temporaryDirectory = isReadOnly ? hostsTemporaryDirectory() : nil
     descriptor = try unsafe FileDescriptor.open(path ?? cString("/"), [.directory, .pathOnly])
+    let isElsewhere = isReadOnly || path.map { !takesUnnamedFiles($0) } ?? false
+    temporaryDirectory = isElsewhere ? hostsTemporaryDirectory() : nil
   }
 
   /// Allows what a sidecar does with files, at the root and beneath it.
@@ -77,6 +79,9 @@ final class Root: Sendable {
     guard let directory = hostsTemporaryDirectory() else { throw .system(.noEntry) }
     return directory
   }
+
+  /// The kind of file system that the root itself is on; others may be mounted beneath it.
+  var fileSystemKind: FileSystemKind { descriptor.fileSystemKind() }
 
   func withDirectory(_ body: (borrowing FileDescriptor) -> Void) { body(descriptor) }
 
@@ -222,6 +227,18 @@ final class Root: Sendable {
     } catch {
       throw .system(error)
     }
+  }
+}
+
+/// Whether files without a name can be made in a directory: by way of a daemon, or of another host,
+/// they often cannot.
+private func takesUnnamedFiles(_ path: [CChar]) -> Bool {
+  do throws(Errno) {
+    _ = try unsafe FileDescriptor.open(
+      path, [.temporary, .readWrite, .exclusive], permissions: 0o600)
+    return true
+  } catch {
+    return [.noSpace, .overQuota, .tooManyOpen, .tooManyOpenInSystem, .outOfMemory].contains(error)
   }
 }
 

@@ -18,7 +18,9 @@ extension SharedFile {
     opensForWriting: Bool, remove: (borrowing Location) -> Void,
     pass: (Int32) throws(Errno) -> Void
   ) throws(FileError) -> (byteCount: Int64, identity: FileIdentity, isReadOnly: Bool) {
-    try state.withLock { (state) throws(FileError) in
+    // It is memory that all who have the database open share, and they may be on several hosts.
+    guard isLocal else { throw .misuse }
+    return try state.withLock { (state) throws(FileError) in
       let index: WALIndex
       if let present = state.walIndex {
         index = present

@@ -29,6 +29,8 @@ public enum SidecarError: Error, Sendable {
 public final class Sidecar {
   private let doorman: Doorman
   private let socketPath: [CChar]?
+  /// The file system that its root is on. Those of other mounts beneath it may be of other kinds.
+  public let rootFileSystem: FileSystemKind
 
   /// Makes a shared sidecar that listens on `socketPath` (zero-terminated). From now on this
   /// process's signals belong to it, and it is confined as configured, for good. It ends when the
@@ -79,6 +81,7 @@ public final class Sidecar {
       if let socketPath { removeSocketFile(socketPath) }
       throw .root(path: String(zeroTerminated: configuration.rootPath ?? cString("/")), error)
     }
+    rootFileSystem = root.fileSystemKind
     var configuration = configuration
     // A file takes two descriptors, its own and its directory's: a session may have half of all.
     configuration.filesPerSessionMaximum = min(

@@ -68,6 +68,7 @@ final class OpenFile: @unchecked Sendable {
       self.knowledge = knowledge
       token = Registry.current.enter(path: path, file: self, knowledge)
       Registry.use(token)
+      explainMissingWALIndex()
     }
     if kind == .wal {
       channel.openWALCount.add(1, ordering: .relaxed)
@@ -108,7 +109,7 @@ final class OpenFile: @unchecked Sendable {
     request.options.subtract([.create, .exclusive, .deleteBeforeOpen])
     let channel = try OpenFile.channel(in: session, shortcuts)
     let successor = try OpenFile.open(request, on: channel)
-    guard successor.identity == remote.identity else { throw .replaced }
+    guard successor.isCertainlySame(as: remote) else { throw .replaced }
     return successor
   }
 
@@ -192,7 +193,8 @@ final class OpenFile: @unchecked Sendable {
   func attach(to file: UnsafeMutablePointer<sqlite3_file>) {
     let place = unsafe UnsafeMutableRawPointer(file).assumingMemoryBound(to: sluice_file.self)
     unsafe place.pointee.object = unsafe Unmanaged.passRetained(self).toOpaque()
-    unsafe file.pointee.pMethods = unsafe UnsafePointer(IOMethods.table)
+    unsafe file.pointee.pMethods = unsafe UnsafePointer(
+      canHaveWALIndex ? IOMethods.table : IOMethods.tableWithoutWALIndex)
   }
 
   @inline(__always)

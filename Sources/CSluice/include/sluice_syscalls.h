@@ -113,6 +113,14 @@ static inline int64_t sluice_readlinkat(int directory, const char *path, char *b
   ssize_t n = readlinkat(directory, path, buffer, count);
   return n < 0 ? -errno : n;
 }
+// What kind of file system a file is on, by its magic number, and which one, or -errno.
+int sluice_file_system(int fd, uint32_t *magic, uint64_t *which);
+// name_to_handle_at(2) of the open file itself: its type and bytes in `handle`, whose size is the
+// result, or -errno. With `is_only_a_name` also where no file could be opened by it (Linux 6.5).
+#define SLUICE_HANDLE_BYTE_COUNT_MAX 132
+int sluice_file_handle(int fd, int is_only_a_name, uint8_t handle[SLUICE_HANDLE_BYTE_COUNT_MAX]);
+// When the file was made: 0, or 1 where its file system does not tell, or -errno.
+int sluice_file_birth(int fd, int64_t *seconds, uint32_t *nanoseconds);
 // The next name in a directory, or NULL after the last.
 static inline const char *sluice_next_name(DIR *directory) {
   struct dirent *entry = readdir(directory);
