@@ -14,8 +14,8 @@ struct Command: Sendable {
   let run: @Sendable ([String]) throws(CommandError) -> Int32
 
   static let all: [Command] = [
-    serveCommand, runCommand, statsCommand, doctorCommand, confinementCommand, benchCommand, benchPeerCommand,
-    harnessCommand, harnessPeerCommand,
+    serveCommand, runCommand, statsCommand, doctorCommand, confinementCommand, benchCommand,
+    benchPeerCommand, harnessCommand, harnessPeerCommand,
   ]
 
   static func run(_ words: [String]) -> Int32 {
