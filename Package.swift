@@ -49,8 +49,9 @@ let embeddedTargets: [Target] = [.target(name: "CSluicePreload", cSettings: cSet
 let hostTargets: [Target] = [
   .target(
     name: "SluiceProxy", dependencies: ["CSluice", "SluiceChannel"], swiftSettings: swiftSettings),
+  .target(name: "CSluiceCommand", cSettings: cSettings),
   .executableTarget(
-    name: "sluice", dependencies: ["CSQLite", "SluiceProxy", "SluiceClient"],
+    name: "sluice", dependencies: ["CSQLite", "CSluiceCommand", "SluiceProxy", "SluiceClient"],
     swiftSettings: swiftSettings),
   .executableTarget(
     name: "stress", dependencies: ["CSQLite"], path: "Tools/stress", swiftSettings: swiftSettings,

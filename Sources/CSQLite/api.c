@@ -16,6 +16,14 @@ const char *csqlite_uri_parameter(const char *filename, const char *name) {
   return sqlite3_uri_parameter(filename, name);
 }
 
+void csqlite_beside_unix_vfs(void (*body)(void)) {
+  // SQLITE_MUTEX_STATIC_VFS1; a build for one thread has no mutexes.
+  sqlite3_mutex *mutex = sqlite3_api->mutex_alloc ? sqlite3_mutex_alloc(11) : 0;
+  if (mutex) sqlite3_mutex_enter(mutex);
+  body();
+  if (mutex) sqlite3_mutex_leave(mutex);
+}
+
 void csqlite_log(int code, const char *text) { sqlite3_log(code, "%s", text); }
 
 char *csqlite_copy(const char *text) { return sqlite3_mprintf("%s", text); }

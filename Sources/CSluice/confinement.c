@@ -184,7 +184,7 @@ static const int calls_allowed[] = {
     SYS_ftruncate, SYS_fallocate, SYS_fsync, SYS_fdatasync, SYS_sync_file_range, SYS_fadvise64,
     SYS_fstat, SYS_newfstatat, SYS_statx, SYS_fstatfs, SYS_faccessat, SYS_faccessat2,
     SYS_readlinkat, SYS_unlinkat, SYS_fchmod, SYS_fchown, SYS_flock, SYS_fcntl, SYS_dup, SYS_dup3,
-    SYS_getcwd, SYS_copy_file_range,
+    SYS_getcwd, SYS_fchdir, SYS_copy_file_range, SYS_name_to_handle_at,
 #ifdef __x86_64__
     SYS_open, SYS_access, SYS_stat, SYS_lstat, SYS_readlink, SYS_unlink, SYS_poll, SYS_epoll_wait,
     SYS_dup2, SYS_time, SYS_arch_prctl,

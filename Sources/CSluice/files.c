@@ -4,6 +4,7 @@
 #include <sys/random.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
+#include <sys/vfs.h>
 
 #include "CSluice.h"
 
@@ -30,6 +31,40 @@ int sluice_fallocate(int fd, int64_t size) {
 
 int sluice_faccessat(int directory, const char *path, int mode) {
   return faccessat(directory, path, mode, AT_EACCESS) < 0 ? -errno : 0;
+}
+
+int sluice_file_system(int fd, uint32_t *magic, uint64_t *which) {
+  struct statfs status;
+  if (SLUICE_RETRY(fstatfs(fd, &status)) < 0) return -errno;
+  *magic = (uint32_t)status.f_type;
+  memcpy(which, &status.f_fsid, sizeof *which);
+  return 0;
+}
+
+#ifndef AT_HANDLE_FID
+#define AT_HANDLE_FID 0x200
+#endif
+
+int sluice_file_handle(int fd, int is_only_a_name, uint8_t handle[SLUICE_HANDLE_BYTE_COUNT_MAX]) {
+  union {
+    struct file_handle head;
+    char bytes[sizeof(struct file_handle) + MAX_HANDLE_SZ];
+  } room = {.head = {.handle_bytes = MAX_HANDLE_SZ}};
+  _Static_assert(MAX_HANDLE_SZ + sizeof(int) == SLUICE_HANDLE_BYTE_COUNT_MAX, "type and bytes");
+  int mount, flags = AT_EMPTY_PATH | (is_only_a_name ? AT_HANDLE_FID : 0);
+  if (name_to_handle_at(fd, "", &room.head, &mount, flags) < 0) return -errno;
+  if (room.head.handle_bytes > MAX_HANDLE_SZ) return -EOVERFLOW;
+  memcpy(handle, &room.head.handle_type, sizeof(int));
+  memcpy(handle + sizeof(int), room.head.f_handle, room.head.handle_bytes);
+  return (int)(sizeof(int) + room.head.handle_bytes);
+}
+
+int sluice_file_birth(int fd, int64_t *seconds, uint32_t *nanoseconds) {
+  struct statx status;
+  if (statx(fd, "", AT_EMPTY_PATH | AT_STATX_SYNC_AS_STAT, STATX_BTIME, &status) < 0) return -errno;
+  *seconds = status.stx_btime.tv_sec;
+  *nanoseconds = status.stx_btime.tv_nsec;
+  return (status.stx_mask & STATX_BTIME) == 0;
 }
 
 static int ofd_call(int fd, int command, struct flock *lock) {
@@ -156,7 +191,12 @@ int64_t sluice_socket_send(int fd, const void *buffer, size_t count, int first, 
   }
   if (used == 0) message.msg_control = NULL;
   message.msg_controllen = used;
-  return SLUICE_RETRY(sendmsg(fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT));
+  int64_t result = SLUICE_RETRY(sendmsg(fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT));
+  // A user whom this user namespace has no number for cannot be named: EINVAL, or EPERM where the
+  // overflow number is that of another user.
+  if ((result == -EINVAL || result == -EPERM) && with_credentials)
+    return sluice_socket_send(fd, buffer, count, first, second, 0);
+  return result;
 }
 
 int64_t sluice_socket_receive(int fd, void *buffer, size_t count, int *first, int *second,
@@ -220,6 +260,16 @@ void sluice_bell_ring(int fd) {
 void sluice_bell_silence(int fd) {
   uint64_t count;
   SLUICE_RETRY(read(fd, &count, sizeof count));
+}
+
+#ifndef SO_PEERPIDFD
+#define SO_PEERPIDFD 77
+#endif
+
+int sluice_socket_peer_end(int fd) {
+  int end;
+  socklen_t byte_count = sizeof end;
+  return getsockopt(fd, SOL_SOCKET, SO_PEERPIDFD, &end, &byte_count) < 0 ? -errno : end;
 }
 
 int sluice_epoll_create(void) {

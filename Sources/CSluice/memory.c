@@ -5,6 +5,9 @@
 
 #include "CSluice.h"
 
+// `sluice doctor` reads from the library's file which release it is of.
+__attribute__((used, retain)) static const char version_mark[] = "sluice-version:" SLUICE_VERSION;
+
 int sluice_memfd_create_sealed(const char *name, uint64_t byte_count, int is_final) {
   int seals = F_SEAL_SHRINK | F_SEAL_GROW | (is_final ? F_SEAL_SEAL : 0);
   int fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);

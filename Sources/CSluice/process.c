@@ -3,6 +3,7 @@
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/syscall.h>
+#include <sys/vfs.h>
 #include <sys/wait.h>
 
 #include "CSluice.h"
@@ -55,8 +56,9 @@ static int receive_mapping(void *context) {
   _exit(0);
 }
 
-int64_t sluice_receive_mapping(int socket, void *message, size_t message_byte_count,
-                               int64_t offset, uint64_t byte_count, int writable, void **address, int *map_error) {
+int sluice_receive_mapping(int socket, void *message, size_t message_byte_count, int64_t offset,
+                           uint64_t byte_count, int writable, void **address, int *map_error,
+                           int64_t *received) {
   struct passed_mapping passed = {.socket = socket,
                                   .message = message,
                                   .message_byte_count = message_byte_count,
@@ -67,7 +69,71 @@ int64_t sluice_receive_mapping(int socket, void *message, size_t message_byte_co
   int result = sluice_run_beside(receive_mapping, &passed);
   *address = passed.address;
   *map_error = passed.map_error;
-  return result < 0 ? result : passed.result;
+  *received = passed.result;
+  return result;
+}
+
+int64_t sluice_socket_receive_above(int socket, void *message, size_t message_byte_count,
+                                    int *descriptor) {
+  // The lowest number that is free is what a descriptor gets. It cannot be moved to another: that
+  // ends with closing one.
+  int low[3], count = 0;
+  while (count < 3) {
+    int number = fcntl(socket, F_DUPFD_CLOEXEC, 0);
+    if (number < 0) break;
+    if (number > 2) {
+      close(number);
+      break;
+    }
+    low[count++] = number;
+  }
+  int second, sender;
+  int64_t result = sluice_socket_receive(socket, message, message_byte_count, descriptor, &second,
+                                         &sender);
+  while (count > 0) close(low[--count]);
+  if (second >= 0) close(second);
+  return result;
+}
+
+int64_t sluice_socket_receive_bare(int socket, void *message, size_t message_byte_count) {
+  return SLUICE_RETRY(recv(socket, message, message_byte_count, MSG_DONTWAIT));
+}
+
+#ifndef SO_COOKIE
+#define SO_COOKIE 57
+#endif
+
+uint64_t sluice_socket_cookie(int fd) {
+  uint64_t cookie;
+  socklen_t byte_count = sizeof cookie;
+  return getsockopt(fd, SOL_SOCKET, SO_COOKIE, &cookie, &byte_count) < 0 ? 0 : cookie;
+}
+
+int sluice_descriptor_mark(int fd) {
+  int flags = fcntl(fd, F_GETFL);
+  return flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0 ? -errno : 0;
+}
+
+static int is_of(int fd, uint64_t device, uint64_t inode) {
+  struct stat status;
+  return fstat(fd, &status) == 0 && status.st_dev == device && status.st_ino == inode;
+}
+
+int sluice_descriptor_is_marked(int fd, uint64_t device, uint64_t inode) {
+  int flags = fcntl(fd, F_GETFL);
+  return flags >= 0 && (flags & O_NONBLOCK) && is_of(fd, device, inode);
+}
+
+int sluice_descriptors_of(uint64_t device, uint64_t inode) {
+  DIR *directory = opendir("/proc/self/fd");
+  if (!directory) return -errno;
+  struct statfs system;
+  int count = fstatfs(dirfd(directory), &system) < 0 ? -errno : 0;
+  if (count == 0 && system.f_type != 0x9fa0 /* PROC_SUPER_MAGIC */) count = -ENOENT;
+  for (const char *name; count >= 0 && (name = sluice_next_name(directory));)
+    if (*name != '.' && is_of(atoi(name), device, inode)) count++;
+  closedir(directory);
+  return count;
 }
 
 int sluice_become(char *const arguments[]) {

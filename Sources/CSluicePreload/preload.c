@@ -27,6 +27,9 @@ static void register_vfs(void) {
   *(void **)&api.libversion_number = sqlite_function("sqlite3_libversion_number");
   *(void **)&api.vfs_register = sqlite_function("sqlite3_vfs_register");
   *(void **)&api.vfs_find = sqlite_function("sqlite3_vfs_find");
+  *(void **)&api.mutex_alloc = sqlite_function("sqlite3_mutex_alloc");
+  *(void **)&api.mutex_enter = sqlite_function("sqlite3_mutex_enter");
+  *(void **)&api.mutex_leave = sqlite_function("sqlite3_mutex_leave");
   *(void **)&api.uri_parameter = sqlite_function("sqlite3_uri_parameter");
   *(void **)&api.log = sqlite_function("sqlite3_log");
   *(void **)&api.mprintf = sqlite_function("sqlite3_mprintf");

@@ -38,9 +38,7 @@ extension Channel {
 
   private func ask(_ request: OpenRequest) throws(CallError) -> RemoteFile {
     let answer = try unsafe call(.open, request, replyingWith: OpenReply.self)
-    return RemoteFile(
-      channel: self, id: answer.reply.file, isWritable: answer.reply.isWritable,
-      identity: answer.reply.identity)
+    return RemoteFile(channel: self, answer.reply)
   }
 
   /// Removes a file; throws `refused(.notFound)` where there is none.

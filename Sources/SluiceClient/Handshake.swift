@@ -102,11 +102,11 @@ func receiveWindow(
   return OpenedWindow(region: region, life: life)
 }
 
-/// Maps the descriptor that a request on `file` has just been answered with: anywhere, or in the
-/// place of `present`. Nil where there is no room for it.
+/// Maps the descriptor, one of `number`, that a request on `file` has just been answered with:
+/// anywhere, or in the place of `present`. Nil where there is no room for it.
 func receiveMapping(
   on socket: borrowing FileDescriptor, file: UInt64, purpose: DescriptorPurpose,
-  _ range: MappedRange, inPlaceOf present: SharedMapping?
+  _ range: MappedRange, of number: FileNumber, inPlaceOf present: SharedMapping?
 ) throws(ConnectError) -> SharedMapping? {
   var mapped: ReceivedMapping?
   var message = sluice_descriptor_message()
@@ -114,7 +114,7 @@ func receiveMapping(
     (room) throws(Errno) in
     let received = try unsafe SharedMapping.receive(
       on: socket, message: room, offset: range.offset, byteCount: range.byteCount,
-      writable: range.isWritable, inPlaceOf: present)
+      writable: range.isWritable, of: number, inPlaceOf: present)
     mapped = received
     return received.messageByteCount
   }

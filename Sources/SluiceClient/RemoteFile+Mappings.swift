@@ -8,6 +8,7 @@ public import SluiceWire
 public struct WALIndexAnswer: Sendable {
   /// The index's size in bytes.
   public var byteCount: Int64
+  public var file: FileNumber
   public var isReadOnly: Bool
 }
 
@@ -42,9 +43,11 @@ extension RemoteFile {
     _ request: WALIndexMapRequest
   ) throws(CallError) -> WALIndexAnswer {
     let answer = try unsafe channel.call(
-      .walIndexMap, file: id, request, replyingWith: OffsetFields.self)
+      .walIndexMap, file: id, request, replyingWith: WALIndexMapReply.self)
     return WALIndexAnswer(
-      byteCount: answer.reply.offset, isReadOnly: answer.status == .doneReadOnly)
+      byteCount: answer.reply.offset,
+      file: FileNumber(device: answer.reply.device, inode: answer.reply.inode),
+      isReadOnly: answer.status == .doneReadOnly)
   }
 
   /// Maps a part of the WAL index, which must be there: anywhere, or in the place of `present`. Nil
@@ -56,7 +59,7 @@ extension RemoteFile {
     request.wantsDescriptor = true
     return try channel.session.receivingMapping(
       of: id, for: .walIndex, range, inPlaceOf: present
-    ) { () throws(CallError) in _ = try askForWALIndex(request) }
+    ) { () throws(CallError) in try askForWALIndex(request).file }
   }
 
   /// Takes or gives back locks of the WAL index; throws `refused(.busy)` where somebody is in the

@@ -11,19 +11,30 @@ public final class RemoteFile: @unchecked Sendable {
   public let channel: Channel
   /// False where only reading was allowed.
   public let isWritable: Bool
-  public let identity: FileIdentity
+  private let identity: FileIdentity
+  private let origin: UInt64
+  /// Of a database: whether one kernel sees everybody who opens it. Where not, it has no WAL index,
+  /// and nothing is known of it without asking.
+  public let isLocal: Bool
   let id: UInt64
   /// Written by `close` alone, which nobody may call beside another use.
   private var isOpen = true
 
-  init(channel: Channel, id: UInt64, isWritable: Bool, identity: FileIdentity) {
+  init(channel: Channel, _ opened: OpenReply) {
     self.channel = channel
-    self.id = id
-    self.isWritable = isWritable
-    self.identity = identity
+    id = opened.file
+    isWritable = opened.isWritable
+    identity = opened.identity
+    origin = opened.origin
+    isLocal = opened.isLocal
   }
 
   deinit { _ = try? close() }
+
+  /// Whether it is certain that `other`, opened earlier and perhaps closed since, was this file.
+  public func isCertainlySame(as other: RemoteFile) -> Bool {
+    origin != 0 && origin == other.origin && identity == other.identity && isLocal == other.isLocal
+  }
 
   /// Closes the file and drops its locks.
   public func close() throws(CallError) {

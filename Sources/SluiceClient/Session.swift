@@ -167,15 +167,16 @@ public final class Session: Sendable {
     }
   }
 
-  /// Runs a call that is answered with a descriptor too, and maps that. No descriptor of a file
-  /// ever stands in this process, for closing it would take the locks of stock SQLite's connections
-  /// to the same file. No mapping means that this process has no room for it.
+  /// Runs a call that is answered with a descriptor too, gives which file that is of, and maps it. No
+  /// such descriptor is closed while that could take the locks of stock SQLite's connections to the
+  /// same file (see KeptDescriptors). No mapping means that this process has no room for it.
   func receivingMapping(
     of file: UInt64, for purpose: DescriptorPurpose, _ range: MappedRange,
-    inPlaceOf present: SharedMapping?, _ call: () throws(CallError) -> Void
+    inPlaceOf present: SharedMapping?, _ call: () throws(CallError) -> FileNumber
   ) throws(CallError) -> SharedMapping? {
-    try receiving(call) { (socket, _) throws(ConnectError) in
-      try receiveMapping(on: socket, file: file, purpose: purpose, range, inPlaceOf: present)
+    try receiving(call) { (socket, number) throws(ConnectError) in
+      try receiveMapping(
+        on: socket, file: file, purpose: purpose, range, of: number, inPlaceOf: present)
     }
   }
 

@@ -67,8 +67,12 @@ extension Confinement {
     try root.allowItsUse(in: ruleset)
     if let socketPath {
       try ruleset.allow(.removeFile, at: openDirectory(ofSocket: socketPath))
-      let metrics = try unsafe FileDescriptor.open(cString("/dev/shm"), [.directory, .pathOnly])
-      try ruleset.allow(.removeFile, at: metrics)
+      // Without /dev/shm there are no metrics to remove.
+      if let metrics = try? unsafe FileDescriptor.open(
+        cString("/dev/shm"), [.directory, .pathOnly])
+      {
+        try ruleset.allow(.removeFile, at: metrics)
+      }
     }
     try ruleset.enter()
   }

@@ -22,6 +22,7 @@ final class Doorman {
   private var sessionCounts: [UInt32: Int] = [:]
   private var lastSession: UInt64 = 0
   private var ending: Ending
+  private var hasToldOfUnseenClients = false
 
   /// A program outside that waits to open files, because the sidecar holds their leases.
   private struct Outsider {
@@ -281,18 +282,45 @@ final class Doorman {
       throw Refusal(
         status: .tooManySessions, text: "user \(peer.user) has \(count) sessions already")
     }
-    let processEnd = process > 0 ? processEnd(of: process) : nil
+    let processEnd: SharedDescriptor?
+    do throws(Errno) {
+      processEnd = try self.processEnd(ofPeer: socket.descriptor, process)
+    } catch {
+      // It said hello and died: there is nobody to serve.
+      return nil
+    }
     return SessionLink(
       id: id, socket: socket, user: peer.user, process: process, processEnd: processEnd)
   }
 
-  private func processEnd(of process: Int32) -> SharedDescriptor? {
+  /// What shows the end of the client's process: the kernel's word on who connected, or else the
+  /// process of that number, which is 0 in another pid namespace. Nil where neither is to be had, and
+  /// end-of-file must do. Throws where the process has ended already.
+  private func processEnd(
+    ofPeer socket: borrowing FileDescriptor, _ process: Int32
+  ) throws(Errno) -> SharedDescriptor? {
     do throws(Errno) {
-      return SharedDescriptor(try FileDescriptor.processEnd(of: process))
+      return SharedDescriptor(try socket.peerEnd())
+    } catch .noProcess {
+      throw .noProcess
     } catch {
-      // It ended already, or this kernel cannot show it: end-of-file must do.
-      return nil
+      // Before Linux 6.5.
     }
+    do throws(Errno) {
+      if process > 0 { return SharedDescriptor(try FileDescriptor.processEnd(of: process)) }
+    } catch .noProcess {
+      throw .noProcess
+    } catch {
+      // This kernel or its sandbox cannot show it.
+    }
+    if !hasToldOfUnseenClients {
+      hasToldOfUnseenClients = true
+      Log.warning(
+        "the end of a client's process cannot be seen from here (another pid namespace, and no"
+          + " SO_PEERPIDFD, which Linux 6.5 has): its locks are free when nobody holds its socket"
+          + " any more, children that it forked included")
+    }
+    return nil
   }
 
   private func welcome(_ link: SessionLink) throws(Refusal) {

@@ -138,6 +138,8 @@ final class FileTable: Sendable {
         let descriptor = try unsafe FileDescriptor.open(
           location.name, in: location.directory.descriptor.rawValue,
           [.readOnly, .noFollow, .nonBlocking])
+        // Where no lease counts nobody can tell whether others use the file.
+        guard descriptor.fileSystemKind().isLocal else { throw Errno.again }
         try descriptor.takeLease()
         try unsafe location.directory.descriptor.unlink(location.name)
         if status.linkCount == 1 { self.quota?.note(change: -status.byteCount) }
@@ -219,21 +221,23 @@ final class FileTable: Sendable {
       entries[identity] = entry
       return entry.file
     }
-    return try openForReal(named, status, &entries)
+    return try openForReal(named, at: location, status, &entries)
   }
 
   private func openForReal(
-    _ named: borrowing FileDescriptor, _ status: FileStatus, _ entries: inout [FileIdentity: Entry]
+    _ named: borrowing FileDescriptor, at location: borrowing Location, _ status: FileStatus,
+    _ entries: inout [FileIdentity: Entry]
   ) throws(FileError) -> SharedFile {
     // Always for writing where that is allowed: the next session may want to write.
     for isWritable in status.isDirectory || isReadOnly ? [false] : [true, false] {
       do throws(Errno) {
-        let number = named.rawValue
-        let descriptor = try unsafe withDescriptorPath(number) { (path) throws(Errno) in
-          try unsafe FileDescriptor.open(path, [isWritable ? .readWrite : .readOnly, .nonBlocking])
-        }
+        let descriptor = try openAnew(
+          named, at: location, [isWritable ? .readWrite : .readOnly, .nonBlocking])
         return enter(descriptor, status, isWritable: isWritable, &entries)
       } catch .again {
+        throw .tryLater
+      } catch .stale {
+        // The name is another file's by now.
         throw .tryLater
       } catch {
         let mayBeReadOnly = [.accessDenied, .readOnlyFileSystem, .notPermitted].contains(error)
@@ -253,6 +257,33 @@ final class FileTable: Sendable {
       account: quota.map { QuotaAccount($0, countedByteCount: status.byteCount) })
     entries[file.identity] = Entry(file: file, openCount: 1)
     return file
+  }
+}
+
+/// Opens an open file another time, as a description of its own: through its link in /proc, whatever
+/// its name is now. Where /proc is not mounted, by the name under which it was found, and only if that
+/// is still the same file: else `stale`. An open by name of another file, put there meanwhile, that
+/// we have a lease on begins to break that lease, which costs us the lease and nobody anything else;
+/// it waits for nothing and follows no link.
+func openAnew(
+  _ file: borrowing FileDescriptor, at location: borrowing Location, _ flags: OpenFlags
+) throws(Errno) -> FileDescriptor {
+  let number = file.rawValue
+  do throws(Errno) {
+    return try unsafe withDescriptorPath(number) { (path) throws(Errno) in
+      try unsafe FileDescriptor.open(path, flags)
+    }
+  } catch .noEntry {
+    let second: FileDescriptor
+    do throws(Errno) {
+      second = try unsafe FileDescriptor.open(
+        location.name, in: location.directory.descriptor.rawValue,
+        flags.union([.noFollow, .nonBlocking]))
+    } catch .noEntry {
+      throw .stale
+    }
+    guard FileIdentity(try second.status()) == FileIdentity(try file.status()) else { throw .stale }
+    return second
   }
 }
 

@@ -54,7 +54,9 @@ extension ProxySession {
       }
     }
     channel.end.complete(
-      index.isReadOnly ? .doneReadOnly : .done, OffsetFields(offset: index.byteCount))
+      index.isReadOnly ? .doneReadOnly : .done,
+      WALIndexMapReply(
+        offset: index.byteCount, device: index.identity.device, inode: index.identity.inode))
   }
 
   func lockWALIndex(_ request: Request, _ channel: ProxyChannel, now: Int64) throws(ServeError) {

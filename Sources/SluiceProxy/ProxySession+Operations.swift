@@ -87,10 +87,13 @@ extension ProxySession {
     let handle = try file { () throws(FileError) in try openFile(wanted, channel) }
     handles.insert(handle)
     if handle.kind == .mainDatabase { channel.database = handle }
+    let isDatabase = handle.kind == .mainDatabase && handle.location != nil
     channel.end.complete(
       .done,
       OpenReply(
-        file: handle.id, isWritable: handle.isWritable, identity: handle.file.identity))
+        file: handle.id, isWritable: handle.isWritable, identity: handle.file.identity,
+        origin: isDatabase ? SluiceProxy.origin(of: handle.file.descriptor) : 0,
+        isLocal: isDatabase && handle.file.isLocal))
   }
 
   private func openFile(

@@ -97,7 +97,7 @@ private struct Census {
   init(tellAt: Int64) { self.tellAt = tellAt }
 
   mutating func add(_ directory: borrowing FileDescriptor, _ progress: () -> Void) {
-    guard let names = try? namesIn(directory) else { return }
+    guard let names = try? directory.namesInDirectory() else { return }
     for name in names {
       if let tellAt, Clock.monotonicNanoseconds() > tellAt {
         progress()
@@ -119,10 +119,4 @@ private struct Census {
     }
   }
 
-  private func namesIn(_ directory: borrowing FileDescriptor) throws(Errno) -> [[UInt8]] {
-    let number = directory.rawValue
-    return try unsafe withDescriptorPath(number) { (path) throws(Errno) in
-      try unsafe namesInDirectory(path)
-    }
-  }
 }

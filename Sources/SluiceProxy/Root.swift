@@ -45,15 +45,17 @@ final class Root: Sendable {
   let usesHostPaths: Bool
   let isReadOnly: Bool
   private let descriptor: FileDescriptor
-  /// Where a root that is read only has its unnamed files: opened while this process may still.
+  /// Where a root that is read only, or cannot have files without a name, has its unnamed files:
+  /// opened while this process may still.
   private let temporaryDirectory: SharedDescriptor?
 
   /// `path` (zero-terminated) is nil for the host's own paths.
   init(_ path: [CChar]?, isReadOnly: Bool = false) throws(Errno) {
     usesHostPaths = path == nil
     self.isReadOnly = isReadOnly
-    temporaryDirectory = isReadOnly ? hostsTemporaryDirectory() : nil
     descriptor = try unsafe FileDescriptor.open(path ?? cString("/"), [.directory, .pathOnly])
+    let isElsewhere = isReadOnly || path.map { !takesUnnamedFiles($0) } ?? false
+    temporaryDirectory = isElsewhere ? hostsTemporaryDirectory() : nil
   }
 
   /// Allows what a sidecar does with files, at the root and beneath it.
@@ -77,6 +79,9 @@ final class Root: Sendable {
     guard let directory = hostsTemporaryDirectory() else { throw .system(.noEntry) }
     return directory
   }
+
+  /// The kind of file system that the root itself is on; others may be mounted beneath it.
+  var fileSystemKind: FileSystemKind { descriptor.fileSystemKind() }
 
   func withDirectory(_ body: (borrowing FileDescriptor) -> Void) { body(descriptor) }
 
@@ -160,7 +165,7 @@ final class Root: Sendable {
   /// The host's path of an open directory, which must not have been moved out of the root.
   private func knownPath(of directory: Directory) throws(FileError) -> [UInt8] {
     let path = try system { () throws(Errno) in
-      try pathOfDescriptor(directory.descriptor.rawValue)
+      try pathOfDirectory(directory.descriptor.rawValue)
     }
     let own = try ownPath()
     guard inside(path, own) != path || own.count == 1 else { throw .outsideRoot }
@@ -169,7 +174,7 @@ final class Root: Sendable {
 
   /// The root's own path on the host, now.
   private func ownPath() throws(FileError) -> [UInt8] {
-    try system { () throws(Errno) in try pathOfDescriptor(descriptor.rawValue) }
+    try system { () throws(Errno) in try pathOfDirectory(descriptor.rawValue) }
   }
 
   /// What of `path` stands behind the root's own path; all of it where it does not begin with that.
@@ -222,6 +227,18 @@ final class Root: Sendable {
     } catch {
       throw .system(error)
     }
+  }
+}
+
+/// Whether files without a name can be made in a directory: by way of a daemon, or of another host,
+/// they often cannot.
+private func takesUnnamedFiles(_ path: [CChar]) -> Bool {
+  do throws(Errno) {
+    _ = try unsafe FileDescriptor.open(
+      path, [.temporary, .readWrite, .exclusive], permissions: 0o600)
+    return true
+  } catch {
+    return [.noSpace, .overQuota, .tooManyOpen, .tooManyOpenInSystem, .outOfMemory].contains(error)
   }
 }
 

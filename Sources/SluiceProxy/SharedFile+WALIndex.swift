@@ -6,7 +6,7 @@ internal import SluiceWire
 
 extension SharedFile {
   /// Has `holder` join the index unless it has already, and gives its size, after extending it if
-  /// asked, and whether it is there for reading only. `pass` is called with a descriptor of it if the
+  /// asked, which file it is, and whether it is there for reading only. `pass` is called with a descriptor of it if the
   /// client wants one. Who joins an index that is not set up and cannot be has joined all the same,
   /// for he may read the WAL without it.
   ///
@@ -17,8 +17,10 @@ extension SharedFile {
     _ holder: LockHolder, _ request: WALIndexMapRequest, at location: Location,
     opensForWriting: Bool, remove: (borrowing Location) -> Void,
     pass: (Int32) throws(Errno) -> Void
-  ) throws(FileError) -> (byteCount: Int64, isReadOnly: Bool) {
-    try state.withLock { (state) throws(FileError) in
+  ) throws(FileError) -> (byteCount: Int64, identity: FileIdentity, isReadOnly: Bool) {
+    // It is memory that all who have the database open share, and they may be on several hosts.
+    guard isLocal else { throw .misuse }
+    return try state.withLock { (state) throws(FileError) in
       let index: WALIndex
       if let present = state.walIndex {
         index = present
@@ -47,7 +49,7 @@ extension SharedFile {
           try pass(view.rawValue)
         }
       }
-      return (byteCount, isReadOnly)
+      return (byteCount, index.identity, isReadOnly)
     }
   }
 

@@ -6,6 +6,10 @@
 //   mirrored  somebody else may have it open: every lock that our clients hold together stands on
 //             the file as well, on the bytes that SQLite's unix VFS uses.
 //
+// A lease proves nothing where other kernels, or a daemon, can change the file (FileSystemKind): such
+// a file is mirrored for ever, has no WAL index, and its locks are taken off it before it is closed.
+// The kernel takes them off a file that is closed, but tells no daemon of that.
+//
 // Threads: any. `state` is behind one small lock, held across lock and lease calls, which never
 // wait. Reading and writing need no lock of ours, SQLite's own locks keep them apart, except where
 // there is a read window: its lock is taken after that of `state`, if both are.
@@ -20,6 +24,8 @@ final class SharedFile: Sendable {
   /// False where the system allows reading only.
   let isWritable: Bool
   let descriptor: FileDescriptor
+  /// Whether one kernel sees everybody who opens it, so that a lease counts.
+  let isLocal: Bool
   let state: FutexLock<State>
   private let metrics: Metrics
   /// Where there is a quota.
@@ -36,7 +42,7 @@ final class SharedFile: Sendable {
   }
 
   struct State {
-    var ownership = Ownership.mirrored(retryAt: 0, backoff: 1_000_000)
+    var ownership: Ownership
     /// How many handles hold SHARED or more.
     var sharedCount = 0
     /// Who holds more than SHARED, and how much more.
@@ -53,6 +59,10 @@ final class SharedFile: Sendable {
     /// Who waits for a lock.
     var queue = LockQueue()
 
+    init(mayBeOwned: Bool) {
+      ownership = .mirrored(retryAt: mayBeOwned ? 0 : nil, backoff: mayBeOwned ? 1_000_000 : 0)
+    }
+
     var isMirrored: Bool {
       switch ownership {
       case .owned: false
@@ -67,11 +77,12 @@ final class SharedFile: Sendable {
     account: QuotaAccount? = nil
   ) {
     self.account = account
+    isLocal = descriptor.fileSystemKind().isLocal
     self.descriptor = descriptor
     self.identity = identity
     self.isWritable = isWritable
     self.metrics = metrics
-    state = FutexLock(State())
+    state = FutexLock(State(mayBeOwned: isLocal))
   }
 
   var descriptorNumber: Int32 { descriptor.rawValue }
@@ -142,6 +153,7 @@ final class SharedFile: Sendable {
 
   /// Nobody has it open any more: without a name it is no more.
   func noteEnd() {
+    if !isLocal { _ = try? descriptor.setLock(.none, start: 0, byteCount: 0) }
     guard let account, let status = try? descriptor.status() else { return }
     account.settle(status.linkCount == 0 ? 0 : status.byteCount)
   }

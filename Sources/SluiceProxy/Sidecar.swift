@@ -29,6 +29,8 @@ public enum SidecarError: Error, Sendable {
 public final class Sidecar {
   private let doorman: Doorman
   private let socketPath: [CChar]?
+  /// The file system that its root is on. Those of other mounts beneath it may be of other kinds.
+  public let rootFileSystem: FileSystemKind
 
   /// Makes a shared sidecar that listens on `socketPath` (zero-terminated). From now on this
   /// process's signals belong to it, and it is confined as configured, for good. Once `lifeline` is
@@ -42,6 +44,10 @@ public final class Sidecar {
       metrics = try Metrics(
         socketPath: absolutePath(socketPath),
         rootPath: absolutePath(configuration.rootPath ?? cString("/")))
+    } catch .noEntry {
+      Log.warning(
+        "/dev/shm is not there, so 'sluice stats' does not show this sidecar; mount a tmpfs on it")
+      metrics = Metrics()
     } catch {
       throw .system(call: "shm_open", error)
     }
@@ -78,6 +84,7 @@ public final class Sidecar {
       if let socketPath { removeSocketFile(socketPath) }
       throw .root(path: String(zeroTerminated: configuration.rootPath ?? cString("/")), error)
     }
+    rootFileSystem = root.fileSystemKind
     var configuration = configuration
     // A file takes two descriptors, its own and its directory's: a session may have half of all.
     configuration.filesPerSessionMaximum = min(
@@ -120,9 +127,6 @@ public final class Sidecar {
 /// where it works.
 private func absolutePath(_ path: [CChar]) -> [CChar] {
   let slash = CChar(bitPattern: UInt8(ascii: "/"))
-  guard path.first != slash,
-    let directory = try? unsafe FileDescriptor.open(cString("."), [.directory, .pathOnly]),
-    let known = try? pathOfDescriptor(directory.rawValue)
-  else { return path }
+  guard path.first != slash, let known = try? workingDirectoryPath() else { return path }
   return known.map { CChar(bitPattern: $0) } + (known.count > 1 ? [slash] : []) + path
 }

@@ -17,6 +17,7 @@ final class WALIndex {
   static let deadManSwitch: Int64 = 128
 
   let descriptor: FileDescriptor
+  let identity: FileIdentity
   let location: Location
   let isReadOnly: Bool
   /// Whether somebody whom we may trust has emptied the file since it was last used.
@@ -26,7 +27,12 @@ final class WALIndex {
   /// For each lock: how many hold it shared, or -1 for one that holds it exclusively.
   var holders = [Int](repeating: 0, count: lockCount)
 
-  init(_ descriptor: consuming FileDescriptor, location: Location, isReadOnly: Bool) {
+  init(
+    _ descriptor: consuming FileDescriptor, location: Location, isReadOnly: Bool
+  ) throws(FileError) {
+    let status: FileStatus
+    do throws(Errno) { status = try descriptor.status() } catch { throw .system(error) }
+    identity = FileIdentity(status)
     self.descriptor = descriptor
     self.location = location
     self.isReadOnly = isReadOnly
@@ -40,7 +46,7 @@ final class WALIndex {
     if forWriting {
       do throws(FileError) {
         let descriptor = try openForWriting(place, creates: creates, like: model)
-        return WALIndex(descriptor, location: place, isReadOnly: false)
+        return try WALIndex(descriptor, location: place, isReadOnly: false)
       } catch .system(.accessDenied), .system(.readOnlyFileSystem), .system(.notPermitted) {
         // Perhaps it may be read.
       }
@@ -50,7 +56,7 @@ final class WALIndex {
         place.name, in: place.directory.descriptor.rawValue,
         [.readOnly, .noFollow, .nonBlocking])
     }
-    return WALIndex(descriptor, location: place, isReadOnly: true)
+    return try WALIndex(descriptor, location: place, isReadOnly: true)
   }
 
   /// Whether there is an index that can be opened for writing.
@@ -78,11 +84,7 @@ final class WALIndex {
   /// A second description of the file, for a client to map: it must not be able to touch the locks
   /// that stand on the first, or to keep them when we are gone.
   func openView() throws(Errno) -> FileDescriptor {
-    let flags: OpenFlags = isReadOnly ? [.readOnly] : [.readWrite]
-    let number = descriptor.rawValue
-    return try unsafe withDescriptorPath(number) { (path) throws(Errno) in
-      try unsafe FileDescriptor.open(path, flags)
-    }
+    try openAnew(descriptor, at: location, isReadOnly ? [.readOnly] : [.readWrite])
   }
 
   /// Makes sure that the file was set up by somebody who still uses it, or sets it up. A reader

@@ -13,6 +13,7 @@ public struct Errno: Error, Equatable, Sendable {
 
   public static let notPermitted = Errno(EPERM)
   public static let noEntry = Errno(ENOENT)
+  public static let noProcess = Errno(ESRCH)
   public static let interrupted = Errno(EINTR)
   public static let inputOutput = Errno(EIO)
   public static let badDescriptor = Errno(EBADF)

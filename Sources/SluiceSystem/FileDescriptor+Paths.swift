@@ -86,12 +86,26 @@ public func readSymbolicLink(
   return target
 }
 
-/// The path of an open descriptor as the kernel knows it now, from /proc.
-public func pathOfDescriptor(_ descriptor: Int32) throws(Errno) -> [UInt8] {
-  try unsafe withDescriptorPath(descriptor) { (path) throws(Errno) in
-    try unsafe readSymbolicLink(path)
+/// The path of an open directory as the kernel knows it now: from /proc or, where that is not mounted,
+/// by working there for a moment. Nobody may open anything relative to the working directory
+/// meanwhile.
+public func pathOfDirectory(_ descriptor: Int32) throws(Errno) -> [UInt8] {
+  do throws(Errno) {
+    return try unsafe withDescriptorPath(descriptor) { (path) throws(Errno) in
+      try unsafe readSymbolicLink(path)
+    }
+  } catch .noEntry {
+    return try workplace.withLock { (_) throws(Errno) in
+      let before = try unsafe FileDescriptor.open(".", [.directory, .pathOnly])
+      _ = try check(sluice_fchdir(descriptor))
+      defer { _ = sluice_fchdir(before.rawValue) }
+      return try workingDirectoryPath()
+    }
   }
 }
+
+/// Held by the thread that has moved the working directory.
+private let workplace = FutexLock<Void>(())
 
 /// Calls `body` with "/proc/self/fd/N", by which an open file can be opened again.
 public func withDescriptorPath<R: ~Copyable>(
@@ -122,7 +136,8 @@ public func workingDirectoryPath() throws(Errno) -> [UInt8] {
       initializedCount = unsafe failed ? 0 : strlen($0.baseAddress!)
     }
   }
-  // The directory was removed, or its path is longer than a path may be.
-  if failed { throw .noEntry }
+  // The directory was removed, or is out of this process's reach, or its path is longer than a path
+  // may be.
+  if failed || path.first != UInt8(ascii: "/") { throw .noEntry }
   return path
 }

@@ -58,26 +58,52 @@ public final class SharedMapping: Sendable {
 
   public var start: UnsafeMutableRawPointer { unsafe mapping.start }
 
-  /// Receives one message into `message` and maps the file whose descriptor comes with it, which
-  /// never stands among this process's own: anywhere, or in the place of `present`, which is as large.
-  /// A forked child has the mapping too. Throws where no message was received; one that could not be
+  /// The descriptor that it was made from, where this process had to take that among its own. Only
+  /// `receive` changes it, in the thread that uses the mapping.
+  private nonisolated(unsafe) var kept: KeptDescriptor?
+
+  /// Receives one message into `message` and maps the file whose descriptor comes with it: anywhere,
+  /// or in the place of `present`, which is as large. `file` is what the sender says that it is. A
+  /// forked child has the mapping too. Throws where no message was received; one that could not be
   /// mapped is received all the same.
   public static func receive(
     on socket: borrowing FileDescriptor, message: UnsafeMutableRawBufferPointer,
-    offset: Int64, byteCount: Int, writable: Bool, inPlaceOf present: SharedMapping?
+    offset: Int64, byteCount: Int, writable: Bool, of file: FileNumber,
+    inPlaceOf present: SharedMapping?
   ) throws(Errno) -> ReceivedMapping {
     precondition(present.map { $0.mapping.byteCount == byteCount } ?? true, "as large")
     var address = unsafe present?.start
     var error: Int32 = 0
-    let messageByteCount = try unsafe check(
-      sluice_receive_mapping(
+    var messageByteCount: Int64 = 0
+    var kept = KeptDescriptors.use(file, from: socket)
+    if kept == nil {
+      // In the ordinary case a child does it. Where this process may have none, the descriptor
+      // comes to stand among its own.
+      let refusal = unsafe sluice_receive_mapping(
         socket.rawValue, message.baseAddress!, message.count, offset, UInt64(byteCount),
-        writable ? 1 : 0, &address, &error))
+        writable ? 1 : 0, &address, &error, &messageByteCount)
+      if refusal < 0 {
+        error = -EMFILE
+        var number: Int32 = -1
+        messageByteCount = unsafe sluice_socket_receive_above(
+          socket.rawValue, message.baseAddress!, message.count, &number)
+        if number >= 0 { kept = KeptDescriptors.take(number, from: socket) }
+      }
+    } else {
+      messageByteCount = unsafe sluice_socket_receive_bare(
+        socket.rawValue, message.baseAddress!, message.count)
+    }
+    if messageByteCount > 0, let kept {
+      error = unsafe sluice_map(
+        kept.number, offset, UInt64(byteCount), writable ? 1 : 0, 1, &address)
+    }
     var received = ReceivedMapping(
-      messageByteCount: Int(messageByteCount), mapping: nil, failure: Errno(-error))
-    if error == 0, let address = unsafe address {
-      received.mapping =
+      messageByteCount: Int(try check(messageByteCount)), mapping: nil, failure: Errno(-error))
+    if messageByteCount > 0, error == 0, let address = unsafe address {
+      let mapped =
         unsafe present ?? SharedMapping(Mapping(start: address, byteCount: byteCount))
+      unsafe mapped.kept = kept
+      received.mapping = mapped
     }
     return received
   }

@@ -91,6 +91,12 @@ extension FileDescriptor {
     return (user, process)
   }
 
+  /// Becomes readable when the process ends that connected, or made the pair, whichever pid namespace
+  /// it is in. Throws `noProcess` where it has ended, another error where the kernel cannot show it.
+  public borrowing func peerEnd() throws(Errno) -> FileDescriptor {
+    FileDescriptor(owning: try check(sluice_socket_peer_end(rawValue)))
+  }
+
   /// Whether something can be read, end-of-file included, within the time.
   public borrowing func awaitReadable(timeoutMilliseconds: Int32) -> Bool {
     var entry = pollfd(fd: rawValue, events: Int16(POLLIN), revents: 0)

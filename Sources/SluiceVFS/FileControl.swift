@@ -1,6 +1,7 @@
 // xFileControl: the codes that SQLite's unix VFS answers, with the meaning that they have there.
 // SYNC waits for what was posted. All others, the ones that are notices only (COMMIT_PHASETWO,
-// BUSYHANDLER, PRAGMA …) among them, are answered with SQLITE_NOTFOUND, which tells SQLite to go on by itself.
+// BUSYHANDLER, PRAGMA …) among them, are answered with SQLITE_NOTFOUND, which tells SQLite to go on by
+// itself.
 
 internal import CSQLite
 internal import CSluice
@@ -42,6 +43,9 @@ enum FileControl {
     let number = unsafe argument.assumingMemoryBound(to: Int32.self)
     let text = unsafe argument.assumingMemoryBound(to: UnsafeMutablePointer<CChar>?.self)
     switch code {
+    case SQLITE_FCNTL_PRAGMA:
+      unsafe file.notePragma(name: text[1], value: text[2])
+      return SQLITE_NOTFOUND
     case SQLITE_FCNTL_LOCKSTATE:
       unsafe number.pointee = Int32(file.level.rawValue)
     case SQLITE_FCNTL_LAST_ERRNO:

@@ -30,6 +30,7 @@ extension IOMethods {
       unsafe IOMethods.withFile(file!, .mapWALIndex) { (file) throws(VFSError) in
         guard file.walIndex != nil else { return SQLITE_OK }
         file.walIndex = nil
+        defer { WALIndexMap.closeUnusedDescriptors() }
         try call { () throws(CallError) in try file.remote.unmapWALIndex(deletes: deletes != 0) }
         return SQLITE_OK
       }

@@ -9,8 +9,21 @@ internal import SluiceSystem
 internal import SluiceWire
 
 enum IOMethods {
-  /// The table that every file points to. Never freed.
-  nonisolated(unsafe) static let table: UnsafeMutablePointer<sqlite3_io_methods> = {
+  /// The table that a file points to. Never freed.
+  nonisolated(unsafe) static let table = unsafe makeTable()
+
+  /// That of a database that can have no WAL index: SQLite looks whether there is an xShmMap before it
+  /// goes into WAL mode, or opens a database that is, unless it has the file alone.
+  nonisolated(unsafe) static let tableWithoutWALIndex = {
+    let table = unsafe makeTable()
+    unsafe table.pointee.xShmMap = nil
+    unsafe table.pointee.xShmLock = nil
+    unsafe table.pointee.xShmBarrier = nil
+    unsafe table.pointee.xShmUnmap = nil
+    return unsafe table
+  }()
+
+  private static func makeTable() -> UnsafeMutablePointer<sqlite3_io_methods> {
     let table = UnsafeMutablePointer<sqlite3_io_methods>.allocate(capacity: 1)
     unsafe table.initialize(to: sqlite3_io_methods())
     unsafe table.pointee.iVersion = 3
@@ -52,7 +65,7 @@ enum IOMethods {
       }
     }
     return unsafe table
-  }()
+  }
 
   private static func addLocks(to table: UnsafeMutablePointer<sqlite3_io_methods>) {
     unsafe table.pointee.xLock = { file, level in

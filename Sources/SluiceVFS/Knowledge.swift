@@ -50,7 +50,9 @@ final class Knowledge: Sendable {
   @inline(never)
   private func openOnce() {
     unsafe wasOpened = true
-    guard !shortcuts.isDisjoint(with: [.readWindow, .ownedKnowledge, .standingLocks]),
+    // What other hosts may change nobody owns.
+    guard remote.isLocal,
+      !shortcuts.isDisjoint(with: [.readWindow, .ownedKnowledge, .standingLocks]),
       let opened = try? remote.openWindow()
     else { return }
     unsafe life = opened.life

@@ -76,6 +76,7 @@ final class OpenFile: @unchecked Sendable {
       self.knowledge = knowledge
       token = Registry.current.enter(path: path, file: self, knowledge)
       Registry.use(token)
+      explainMissingWALIndex()
     }
     if kind == .wal {
       channel.openWALCount.add(1, ordering: .relaxed)
@@ -116,7 +117,7 @@ final class OpenFile: @unchecked Sendable {
     request.options.subtract([.create, .exclusive, .deleteBeforeOpen])
     let channel = try OpenFile.channel(in: session, shortcuts)
     let successor = try OpenFile.open(request, on: channel)
-    guard successor.identity == remote.identity else { throw .replaced }
+    guard successor.isCertainlySame(as: remote) else { throw .replaced }
     return successor
   }
 
@@ -172,9 +173,12 @@ final class OpenFile: @unchecked Sendable {
     }
   }
 
+  /// The size that SQLite is told. A file of one byte is empty to it, as with its unix VFS, which wrote
+  /// such a byte into empty files itself on some systems (ticket 3260 in os_unix.c).
   func byteCount() throws(CallError) -> Int64 {
-    if let known = try knowledge?.byteCount() { return known }
-    return try remote.byteCount()
+    let known = try knowledge?.byteCount()
+    let byteCount = if let known { known } else { try remote.byteCount() }
+    return byteCount == 1 ? 0 : byteCount
   }
 
   /// Sets how much may be fetched; a negative number only asks. The value before.
@@ -200,7 +204,8 @@ final class OpenFile: @unchecked Sendable {
   func attach(to file: UnsafeMutablePointer<sqlite3_file>) {
     let place = unsafe UnsafeMutableRawPointer(file).assumingMemoryBound(to: sluice_file.self)
     unsafe place.pointee.object = unsafe Unmanaged.passRetained(self).toOpaque()
-    unsafe file.pointee.pMethods = unsafe UnsafePointer(IOMethods.table)
+    unsafe file.pointee.pMethods = unsafe UnsafePointer(
+      canHaveWALIndex ? IOMethods.table : IOMethods.tableWithoutWALIndex)
   }
 
   @inline(__always)

@@ -42,7 +42,9 @@ extension OpenFile {
       // SQLite would try the lock of the index again and again.
       throw error.isBusy ? .recovering : .call(error)
     }
-    guard try call({ () throws(CallError) in try successor.isInWALMode }) else { throw .replaced }
+    guard try call({ () throws(CallError) in try successor.readsAsWALMode() }) else {
+      throw .replaced
+    }
     let next = try wal?.openAgain(besides: successor)
     try mapAgain(successor)
     if let next { wal?.move(to: next) }
@@ -64,13 +66,11 @@ extension OpenFile {
 extension RemoteFile {
   /// Bytes 18 and 19 of the database's header are 2 in WAL mode (file format, section 1.3.3). They are
   /// changed by a transaction in rollback mode, and so stand in the file itself.
-  fileprivate var isInWALMode: Bool {
-    get throws(CallError) {
-      var versions: UInt16 = 0
-      let byteCount = try unsafe withUnsafeMutableBytes(of: &versions) {
-        (bytes) throws(CallError) in try unsafe read(into: bytes, at: 18)
-      }
-      return byteCount == 2 && versions == 0x0202
+  func readsAsWALMode() throws(CallError) -> Bool {
+    var versions: UInt16 = 0
+    let byteCount = try unsafe withUnsafeMutableBytes(of: &versions) {
+      (bytes) throws(CallError) in try unsafe read(into: bytes, at: 18)
     }
+    return byteCount == 2 && versions == 0x0202
   }
 }

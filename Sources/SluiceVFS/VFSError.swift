@@ -19,8 +19,11 @@ enum VFSError: Error {
   case system(Errno)
   /// The sidecar was replaced, and SQLite must begin anew.
   case recovering
-  /// What the new sidecar has under the database's name is not what this connection had open.
+  /// What the new sidecar has under the database's name is not, or not certainly, what this connection
+  /// had open.
   case replaced
+  /// The database can have no WAL index, because its users may be on several hosts.
+  case noWALIndex
 
   var text: StaticString {
     switch self {
@@ -31,7 +34,9 @@ enum VFSError: Error {
     case .system: "the system refused"
     case .recovering: "its sidecar was replaced; the transaction can be tried again"
     case .replaced:
-      "not the same file, or not in WAL mode any more, since its sidecar died; open it again"
+      "perhaps not the same file, or not in WAL mode any more, since its sidecar died; open it again"
+    case .noWALIndex:
+      "WAL mode needs locking_mode=EXCLUSIVE here: other hosts may have the file system mounted"
     }
   }
 
@@ -43,6 +48,7 @@ enum VFSError: Error {
     case .system(let errno): errno
     case .recovering: .again
     case .replaced: .stale
+    case .noWALIndex: .notSupported
     }
   }
 
@@ -66,6 +72,7 @@ enum VFSError: Error {
 enum VFSOperation {
   case open, fullPathname, delete, access, close, read, write, truncate, sync, fileSize
   case lock, unlock, checkReservedLock, fileControl, mapWALIndex, lockWALIndex, map
+  case journalMode
 
   var name: StaticString {
     switch self {
@@ -86,6 +93,7 @@ enum VFSOperation {
     case .mapWALIndex: "map WAL index of"
     case .lockWALIndex: "lock WAL index of"
     case .map: "map"
+    case .journalMode: "journal mode of"
     }
   }
 
@@ -105,7 +113,7 @@ enum VFSOperation {
     case .lock: csqlite_ioerr_lock
     case .unlock: csqlite_ioerr_unlock
     case .checkReservedLock: csqlite_ioerr_checkreservedlock
-    case .fileControl: SQLITE_IOERR
+    case .fileControl, .journalMode: SQLITE_IOERR
     case .mapWALIndex: csqlite_ioerr_shmmap
     case .lockWALIndex: csqlite_ioerr_shmlock
     case .map: csqlite_ioerr_mmap
@@ -134,6 +142,8 @@ extension VFSError {
     case .system: operation.failureCode
     case .recovering: csqlite_busy_recovery
     case .replaced: SQLITE_CANTOPEN
+    // Not a failure: SQLite goes on in the old mode, or says itself that it cannot.
+    case .noWALIndex: operation == .journalMode ? SQLITE_NOTICE : SQLITE_WARNING
     case .call(.refused(let status, let errno)):
       VFSError.resultCode(of: status, errno, operation)
     case .call(.writeRefused(_, let errno)):

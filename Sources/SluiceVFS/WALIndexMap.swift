@@ -29,6 +29,7 @@ final class WALIndexMap {
     let start = region * byteCount
     let needed = (start + byteCount + unitByteCount - 1) / unitByteCount * unitByteCount
     if units.count * unitByteCount < needed {
+      if units.isEmpty { Self.closeUnusedDescriptors() }
       let request = WALIndexMapRequest(
         byteCount: Int64(needed), extends: extends, isReadOnly: file.isWALIndexReadOnly,
         wantsDescriptor: false)
@@ -64,6 +65,11 @@ final class WALIndexMap {
       else { throw .sessionLost }
       offset += Int64(byteCount)
     }
+  }
+
+  /// Descriptors of indexes that could not be closed before, where they can by now.
+  static func closeUnusedDescriptors() {
+    if !KeptDescriptors.isEmpty { csqlite_beside_unix_vfs { KeptDescriptors.closeUnused() } }
   }
 
   private var resultCode: Int32 { isReadOnly ? SQLITE_READONLY : SQLITE_OK }

@@ -82,7 +82,8 @@ public struct OpenRequest: Message {
   }
 }
 
-/// Which file it is, whatever its name, as long as it exists.
+/// Which file it is, whatever its name, as long as somebody has it open: when it is gone its numbers
+/// are another's.
 public struct FileIdentity: Hashable, Sendable {
   public var device: UInt64 = 0
   public var inode: UInt64 = 0
@@ -99,12 +100,21 @@ public struct OpenReply: Message {
   /// False where only reading was allowed.
   public var isWritable = false
   public var identity = FileIdentity()
+  /// Of a database: what no other file has that has these numbers at another time; 0 where nothing
+  /// is known to tell them apart.
+  public var origin: UInt64 = 0
+  /// Of a database: whether one kernel sees everybody who opens it.
+  public var isLocal = false
 
   public init() {}
-  public init(file: UInt64, isWritable: Bool, identity: FileIdentity) {
+  public init(
+    file: UInt64, isWritable: Bool, identity: FileIdentity, origin: UInt64, isLocal: Bool
+  ) {
     self.file = file
     self.isWritable = isWritable
     self.identity = identity
+    self.origin = origin
+    self.isLocal = isLocal
   }
 
   public mutating func code<Coder: FieldCoder>(_ coder: inout Coder) throws(WireError) {
@@ -112,6 +122,8 @@ public struct OpenReply: Message {
     try coder.boolean(&isWritable)
     try coder.unsigned(&identity.device)
     try coder.unsigned(&identity.inode)
+    try coder.unsigned(&origin)
+    try coder.boolean(&isLocal)
   }
 }
 
@@ -247,6 +259,28 @@ public struct WALIndexMapRequest: Message {
     try coder.boolean(&extends)
     try coder.boolean(&isReadOnly)
     try coder.boolean(&wantsDescriptor)
+  }
+}
+
+public struct WALIndexMapReply: Message {
+  /// How large the index is, in bytes.
+  public var offset: Int64 = 0
+  /// Which file it is, as fstat says: a client that has a descriptor of it needs no other.
+  public var device: UInt64 = 0
+  public var inode: UInt64 = 0
+
+  public init() {}
+  public init(offset: Int64, device: UInt64, inode: UInt64) {
+    self.offset = offset
+    self.device = device
+    self.inode = inode
+  }
+
+  public mutating func code<Coder: FieldCoder>(_ coder: inout Coder) throws(WireError) {
+    try coder.bigint(&offset)
+    guard offset >= 0 else { throw .outOfRange }
+    try coder.unsigned(&device)
+    try coder.unsigned(&inode)
   }
 }
 

@@ -3,7 +3,7 @@
 
 internal import CSluice
 
-let sluiceVersion = "0.1.0"
+let sluiceVersion = SLUICE_VERSION
 
 struct Command: Sendable {
   let name: String
@@ -14,8 +14,8 @@ struct Command: Sendable {
   let run: @Sendable ([String]) throws(CommandError) -> Int32
 
   static let all: [Command] = [
-    serveCommand, runCommand, statsCommand, confinementCommand, benchCommand, benchPeerCommand,
-    harnessCommand, harnessPeerCommand,
+    serveCommand, runCommand, statsCommand, doctorCommand, confinementCommand, benchCommand,
+    benchPeerCommand, harnessCommand, harnessPeerCommand,
   ]
 
   static func run(_ words: [String]) -> Int32 {

@@ -163,6 +163,13 @@ private func checkConfinement(_ words: [String]) throws(CommandError) -> Int32 {
   return results.allSatisfy { $0.answer.isRight(for: $0.attempt) } ? 0 : 1
 }
 
+/// What of all that was tried is not as it should be, and how much was tried.
+func confinementFaults(root: String) throws(CommandError) -> (faults: [String], triedCount: Int) {
+  let results = try tryAll(root: root)
+  let wrong = results.filter { !$0.answer.isRight(for: $0.attempt) }
+  return (wrong.map { "\($0.attempt.summary): \($0.answer.text)" }, results.count)
+}
+
 private func tryAll(
   root: String
 ) throws(CommandError) -> [(attempt: Attempt, answer: Answer)] {

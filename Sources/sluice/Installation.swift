@@ -1,6 +1,7 @@
 // Where the files of this installation are: this program, and the library that belongs to it.
 
 internal import CSluice
+internal import CSluiceCommand
 internal import SluiceSystem
 
 struct InstallationError: Error {
@@ -13,7 +14,17 @@ enum Installation {
     do throws(Errno) {
       return String(decoding: try unsafe readSymbolicLink("/proc/self/exe"), as: UTF8.self)
     } catch {
-      throw InstallationError(text: "/proc/self/exe: \(unsafe String(cString: error.text))")
+      // Without /proc the path by which it was executed has to do.
+      if let executed = unsafe sluice_command_executed_path(),
+        let path = unsafe realpath(executed, nil)
+      {
+        defer { unsafe free(path) }
+        return unsafe String(cString: path)
+      }
+      throw InstallationError(
+        text:
+          "/proc/self/exe: \(unsafe String(cString: error.text)); where /proc is not mounted this"
+          + " program cannot tell where it is")
     }
   }
 

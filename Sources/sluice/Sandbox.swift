@@ -31,12 +31,11 @@ enum Sandbox {
     for device in ["/dev/null", "/dev/zero", "/dev/full", "/dev/tty"] {
       allowWriting(zeroTerminated(device), in: ruleset)
     }
-    // By their own names: /dev/stdout leads to the terminal's.
+    // Landlock takes the file that a descriptor stands for.
     for descriptor in 0...2 as ClosedRange<Int32> where isatty(descriptor) == 1 {
-      try? unsafe withDescriptorPath(descriptor) { (path) throws(Errno) in
-        let file = try unsafe FileDescriptor.open(path, [.pathOnly])
-        try ruleset.allow(.writeFile, at: file)
-      }
+      let file = FileDescriptor(owning: descriptor)
+      try? ruleset.allow(.writeFile, at: file)
+      _ = file.release()
     }
     try ruleset.enter()
     try SystemCallFilter.enterSandbox()

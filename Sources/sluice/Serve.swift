@@ -101,6 +101,7 @@ private func serve(_ words: [String]) throws(CommandError) -> Int32 {
       lifeline: hasLifeline ? SharedDescriptor(FileDescriptor(owning: 3)) : nil)
     if !isQuiet {
       print("sluice: serving \(root) on \(socket), process \(getpid())")
+      print("sluice: \(root) is on \(sidecar.rootFileSystem.consequence)")
       flushStandardOutput()
     }
     try sidecar.run()

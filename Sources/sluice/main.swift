@@ -5,4 +5,4 @@ internal import SluiceSystem
 
 // Before anything is opened: what is printed must not go to a socket.
 fillStandardDescriptors()
-exit(Command.run(Array(CommandLine.arguments.dropFirst())))
+exit(Command.run(Arguments.words))

@@ -147,7 +147,7 @@ import Testing
     try expectMissingArguments(.fileSize, OffsetFields.self)
     try expectMissingArguments(.hasMoved, AnswerReply.self)
     try expectMissingArguments(
-      .walIndexMap, OffsetFields.self, beside: Status.allCases.filter(\.isDone))
+      .walIndexMap, WALIndexMapReply.self, beside: Status.allCases.filter(\.isDone))
   }
 
   /// Done, but neither bytes nor an empty list is the reply.

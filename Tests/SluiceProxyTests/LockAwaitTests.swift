@@ -195,7 +195,9 @@ struct LockAwaitTests {
     let call = waiting(file, .reserved, 10_000)
     // Through another channel, for its own is taken.
     let twin = RemoteFile(
-      channel: session.home, id: file.id, isWritable: true, identity: FileIdentity())
+      channel: session.home,
+      OpenReply(
+        file: file.id, isWritable: true, identity: FileIdentity(), origin: 0, isLocal: true))
     try twin.close()
     #expect(call.answer() == .badFile)
     let next = waiting(try open(), .reserved, 10_000)

@@ -17,7 +17,9 @@ struct SessionTests {
     let id = try #require(Mirror(reflecting: file).descendant("id") as? UInt64)
     for guess in [id, 0, .max, id & 0xffff, id ^ 1 << 63, id + 1 << 16] {
       let forged = RemoteFile(
-        channel: theirs.home, id: guess, isWritable: true, identity: FileIdentity())
+        channel: theirs.home,
+        OpenReply(
+          file: guess, isWritable: true, identity: FileIdentity(), origin: 0, isLocal: true))
       #expect(status { _ = try forged.read(3, at: 0) } == .badFile)
       #expect(status { try forged.write([9], at: 0) } == .badFile)
       #expect(status { try forged.truncate(toByteCount: 0) } == .badFile)
@@ -42,7 +44,9 @@ struct SessionTests {
       #expect(seen.insert(id).inserted)
       try file.close()
       let ghost = RemoteFile(
-        channel: session.home, id: id, isWritable: true, identity: FileIdentity())
+        channel: session.home,
+        OpenReply(
+          file: id, isWritable: true, identity: FileIdentity(), origin: 0, isLocal: true))
       #expect(status { _ = try ghost.byteCount() } == .badFile)
     }
   }

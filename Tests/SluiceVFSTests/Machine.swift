@@ -12,6 +12,11 @@ enum Machine {
   /// A process namespace of one's own.
   static let hasProcessNamespaces = has("unshare", "-pf", "--mount-proc", "true")
 
+  /// Before a program's words: it runs where nothing is mounted on /proc but an empty file system.
+  static let withoutProc = [
+    "unshare", "-m", "sh", "-c", #"mount -t tmpfs none /proc; exec "$@""#, "sh",
+  ]
+
   /// Whether root may become somebody else.
   static let hasOtherUsers = isRoot && has("setpriv", "--reuid=65534", "--clear-groups", "true")
 

@@ -1,10 +1,11 @@
-/* fuse-passthrough SOURCE MOUNTPOINT: shows the files of the directory SOURCE, of one level, at
-** MOUNTPOINT. It is what `sluice bench --peer fuse` compares Sluice with: SQLite's own VFS, whose
+/* fuse-passthrough [-o nocache] SOURCE MOUNTPOINT: shows the files of the directory SOURCE, of one
+** level, at MOUNTPOINT. It is what `sluice bench --peer fuse` compares Sluice with: SQLite's own VFS, whose
 ** files another process owns. It does all I/O and holds all locks.
 **
 ** What the kernel may keep: names and attributes for one second, absent names not at all, a file's
 ** pages as long as its time and size are what they were when it was opened before. Writes go
-** through at once. Up to ten threads serve calls, each one at a time.
+** through at once. Up to ten threads serve calls, each one at a time. With `nocache` the kernel keeps
+** nothing: two mounts of one directory are then like two hosts that have one file system mounted.
 **
 ** Says `ready` when it is mounted; unmounts and ends on SIGTERM, and with the process that started
 ** it. Linked with libfuse3; Tools/fuse/build makes it. */
@@ -24,6 +25,7 @@
 #include <unistd.h>
 
 static int source;
+static int caches = 1;
 
 /* Paths come as "/name"; the kernel has already walked them. */
 static const char *beneath(const char *path) { return path[1] ? path + 1 : "."; }
@@ -41,6 +43,8 @@ struct holder {
   ino_t inode;
   uint64_t owner;
   int fd;
+  /* The open file by which they were put there last. */
+  uint64_t file;
 };
 
 static struct holder *holders;
@@ -51,7 +55,10 @@ static int holder_of(int fd, uint64_t owner, int make) {
   struct stat status;
   if (fstat(fd, &status) < 0) return -1;
   for (struct holder *h = holders; h; h = h->next) {
-    if (h->owner == owner && h->inode == status.st_ino && h->device == status.st_dev) return h->fd;
+    if (h->owner == owner && h->inode == status.st_ino && h->device == status.st_dev) {
+      h->file = (uint64_t)fd;
+      return h->fd;
+    }
   }
   if (!make) return -1;
   char path[64];
@@ -60,7 +67,7 @@ static int holder_of(int fd, uint64_t owner, int make) {
   if (!fresh) return -1;
   int access = fcntl(fd, F_GETFL) & O_ACCMODE;
   *fresh = (struct holder){holders, status.st_dev, status.st_ino, owner,
-                           open(path, access | O_CLOEXEC)};
+                           open(path, access | O_CLOEXEC), (uint64_t)fd};
   if (fresh->fd < 0) {
     free(fresh);
     return -1;
@@ -83,6 +90,23 @@ static void forget_holder(int fd, uint64_t owner) {
     close(found->fd);
     free(found);
     break;
+  }
+  pthread_mutex_unlock(&holders_lock);
+}
+
+/* A description that is closed loses its locks, and the kernel says no more than that it is closed.
+** Its locks have the description for an owner; those of a process are gone by now. */
+static void forget_holders_by(int fd) {
+  pthread_mutex_lock(&holders_lock);
+  for (struct holder **h = &holders; *h;) {
+    struct holder *found = *h;
+    if (found->file != (uint64_t)fd) {
+      h = &found->next;
+      continue;
+    }
+    *h = found->next;
+    close(found->fd);
+    free(found);
   }
   pthread_mutex_unlock(&holders_lock);
 }
@@ -134,6 +158,7 @@ static int on_create(const char *path, mode_t mode, struct fuse_file_info *info)
 
 static int on_release(const char *path, struct fuse_file_info *info) {
   (void)path;
+  forget_holders_by((int)info->fh);
   close((int)info->fh);
   return 0;
 }
@@ -223,6 +248,11 @@ static void *on_init(struct fuse_conn_info *connection, struct fuse_config *conf
   config->negative_timeout = 0;
   /* SQLite deletes no file that it has open. */
   config->hard_remove = 1;
+  if (!caches) {
+    config->auto_cache = 0;
+    config->direct_io = 1;
+    config->entry_timeout = config->attr_timeout = 0;
+  }
   puts("ready");
   fflush(stdout);
   return NULL;
@@ -238,8 +268,14 @@ static const struct fuse_operations operations = {
 };
 
 int main(int count, char *words[]) {
+  if (count == 5 && strcmp(words[1], "-o") == 0 && strcmp(words[2], "nocache") == 0) {
+    caches = 0;
+    words[2] = words[0];
+    words += 2;
+    count -= 2;
+  }
   if (count != 3) {
-    fprintf(stderr, "usage: fuse-passthrough SOURCE MOUNTPOINT\n");
+    fprintf(stderr, "usage: fuse-passthrough [-o nocache] SOURCE MOUNTPOINT\n");
     return 64;
   }
   source = open(words[1], O_PATH | O_DIRECTORY | O_CLOEXEC);

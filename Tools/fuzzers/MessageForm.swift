@@ -111,7 +111,8 @@ extension SluiceWire.Operation {
     case .fullPathname: MessageForm(PathFields.self)
     case .open: MessageForm(OpenReply.self)
     case .access, .checkReservedLock, .hasMoved, .hasExternalReader: MessageForm(AnswerReply.self)
-    case .fileSize, .walIndexMap: MessageForm(OffsetFields.self)
+    case .fileSize: MessageForm(OffsetFields.self)
+    case .walIndexMap: MessageForm(WALIndexMapReply.self)
     }
   }
 }

@@ -49,6 +49,8 @@ int csqlite_vfs_register(sqlite3_vfs *vfs, int make_default);
 sqlite3_vfs *csqlite_vfs_find(const char *name);
 // The value of a URI parameter of a file name that SQLite made, or NULL.
 const char *csqlite_uri_parameter(const char *filename, const char *name);
+// Runs `body` while SQLite's unix VFS opens and closes no file of which it shares a description.
+void csqlite_beside_unix_vfs(void (*body)(void));
 // sqlite3_log with the text as it stands.
 void csqlite_log(int code, const char *text);
 // A copy of `text` that the caller frees with sqlite3_free, as file controls and entry points

@@ -2,6 +2,7 @@
 // cannot say (thread-local storage, the spin hint). Embedded Swift cannot import Glibc, so the
 // client-side targets see libc only through this module.
 #pragma once
+#define SLUICE_VERSION "0.1.0"
 #include "sluice_confinement.h"
 #include "sluice_layout.h"
 #include "sluice_process.h"

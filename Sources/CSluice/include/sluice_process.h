@@ -15,9 +15,27 @@ int sluice_run_beside(int (*body)(void *), void *context);
 // Receives a message with a descriptor and maps that from `offset`, inheritable by a forked child
 // and otherwise as sluice_map does, without ever having the descriptor: a process that closes any
 // descriptor of a file loses every POSIX lock that it has on that file, and a host may have some
-// through stock SQLite. The message's length or -errno; `*map_error` is 0, or says why nothing is mapped.
-int64_t sluice_receive_mapping(int socket, void *message, size_t message_byte_count,
-                               int64_t offset, uint64_t byte_count, int writable, void **address, int *map_error);
+// through stock SQLite. A child does it that shares this process's memory and not its descriptors: 0,
+// or -errno where this process may have no child, and nothing was received. `*received` is the
+// message's length or -errno; `*map_error` is 0, or says why nothing is mapped.
+int sluice_receive_mapping(int socket, void *message, size_t message_byte_count, int64_t offset,
+                           uint64_t byte_count, int writable, void **address, int *map_error,
+                           int64_t *received);
+// Receives a message with one descriptor (-1: none came) among this process's own, not as 0 to 2
+// where that can be had. Its length or -errno.
+int64_t sluice_socket_receive_above(int socket, void *message, size_t message_byte_count,
+                                    int *descriptor);
+// Receives a message and lets what descriptors it bears go in the kernel: they never stand among this
+// process's own, so that no lock is lost. Its length or -errno.
+int64_t sluice_socket_receive_bare(int socket, void *message, size_t message_byte_count);
+// A number of a socket that no other has had since the system's start; 0 where there is none.
+uint64_t sluice_socket_cookie(int fd);
+// Marks the open description of a regular file (by O_NONBLOCK, which does nothing there).
+int sluice_descriptor_mark(int fd);
+// 1 where `fd` is marked and of that file, else 0.
+int sluice_descriptor_is_marked(int fd, uint64_t device, uint64_t inode);
+// How many descriptors of that file this process has, or -errno where /proc cannot tell.
+int sluice_descriptors_of(uint64_t device, uint64_t inode);
 // Replaces this program by another, found in PATH. Returns only on failure, with -errno.
 int sluice_become(char *const arguments[]);
 // A descriptor that becomes readable when the process `pid` ends, or -errno.

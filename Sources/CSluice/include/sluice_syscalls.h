@@ -122,12 +122,21 @@ static inline int sluice_fstatat(int directory, const char *path, struct stat *s
 static inline int sluice_unlinkat(int directory, const char *path) {
   return unlinkat(directory, path, 0) < 0 ? -errno : 0;
 }
+static inline int sluice_fchdir(int directory) { return fchdir(directory) < 0 ? -errno : 0; }
 // faccessat(2) with the effective ids, as open(2) would judge.
 int sluice_faccessat(int directory, const char *path, int mode);
 static inline int64_t sluice_readlinkat(int directory, const char *path, char *buffer, size_t count) {
   ssize_t n = readlinkat(directory, path, buffer, count);
   return n < 0 ? -errno : n;
 }
+// What kind of file system a file is on, by its magic number, and which one, or -errno.
+int sluice_file_system(int fd, uint32_t *magic, uint64_t *which);
+// name_to_handle_at(2) of the open file itself: its type and bytes in `handle`, whose size is the
+// result, or -errno. With `is_only_a_name` also where no file could be opened by it (Linux 6.5).
+#define SLUICE_HANDLE_BYTE_COUNT_MAX 132
+int sluice_file_handle(int fd, int is_only_a_name, uint8_t handle[SLUICE_HANDLE_BYTE_COUNT_MAX]);
+// When the file was made: 0, or 1 where its file system does not tell, or -errno.
+int sluice_file_birth(int fd, int64_t *seconds, uint32_t *nanoseconds);
 // The next name in a directory, or NULL after the last.
 static inline const char *sluice_next_name(DIR *directory) {
   struct dirent *entry = readdir(directory);
@@ -164,7 +173,7 @@ int sluice_socket_listen(const char *path, int backlog, uint32_t permissions);
 int sluice_socket_connect(const char *path);
 int sluice_socket_accept(int fd);
 // Sends one message with up to two descriptors (-1: none), and with the sender's credentials when
-// `with_credentials`. Never raises SIGPIPE; never waits (EAGAIN).
+// `with_credentials` and the kernel can name its user. Never raises SIGPIPE; never waits (EAGAIN).
 int64_t sluice_socket_send(int fd, const void *buffer, size_t count, int first, int second,
                            int with_credentials);
 // Receives one message; descriptors not sent are -1, `pid` 0 where no credentials came. 0 at end
@@ -173,6 +182,9 @@ int64_t sluice_socket_receive(int fd, void *buffer, size_t count, int *first, in
 int sluice_socket_pass_credentials(int fd);
 int sluice_socket_shutdown(int fd);
 int sluice_socket_peer(int fd, uint32_t *uid, int *pid);
+// A descriptor that becomes readable when the process ends that connected, or made the pair; -ESRCH
+// where it has ended, -ENOPROTOOPT before Linux 6.5.
+int sluice_socket_peer_end(int fd);
 
 // --- waiting for descriptors --------------------------------------------------------------------
 

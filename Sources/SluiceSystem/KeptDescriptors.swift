@@ -1,0 +1,193 @@
+// Descriptors of others' files that stand among this process's own, because it may have no child that
+// could receive them in its place (see `SharedMapping.receive`). Closing any descriptor of a file takes
+// every POSIX lock that the process has on that file, and stock SQLite may have some. So:
+//
+//   - there is one for each file and session, used for all that is mapped of the file. A further one
+//     of the same file that comes with a message is let go in the kernel, which takes no lock;
+//   - it is closed, when nothing is mapped from it any more, only if this process has no other
+//     descriptor of that file, for then it has no lock on it: /proc tells. Where /proc cannot tell, only
+//     if nobody at all has a lock on the file, as F_OFD_GETLK says, which counts this process's own
+//     POSIX locks as somebody else's;
+//   - between that look and the close stock SQLite opens no index: the caller of `closeUnused` holds
+//     the mutex under which its unix VFS does that. Another copy of SQLite in the process has a mutex
+//     of its own; should it open this very database natively within that microsecond, it may lose its
+//     first lock.
+//   - otherwise it stays, and `closeUnused` looks again when the next index is opened or closed. When
+//     its file is opened again meanwhile, it is used again.
+//
+// A program that closes all its descriptors closes these too: a number is looked at before it is used
+// or closed.
+//
+// Threads: any, behind one lock. A forked child begins with none, and leaves those it inherited open.
+
+internal import CSluice
+internal import Synchronization
+
+/// Which file: meaningful as long as somebody has it open.
+public struct FileNumber: Equatable, Sendable {
+  public var device: UInt64
+  public var inode: UInt64
+
+  public init(device: UInt64, inode: UInt64) {
+    self.device = device
+    self.inode = inode
+  }
+}
+
+/// One use of a descriptor that is kept.
+final class KeptDescriptor: Sendable {
+  private let entry: KeptDescriptors.Entry
+  private let keeper: KeptDescriptors
+
+  fileprivate init(_ entry: KeptDescriptors.Entry, _ keeper: KeptDescriptors) {
+    self.entry = entry
+    self.keeper = keeper
+  }
+
+  var number: Int32 { entry.number }
+
+  deinit { keeper.endUse(of: entry) }
+}
+
+public final class KeptDescriptors: Sendable {
+  /// One of a list, for there is hardly ever more than one. Changed under the lock.
+  fileprivate final class Entry: @unchecked Sendable {
+    let number: Int32
+    let file: FileNumber
+    /// The socket it came from. What one sidecar says of a file opens nothing that another passed.
+    let source: UInt64
+    var useCount = 1
+    var next: Entry?
+
+    init(_ number: Int32, _ file: FileNumber, source: UInt64, before next: Entry?) {
+      self.number = number
+      self.file = file
+      self.source = source
+      self.next = next
+    }
+
+    /// Whether the number is still what it was.
+    var isOurs: Bool { sluice_descriptor_is_marked(number, file.device, file.inode) == 1 }
+  }
+
+  private struct List: ~Copyable {
+    var first: Entry?
+  }
+
+  private let epoch = ProcessEpoch.current
+  private let list = FutexLock(List())
+
+  private static let shared = Atomic<UInt>(0)
+  /// Whether there are none in this process, nor were any in that which it was forked from.
+  private static let hasNone = Atomic<Bool>(true)
+
+  private static var current: KeptDescriptors {
+    while true {
+      let bits = shared.load(ordering: .acquiring)
+      if let pointer = unsafe UnsafeRawPointer(bitPattern: bits) {
+        let keeper = unsafe Unmanaged<KeptDescriptors>.fromOpaque(pointer).takeUnretainedValue()
+        if keeper.epoch.isCurrent { return keeper }
+      }
+      let fresh = unsafe Unmanaged.passRetained(KeptDescriptors())
+      let installed = unsafe shared.compareExchange(
+        expected: bits, desired: UInt(bitPattern: fresh.toOpaque()),
+        ordering: .acquiringAndReleasing
+      ).exchanged
+      if !installed { unsafe fresh.release() }
+    }
+  }
+
+  /// Whether there are none: no lock is needed to look.
+  public static var isEmpty: Bool { hasNone.load(ordering: .relaxed) }
+
+  /// The descriptor of `file` that came from this socket before.
+  static func use(_ file: FileNumber, from socket: borrowing FileDescriptor) -> KeptDescriptor? {
+    if isEmpty { return nil }
+    let source = sluice_socket_cookie(socket.rawValue)
+    let keeper = current
+    return keeper.list.withLock { list in
+      var next = list.first
+      while let entry = next {
+        if entry.file == file, entry.source == source, entry.isOurs {
+          entry.useCount += 1
+          return KeptDescriptor(entry, keeper)
+        }
+        next = entry.next
+      }
+      return nil
+    }
+  }
+
+  /// Keeps a descriptor that has just come from this socket. Nil, with the descriptor open for ever,
+  /// where it is of no file.
+  static func take(_ number: Int32, from socket: borrowing FileDescriptor) -> KeptDescriptor? {
+    var status = stat()
+    guard unsafe sluice_fstat(number, &status) == 0, sluice_descriptor_mark(number) == 0 else {
+      return nil
+    }
+    let file = FileNumber(device: UInt64(status.st_dev), inode: UInt64(status.st_ino))
+    let source = sluice_socket_cookie(socket.rawValue)
+    let keeper = current
+    return keeper.list.withLock { list in
+      // One of that number is not ours any more.
+      keeper.forget(&list) { $0.number == number }
+      let entry = Entry(number, file, source: source, before: list.first)
+      list.first = entry
+      hasNone.store(false, ordering: .relaxed)
+      return KeptDescriptor(entry, keeper)
+    }
+  }
+
+  fileprivate func endUse(of entry: Entry) {
+    // In a forked child the lock may be held by a thread that is not there.
+    if epoch.isCurrent { list.withLock { _ in entry.useCount -= 1 } }
+  }
+
+  /// Closes those from which nothing is mapped, where that takes no lock. The caller holds the mutex
+  /// under which stock SQLite opens such files.
+  public static func closeUnused() {
+    let keeper = current
+    keeper.list.withLock { list in
+      keeper.forget(&list) { !$0.isOurs }
+      var next = list.first
+      while let entry = next {
+        next = entry.next
+        guard keeper.mayClose(entry, list) else { continue }
+        keeper.forget(&list) { other in
+          guard other.file == entry.file else { return false }
+          _ = sluice_close(other.number)
+          return true
+        }
+        next = list.first
+      }
+      hasNone.store(list.first == nil, ordering: .relaxed)
+    }
+  }
+
+  private func forget(_ list: inout List, where isGone: (Entry) -> Bool) {
+    var kept: Entry?
+    var next = list.first
+    while let entry = next {
+      next = entry.next
+      if isGone(entry) { continue }
+      entry.next = kept
+      kept = entry
+    }
+    list.first = kept
+  }
+
+  /// Whether this process has no descriptor of that file but unused ones of ours, or no lock on it.
+  private func mayClose(_ entry: Entry, _ list: borrowing List) -> Bool {
+    var ours: Int32 = 0
+    var next = list.first
+    while let other = next {
+      if other.file == entry.file {
+        if other.useCount > 0 { return false }
+        ours += 1
+      }
+      next = other.next
+    }
+    let all = sluice_descriptors_of(entry.file.device, entry.file.inode)
+    return all >= 0 ? all == ours : sluice_ofd_lock_blocker(entry.number, F_WRLCK, 0, 0) == 0
+  }
+}

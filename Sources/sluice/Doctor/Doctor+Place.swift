@@ -1,0 +1,160 @@
+// Where this process is: namespaces, what is mounted, which limits its user, session and control group
+// have. A number means something only there.
+
+internal import CSluice
+internal import CSluiceCommand
+internal import Glibc
+internal import SluiceSystem
+
+// MARK: Namespaces and mounts
+
+func placeFindings() -> [Finding] {
+  let proc = unsafe access(zeroTerminated("/proc/self/fd"), R_OK) == 0
+  return [
+    Finding(
+      "pid namespace", namespaceText("pid", initial: 4_026_531_836), .ok,
+      "clients of any pid namespace are seen to die where there is SO_PEERPIDFD"),
+    Finding("user namespace", namespaceText("user", initial: 4_026_531_837)),
+    userMap(),
+    Finding("mount namespace", mountNamespace()),
+    Finding(
+      "/proc", proc, "mounted", or: "not mounted", .weaker,
+      "files are opened anew by their names, directories are named by working there for a moment;"
+        + " mount it (mount -t proc proc /proc)"),
+    Finding(
+      "/dev/null", isDevice("/dev/null"), "there", or: "not there", .weaker,
+      "a private sidecar may not start; mount a /dev, or bind /dev/null"),
+    Finding(
+      "/dev/shm", unsafe access(zeroTerminated("/dev/shm"), W_OK) == 0, "there",
+      or: "not there, or not writable", .weaker,
+      "'sluice stats' does not show sidecars; mount a tmpfs on it"),
+  ]
+}
+
+private func namespaceText(_ name: String, initial: UInt64) -> String {
+  guard let number = namespaceNumber("/proc/self/ns/\(name)") else { return "cannot be told" }
+  return number == initial ? "the initial one" : "another than the initial one"
+}
+
+/// The number in "pid:[4026531836]".
+private func namespaceNumber(_ path: String) -> UInt64? {
+  guard let target = try? unsafe readSymbolicLink(zeroTerminated(path)) else { return nil }
+  return UInt64(String(decoding: target, as: UTF8.self).filter(\.isNumber))
+}
+
+private func mountNamespace() -> String {
+  guard let own = namespaceNumber("/proc/self/ns/mnt"),
+    let first = namespaceNumber("/proc/1/ns/mnt")
+  else { return "cannot be told" }
+  return own == first ? "that of process 1" : "another than that of process 1"
+}
+
+private func userMap() -> Finding {
+  guard let text = textOfFile("/proc/self/uid_map") else {
+    return Finding("user map", "cannot be told")
+  }
+  let ranges = text.split(separator: "\n").map { line in
+    line.split(separator: " ").joined(separator: " ")
+  }
+  if ranges == ["0 0 4294967295"] { return Finding("user map", "all users are themselves") }
+  let isMapped = geteuid() != 65534
+  return Finding(
+    "user map", ranges.isEmpty ? "empty" : ranges.joined(separator: ", "), .ok,
+    isMapped
+      ? "users outside of it are 65534 to a sidecar here"
+      : "this user has no number here: it is 65534 to a sidecar here")
+}
+
+private func isDevice(_ path: String) -> Bool {
+  guard unsafe access(zeroTerminated(path), R_OK | W_OK) == 0,
+    let file = try? unsafe FileDescriptor.open(zeroTerminated(path), [.pathOnly]),
+    let status = try? file.status()
+  else { return false }
+  return status.mode & 0o170000 == 0o020000
+}
+
+// MARK: Limits
+
+func limitFindings() -> [Finding] {
+  let files = sluice_probe_limit(letter("n"))
+  let processes = sluice_probe_limit(letter("u"))
+  let size = sluice_probe_limit(letter("f"))
+  let space = sluice_probe_limit(letter("v"))
+  let group = controlGroupLimits()
+  return [
+    Finding(
+      "processors", "\(processorCount)", .ok,
+      processorCount > 1
+        ? "both sides spin before they sleep"
+        : "both sides sleep at once, for spinning would keep"
+          + " the other from running"),
+    Finding("control group: memory", group.memory ?? "no limit"),
+    Finding("control group: cpu", group.cpu ?? "no limit"),
+    Finding(
+      "open files", text(files), files < 256 ? .weaker : .ok,
+      files < 256
+        ? "a session has few files; raise RLIMIT_NOFILE"
+        : "the sidecar raises it to the hard limit; a session has a quarter of that, at most 4096"),
+    Finding(
+      "processes of the user", text(processes), processes < 64 ? .weaker : .ok,
+      processes < 64 ? "sidecars and their threads may not start; raise RLIMIT_NPROC" : "ok"),
+    Finding(
+      "size of a file", text(size, isBytes: true), size < 1 << 30 ? .weaker : .ok,
+      size < 1 << 30 ? "no database grows beyond it; raise RLIMIT_FSIZE" : "ok"),
+    Finding("locked memory", text(sluice_probe_limit(letter("l")), isBytes: true)),
+    Finding(
+      "address space", text(space, isBytes: true), space < 1 << 30 ? .weaker : .ok,
+      space < 1 << 30 ? "read windows may find no room; raise RLIMIT_AS" : "ok"),
+  ]
+}
+
+private func letter(_ text: Unicode.Scalar) -> CChar { CChar(UInt8(ascii: text)) }
+
+private func text(_ limit: UInt64, isBytes: Bool = false) -> String {
+  limit == .max ? "no limit" : grouped(limit) + (isBytes ? " bytes" : "")
+}
+
+/// What the control group of this process may use, in words; nil for as much as there is. The
+/// strictest of all groups that it is in.
+func controlGroupLimits() -> (memory: String?, cpu: String?) {
+  var memory = UInt64.max
+  var cpu = Double.infinity
+  for line in (textOfFile("/proc/self/cgroup") ?? "").split(separator: "\n") {
+    let parts = line.split(separator: ":", maxSplits: 2, omittingEmptySubsequences: false)
+    guard parts.count == 3 else { continue }
+    let controllers = parts[1].split(separator: ",")
+    var path = parts[2] == "/" ? "" : String(parts[2])
+    while true {
+      if parts[1].isEmpty {
+        memory = min(
+          memory, number("/sys/fs/cgroup\(path)/memory.max"),
+          number("/sys/fs/cgroup\(path)/memory.high"))
+        let quota = (textOfFile("/sys/fs/cgroup\(path)/cpu.max") ?? "").split { $0.isWhitespace }
+        if quota.count == 2, let used = Double(quota[0]), let of = Double(quota[1]) {
+          cpu = min(cpu, used / of)
+        }
+      }
+      if controllers.contains("memory") {
+        memory = min(memory, number("/sys/fs/cgroup/memory\(path)/memory.limit_in_bytes"))
+      }
+      if controllers.contains("cpu") {
+        let quota = number("/sys/fs/cgroup/cpu\(path)/cpu.cfs_quota_us")
+        let period = number("/sys/fs/cgroup/cpu\(path)/cpu.cfs_period_us")
+        if quota < 1 << 40, period > 0, period < 1 << 40 {
+          cpu = min(cpu, Double(quota) / Double(period))
+        }
+      }
+      guard let slash = path.lastIndex(of: "/") else { break }
+      path = String(path[..<slash])
+    }
+  }
+  return (
+    memory < 1 << 60 ? grouped(memory) + " bytes" : nil,
+    cpu.isFinite ? cpu.short + " processors" : nil
+  )
+}
+
+/// What is no number counts as no limit.
+private func number(_ path: String) -> UInt64 {
+  textOfFile(path).flatMap { UInt64($0.split { $0.isWhitespace }.first ?? "") } ?? .max
+}
