@@ -32,6 +32,8 @@ public final class Session: Sendable {
   private init(
     socket: consuming FileDescriptor, path: [CChar]?
   ) throws(ConnectError) {
+    // Later this process may have shut itself out of /proc.
+    _ = processorCount
     let welcome = try shakeHands(on: socket)
     usesHostPaths = welcome.usesHostPaths
     shortcuts = welcome.shortcuts
