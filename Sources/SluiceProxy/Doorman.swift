@@ -92,6 +92,7 @@ final class Doorman {
     shared.life.life.end()
     crew.stop()
     shared.workers.stop()
+    shared.windowKeeper.stop()
   }
 
   private func answer(_ token: UInt64) {
