@@ -10,7 +10,7 @@ internal import SluiceWire
 func makeWindows(
   _ configuration: SidecarConfiguration, isPrivate: Bool, files: FileTable, metrics: Metrics
 ) -> (WindowBudget, WindowKeeper) {
-  let gauge = MemoryGauge(ControlGroup())
+  let gauge = MemoryGauge(ControlGroup.own)
   let limit = gauge.groupLimit()?.value
   let budget = WindowBudget(
     byteCountMaximum: configuration.shortcuts.contains(.readWindow)

@@ -44,6 +44,9 @@ public struct ControlGroup: Sendable {
     }
   }
 
+  /// That of this process when it was asked for first.
+  public static let own = ControlGroup()
+
   /// Nil where no controller for it is mounted.
   public let memory: Hierarchy?
   public let processors: Hierarchy?

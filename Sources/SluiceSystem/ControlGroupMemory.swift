@@ -33,22 +33,23 @@ public final class ControlGroupMemory: Sendable {
     guard let memory = group.memory else { return nil }
     var levels: [Level] = []
     for directory in memory.directories {
-      guard let level = ControlGroupMemory.open(directory, version: memory.version) else {
-        continue
+      let isOwn = levels.isEmpty
+      if let level = ControlGroupMemory.open(directory, version: memory.version, isOwn: isOwn) {
+        levels.append(level)
       }
-      if levels.isEmpty || ControlGroupMemory.limit(of: level) != nil { levels.append(level) }
     }
     if levels.isEmpty { return nil }
     self.levels = levels
   }
 
-  private static func open(_ directory: [UInt8], version: Int) -> Level? {
+  private static func open(_ directory: [UInt8], version: Int, isOwn: Bool) -> Level? {
     let isUnified = version == 2
     func file(_ name: StaticString) -> SharedDescriptor? { openText(joined(directory, name)) }
     guard let limit = file(isUnified ? "/memory.max" : "/memory.limit_in_bytes") else { return nil }
+    let high = isUnified ? file("/memory.high") : nil
+    guard isOwn || value(limit) != nil || high.flatMap(value) != nil else { return nil }
     return Level(
-      directory: directory, version: version, limit: limit,
-      high: isUnified ? file("/memory.high") : nil,
+      directory: directory, version: version, limit: limit, high: high,
       usage: file(isUnified ? "/memory.current" : "/memory.usage_in_bytes"),
       statistics: file("/memory.stat"))
   }

@@ -46,7 +46,7 @@ public func announceEndOfThread(in word: UnsafeMutablePointer<UInt32>?) throws(E
 public let processorCount: Int = {
   let allowed = max(1, Int(sluice_processor_count()))
   // One is one, whatever the quota.
-  guard allowed > 1, let limit = ControlGroup().processorLimit() else { return allowed }
+  guard allowed > 1, let limit = ControlGroup.own.processorLimit() else { return allowed }
   return max(1, min(allowed, Int(limit.value / 1000)))
 }()
 

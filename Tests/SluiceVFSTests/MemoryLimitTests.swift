@@ -164,4 +164,32 @@ struct MemoryLimitTests {
       """, prefix: group.prefix)
     outcome.expectLines(["2560", "2560 1"])
   }
+
+  /// After some seconds without a request there is nothing left to give back, and nobody looks.
+  @Test(.enabled(if: Machine.runsLongTests, "waits for long"))
+  func idlePrivateSidecarOfATightGroupCostsNothing() throws {
+    let fixture = try Fixture()
+    let group = try LimitedGroup(memoryMebibytes: 96)
+    try makeDatabase(fixture, "app.db", mebibytes: 40)
+    let program = try fixture.startPython(
+      """
+      c = proxied("app.db")
+      look = lambda: one(c, "SELECT sum(x LIKE '%-' || i) FROM t")
+      print(look())
+      def used():
+          with open(f"/proc/{sidecars()[0]}/stat") as f: words = f.read().split()
+          return int(words[13]) + int(words[14])
+      ready("grown")
+      before = used()
+      time.sleep(5)
+      print(used() - before, look())
+      """, prefix: group.prefix)
+    try program.awaitLine("grown")
+    #expect(group.sharedMebibytes > 16)
+    #expect(eventually(within: 30) { group.sharedMebibytes <= 2 }, "\(group.sharedMebibytes) MiB")
+    program.say("on")
+    program.closeInput()
+    let outcome = try program.wait(within: 30)
+    #expect(outcome.lines.last == "0 2560", "\(outcome.output) \(outcome.errors)")
+  }
 }
