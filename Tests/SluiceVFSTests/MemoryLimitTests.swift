@@ -34,7 +34,7 @@ struct MemoryLimitTests {
   @Test(arguments: [96, 48], ["shared", "private", "--read-window 4096"])
   func scanOfMoreThanTheLimitFinishes(mebibytes: Int, kind: String) throws {
     let fixture = try Fixture()
-    let group = try LimitedGroup(memoryMebibytes: mebibytes)
+    let group = fixture.keep(try LimitedGroup(memoryMebibytes: mebibytes))
     try makeDatabase(fixture, "app.db", mebibytes: mebibytes * 5 / 2)
     if kind != "private" {
       let options = kind == "shared" ? [] : kind.split(separator: " ").map(String.init)
@@ -51,7 +51,7 @@ struct MemoryLimitTests {
   /// All in one group: the program, its private sidecar, and a window for each database.
   @Test func fiveDatabasesOfOneProgramFitTogether() throws {
     let fixture = try Fixture()
-    let group = try LimitedGroup(memoryMebibytes: 96)
+    let group = fixture.keep(try LimitedGroup(memoryMebibytes: 96))
     try makeDatabase(fixture, "0.db", mebibytes: 48)
     for number in 1..<5 {
       try FileManager.default.copyItem(
@@ -65,7 +65,7 @@ struct MemoryLimitTests {
 
   @Test func fourProgramsWithASidecarEachFitTogether() throws {
     let fixture = try Fixture()
-    let group = try LimitedGroup(memoryMebibytes: 96)
+    let group = fixture.keep(try LimitedGroup(memoryMebibytes: 96))
     try makeDatabase(fixture, "app.db", mebibytes: 60)
     let programs = try (0..<4).map { number in
       try FileManager.default.copyItem(
@@ -80,7 +80,7 @@ struct MemoryLimitTests {
   @Test(arguments: ["shared", "private"], [0, 1 << 30])
   func windowGivesBackWhatAnotherProcessNeeds(kind: String, mapped: Int) throws {
     let fixture = try Fixture()
-    let group = try LimitedGroup(memoryMebibytes: 96)
+    let group = fixture.keep(try LimitedGroup(memoryMebibytes: 96))
     try makeDatabase(fixture, "app.db", mebibytes: 40)
     if kind == "shared" { try fixture.startSidecar(prefix: group.prefix) }
     let reader = try fixture.startPython(
@@ -148,7 +148,7 @@ struct MemoryLimitTests {
   /// Nobody asks the sidecar for anything while memory gets short, or afterwards.
   @Test func idlePrivateSidecarGivesBackToo() throws {
     let fixture = try Fixture()
-    let group = try LimitedGroup(memoryMebibytes: 96)
+    let group = fixture.keep(try LimitedGroup(memoryMebibytes: 96))
     try makeDatabase(fixture, "app.db", mebibytes: 40)
     let outcome = try fixture.runPython(
       """
@@ -169,7 +169,7 @@ struct MemoryLimitTests {
   @Test(.enabled(if: Machine.runsLongTests, "waits for long"))
   func idlePrivateSidecarOfATightGroupCostsNothing() throws {
     let fixture = try Fixture()
-    let group = try LimitedGroup(memoryMebibytes: 96)
+    let group = fixture.keep(try LimitedGroup(memoryMebibytes: 96))
     try makeDatabase(fixture, "app.db", mebibytes: 40)
     let program = try fixture.startPython(
       """

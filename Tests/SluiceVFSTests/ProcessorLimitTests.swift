@@ -14,7 +14,7 @@ struct ProcessorLimitTests {
   @Test(arguments: [(50, true), (150, true), (250, false)])
   func nobodySpinsWithLessThanTwoProcessors(percent: Int, sleeps: Bool) throws {
     let fixture = try Fixture()
-    let group = try LimitedGroup(processorPercent: percent)
+    let group = fixture.keep(try LimitedGroup(processorPercent: percent))
     let outcome = try fixture.runPython(
       """
       c = proxied("app.db", "read-window=0&owned-knowledge=0&standing-locks=0&posted-writes=0")
