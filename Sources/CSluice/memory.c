@@ -29,10 +29,21 @@ int sluice_memfd_is_sealed(int fd) {
 
 int sluice_map(int fd, int64_t offset, uint64_t byte_count, int writable, int inheritable,
                void **address) {
-  int protection = writable ? PROT_READ | PROT_WRITE : PROT_READ;
   int place = *address == NULL ? 0 : MAP_FIXED;
+  // What is mapped for reading may be large and mostly holes. In a process that locks all its memory
+  // (mlockall) the kernel would fill them at once; so it is readable only when it is not locked.
+  int is_late = !writable && !place;
+  int protection = is_late ? PROT_NONE : writable ? PROT_READ | PROT_WRITE : PROT_READ;
   void *p = mmap(*address, byte_count, protection, MAP_SHARED | place, fd, offset);
   if (p == MAP_FAILED) return -errno;
+  if (is_late) {
+    munlock(p, byte_count);
+    if (mprotect(p, byte_count, PROT_READ) < 0) {
+      int result = -errno;
+      munmap(p, byte_count);
+      return result;
+    }
+  }
   if (!inheritable) madvise(p, byte_count, MADV_DONTFORK);
   *address = p;
   return 0;
@@ -40,6 +51,11 @@ int sluice_map(int fd, int64_t offset, uint64_t byte_count, int writable, int in
 
 int sluice_memfd_forbid_writing(int fd) {
   return fcntl(fd, F_ADD_SEALS, F_SEAL_FUTURE_WRITE | F_SEAL_SEAL) < 0 ? -errno : 0;
+}
+
+int sluice_memfd_release(int fd, uint64_t offset, uint64_t byte_count) {
+  int mode = FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE;
+  return (int)SLUICE_RETRY(fallocate(fd, mode, (off_t)offset, (off_t)byte_count));
 }
 
 int sluice_map_zeros(void *address, uint64_t byte_count) {

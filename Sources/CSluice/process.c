@@ -172,6 +172,12 @@ int sluice_signals_read(int fd, int *descriptor) {
 
 int sluice_descriptor_is_open(int fd) { return fcntl(fd, F_GETFD) >= 0; }
 
+uint64_t sluice_address_space_limit(void) {
+  struct rlimit limit;
+  return getrlimit(RLIMIT_AS, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY ? limit.rlim_cur
+                                                                              : UINT64_MAX;
+}
+
 uint64_t sluice_raise_descriptor_limit(void) {
   struct rlimit limit;
   if (getrlimit(RLIMIT_NOFILE, &limit) < 0) return 0;

@@ -2,8 +2,25 @@
 // pages of it that were read or written through the proxy, in memory that clients map for reading.
 //
 // The proxy alone writes. What stands in the window is true as long as `ownership` is odd: then
-// nobody but the proxy's clients has the database open. A reader looks at it before and after he
-// copies; the locks of SQLite keep writers off the pages that he copies, as with any file.
+// nobody but the proxy's clients has the database open. A reader looks at it before and after it
+// copies; the locks of SQLite keep writers off the pages that it copies, as with any file.
+//
+// The proxy may take granules out of the window and give their memory back, which reads as zeros
+// then, and put the same granules in again later. A reader must not take those zeros for content,
+// though a granule was valid when its copy began and is valid again when it ends. So `ownership`
+// changes in between, and stays odd:
+//
+//   proxy                                    reader
+//   valid[g] = 0
+//   ownership += 2      SYNC eviction        count = ownership, odd?
+//   fence                                    valid[g] == 1?
+//   gives the memory back                    copies
+//   (fills g again, valid[g] = 1)            fence; ownership == count?
+//
+// A reader that finds `count` after the addition finds valid[g] == 0 too, or what was filled since. A
+// reader that copies a zero, or a byte filled since, sees the effect of something that comes after the
+// addition: the kernel takes the page out of every page table before it gives it away, and the
+// reader's fault waits for that. So the second look finds the addition.
 
 internal import CSluice
 public import SluiceSystem
@@ -48,9 +65,12 @@ public final class WindowRegion: @unchecked Sendable {
   }
 
   /// Makes a window for the first `granuleCount` granules of a file, for its proxy, and gives the
-  /// descriptor by which others may map it for reading. Memory is used for what is filled only.
+  /// descriptor by which others may map it. Memory is used for what is filled only.
+  ///
+  /// Nobody can ever map a sealed one for writing, and nobody can give memory of it back: the kernel
+  /// takes that for a write. One that is not sealed is for a client that may only harm itself.
   public static func create(
-    granuleCount: Int
+    granuleCount: Int, isSealed: Bool
   ) throws(Errno) -> (region: WindowRegion, descriptor: SharedDescriptor) {
     let byteCount = byteCount(granuleCount: granuleCount)
     let descriptor = try FileDescriptor.sealedMemory(
@@ -59,7 +79,7 @@ public final class WindowRegion: @unchecked Sendable {
       try Mapping(descriptor, byteCount: byteCount), granuleCount: granuleCount)
     unsafe region.header.pointee.magic = sluice_magic
     unsafe region.header.pointee.granule_count = UInt32(granuleCount)
-    try descriptor.forbidWriting()
+    if isSealed { try descriptor.forbidWriting() }
     return (region, SharedDescriptor(descriptor))
   }
 
@@ -101,6 +121,11 @@ public final class WindowRegion: @unchecked Sendable {
       UnsafeRawPointer(sluice_window_absent(header)).assumingMemoryBound(to: Atomic<UInt32>.self))
   }
 
+  private var retired: UnsafePointer<Atomic<UInt32>> {
+    unsafe UnsafePointer(
+      UnsafeRawPointer(sluice_window_retired(header)).assumingMemoryBound(to: Atomic<UInt32>.self))
+  }
+
   private func valid(_ granule: Int) -> UnsafePointer<Atomic<UInt8>> {
     unsafe UnsafeRawPointer(validBytes + granule).assumingMemoryBound(to: Atomic<UInt8>.self)
   }
@@ -129,6 +154,10 @@ public final class WindowRegion: @unchecked Sendable {
     return ownershipCount == count ? files : []
   }
 
+  /// Whether there is another window of the file now.
+  @inline(__always)
+  public var isRetired: Bool { unsafe retired.pointee.load(ordering: .acquiring) != 0 }
+
   /// Copies a stretch of the file; false where not all of it is here.
   @inline(__always)
   public func copy(into buffer: UnsafeMutableRawBufferPointer, at offset: Int64) -> Bool {
@@ -138,7 +167,7 @@ public final class WindowRegion: @unchecked Sendable {
     }
     unsafe buffer.copyMemory(from: UnsafeRawBufferPointer(start: place, count: buffer.count))
     atomicMemoryFence(ordering: .acquiring)
-    return ownershipCount == count
+    return ownershipCount == count  // SYNC eviction
   }
 
   /// Where a stretch of the file stands; nil where not all of it is here.
@@ -175,6 +204,30 @@ public final class WindowRegion: @unchecked Sendable {
   /// The file is not ours alone any more.
   public func end() {
     if isOwned { unsafe ownership.pointee.wrappingAdd(1, ordering: .sequentiallyConsistent) }
+  }
+
+  /// Ends it for good.
+  public func retire() {
+    end()
+    unsafe retired.pointee.store(1, ordering: .releasing)
+  }
+
+  /// To be called after granules were made invalid, and before their memory is given back or they are
+  /// filled with something else than the file's content then.
+  public func noteEviction() {
+    unsafe ownership.pointee.wrappingAdd(2, ordering: .sequentiallyConsistent)  // SYNC eviction
+    atomicMemoryFence(ordering: .sequentiallyConsistent)
+  }
+
+  /// Gives the memory of some granules back to the system: they read as zeros from then on.
+  public func release(
+    _ granules: Range<Int>, of descriptor: borrowing FileDescriptor
+  ) throws(Errno) {
+    precondition(granules.lowerBound >= 0 && granules.upperBound <= granuleCount, "in the window")
+    try descriptor.release(
+      offset: Int64(
+        Self.granulesOffset(granuleCount) + granules.lowerBound * Self.granuleByteCount),
+      byteCount: granules.count * Self.granuleByteCount)
   }
 
   public func setFileByteCount(_ byteCount: Int64) {

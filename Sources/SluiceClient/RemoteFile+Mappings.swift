@@ -32,6 +32,12 @@ extension RemoteFile {
     }
   }
 
+  /// To be done before addresses in the read window are used. Until the file is closed the sidecar
+  /// takes nothing out of the window.
+  public func pinWindow() throws(CallError) {
+    _ = try unsafe channel.call(.pinWindow, file: id, NoFields(), replyingWith: NoFields.self)
+  }
+
   /// Joins the WAL index of this database, extends it to `byteCount` if asked, and says how large
   /// it is.
   public func joinWALIndex(_ request: WALIndexMapRequest) throws(CallError) -> WALIndexAnswer {

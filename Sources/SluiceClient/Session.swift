@@ -37,6 +37,8 @@ public final class Session: Sendable {
   private init(
     socket: consuming FileDescriptor, path: [CChar]?, deadline: Int64
   ) throws(ConnectError) {
+    // Later this process may have shut itself out of /proc.
+    _ = processorCount
     let welcome = try shakeHands(on: socket, deadline: deadline)
     usesHostPaths = welcome.usesHostPaths
     shortcuts = welcome.shortcuts

@@ -114,6 +114,7 @@ final class Doorman {
     shared.life.life.end()
     crew.stop()
     shared.workers.stop()
+    shared.windowKeeper.stop()
   }
 
   /// How long to wait for the next event, in milliseconds; nil without limit.

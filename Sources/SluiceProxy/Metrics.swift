@@ -60,6 +60,17 @@ final class Metrics: @unchecked Sendable {
       .pointee.wrappingAdd(1, ordering: .relaxed)
   }
 
+  /// How many operations were done, all together.
+  var operationCount: UInt64 {
+    let offset = MemoryLayout<sluice_metrics>.offset(of: \.operations)!
+    let counts = unsafe (UnsafeMutableRawPointer(region) + offset)
+      .assumingMemoryBound(to: UInt64.self)
+    let count = Int(SLUICE_METRICS_ROW_COUNT) * Int(SLUICE_METRICS_OPERATION_COUNT)
+    return (0..<count).reduce(0) {
+      unsafe $0 &+ (counts + $1).atomic.pointee.load(ordering: .relaxed)
+    }
+  }
+
   /// A row of operation counters for one reactor; the last row serves all beyond the sixteenth,
   /// whose counts may then lose some.
   func takeRow() -> OperationCounts {
@@ -84,7 +95,17 @@ struct OperationCounts {
   @inline(__always)
   func count(_ operation: Operation?) {
     guard let operation else { return }
-    unsafe counts[Int(operation.rawValue)] &+= 1
+    let counter = unsafe (counts + Int(operation.rawValue)).atomic
+    unsafe counter.pointee.store(
+      counter.pointee.load(ordering: .relaxed) &+ 1, ordering: .relaxed)
+  }
+}
+
+extension UnsafeMutablePointer<UInt64> {
+  /// The same counter, for those who write and read it at the same time.
+  @inline(__always)
+  fileprivate var atomic: UnsafeMutablePointer<Atomic<UInt64>> {
+    unsafe UnsafeMutableRawPointer(self).assumingMemoryBound(to: Atomic<UInt64>.self)
   }
 }
 

@@ -39,6 +39,15 @@ extension ProxySession {
     channel.end.complete(.done)
   }
 
+  /// The client is about to use addresses in the database's window. Where there is none now, the
+  /// client's is one that was given up, of which it will use nothing.
+  func pinWindow(_ request: Request, _ channel: ProxyChannel) throws(ServeError) {
+    let handle = try handle(request)
+    guard handle.kind == .mainDatabase else { throw .file(.misuse) }
+    handle.file.withWindow { $0.pin(for: handle.id) }
+    channel.end.complete(.done)
+  }
+
   func mapWALIndex(_ request: Request, _ channel: ProxyChannel) throws(ServeError) {
     var wanted = try arguments(request, channel, as: WALIndexMapRequest.self)
     if shared.root.isReadOnly { wanted.isReadOnly = true }

@@ -33,6 +33,7 @@ extension ProxySession {
     case .allocate: try allocate(request, channel, now: now)
     case .hasMoved: try hasMoved(request, channel)
     case .openWindow: try openWindow(request, channel)
+    case .pinWindow: try pinWindow(request, channel)
     case .lockAwait: try awaitLock(request, channel, now: now)
     case .walIndexMap: try mapWALIndex(request, channel)
     case .walIndexLock: try lockWALIndex(request, channel, now: now)

@@ -40,6 +40,7 @@ struct SharedState: Sendable {
   let root: Root
   let files: FileTable
   let windows: WindowBudget
+  let windowKeeper: WindowKeeper
   let metrics: Metrics
   let life: (life: Life, descriptor: SharedDescriptor)
   let workers: SyncWorkers
@@ -138,6 +139,7 @@ final class ProxySession {
 
   func close(_ handle: Handle) {
     handle.dropLocks()
+    handle.file.withWindow { $0.unpin(for: handle.id) }
     keepers.removeAll { $0 === handle }
     handles.remove(handle)
     for channel in channels where channel.database === handle { channel.database = nil }

@@ -5,53 +5,51 @@
 // so that no granule is filled with what was read before a write and stored after it. Who reads the
 // file while it is not owned learns nothing for the window.
 //
-// Memory: all windows of a sidecar together hold at most so much; what does not fit is read through
-// the channel.
+// Memory: all windows of a sidecar together hold as much as their budget allows (WindowBudget); what
+// does not fit is read through the channel. What is in a window may be given back, unless the window
+// is sealed, or pinned: then a client has addresses in it.
+//
+// Nothing that stands in the shared memory is read for itself: what the sidecar knows it keeps here.
 
 internal import SluiceChannel
 internal import SluiceSystem
 internal import Synchronization
-
-/// How much memory all windows may take together.
-final class WindowBudget: Sendable {
-  let byteCountMaximum: Int
-  private let granulesTaken = Atomic<Int>(0)
-
-  init(byteCountMaximum: Int) { self.byteCountMaximum = byteCountMaximum }
-
-  private var granuleCountMaximum: Int { byteCountMaximum / WindowRegion.granuleByteCount }
-
-  /// Of one window. Without any memory it shows at least what is known of the file.
-  var granuleCount: Int { max(1, granuleCountMaximum) }
-
-  func take() -> Bool {
-    if granulesTaken.wrappingAdd(1, ordering: .relaxed).newValue <= granuleCountMaximum {
-      return true
-    }
-    granulesTaken.wrappingSubtract(1, ordering: .relaxed)
-    return false
-  }
-
-  func giveBack(_ count: Int) { granulesTaken.wrappingSubtract(count, ordering: .relaxed) }
-}
 
 /// Used under its file's window lock, except for the descriptor.
 final class ReadWindow: @unchecked Sendable {
   let descriptor: SharedDescriptor
   private let region: WindowRegion
   private let budget: WindowBudget
-  /// A bit for each granule that has memory, and how far they go.
-  private var hasMemory: [Bool] = []
-  private var memoryCount = 0
-  /// Counts what might have made a file beside the database.
-  private(set) var creationCount = 0
+  /// Whether its memory comes back only as a whole, when no client maps it any more.
+  var isWhole: Bool { budget.isSealed || !pins.isEmpty }
+  private(set) var isOwned = false
+  /// While it is owned.
+  private var fileByteCount: Int64 = 0
+  private var absentFiles: AbsentFiles = []
+  /// As far as there has been memory.
+  private var granules: [Granule] = []
+  private(set) var memoryCount = 0
+  /// Where to go on giving back: what was not touched for longest, for want of better knowledge.
+  private var oldest = 0
+  /// The handles whose clients have addresses in it.
+  private var pins: Set<UInt64> = []
+  /// Counts what might have made a file beside the database. Another window never has the same count.
+  private(set) var creationCount: Int
+
+  private enum Granule: UInt8 {
+    case empty, hasMemory, valid
+  }
+
+  private static let windowsMade = Atomic<Int>(0)
 
   /// A window for a file of any size: as much of it as the budget allows.
   init(_ budget: WindowBudget) throws(Errno) {
-    let made = try WindowRegion.create(granuleCount: budget.granuleCount)
+    let made = try WindowRegion.create(
+      granuleCount: budget.granuleCount, isSealed: budget.isSealed)
     region = made.region
     descriptor = made.descriptor
     self.budget = budget
+    creationCount = ReadWindow.windowsMade.wrappingAdd(1, ordering: .relaxed).newValue << 32
   }
 
   deinit { budget.giveBack(memoryCount) }
@@ -59,10 +57,71 @@ final class ReadWindow: @unchecked Sendable {
   // MARK: Ownership
 
   func begin(fileByteCount: Int64) {
-    region.begin(fileByteCount: fileByteCount, filledBefore: hasMemory.count)
+    region.begin(fileByteCount: fileByteCount, filledBefore: granules.count)
+    for index in granules.indices where granules[index] == .valid { granules[index] = .hasMemory }
+    self.fileByteCount = fileByteCount
+    absentFiles = []
+    isOwned = true
   }
 
-  func end() { region.end() }
+  func end() {
+    isOwned = false
+    region.end()
+  }
+
+  // MARK: Giving back
+
+  func pin(for handle: UInt64) { pins.insert(handle) }
+  func unpin(for handle: UInt64) { pins.remove(handle) }
+
+  /// Ends it for good: its clients will ask for another one.
+  func retire() {
+    isOwned = false
+    region.retire()
+  }
+
+  /// Takes up to `count` granules out and gives their memory back; how many. None of a window that is
+  /// pinned or sealed.
+  func giveBack(_ count: Int) -> Int {
+    guard !isWhole else { return 0 }
+    let taken = takeOut(min(count, memoryCount))
+    guard !taken.isEmpty else { return 0 }
+    region.noteEviction()
+    var given = 0
+    for range in taken {
+      do throws(Errno) {
+        try region.release(range, of: descriptor.descriptor)
+        given += range.count
+      } catch {
+        // It has its memory still.
+        for index in range { granules[index] = .hasMemory }
+      }
+    }
+    memoryCount -= given
+    budget.giveBack(given)
+    return given
+  }
+
+  /// Makes so many granules invalid and empty, those that stand there for longest.
+  private func takeOut(_ count: Int) -> [Range<Int>] {
+    var taken: [Range<Int>] = []
+    var left = count
+    for _ in granules.indices where left > 0 {
+      if oldest >= granules.count { oldest = 0 }
+      if granules[oldest] != .empty {
+        region.invalidate(oldest)
+        granules[oldest] = .empty
+        left -= 1
+        if let last = taken.last, last.upperBound == oldest {
+          taken[taken.count - 1] = last.lowerBound..<(oldest + 1)
+        } else {
+          taken.append(oldest..<(oldest + 1))
+        }
+      }
+      oldest += 1
+    }
+    return taken
+  }
 
   // MARK: Content
 
@@ -72,13 +131,13 @@ final class ReadWindow: @unchecked Sendable {
     into buffer: UnsafeMutableRawBufferPointer, at offset: Int64,
     from file: borrowing FileDescriptor
   ) throws(Errno) -> Int? {
-    guard region.isOwned, offset >= 0, buffer.count > 0,
-      offset < region.currentFileByteCount, let start = Int(exactly: offset)
+    guard isOwned, offset >= 0, buffer.count > 0, offset < fileByteCount,
+      let start = Int(exactly: offset)
     else { return nil }
-    let count = min(buffer.count, Int(region.currentFileByteCount - offset))
+    let count = min(buffer.count, Int(fileByteCount - offset))
     let granules = Self.granules(start, count)
     guard granules.upperBound <= region.granuleCount else { return nil }
-    for granule in granules where !region.isValid(granule) {
+    for granule in granules where !isValid(granule) {
       guard try fill(granule, from: file) else { return nil }
     }
     let place = unsafe region.place(granules.lowerBound, count: granules.count)
@@ -94,15 +153,20 @@ final class ReadWindow: @unchecked Sendable {
       into: place, at: Int64(granule * WindowRegion.granuleByteCount))
     unsafe UnsafeMutableRawBufferPointer(rebasing: place[count...])
       .initializeMemory(as: UInt8.self, repeating: 0)
+    granules[granule] = .valid
     region.validate(granule)
     return true
   }
 
+  private func isValid(_ granule: Int) -> Bool {
+    granule < granules.count && granules[granule] == .valid
+  }
+
   private func takeMemory(_ granule: Int) -> Bool {
-    if granule < hasMemory.count, hasMemory[granule] { return true }
+    if granule < granules.count, granules[granule] != .empty { return true }
     guard budget.take() else { return false }
-    while hasMemory.count <= granule { hasMemory.append(false) }
-    hasMemory[granule] = true
+    while granules.count <= granule { granules.append(.empty) }
+    granules[granule] = .hasMemory
     memoryCount += 1
     return true
   }
@@ -113,7 +177,7 @@ final class ReadWindow: @unchecked Sendable {
     _ buffer: UnsafeRawBufferPointer, at offset: Int64, to file: borrowing FileDescriptor
   ) throws(Errno) {
     let limit = Int64(region.granuleCount * WindowRegion.granuleByteCount)
-    guard region.isOwned, buffer.count > 0 else {
+    guard isOwned, buffer.count > 0 else {
       return try unsafe file.write(buffer, at: offset)
     }
     do throws(Errno) {
@@ -127,10 +191,15 @@ final class ReadWindow: @unchecked Sendable {
         invalidate(Self.granules(Int(offset), min(buffer.count, Int(limit - offset))))
       }
       // Some of it may have been written all the same.
-      if let status = try? file.status() { region.setFileByteCount(status.byteCount) }
+      if let status = try? file.status() { set(fileByteCount: status.byteCount) }
       throw error
     }
-    region.setFileByteCount(max(region.currentFileByteCount, offset + Int64(buffer.count)))
+    set(fileByteCount: max(fileByteCount, offset + Int64(buffer.count)))
+  }
+
+  private func set(fileByteCount byteCount: Int64) {
+    fileByteCount = byteCount
+    region.setFileByteCount(byteCount)
   }
 
   /// Changes a stretch that is all in the window, and gives its place. Of one that is not, nothing
@@ -139,7 +208,7 @@ final class ReadWindow: @unchecked Sendable {
     _ buffer: UnsafeRawBufferPointer, _ start: Int
   ) -> UnsafeRawBufferPointer? {
     let granules = Self.granules(start, buffer.count)
-    for granule in granules where !region.isValid(granule) {
+    for granule in granules where !isValid(granule) {
       invalidate(granules)
       return nil
     }
@@ -151,17 +220,20 @@ final class ReadWindow: @unchecked Sendable {
     return UnsafeRawBufferPointer(target)
   }
 
-  private func invalidate(_ granules: Range<Int>) {
-    for granule in granules { region.invalidate(granule) }
+  private func invalidate(_ stretch: Range<Int>) {
+    for index in stretch where isValid(index) {
+      granules[index] = .hasMemory
+      region.invalidate(index)
+    }
   }
 
   /// The file has another size. What lies behind its end is not there, the rest of the last granule
   /// included.
   func note(fileByteCount: Int64) {
-    guard region.isOwned else { return }
-    region.setFileByteCount(fileByteCount)
+    guard isOwned else { return }
+    set(fileByteCount: fileByteCount)
     let end = Int(fileByteCount) / WindowRegion.granuleByteCount
-    if end < hasMemory.count { invalidate(end..<hasMemory.count) }
+    if end < granules.count { invalidate(end..<granules.count) }
   }
 
   private static func granules(_ start: Int, _ count: Int) -> Range<Int> {
@@ -179,7 +251,7 @@ final class ReadWindow: @unchecked Sendable {
   /// Somebody is about to make such a file, or just has.
   func forget(_ files: AbsentFiles) {
     creationCount += 1
-    region.setAbsent(region.currentAbsentFiles.subtracting(files))
+    set(absent: absentFiles.subtracting(files))
   }
 
   /// The file was not there at a time after `creationCount` was looked at.
@@ -187,9 +259,14 @@ final class ReadWindow: @unchecked Sendable {
     if databasePath == nil { databasePath = path }
     if databasePath != path {
       hasTwoNames = true
-      region.setAbsent([])
+      set(absent: [])
     }
-    guard region.isOwned, !hasTwoNames, count == creationCount else { return }
-    region.setAbsent(region.currentAbsentFiles.union(files))
+    guard isOwned, !hasTwoNames, count == creationCount else { return }
+    set(absent: absentFiles.union(files))
+  }
+
+  private func set(absent files: AbsentFiles) {
+    absentFiles = files
+    region.setAbsent(files)
   }
 }

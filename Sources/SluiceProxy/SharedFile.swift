@@ -162,27 +162,8 @@ final class SharedFile: Sendable {
     try system { () throws(Errno) in try descriptor.synchronizeData() }
   }
 
-  // MARK: The read window
-
-  private let window = FutexLock<ReadWindow?>(nil)
-
-  /// The descriptor by which a client maps this database's window, which is made for the first one.
-  func openWindow(_ budget: WindowBudget) throws(FileError) -> SharedDescriptor {
-    try state.withLock { (state) throws(FileError) in
-      try window.withLock { (window) throws(FileError) in
-        if let window { return window.descriptor }
-        let made = try system { () throws(Errno) in try ReadWindow(budget) }
-        if !state.isMirrored { made.begin(fileByteCount: try self.status().byteCount) }
-        window = made
-        return made.descriptor
-      }
-    }
-  }
-
-  /// What is done to the window, if there is one.
-  func withWindow<R>(_ body: (ReadWindow) -> R) -> R? {
-    window.withLock { window in window.map(body) }
-  }
+  /// The read window, see SharedFile+Window.
+  let window = FutexLock<ReadWindow?>(nil)
 
   func status() throws(FileError) -> FileStatus {
     try system { () throws(Errno) in try descriptor.status() }

@@ -95,12 +95,13 @@ public final class Sidecar {
         quota: configuration.quotaByteCount.map {
           Quota($0, root: root) { Log.warning("counting the files beneath the root") }
         })
+      let (windows, windowKeeper) = makeWindows(
+        configuration, isPrivate: listener == nil, files: files, metrics: metrics)
+      // Later this process has no /proc and no /sys.
+      _ = processorCount
       doorman = try Doorman(
         shared: SharedState(
-          root: root, files: files,
-          windows: WindowBudget(
-            byteCountMaximum: configuration.shortcuts.contains(.readWindow)
-              ? configuration.windowByteCountMaximum : 0),
+          root: root, files: files, windows: windows, windowKeeper: windowKeeper,
           metrics: metrics, life: try Life.create(), workers: SyncWorkers(files: files),
           configuration: configuration),
         signals: try Signals(), listener: listener, firstVisitor: firstVisitor, lifeline: lifeline)

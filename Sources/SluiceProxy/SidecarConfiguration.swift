@@ -11,8 +11,9 @@ public struct SidecarConfiguration: Sendable {
   public var users: Set<UInt32> = [processIdentity().user]
   /// How long a lock is kept after its transaction unless a connection says otherwise.
   public var implicitLockMilliseconds = 0
-  /// How much memory the read windows of all databases may take together, in bytes; 0 for none.
-  public var windowByteCountMaximum = min(physicalMemoryByteCount() / 4, 4 << 30)
+  /// How much memory the read windows of all databases may take together, in bytes, if there is room;
+  /// 0 for none, nil for a share of what there is (Sidecar+Memory).
+  public var windowByteCountMaximum: Int?
   /// What its clients may do to save waiting; a connection can do without any of it.
   public var shortcuts: Shortcuts = .all
   /// A session's open files; fewer where the system lets this process open few.

@@ -136,6 +136,12 @@ extension FileDescriptor {
     _ = try check(sluice_memfd_forbid_writing(rawValue))
   }
 
+  /// Gives the memory of a part back to the system: it reads as zeros from then on, in all mappings.
+  /// Throws where writing is forbidden.
+  public borrowing func release(offset: Int64, byteCount: Int) throws(Errno) {
+    _ = try check(sluice_memfd_release(rawValue, UInt64(offset), UInt64(byteCount)))
+  }
+
   /// Whether this is memory of exactly `byteCount` bytes that nobody can resize: mapping anything
   /// else lets its owner kill this process with SIGBUS.
   public borrowing func isSealedMemory(byteCount: Int) -> Bool {

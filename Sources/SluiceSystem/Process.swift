@@ -89,6 +89,9 @@ public func raiseDescriptorLimit() -> Int {
   Int(clamping: sluice_raise_descriptor_limit())
 }
 
+/// How many bytes of addresses this process may use (RLIMIT_AS).
+public func addressSpaceByteCount() -> Int { Int(clamping: sluice_address_space_limit()) }
+
 /// Whether this process has a descriptor of that number.
 public func descriptorIsOpen(_ number: Int32) -> Bool { sluice_descriptor_is_open(number) == 1 }
 

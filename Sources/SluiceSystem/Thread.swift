@@ -40,8 +40,15 @@ public func announceEndOfThread(in word: UnsafeMutablePointer<UInt32>?) throws(E
   _ = try unsafe check(sluice_thread_announce_end(word))
 }
 
-/// How many processors this process may use.
-public let processorCount = Int(sluice_processor_count())
+/// How many processors this process may use at a time: those that it may run on, or as many whole ones
+/// as its control group's quota comes to, and one at least. Looked for once, when it is asked for
+/// first: before a process gives up its right to open files.
+public let processorCount: Int = {
+  let allowed = max(1, Int(sluice_processor_count()))
+  // One is one, whatever the quota.
+  guard allowed > 1, let limit = ControlGroup.own.processorLimit() else { return allowed }
+  return max(1, min(allowed, Int(limit.value / 1000)))
+}()
 
 /// The machine's memory in bytes.
 public func physicalMemoryByteCount() -> Int {

@@ -6,7 +6,7 @@
 // stopped for long has lost its lease, and nobody has to open a database to put a journal beside it.
 //
 // xFetch gives SQLite pages where they lie in the window. They stay there as long as the window is
-// mapped, and what they hold is changed by nobody while SQLite's locks protect it.
+// mapped and pinned, and what they hold is changed by nobody while SQLite's locks protect it.
 
 internal import CSluice
 internal import SluiceChannel
@@ -33,6 +33,8 @@ final class Knowledge: Sendable {
   nonisolated(unsafe) var hasPosted = false
   /// How many pages SQLite has in use.
   private nonisolated(unsafe) var fetchCount = 0
+  /// Whether the sidecar has been told that addresses in the window are used; nil where it cannot be.
+  private nonisolated(unsafe) var isPinned: Bool? = false
 
   init(of remote: RemoteFile) {
     self.remote = remote
@@ -62,6 +64,19 @@ final class Knowledge: Sendable {
   /// The window, once it is there. To a forked child it says nothing: nobody keeps a lock for it.
   @inline(__always)
   private var window: WindowRegion? { epoch.isCurrent ? windowReference.load() : nil }
+
+  /// Whether the sidecar has given this window up for another one, and SQLite uses no page of it.
+  @inline(__always)
+  var isRetired: Bool { (window?.isRetired ?? false) && !isInUse }
+
+  /// What is known by the sidecar's next window.
+  func successor() -> Knowledge {
+    let next = Knowledge(of: remote)
+    unsafe next.hasPosted = hasPosted
+    unsafe next.lockedAt = lockedAt
+    next.openOnce()
+    return next
+  }
 
   /// Whether nobody outside can have the database open.
   var isOwned: Bool { window?.isOwned ?? false }
@@ -141,6 +156,9 @@ final class Knowledge: Sendable {
   func fetch(at offset: Int64, byteCount: Int) throws(CallError) -> UnsafeMutableRawPointer? {
     guard shortcuts.contains(.readWindow), let window = window else { return nil }
     try settle()
+    if unsafe isPinned != true {
+      guard unsafe isPinned != nil, pin() else { return nil }
+    }
     var place = unsafe window.content(at: offset, byteCount: byteCount)
     if unsafe place == nil, let end = window.knownByteCount, offset + Int64(byteCount) <= end {
       // Whatever is read through the sidecar stands in the window afterwards.
@@ -152,6 +170,18 @@ final class Knowledge: Sendable {
     guard let place = unsafe place else { return nil }
     unsafe fetchCount += 1
     return unsafe UnsafeMutableRawPointer(mutating: place)
+  }
+
+  /// Before the first page: else the sidecar may take its memory away.
+  @inline(never)
+  private func pin() -> Bool {
+    do throws(CallError) {
+      try remote.pinWindow()
+      unsafe isPinned = true
+    } catch {
+      unsafe isPinned = nil
+    }
+    return unsafe isPinned == true
   }
 
   func giveBack() {

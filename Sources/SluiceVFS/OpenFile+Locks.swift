@@ -38,7 +38,7 @@ extension OpenFile {
       do throws(CallError) {
         try remote.lock(level)
         self.level = level
-        knowledge?.wasGranted()
+        wasGranted()
       } catch {
         if case .refused(.busyPending, _) = error { self.level = .pending }
         throw error
@@ -104,7 +104,7 @@ extension OpenFile {
     try locking(lock) { () throws(CallError) in
       if knowledge?.take(.walIndex(bits), alone: isAlone) ?? false { return }
       try remote.lockWALIndex(first: first, count: count, kind)
-      knowledge?.wasGranted()
+      wasGranted()
     }
     wait.tookWALLocks(bits)
   }

@@ -142,11 +142,30 @@ final class OpenFile: @unchecked Sendable {
     Registry.use(token)
   }
 
+  /// The sidecar has granted a lock.
+  @inline(__always)
+  func wasGranted() {
+    guard let knowledge else { return }
+    if knowledge.isRetired { renewKnowledge() }
+    self.knowledge?.wasGranted()
+  }
+
+  /// The sidecar has given the window up: lets go of its memory, and maps the next one.
+  @inline(never)
+  private func renewKnowledge() {
+    guard let next = knowledge?.successor() else { return }
+    knowledge = next
+    Registry.current.renew(token, next)
+  }
+
   // MARK: Content
 
   @inline(__always)
   func read(into buffer: UnsafeMutableRawBufferPointer, at offset: Int64) throws(CallError) -> Int {
-    if let knowledge, try unsafe knowledge.read(into: buffer, at: offset) { return buffer.count }
+    if let knowledge {
+      if try unsafe knowledge.read(into: buffer, at: offset) { return buffer.count }
+      if knowledge.isRetired { renewKnowledge() }
+    }
     return try unsafe remote.read(into: buffer, at: offset)
   }
 

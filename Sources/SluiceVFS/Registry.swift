@@ -131,6 +131,7 @@ final class Registry: Sendable {
   }
 
   /// A database was opened again in another session. False where it was never entered here.
+  @discardableResult
   func renew(_ token: UInt64, _ knowledge: Knowledge) -> Bool {
     state.withLock { state in
       guard let index = state.index(of: token) else { return false }

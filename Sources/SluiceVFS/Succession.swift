@@ -49,7 +49,7 @@ extension OpenFile {
     try mapAgain(successor)
     if let next { wal?.move(to: next) }
     move(to: successor)
-    knowledge?.wasGranted()
+    wasGranted()
     mustDropPages = true
   }
 

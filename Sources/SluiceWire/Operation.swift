@@ -33,6 +33,9 @@ public enum Operation: UInt16, CaseIterable, Sendable {
   case openWindow = 0x002b
   /// Stands in line for a lock until it is this file's turn, and takes nothing.
   case lockAwait = 0x002c
+  /// The client is about to use addresses in the database's read window: nothing is taken out of it
+  /// until the file is closed.
+  case pinWindow = 0x002d
 
   /// Joins the database's WAL index, the `-shm` file, and measures or extends it.
   case walIndexMap = 0x0030
@@ -45,7 +48,7 @@ public enum Operation: UInt16, CaseIterable, Sendable {
   public var hasNoArguments: Bool {
     switch self {
     case .nothing, .channelOpen, .close, .sync, .fileSize, .checkReservedLock, .hasMoved,
-      .openWindow, .hasExternalReader:
+      .openWindow, .pinWindow, .hasExternalReader:
       true
     case .channelClose, .fullPathname, .open, .delete, .access, .read, .write, .truncate, .lock,
       .unlock, .allocate, .lockAwait, .walIndexMap, .walIndexLock, .walIndexUnmap:

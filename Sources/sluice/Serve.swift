@@ -28,9 +28,12 @@ let serveCommand = Command(
       --files-per-session N     files that one program has open at a time (4096)
       --implicit-locks MS   keep a connection's lock for MS milliseconds after its transaction (0)
       --reactors N          share the sessions among N threads before one of them has 127 channels
-                            (one less than there are processors, and one at least)
+                            (one less than there are processors, and one at least; as many as the
+                            control group's quota comes to, where it has one)
       --read-window MIB     memory that the read windows of all databases may take together, in MiB;
-                            0 for none (a quarter of the machine's, 4096 at most)
+                            0 for none (a quarter of the machine's memory or of the control group's
+                            limit, 4096 at most). They take it as they need it, while an eighth of the
+                            limit stays free, and give it back when others need it, N or no N
       --no-posted-writes    clients wait for each write, not for the call that must know of it
       --no-owned-knowledge  clients ask again for sizes, and for journals that were not there
       --no-standing-locks   clients ask for each lock, also for one that nobody else needs

@@ -17,6 +17,8 @@ final class Fixture {
   private(set) var sidecar: ChildProcess? {
     didSet { if let sidecar { metrics.append("/dev/shm/sluice-\(sidecar.id)") } }
   }
+  /// They end after the sidecar, which may be in one of them.
+  private var groups: [LimitedGroup] = []
   /// What the sidecars that are killed leave behind, until the next one starts.
   private var metrics: [String] = []
 
@@ -58,6 +60,12 @@ final class Fixture {
     sidecar = nil
     for path in metrics { try? FileManager.default.removeItem(atPath: path) }
     try? FileManager.default.removeItem(at: directory)
+  }
+
+  /// A control group that lasts as long as the fixture.
+  func keep(_ group: LimitedGroup) -> LimitedGroup {
+    groups.append(group)
+    return group
   }
 
   // MARK: Sidecars

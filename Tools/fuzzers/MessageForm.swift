@@ -86,7 +86,7 @@ extension SluiceWire.Operation {
   var request: MessageForm {
     switch self {
     case .nothing, .channelOpen, .close, .sync, .fileSize, .checkReservedLock, .hasMoved,
-      .openWindow, .hasExternalReader:
+      .openWindow, .pinWindow, .hasExternalReader:
       MessageForm(NoFields.self)
     case .channelClose: MessageForm(ChannelFields.self)
     case .fullPathname: MessageForm(PathFields.self)
@@ -105,7 +105,7 @@ extension SluiceWire.Operation {
   var reply: MessageForm {
     switch self {
     case .nothing, .channelClose, .delete, .close, .read, .write, .truncate, .sync, .lock, .unlock,
-      .allocate, .openWindow, .lockAwait, .walIndexLock, .walIndexUnmap:
+      .allocate, .openWindow, .pinWindow, .lockAwait, .walIndexLock, .walIndexUnmap:
       MessageForm(NoFields.self)
     case .channelOpen: MessageForm(ChannelFields.self)
     case .fullPathname: MessageForm(PathFields.self)

@@ -180,7 +180,8 @@ struct sluice_window {
   uint32_t ownership;   // odd: what stands here is true. Counts up with each change.
   int64_t byte_count;   // the file's size
   uint32_t absent;      // SLUICE_ABSENT_... bits
-  uint8_t reserved[100];
+  uint32_t retired;     // 1: there is another window now; this one will never be true again
+  uint8_t reserved[96];
 };
 
 #define SLUICE_WINDOW_HEADER_BYTE_COUNT 4096
@@ -192,6 +193,7 @@ struct sluice_window {
 static inline uint32_t *sluice_window_ownership(struct sluice_window *w) { return &w->ownership; }
 static inline int64_t *sluice_window_byte_count(struct sluice_window *w) { return &w->byte_count; }
 static inline uint32_t *sluice_window_absent(struct sluice_window *w) { return &w->absent; }
+static inline uint32_t *sluice_window_retired(struct sluice_window *w) { return &w->retired; }
 _Static_assert(sizeof(struct sluice_window) == 128, "window");
 _Static_assert(offsetof(struct sluice_window, byte_count) == 16, "window");
 

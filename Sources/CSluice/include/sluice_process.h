@@ -50,5 +50,7 @@ extern const int sluice_lease_signal;
 int sluice_descriptor_is_open(int fd);
 // Raises the limit of open descriptors as far as allowed; what it is then.
 uint64_t sluice_raise_descriptor_limit(void);
+// RLIMIT_AS; UINT64_MAX where there is none.
+uint64_t sluice_address_space_limit(void);
 // The file from which the code at `address` was loaded, or NULL.
 const char *sluice_loaded_from(const void *address);

@@ -39,6 +39,8 @@ int sluice_memfd_create_sealed(const char *name, uint64_t byte_count, int is_fin
 int sluice_memfd_is_sealed(int fd);
 // From now on nobody maps the memfd for writing, or writes to it; mappings that are there stay.
 int sluice_memfd_forbid_writing(int fd);
+// Gives the memory of a part of a memfd back; it reads as zeros. -EPERM where writing is forbidden.
+int sluice_memfd_release(int fd, uint64_t offset, uint64_t byte_count);
 // Maps a part of `fd`, shared: anywhere if `*address` is NULL, else there, in the place of what is
 // mapped there.
 int sluice_map(int fd, int64_t offset, uint64_t byte_count, int writable, int inheritable,

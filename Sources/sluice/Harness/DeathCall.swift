@@ -118,6 +118,7 @@ final class DeathCall: Sendable {
     case .allocate: try file.allocate(byteCount: Int64(DeathFiles.allocated))
     case .hasMoved: _ = try file.hasMoved()
     case .openWindow: _ = try file.openWindow()
+    case .pinWindow: try file.pinWindow()
     case .lockAwait: _ = try file.awaitLock(.reserved, milliseconds: 10_000)
     case .walIndexMap: _ = try file.joinWALIndex(DoomedClient.mapRequest)
     case .walIndexLock: try file.lockWALIndex(first: 0, count: 8, .exclusive)

@@ -46,7 +46,8 @@ enum DeathEffect: String {
 enum DeathCase: String, CaseIterable {
   case nothing, channelOpen, channelClose, fullPathname, open, openDeleteOnClose, delete, access
   case close, read, write, writePosted, truncate, sync, fileSize, lockShared, lockReserved
-  case lockExclusive, unlock, checkReservedLock, allocate, hasMoved, openWindow, lockAwait
+  case lockExclusive, unlock, checkReservedLock, allocate, hasMoved, openWindow, pinWindow,
+    lockAwait
   case walIndexMap, walIndexLock, walIndexUnmap, hasExternalReader
 
   var operation: Operation {
@@ -72,6 +73,7 @@ enum DeathCase: String, CaseIterable {
     case .allocate: .allocate
     case .hasMoved: .hasMoved
     case .openWindow: .openWindow
+    case .pinWindow: .pinWindow
     case .lockAwait: .lockAwait
     case .walIndexMap: .walIndexMap
     case .walIndexLock: .walIndexLock
@@ -129,7 +131,7 @@ enum DeathTable {
     case .writePosted: changesInARow
     case .nothing, .channelOpen, .channelClose, .fullPathname, .access, .close, .read, .sync,
       .fileSize, .lockShared, .lockReserved, .lockExclusive, .unlock, .checkReservedLock,
-      .hasMoved, .openWindow, .lockAwait, .walIndexLock, .hasExternalReader:
+      .hasMoved, .openWindow, .pinWindow, .lockAwait, .walIndexLock, .hasExternalReader:
       leavesNothing
     }
   }
