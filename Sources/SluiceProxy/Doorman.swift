@@ -270,16 +270,16 @@ final class Doorman {
     } catch .noProcess {
       throw .noProcess
     } catch {
-      // Before Linux 6.5.
+      // Before Linux 6.5 (ENOPROTOOPT).
     }
     do throws(Errno) {
       if process > 0 { return SharedDescriptor(try FileDescriptor.processEnd(of: process)) }
     } catch .noProcess {
       throw .noProcess
     } catch {
-      // This kernel or its sandbox cannot show it.
+      // This process may have no more descriptors, say.
     }
-    if !hasToldOfUnseenClients {
+    if process == 0, !hasToldOfUnseenClients {
       hasToldOfUnseenClients = true
       Log.warning(
         "the end of a client's process cannot be seen from here (another pid namespace, and no"

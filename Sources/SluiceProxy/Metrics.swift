@@ -33,7 +33,7 @@ final class Metrics: @unchecked Sendable {
     let byteCount = MemoryLayout<sluice_metrics>.size
     var name: [CChar] = []
     let descriptor = try createMetricsObject(of: process, byteCount: byteCount, &name)
-    try? descriptor.lockWhole()
+    lock(descriptor)
     // It is the same open description: the lock stands until the mapping goes.
     let mapping = try Mapping(descriptor, byteCount: byteCount)
     unsafe region = unsafe mapping.start.assumingMemoryBound(to: sluice_metrics.self)
@@ -127,6 +127,14 @@ private func metricsObjects() -> [(name: [CChar], process: Int32)] {
   }
 }
 
+private func lock(_ object: borrowing FileDescriptor) {
+  for _ in 0..<100 {
+    if (try? object.lockWhole()) != nil { return }
+    // Somebody is just looking whether this sidecar lives.
+    Clock.sleep(nanoseconds: 1_000_000)
+  }
+}
+
 /// Whether the sidecar lives that made this object.
 private func makerLives(_ object: borrowing FileDescriptor) -> Bool {
   do throws(Errno) {
@@ -138,7 +146,8 @@ private func makerLives(_ object: borrowing FileDescriptor) -> Bool {
 }
 
 private func removeStaleMetrics() {
-  for (name, _) in metricsObjects() {
+  // One that lives here may not have its lock yet.
+  for (name, process) in metricsObjects() where !processExists(process) {
     guard let object = try? unsafe FileDescriptor.openSharedMemoryObject(name),
       !makerLives(object)
     else { continue }
