@@ -266,7 +266,10 @@ final class Doorman {
     ofPeer socket: borrowing FileDescriptor, _ process: Int32
   ) throws(Errno) -> SharedDescriptor? {
     do throws(Errno) {
-      return SharedDescriptor(try socket.peerEnd())
+      let end = try socket.peerEnd()
+      // Since Linux 6.16 the dead are shown too.
+      if end.awaitReadable(timeoutMilliseconds: 0) { throw Errno.noProcess }
+      return SharedDescriptor(end)
     } catch .noProcess {
       throw .noProcess
     } catch {
@@ -305,6 +308,9 @@ final class Doorman {
         reactor.release(Reactor.channelsForSession)
         throw error
       }
+    } catch .brokenPipe {
+      // It said hello and is gone: nobody is refused.
+      if endsWithSession { isStopping = true }
     } catch {
       throw Refusal(status: .tooManySessions, text: "no session can be made: \(error.message)")
     }
