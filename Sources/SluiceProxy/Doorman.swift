@@ -301,20 +301,23 @@ final class Doorman {
     ofPeer socket: borrowing FileDescriptor, _ process: Int32
   ) throws(Errno) -> SharedDescriptor? {
     do throws(Errno) {
-      return SharedDescriptor(try socket.peerEnd())
+      let end = try socket.peerEnd()
+      // Since Linux 6.16 the dead are shown too.
+      if end.awaitReadable(timeoutMilliseconds: 0) { throw Errno.noProcess }
+      return SharedDescriptor(end)
     } catch .noProcess {
       throw .noProcess
     } catch {
-      // Before Linux 6.5.
+      // Before Linux 6.5 (ENOPROTOOPT).
     }
     do throws(Errno) {
       if process > 0 { return SharedDescriptor(try FileDescriptor.processEnd(of: process)) }
     } catch .noProcess {
       throw .noProcess
     } catch {
-      // This kernel or its sandbox cannot show it.
+      // This process may have no more descriptors, say.
     }
-    if !hasToldOfUnseenClients {
+    if process == 0, !hasToldOfUnseenClients {
       hasToldOfUnseenClients = true
       Log.warning(
         "the end of a client's process cannot be seen from here (another pid namespace, and no"
@@ -341,6 +344,9 @@ final class Doorman {
         reactor.release(Reactor.channelsForSession)
         throw error
       }
+    } catch .brokenPipe {
+      // It said hello and is gone: nobody is refused.
+      if endsWithSession { isStopping = true }
     } catch {
       throw Refusal(status: .tooManySessions, text: "no session can be made: \(error.message)")
     }

@@ -1,5 +1,8 @@
 // What a sidecar counts, in a POSIX shared-memory object that anybody may read without asking:
 // `sluice stats` does. Private sidecars count into memory of their own.
+//
+// A sidecar has a lock (flock) on its object for as long as it lives: whether it does cannot be told by
+// its number, which is another's, or nobody's, in another pid namespace that has the same /dev/shm.
 
 internal import CSluice
 internal import SluiceChannel
@@ -27,10 +30,11 @@ final class Metrics: @unchecked Sendable {
   init(socketPath: [CChar], rootPath: [CChar]) throws(Errno) {
     removeStaleMetrics()
     let process = processIdentity().process
-    let name = metricsName(of: process)
-    try? unsafe unlinkSharedMemoryObject(name)
     let byteCount = MemoryLayout<sluice_metrics>.size
-    let descriptor = try unsafe FileDescriptor.createSharedMemoryObject(name, byteCount: byteCount)
+    var name: [CChar] = []
+    let descriptor = try createMetricsObject(of: process, byteCount: byteCount, &name)
+    lock(descriptor)
+    // It is the same open description: the lock stands until the mapping goes.
     let mapping = try Mapping(descriptor, byteCount: byteCount)
     unsafe region = unsafe mapping.start.assumingMemoryBound(to: sluice_metrics.self)
     self.mapping = .some(mapping)
@@ -116,21 +120,59 @@ private func fill(_ field: UnsafeMutableRawBufferPointer, with text: [CChar]) {
   }
 }
 
-private func metricsName(of process: Int32) -> [CChar] { cString("/sluice-\(process)") }
+/// An object with a name that no living sidecar has: that is put into `name`.
+private func createMetricsObject(
+  of process: Int32, byteCount: Int, _ name: inout [CChar]
+) throws(Errno) -> FileDescriptor {
+  for number in 1..<100 {
+    name = cString("/sluice-\(process)" + (number == 1 ? "" : ".\(number)"))
+    do throws(Errno) {
+      return try unsafe FileDescriptor.createSharedMemoryObject(name, byteCount: byteCount)
+    } catch .exists {
+      // One of that number lives in another pid namespace.
+    }
+  }
+  throw .exists
+}
 
-/// The processes that have, or had and left behind, a metrics object.
-private func metricsProcesses() -> [Int32] {
+/// The names of all metrics objects, of the dead too, and the number of the sidecar that made each.
+private func metricsObjects() -> [(name: [CChar], process: Int32)] {
   guard let names = try? unsafe namesInDirectory(cString("/dev/shm")) else { return [] }
   return names.compactMap { name in
     let text = String(decoding: name, as: UTF8.self)
     guard text.hasPrefix("sluice-") else { return nil }
-    return Int32(text.dropFirst("sluice-".count))
+    let numbers = text.dropFirst("sluice-".count).split(
+      separator: ".", omittingEmptySubsequences: false)
+    guard numbers.count <= 2, numbers.allSatisfy({ Int32($0) != nil }) else { return nil }
+    return (cString("/" + text), Int32(numbers[0])!)
+  }
+}
+
+private func lock(_ object: borrowing FileDescriptor) {
+  for _ in 0..<100 {
+    if (try? object.lockWhole()) != nil { return }
+    // Somebody is just looking whether this sidecar lives.
+    Clock.sleep(nanoseconds: 1_000_000)
+  }
+}
+
+/// Whether the sidecar lives that made this object.
+private func makerLives(_ object: borrowing FileDescriptor) -> Bool {
+  do throws(Errno) {
+    try object.lockWhole()
+    return false
+  } catch {
+    return true
   }
 }
 
 private func removeStaleMetrics() {
-  for process in metricsProcesses() where !processExists(process) {
-    try? unsafe unlinkSharedMemoryObject(metricsName(of: process))
+  // One that lives here may not have its lock yet.
+  for (name, process) in metricsObjects() where !processExists(process) {
+    guard let object = try? unsafe FileDescriptor.openSharedMemoryObject(name),
+      !makerLives(object)
+    else { continue }
+    try? unsafe unlinkSharedMemoryObject(name)
   }
 }
 
@@ -150,13 +192,14 @@ public struct MetricsReading: Sendable {
 
   /// The readings of every shared sidecar that runs on this machine and shows itself to this user.
   public static func all() -> [MetricsReading] {
-    metricsProcesses().filter(processExists).sorted().compactMap(MetricsReading.init(process:))
+    metricsObjects().sorted { $0.process < $1.process }
+      .compactMap { MetricsReading(object: $0.name, of: $0.process) }
   }
 
-  private init?(process: Int32) {
+  private init?(object name: [CChar], of process: Int32) {
     let byteCount = MemoryLayout<sluice_metrics>.size
-    guard
-      let descriptor = try? unsafe FileDescriptor.openSharedMemoryObject(metricsName(of: process)),
+    guard let descriptor = try? unsafe FileDescriptor.openSharedMemoryObject(name),
+      makerLives(descriptor),
       let status = try? descriptor.status(), status.byteCount == Int64(byteCount),
       let mapping = try? Mapping(descriptor, byteCount: byteCount, writable: false)
     else { return nil }

@@ -94,7 +94,7 @@ public func pathOfDirectory(_ descriptor: Int32) throws(Errno) -> [UInt8] {
     return try unsafe withDescriptorPath(descriptor) { (path) throws(Errno) in
       try unsafe readSymbolicLink(path)
     }
-  } catch .noEntry {
+  } catch {
     return try workplace.withLock { (_) throws(Errno) in
       let before = try unsafe FileDescriptor.open(".", [.directory, .pathOnly])
       _ = try check(sluice_fchdir(descriptor))

@@ -101,6 +101,77 @@ struct NamespaceTests {
     #expect(fixture.sidecar?.isRunning == true)
   }
 
+  /// Before Linux 6.5 there is only the number that the hello bears: a filter stands for such a kernel.
+  @Test(
+    .enabled(if: hasPidNamespaces, "needs a pid namespace"), arguments: [true, false])
+  func withoutTheKernelsWordTheNumberServesAndItsLackIsToldOnce(isApart: Bool) throws {
+    let fixture = try Fixture()
+    let older = """
+      import ctypes, os, struct, sys
+      code = struct.pack("=HBBI", 0x20, 0, 0, 0)
+      code += struct.pack("=HBBI", 0x15, 0, 3, 55 if os.uname().machine == "x86_64" else 209)
+      code += struct.pack("=HBBI", 0x20, 0, 0, 16 + 8 * 2)
+      code += struct.pack("=HBBI", 0x15, 0, 1, 77) + struct.pack("=HBBI", 0x06, 0, 0, 0x50000 | 92)
+      code += struct.pack("=HBBI", 0x06, 0, 0, 0x7fff0000)
+      room = ctypes.create_string_buffer(code, len(code))
+      program = struct.pack("@HP", len(code) // 8, ctypes.addressof(room))
+      libc = ctypes.CDLL(None)
+      assert libc.prctl(38, 1, 0, 0, 0) == 0
+      assert libc.prctl(22, 2, ctypes.create_string_buffer(program, len(program))) == 0
+      os.execv(sys.argv[1], sys.argv[1:])
+      """
+    let sidecar = try fixture.startSidecar(
+      prefix: (isApart ? Self.ownPids : []) + [Fixture.pythonProgram, "-c", older])
+    let outcome = try fixture.runPython(
+      """
+      told, tell = os.pipe()
+      holder = os.fork()
+      if holder == 0:
+          c = proxied("app.db")
+          c.execute("CREATE TABLE t(x)")
+          c.execute("BEGIN IMMEDIATE")
+          if os.fork() == 0: time.sleep(300)
+          os.write(tell, b"holds")
+          time.sleep(300)
+      os.read(told, 5)
+      os.kill(holder, signal.SIGKILL)
+      os.waitpid(holder, 0)
+      c = proxied("app.db")
+      print(eventually(lambda: result(c.execute, "BEGIN IMMEDIATE") == "OK", float(sys.argv[1])))
+      """, arguments: [isApart ? "0.5" : "20"])
+    outcome.expectLines([isApart ? "False" : "True"])
+    let lines = sidecar.errors.split(separator: "\n").filter { $0.contains("SO_PEERPIDFD") }
+    #expect(lines.count == (isApart ? 1 : 0), "\(sidecar.errors)")
+  }
+
+  /// They share /dev/shm, and each is process 1.
+  @Test(.enabled(if: hasPidNamespaces, "needs a pid namespace"))
+  func sidecarsOfOtherPidNamespacesAreShownByStats() throws {
+    let fixture = try Fixture()
+    let sidecars = try ["one", "two"].map { name in
+      try fixture.start(
+        Self.ownPids + [
+          Fixture.program, "serve", "--root", fixture.root.path, "--socket",
+          fixture.directory.appending(path: name).path,
+        ])
+    }
+    for sidecar in sidecars { #expect(eventually { sidecar.output.contains("serving") }) }
+    try fixture.startSidecar()
+    for name in ["one", "two", "socket"] {
+      let path = fixture.directory.appending(path: name).path
+      let outcome = try fixture.run([Fixture.program, "stats", "--socket", path])
+      #expect(outcome.ending == .exited(0), "\(name): \(outcome.errors)")
+      #expect(outcome.output.contains(path))
+    }
+    // The dead are not shown.
+    try sidecars[0].killNow()
+    let path = fixture.directory.appending(path: "one").path
+    #expect(
+      eventually {
+        (try? fixture.run([Fixture.program, "stats", "--socket", path]).ending) == .exited(1)
+      })
+  }
+
   /// In `unshare -U` a user has no number, and the kernel lets nobody name one.
   @Test(
     .enabled(if: hasUserNamespaces, "needs a user namespace"),

@@ -6,7 +6,8 @@ import Testing
 struct WALWithoutChildrenTests {
   /// After this the script can refuse itself children, and look at its descriptors without /proc.
   private static let tools = #"""
-    import ctypes, platform, resource, struct
+    import ctypes, os, platform, resource, struct
+    ROOT = os.environ["ROOT"]
     libc = ctypes.CDLL(None, use_errno=True)
 
     def refuse_children(error):
@@ -217,5 +218,42 @@ struct WALWithoutChildrenTests {
       print(os.path.samestat(os.fstat(number), os.stat(OUTSIDE)))
       """)
     outcome.expectLines(["True 1", "True"])
+  }
+
+  /// Under `sluice run` SQLite's mutex is found another way than through an extension's table, so this
+  /// script loads no extension.
+  @Test func preloadedProgramKeepsItsLocksToo() throws {
+    let fixture = try Fixture(sidecar: true)
+    let script = """
+      import json, os, sqlite3, subprocess, sys
+      ROOT = os.environ["ROOT"]
+      def connect(name): return sqlite3.connect(name, uri=True, isolation_level=None, timeout=0)
+      c = connect("file:" + ROOT + "/app.db?vfs=unix")
+      c.execute("PRAGMA journal_mode = WAL")
+      c.execute("CREATE TABLE t(x)")
+      judge = subprocess.Popen(
+          [sys.executable, "-c", "from prelude import *; answer_peer()", "native", "app.db", ""],
+          stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+          env={**os.environ, "LD_PRELOAD": "", "SLUICE_DEFAULT": ""})
+      judge.stdout.readline()
+      refuse_children(1)
+      c.execute("BEGIN IMMEDIATE")
+      before = descriptors()
+      for i in range(20):
+          d = connect("app.db")
+          d.execute("SELECT count(*) FROM t").fetchall()
+          d.close()
+          judge.stdin.write(json.dumps("BEGIN IMMEDIATE") + chr(10))
+          judge.stdin.flush()
+          said = json.loads(judge.stdout.readline())
+          if said != "SQLITE_BUSY": print("lost its lock", i, said); break
+      print(descriptors("app.db-shm") > 1, descriptors() - before < 10)
+      c.execute("COMMIT")
+      """
+    let outcome = try fixture.run([
+      Fixture.program, "run", "--socket", fixture.socket.path, "--", Fixture.pythonProgram, "-c",
+      Self.tools + script,
+    ])
+    outcome.expectLines(["True True"])
   }
 }

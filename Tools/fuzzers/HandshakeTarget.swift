@@ -71,7 +71,8 @@ struct HandshakeTarget: FuzzTarget {
     }
     do throws(ConnectError) {
       let received = try receiveMapping(
-        on: socket, file: 7, purpose: .walIndex, range, inPlaceOf: present)
+        on: socket, file: 7, purpose: .walIndex, range,
+        of: FileNumber(device: 1, inode: 1), inPlaceOf: present)
       require(message.count == 32 && message[12] == 5, "a descriptor message of another form")
       require(present == nil || received == nil || received === present, "mapped elsewhere")
     } catch {

@@ -52,7 +52,7 @@ struct PathTarget: FuzzTarget {
     let expected = model.locate(path, root: tree.rootPath, &linkCount)
     do throws(FileError) {
       let location = try root.locate(path)
-      guard let real = try? pathOfDescriptor(location.directory.descriptor.rawValue) else {
+      guard let real = try? pathOfDirectory(location.directory.descriptor.rawValue) else {
         broken("a directory without a path")
       }
       let name = location.name.dropLast().map { UInt8(bitPattern: $0) }

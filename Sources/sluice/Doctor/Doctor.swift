@@ -12,7 +12,8 @@ let doctorCommand = Command(
     usage: sluice doctor [--root DIR] [--json]
 
     Tells the facts on which Sluice relies as they are for this user, in these namespaces and this
-    control group, and what follows from each. A file is made in DIR, and removed, to try a lease.
+    control group, and what follows from each. Files are made in DIR and in the temporary directory,
+    and removed, to try leases and the sidecar's confinement.
     Exit code 0 when a sidecar can serve DIR in full, 1 when something is missing or weaker than it
     could be, 2 when DIR cannot be looked at.
 

@@ -192,7 +192,10 @@ extension ModelDriver {
       let isBare = answer.slot.argument_byte_count == 0
       return isBare || answer.decoded(as: NoFields.self) != nil ? nil : "results where none are"
     case .size(let wanted):
-      guard let got = answer.decoded(as: OffsetFields.self)?.offset else { return noResult }
+      let size =
+        answer.decoded(as: OffsetFields.self)?.offset
+        ?? answer.decoded(as: WALIndexMapReply.self)?.offset
+      guard let got = size else { return noResult }
       return got == wanted ? nil : "\(got), not \(wanted)"
     case .answer(let wanted):
       guard let got = answer.decoded(as: AnswerReply.self)?.answer else { return noResult }
