@@ -346,7 +346,7 @@ final class Doorman {
       }
     } catch .brokenPipe {
       // It said hello and is gone: nobody is refused.
-      if endsWithSession { isStopping = true }
+      ending.clientWasTurnedAway()
     } catch {
       throw Refusal(status: .tooManySessions, text: "no session can be made: \(error.message)")
     }

@@ -129,4 +129,10 @@ struct MissingPlacesTests {
     // It is confined all the same.
     #expect(!sidecar.errors.contains("Landlock"), "\(sidecar.errors)")
   }
+
+  @Test func privateSidecarStartsWithoutDev() throws {
+    let fixture = try Fixture()
+    try prepare(fixture)
+    try check(fixture, try fixture.runPython(Self.script, prefix: Self.withoutDev))
+  }
 }

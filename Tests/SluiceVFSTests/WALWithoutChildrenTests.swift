@@ -95,12 +95,13 @@ struct WALWithoutChildrenTests {
     let outcome = try run(
       fixture,
       """
+      # Before the first session: who gives up rights has another from then on.
+      refuse_children(1)
       c = proxied("app.db")
       c.execute("PRAGMA page_size = 512")
       outsider = None
       if sys.argv[1] == "true":
           outsider = native("app.db")
-      refuse_children(1)
       c.execute("PRAGMA journal_mode = WAL")
       c.execute("PRAGMA wal_autocheckpoint = 0")
       c.execute("CREATE TABLE t(x)")

@@ -22,8 +22,8 @@ func placeFindings() -> [Finding] {
       "files are opened anew by their names, directories are named by working there for a moment;"
         + " mount it (mount -t proc proc /proc)"),
     Finding(
-      "/dev/null", isDevice("/dev/null"), "there", or: "not there", .weaker,
-      "a private sidecar may not start; mount a /dev, or bind /dev/null"),
+      "/dev/null", isDevice("/dev/null"), "there", or: "not there", .ok,
+      "sidecars do without it"),
     Finding(
       "/dev/shm", unsafe access(zeroTerminated("/dev/shm"), W_OK) == 0, "there",
       or: "not there, or not writable", .weaker,
@@ -114,47 +114,15 @@ private func text(_ limit: UInt64, isBytes: Bool = false) -> String {
   limit == .max ? "no limit" : grouped(limit) + (isBytes ? " bytes" : "")
 }
 
-/// What the control group of this process may use, in words; nil for as much as there is. The
-/// strictest of all groups that it is in.
-func controlGroupLimits() -> (memory: String?, cpu: String?) {
-  var memory = UInt64.max
-  var cpu = Double.infinity
-  for line in (textOfFile("/proc/self/cgroup") ?? "").split(separator: "\n") {
-    let parts = line.split(separator: ":", maxSplits: 2, omittingEmptySubsequences: false)
-    guard parts.count == 3 else { continue }
-    let controllers = parts[1].split(separator: ",")
-    var path = parts[2] == "/" ? "" : String(parts[2])
-    while true {
-      if parts[1].isEmpty {
-        memory = min(
-          memory, number("/sys/fs/cgroup\(path)/memory.max"),
-          number("/sys/fs/cgroup\(path)/memory.high"))
-        let quota = (textOfFile("/sys/fs/cgroup\(path)/cpu.max") ?? "").split { $0.isWhitespace }
-        if quota.count == 2, let used = Double(quota[0]), let of = Double(quota[1]) {
-          cpu = min(cpu, used / of)
-        }
-      }
-      if controllers.contains("memory") {
-        memory = min(memory, number("/sys/fs/cgroup/memory\(path)/memory.limit_in_bytes"))
-      }
-      if controllers.contains("cpu") {
-        let quota = number("/sys/fs/cgroup/cpu\(path)/cpu.cfs_quota_us")
-        let period = number("/sys/fs/cgroup/cpu\(path)/cpu.cfs_period_us")
-        if quota < 1 << 40, period > 0, period < 1 << 40 {
-          cpu = min(cpu, Double(quota) / Double(period))
-        }
-      }
-      guard let slash = path.lastIndex(of: "/") else { break }
-      path = String(path[..<slash])
-    }
+/// What the control groups of this process may use, in words; nil for as much as there is.
+private func controlGroupLimits() -> (memory: String?, cpu: String?) {
+  func told(_ limit: ControlGroupLimit, _ value: String) -> String {
+    value + " (" + String(decoding: limit.path, as: UTF8.self) + ")"
   }
+  let memory = ControlGroupMemory(.own)?.limit()
+  let processors = ControlGroup.own.processorLimit()
   return (
-    memory < 1 << 60 ? grouped(memory) + " bytes" : nil,
-    cpu.isFinite ? cpu.short + " processors" : nil
+    memory.map { told($0, grouped(UInt64(max(0, $0.value))) + " bytes") },
+    processors.map { told($0, (Double($0.value) / 1000).short + " processors") }
   )
-}
-
-/// What is no number counts as no limit.
-private func number(_ path: String) -> UInt64 {
-  textOfFile(path).flatMap { UInt64($0.split { $0.isWhitespace }.first ?? "") } ?? .max
 }
