@@ -1,5 +1,9 @@
 // What a sidecar counts, in a POSIX shared-memory object that anybody may read without asking:
 // `sluice stats` does. Private sidecars count into memory of their own.
+//
+// The object's name has the sidecar's process number in it, which is another's when the sidecar is gone,
+// and may be that of two in different pid namespaces at once. So the sidecar holds a lock on the object
+// as long as it lives; one that nobody holds a lock on was left behind.
 
 internal import CSluice
 internal import SluiceChannel
@@ -12,6 +16,8 @@ internal import Synchronization
 final class Metrics: @unchecked Sendable {
   private let region: UnsafeMutablePointer<sluice_metrics>
   private let mapping: Mapping?
+  /// Holds the lock.
+  private let object: SharedDescriptor?
   private let name: [CChar]?
   private let nextRow = Atomic<Int>(0)
 
@@ -20,18 +26,21 @@ final class Metrics: @unchecked Sendable {
     unsafe region = .allocate(capacity: 1)
     unsafe region.initialize(to: sluice_metrics())
     mapping = nil
+    object = nil
     name = nil
   }
 
-  /// Counts in public. Objects that dead sidecars left behind are removed.
+  /// Counts in public. Objects that dead sidecars left behind are removed. Throws `exists` where a
+  /// living sidecar has an object of this name.
   init(socketPath: [CChar], rootPath: [CChar]) throws(Errno) {
     removeStaleMetrics()
     let process = processIdentity().process
     let name = metricsName(of: process)
-    try? unsafe unlinkSharedMemoryObject(name)
     let byteCount = MemoryLayout<sluice_metrics>.size
     let descriptor = try unsafe FileDescriptor.createSharedMemoryObject(name, byteCount: byteCount)
+    _ = try descriptor.setLock(.exclusive, start: 0, byteCount: 1)
     let mapping = try Mapping(descriptor, byteCount: byteCount)
+    object = SharedDescriptor(descriptor)
     unsafe region = unsafe mapping.start.assumingMemoryBound(to: sluice_metrics.self)
     self.mapping = .some(mapping)
     self.name = name
@@ -108,8 +117,22 @@ private func metricsProcesses() -> [Int32] {
 }
 
 private func removeStaleMetrics() {
-  for process in metricsProcesses() where !processExists(process) {
-    try? unsafe unlinkSharedMemoryObject(metricsName(of: process))
+  let own = processIdentity().process
+  for process in metricsProcesses() {
+    let name = metricsName(of: process)
+    // One that is just being made has no lock yet.
+    guard process == own || !processExists(process),
+      let object = try? unsafe FileDescriptor.openSharedMemoryObject(name),
+      !object.isLockedByItsMaker
+    else { continue }
+    try? unsafe unlinkSharedMemoryObject(name)
+  }
+}
+
+extension FileDescriptor {
+  /// Only who made a metrics object can open it for writing, and so lock it against readers.
+  fileprivate var isLockedByItsMaker: Bool {
+    (try? blocker(of: .shared, start: 0, byteCount: 1)) ?? nil != nil
   }
 }
 
@@ -129,13 +152,14 @@ public struct MetricsReading: Sendable {
 
   /// The readings of every shared sidecar that runs on this machine and shows itself to this user.
   public static func all() -> [MetricsReading] {
-    metricsProcesses().filter(processExists).sorted().compactMap(MetricsReading.init(process:))
+    metricsProcesses().sorted().compactMap(MetricsReading.init(process:))
   }
 
   private init?(process: Int32) {
     let byteCount = MemoryLayout<sluice_metrics>.size
     guard
       let descriptor = try? unsafe FileDescriptor.openSharedMemoryObject(metricsName(of: process)),
+      descriptor.isLockedByItsMaker,
       let status = try? descriptor.status(), status.byteCount == Int64(byteCount),
       let mapping = try? Mapping(descriptor, byteCount: byteCount, writable: false)
     else { return nil }
