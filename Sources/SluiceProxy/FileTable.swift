@@ -3,7 +3,7 @@
 //
 // A file is listed by device and inode number, which are its own as long as its description is open:
 // as that description has them, for a name, or a description without access, may have others. (With
-// overlayfs the first opening for writing makes the file another.)
+// overlayfs the first opening for writing gives other numbers to a file that has several names.)
 //
 // Threads: any. The table's lock protects the table and the open counts, and is held across the
 // system calls of an open, so that two sessions cannot open one inode twice.

@@ -2,8 +2,8 @@
 // `sluice stats` does. Private sidecars count into memory of their own.
 //
 // The object's name has the sidecar's process number in it, which is another's when the sidecar is gone,
-// and may be that of two in different pid namespaces at once. So the sidecar holds a lock on the object
-// as long as it lives; one that nobody holds a lock on was left behind.
+// and may be that of two in different pid namespaces at once. So the sidecar puts a lock on the
+// object, which stands as long as its mapping; one without a lock was left behind.
 
 internal import CSluice
 internal import SluiceChannel
@@ -16,8 +16,6 @@ internal import Synchronization
 final class Metrics: @unchecked Sendable {
   private let region: UnsafeMutablePointer<sluice_metrics>
   private let mapping: Mapping?
-  /// Holds the lock.
-  private let object: SharedDescriptor?
   private let name: [CChar]?
   private let nextRow = Atomic<Int>(0)
 
@@ -26,7 +24,6 @@ final class Metrics: @unchecked Sendable {
     unsafe region = .allocate(capacity: 1)
     unsafe region.initialize(to: sluice_metrics())
     mapping = nil
-    object = nil
     name = nil
   }
 
@@ -40,7 +37,6 @@ final class Metrics: @unchecked Sendable {
     let descriptor = try unsafe FileDescriptor.createSharedMemoryObject(name, byteCount: byteCount)
     _ = try descriptor.setLock(.exclusive, start: 0, byteCount: 1)
     let mapping = try Mapping(descriptor, byteCount: byteCount)
-    object = SharedDescriptor(descriptor)
     unsafe region = unsafe mapping.start.assumingMemoryBound(to: sluice_metrics.self)
     self.mapping = .some(mapping)
     self.name = name

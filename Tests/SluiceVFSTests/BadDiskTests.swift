@@ -116,7 +116,7 @@ struct BadDiskTests {
   @Test func tooManyOpenFilesIsNamed() throws {
     let fixture = try Fixture()
     try fixture.startSidecar(
-      script: #"ulimit -Sn 27; ulimit -Hn 27; exec "$0" serve --root "$1" --socket "$2""#)
+      script: #"ulimit -Sn 28; ulimit -Hn 28; exec "$0" serve --root "$1" --socket "$2""#)
     let logged = try fixture.runSQLite(
       "file:app.db?vfs=sluice",
       (1...10).map { "ATTACH '\($0).db' AS a\($0); CREATE TABLE a\($0).t(x);" }.joined())
