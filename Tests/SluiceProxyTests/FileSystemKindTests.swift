@@ -1,8 +1,7 @@
 // On which file systems a lease counts, and what tells a file from its successors there.
 
-import SluiceClient
+import Foundation
 import SluiceProxy
-import SluiceWire
 import TestSupport
 import Testing
 
@@ -42,5 +41,16 @@ struct FileSystemKindTests {
     }
     #expect(localCount == 0)
     #expect(FileSystemKind(magic: 0x1234_5678).name == "file system 0x12345678")
+  }
+
+  /// Protocol/FILESYSTEMS.md names the same ones.
+  @Test(arguments: [("local", true), ("shared", false)])
+  func pageNamesTheWholeList(row: String, isLocal: Bool) throws {
+    let page = try String(contentsOf: repositoryFile("Protocol/FILESYSTEMS.md"), encoding: .utf8)
+    let line = try #require(page.split(separator: "\n").first { $0.hasPrefix("| \(row) | ") })
+    let cell = line.split(separator: "|")[1].replacing(/\([^)]*\)/, with: "")
+    var names = Set(cell.split { !$0.isLetter && !$0.isNumber && $0 != "_" }.map(String.init))
+    names.subtract(["ext2", "ext3", "every", "other"])
+    #expect(names == Set(FileSystemKind.all.filter { $0.isLocal == isLocal }.map(\.name)))
   }
 }

@@ -47,6 +47,15 @@ struct SidecarLifeTests {
       .expectLines(["OK"])
   }
 
+  /// Tests run on a file system of this machine's own.
+  @Test func whatItsRootIsOnIsSaidAtTheStart() throws {
+    let fixture = try Fixture(sidecar: true)
+    let lines = try #require(fixture.sidecar).output.split(separator: "\n")
+    #expect(lines.count == 2)
+    #expect(lines.last?.hasPrefix("sluice: \(fixture.root.path) is on ") == true)
+    #expect(lines.last?.hasSuffix(": leases, the read window and WAL mode are used") == true)
+  }
+
   /// Its user has removed the socket's file and started another sidecar there, which may have the inode
   /// number of the first.
   @Test func socketOfAnotherSidecarIsLeftAlone() throws {
