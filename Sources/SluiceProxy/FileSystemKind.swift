@@ -40,6 +40,9 @@ public struct FileSystemKind: Sendable {
     }
   }
 
+  /// All that the list knows.
+  public static var all: [FileSystemKind] { Array(known.values) }
+
   /// That of a file whose file system does not answer.
   static let unknown = FileSystemKind(
     "an unknown file system", isLocal: false, .nothing, "it does not say what it is")

@@ -1,6 +1,10 @@
 // Every open inode once. All sessions that open a file share one description of it, which is what
 // makes the lease possible and the locks countable.
 //
+// A file is listed by device and inode number, which are its own as long as its description is open:
+// as that description has them, for a name, or a description without access, may have others. (With
+// overlayfs the first opening for writing gives other numbers to a file that has several names.)
+//
 // Threads: any. The table's lock protects the table and the open counts, and is held across the
 // system calls of an open, so that two sessions cannot open one inode twice.
 
@@ -124,23 +128,24 @@ final class FileTable: Sendable {
   /// other process has.
   func deleteUnused(_ location: borrowing Location) throws(FileError) {
     try entries.withLock { (entries) throws(FileError) in
-      let status: FileStatus
+      // By name only at first, as in `openExisting`.
+      let directory = location.directory.descriptor.rawValue
+      guard let named = try self.nameOfExisting(location.name, in: directory) else { return }
+      let seen = try system { () throws(Errno) in try named.status() }
+      guard seen.isRegular else { throw .notRegular }
+      guard entries[FileIdentity(seen)] == nil else { throw .busy }
       do throws(Errno) {
-        status = try unsafe location.directory.descriptor.status(of: location.name)
-      } catch .noEntry {
-        return
-      } catch {
-        throw .system(error)
-      }
-      guard status.isRegular else { throw .notRegular }
-      guard entries[FileIdentity(status)] == nil else { throw .busy }
-      do throws(Errno) {
-        let descriptor = try unsafe FileDescriptor.open(
-          location.name, in: location.directory.descriptor.rawValue,
-          [.readOnly, .noFollow, .nonBlocking])
+        let number = named.rawValue
+        let descriptor = try unsafe withDescriptorPath(number) { (path) throws(Errno) in
+          try unsafe FileDescriptor.open(path, [.readOnly, .nonBlocking])
+        }
         // Where no lease counts nobody can tell whether others use the file.
         guard descriptor.fileSystemKind().isLocal else { throw Errno.again }
         try descriptor.takeLease()
+        // Still the one that was looked at?
+        let status = try descriptor.status()
+        let present = try unsafe location.directory.descriptor.status(of: location.name)
+        guard FileIdentity(present) == FileIdentity(status) else { throw Errno.again }
         try unsafe location.directory.descriptor.unlink(location.name)
         if status.linkCount == 1 { self.quota?.note(change: -status.byteCount) }
       } catch .again {
@@ -221,18 +226,24 @@ final class FileTable: Sendable {
       entries[identity] = entry
       return entry.file
     }
-    return try openForReal(named, at: location, status, &entries)
+    return try openForReal(named, at: location, status.isDirectory, &entries)
   }
 
   private func openForReal(
-    _ named: borrowing FileDescriptor, at location: borrowing Location, _ status: FileStatus,
+    _ named: borrowing FileDescriptor, at location: borrowing Location, _ isDirectory: Bool,
     _ entries: inout [FileIdentity: Entry]
   ) throws(FileError) -> SharedFile {
     // Always for writing where that is allowed: the next session may want to write.
-    for isWritable in status.isDirectory || isReadOnly ? [false] : [true, false] {
+    for isWritable in isDirectory || isReadOnly ? [false] : [true, false] {
       do throws(Errno) {
         let descriptor = try openAnew(
           named, at: location, [isWritable ? .readWrite : .readOnly, .nonBlocking])
+        let status = try descriptor.status()
+        if var entry = entries[FileIdentity(status)] {
+          entry.openCount += 1
+          entries[FileIdentity(status)] = entry
+          return entry.file
+        }
         return enter(descriptor, status, isWritable: isWritable, &entries)
       } catch .again {
         throw .tryLater

@@ -17,8 +17,10 @@ extension ProxySession {
     let handle = try handle(request)
     var answer = false
     if let location = handle.location {
+      // As the file is numbered now: with overlayfs another's writing can give it other numbers.
       let present = try? unsafe location.directory.descriptor.status(of: location.name)
-      answer = present.map(FileIdentity.init) != handle.file.identity
+      let own = try? handle.file.status()
+      answer = own == nil || present.map(FileIdentity.init) != own.map(FileIdentity.init)
     }
     channel.end.complete(.done, AnswerReply(answer: answer))
   }

@@ -11,8 +11,9 @@
 // The kernel takes them off a file that is closed, but tells no daemon of that.
 //
 // Threads: any. `state` is behind one small lock, held across lock and lease calls, which never
-// wait. Reading and writing need no lock of ours, SQLite's own locks keep them apart, except where
-// there is a read window: its lock is taken after that of `state`, if both are.
+// wait but for the server of a shared file system. Reading and writing need no lock of ours, SQLite's
+// own locks keep them apart, except where there is a read window: its lock is taken after that of
+// `state`, if both are.
 
 internal import SluiceChannel
 internal import SluiceSystem

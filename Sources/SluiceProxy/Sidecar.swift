@@ -28,7 +28,7 @@ public enum SidecarError: Error, Sendable {
 /// A sidecar in this process, which does nothing else from then on.
 public final class Sidecar {
   private let doorman: Doorman
-  private let socketPath: [CChar]?
+  private let socketFile: SocketFile?
   /// The file system that its root is on. Those of other mounts beneath it may be of other kinds.
   public let rootFileSystem: FileSystemKind
 
@@ -52,11 +52,10 @@ public final class Sidecar {
       throw .system(call: "shm_open", error)
     }
     let permissions: UInt32 = configuration.users == [processIdentity().user] ? 0o600 : 0o666
+    let socket = try listenOnSocketFile(socketPath, permissions: permissions)
     try self.init(
-      configuration, metrics: metrics,
-      listener: SharedDescriptor(
-        try listenOnSocketFile(socketPath, permissions: permissions)),
-      socketPath: socketPath, firstVisitor: nil, lifeline: lifeline)
+      configuration, metrics: metrics, listener: socket.listener, socketFile: socket.file,
+      firstVisitor: nil, lifeline: lifeline)
   }
 
   /// Makes a private sidecar for the client at the other end of `client`.
@@ -67,21 +66,21 @@ public final class Sidecar {
     // The client's effective user: this process has its file-system user, which may be another.
     if let peer = try? client.peer() { configuration.users = [peer.user] }
     try self.init(
-      configuration, metrics: Metrics(), listener: nil, socketPath: nil, firstVisitor: client,
+      configuration, metrics: Metrics(), listener: nil, socketFile: nil, firstVisitor: client,
       lifeline: nil)
   }
 
   private init(
     _ configuration: SidecarConfiguration, metrics: Metrics,
-    listener: SharedDescriptor?, socketPath: [CChar]?,
+    listener: SharedDescriptor?, socketFile: SocketFile?,
     firstVisitor: consuming FileDescriptor?, lifeline: SharedDescriptor?
   ) throws(SidecarError) {
-    self.socketPath = socketPath
+    self.socketFile = socketFile
     let root: Root
     do throws(Errno) {
       root = try Root(configuration.rootPath, isReadOnly: configuration.isReadOnly)
     } catch {
-      if let socketPath { removeSocketFile(socketPath) }
+      socketFile?.remove()
       throw .root(path: String(zeroTerminated: configuration.rootPath ?? cString("/")), error)
     }
     rootFileSystem = root.fileSystemKind
@@ -106,10 +105,10 @@ public final class Sidecar {
           configuration: configuration),
         signals: try Signals(), listener: listener, firstVisitor: firstVisitor, lifeline: lifeline)
     } catch {
-      if let socketPath { removeSocketFile(socketPath) }
+      socketFile?.remove()
       throw .system(call: "start", error)
     }
-    configuration.confinement.enter(root: root, socketPath: socketPath)
+    configuration.confinement.enter(root: root, socketPath: socketFile?.path)
   }
 
   /// Serves until the end of what it was made for, or a signal (SIGTERM, SIGINT or SIGHUP; see
@@ -117,7 +116,7 @@ public final class Sidecar {
   /// is given back, and the socket's name removed, before it returns.
   public func run() throws(SidecarError) {
     defer {
-      if let socketPath { removeSocketFile(socketPath) }
+      socketFile?.remove()
       Log.finish()
     }
     do throws(Errno) { try doorman.run() } catch { throw .system(call: "epoll_wait", error) }

@@ -32,6 +32,8 @@ final class OpenFile: @unchecked Sendable {
   private(set) var wal: OpenFile?
   /// Whether SQLite has pages of a WAL database that it cannot know to be good or bad.
   var mustDropPages = false
+  /// The same of a database in rollback mode.
+  var mustShowAnotherVersion = false
   var wait = LockWait()
   /// How much of the file SQLite wants by pointer, in bytes; 0 for nothing (`PRAGMA mmap_size`).
   private var fetchByteCountMaximum: Int64 = 0
@@ -126,7 +128,7 @@ final class OpenFile: @unchecked Sendable {
     try OpenFile.open(request, on: database.channel)
   }
 
-  /// From now on the file is `successor`.
+  /// From now on the file is `successor`, and SQLite must look at all of it anew.
   func move(to successor: RemoteFile) {
     if kind == .wal {
       remote.channel.openWALCount.subtract(1, ordering: .relaxed)
@@ -134,6 +136,7 @@ final class OpenFile: @unchecked Sendable {
       walWrites = WALWrites()
     }
     remote = successor
+    mustShowAnotherVersion = kind == .mainDatabase
     guard token != 0 else { return }
     let knowledge = Knowledge(of: successor)
     self.knowledge = knowledge
@@ -162,6 +165,9 @@ final class OpenFile: @unchecked Sendable {
 
   @inline(__always)
   func read(into buffer: UnsafeMutableRawBufferPointer, at offset: Int64) throws(CallError) -> Int {
+    if mustShowAnotherVersion, unsafe showsAnotherVersion(buffer, at: offset) {
+      return buffer.count
+    }
     if let knowledge {
       if try unsafe knowledge.read(into: buffer, at: offset) { return buffer.count }
       if knowledge.isRetired { renewKnowledge() }

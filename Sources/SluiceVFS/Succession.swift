@@ -2,8 +2,18 @@
 // a new private one.
 //
 // What was under way fails, and SQLite rolls it back. A connection that holds nothing opens its file
-// again when it takes its next lock, so that SQLite sees nothing of it: it trusts what it knows of a
-// database only after a look at the change counter in the file, under that lock.
+// again when it takes its next lock. Nobody kept the file for it meanwhile, so two things are made sure
+// of.
+//
+//   It is the same file. Device and inode number may be another's by now: the sidecar's `origin` tells
+//   (RemoteFile.isCertainlySame). Where nothing tells, the connection ends, and the program opens anew.
+//
+//   SQLite drops its pages, for in the same file there may be other content, a snapshot that somebody
+//   restored: nothing that SQLite looks at need have changed. In rollback mode it looks, when it has
+//   taken SHARED, at the 16 bytes from offset 24 on, the change counter among them, and drops its pages
+//   if they are not what it remembers (sqlite3PagerSharedLock in pager.c). It reads those 16 bytes alone
+//   for no other purpose, never by pointer, and remembers only what it reads with the whole of page 1.
+//   So the first such read after a succession is answered with bytes that no database has.
 //
 // In WAL mode a connection holds SHARED between its transactions too, and SQLite keeps its WAL open
 // and the addresses of the WAL index. So all three are opened anew when it asks for the first lock of
@@ -12,8 +22,7 @@
 // (pagerBeginReadTransaction in pager.c): it cannot know whether they are good, since an index that was
 // set up anew may look as the old one did and mean other content.
 //
-// While nobody kept SHARED for it the database may have become another file, or have left WAL mode.
-// Then the connection ends.
+// While nobody kept SHARED for it the database may have left WAL mode. Then the connection ends.
 
 internal import CSQLite
 internal import SluiceClient
@@ -60,6 +69,19 @@ extension OpenFile {
       walIndex?.letGo()
       throw .call(error)
     }
+  }
+}
+
+extension OpenFile {
+  /// Whether this read is SQLite's look at what changes with the file, and was answered with what no
+  /// file has there: the number of a free page, in bytes 32 to 35, is never that.
+  @inline(never)
+  func showsAnotherVersion(_ buffer: UnsafeMutableRawBufferPointer, at offset: Int64) -> Bool {
+    guard offset == 24, buffer.count == 16 else { return false }
+    mustShowAnotherVersion = false
+    unsafe buffer.initializeMemory(as: UInt8.self, repeating: 0)
+    for byte in 8..<12 { unsafe buffer[byte] = 0xff }
+    return true
   }
 }
 

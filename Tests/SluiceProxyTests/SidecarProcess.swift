@@ -13,13 +13,11 @@ final class SidecarProcess: Sendable {
   private let isReaped = FutexLock(false)
 
   /// Where Tools/build puts the product, or what SLUICE_BUILD says.
-  private static let program: String = {
-    let build =
-      ProcessInfo.processInfo.environment["SLUICE_BUILD"].map { URL(filePath: $0) }
-      ?? URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-      .deletingLastPathComponent().appending(path: "build")
-    return build.appending(path: "bin/sluice").path
-  }()
+  static let build: URL =
+    ProcessInfo.processInfo.environment["SLUICE_BUILD"].map { URL(filePath: $0) }
+    ?? URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+    .deletingLastPathComponent().appending(path: "build")
+  private static let program = build.appending(path: "bin/sluice").path
 
   var root: URL { directory.appending(path: "root") }
   private var socket: String { directory.appending(path: "socket").path }

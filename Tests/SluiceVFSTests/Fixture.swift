@@ -26,7 +26,7 @@ final class Fixture {
   static let pythonProgram = "/usr/bin/python3"
 
   /// Where Tools/build puts the product, or what SLUICE_BUILD says.
-  private static let build: URL = {
+  static let build: URL = {
     if let named = ProcessInfo.processInfo.environment["SLUICE_BUILD"] {
       return URL(filePath: named)
     }

@@ -17,6 +17,25 @@ enum Machine {
     "unshare", "-m", "sh", "-c", #"mount -t tmpfs none /proc; exec "$@""#, "sh",
   ]
 
+  /// Whether Tools/fuse/build has made its file system, and root can mount it.
+  static let hasFUSE =
+    isRoot && hasMountNamespaces && has("test", "-w", "/dev/fuse")
+    && FileManager.default.isExecutableFile(atPath: Fixture.passthrough)
+
+  /// Whether root can put a file system into a file and mount it.
+  static let hasLoopDevices =
+    isRoot
+    && has(
+      "unshare", "-m", "sh", "-ec",
+      "f=$(mktemp); trap 'rm $f' EXIT; truncate -s 4M $f; mkfs.ext4 -q $f; mount -o loop $f /mnt")
+
+  static let hasOverlay =
+    isRoot
+    && has(
+      "unshare", "-m", "sh", "-ec",
+      "mount -t tmpfs none /mnt; cd /mnt; mkdir l u w m; mount -t overlay -o lowerdir=l,upperdir=u,workdir=w none m"
+    )
+
   /// Whether root may become somebody else.
   static let hasOtherUsers = isRoot && has("setpriv", "--reuid=65534", "--clear-groups", "true")
 

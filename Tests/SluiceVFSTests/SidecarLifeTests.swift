@@ -47,6 +47,56 @@ struct SidecarLifeTests {
       .expectLines(["OK"])
   }
 
+  /// Tests run on a file system of this machine's own.
+  @Test func whatItsRootIsOnIsSaidAtTheStart() throws {
+    let fixture = try Fixture(sidecar: true)
+    let lines = try #require(fixture.sidecar).output.split(separator: "\n")
+    #expect(lines.count == 2)
+    #expect(lines.last?.hasPrefix("sluice: \(fixture.root.path) is on ") == true)
+    #expect(lines.last?.hasSuffix(": leases, the read window and WAL mode are used") == true)
+  }
+
+  /// Its user has removed the socket's file and started another sidecar there, which may have the inode
+  /// number of the first.
+  @Test func socketOfAnotherSidecarIsLeftAlone() throws {
+    let fixture = try Fixture(sidecar: true)
+    let first = try #require(fixture.sidecar)
+    try FileManager.default.removeItem(at: fixture.socket)
+    let second = try fixture.start(serve(fixture))
+    #expect(eventually { second.output.contains("serving") })
+    first.send(SIGTERM)
+    #expect(try first.wait().ending == .exited(0))
+    #expect(fixture.exists(fixture.socket))
+    try fixture.runPython("print(result(proxied('app.db').execute, 'CREATE TABLE t(x)'))")
+      .expectLines(["OK"])
+    second.send(SIGTERM)
+    #expect(try second.wait().ending == .exited(0))
+    #expect(!fixture.exists(fixture.socket))
+  }
+
+  /// The number of a dead sidecar is that of another process by now.
+  @Test func countersOfADeadSidecarAreNotTakenForThoseOfALivingProcess() throws {
+    let fixture = try Fixture(sidecar: true)
+    let sidecar = try #require(fixture.sidecar)
+    func shown(_ process: pid_t) throws -> Ending {
+      try fixture.run([Fixture.program, "stats", "--pid", "\(process)"]).ending
+    }
+    #expect(try shown(sidecar.id) == .exited(0))
+    let object = URL(filePath: "/dev/shm/sluice-\(sidecar.id)")
+    try fixture.killSidecar()
+    #expect(try shown(sidecar.id) == .exited(1))
+    let other = try fixture.start(["sleep", "60"])
+    let taken = URL(filePath: "/dev/shm/sluice-\(other.id)")
+    defer { try? FileManager.default.removeItem(at: taken) }
+    var bytes = try Data(contentsOf: object)
+    unsafe withUnsafeBytes(of: other.id) { unsafe bytes.replaceSubrange(12..<16, with: $0) }
+    try bytes.write(to: taken)
+    #expect(try shown(other.id) == .exited(1))
+    // It may be that of a sidecar in another pid namespace.
+    try fixture.startSidecar()
+    #expect(fixture.exists(taken))
+  }
+
   @Test func ofSeveralThatStartAtOnceOneServes() throws {
     let fixture = try Fixture()
     let started = try (0..<5).map { _ in try fixture.start(serve(fixture)) }

@@ -23,6 +23,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #ifndef SYS_futex_waitv
@@ -221,6 +222,13 @@ INTERPOSE(ssize_t, readlinkat, -1, (int directory, const char *path, char *buffe
 INTERPOSE(int, fstat, -1, (int fd, struct stat *status), (fd, status))
 INTERPOSE(int, fstatat, -1, (int directory, const char *path, struct stat *status, int flags),
           (directory, path, status, flags))
+INTERPOSE(int, fstatfs, -1, (int fd, struct statfs *status), (fd, status))
+INTERPOSE(int, statx, -1,
+          (int directory, const char *path, int flags, unsigned mask, struct statx *status),
+          (directory, path, flags, mask, status))
+INTERPOSE(int, name_to_handle_at, -1,
+          (int directory, const char *path, struct file_handle *handle, int *mount, int flags),
+          (directory, path, handle, mount, flags))
 INTERPOSE(int, fchown, -1, (int fd, uid_t user, gid_t group), (fd, user, group))
 INTERPOSE(int, fchmod, -1, (int fd, mode_t mode), (fd, mode))
 INTERPOSE(int, chmod, -1, (const char *path, mode_t mode), (path, mode))

@@ -68,7 +68,7 @@ int record_path(int directory, const char *name, char path[4096]);
   CALL(epoll_create1) CALL(epoll_ctl) CALL(epoll_wait) CALL(pidfd_open) CALL(futex_wait)        \
   CALL(futex_waitv) CALL(robust_list) CALL(signalfd) CALL(read) CALL(pthread_create)            \
   CALL(getrandom) CALL(realpath) CALL(sched_getaffinity) CALL(unlease)         \
-  CALL(landlock) CALL(seccomp)
+  CALL(landlock) CALL(seccomp) CALL(fstatfs) CALL(statx) CALL(name_to_handle_at)
 #define AS_CASE(name) CALL_##name,
 enum call { CALL_none, CALLS(AS_CASE) CALL_COUNT };
 #undef AS_CASE

@@ -206,6 +206,10 @@ static int on_fsyncdir(const char *path, int data_only, struct fuse_file_info *i
 
 static int on_unlink(const char *path) { return result(unlinkat(source, beneath(path), 0)); }
 
+static int on_rename(const char *from, const char *to, unsigned flags) {
+  return result(renameat2(source, beneath(from), source, beneath(to), flags));
+}
+
 static int on_chmod(const char *path, mode_t mode, struct fuse_file_info *info) {
   if (info) return result(fchmod((int)info->fh, mode));
   return result(fchmodat(source, beneath(path), mode, 0));
@@ -264,7 +268,8 @@ static const struct fuse_operations operations = {
     .write = on_write,         .truncate = on_truncate, .fallocate = on_fallocate,
     .fsync = on_fsync,         .fsyncdir = on_fsyncdir, .unlink = on_unlink,
     .chmod = on_chmod,         .chown = on_chown,       .utimens = on_utimens,
-    .readdir = on_readdir,     .lock = on_lock,         .flush = on_flush,
+    .rename = on_rename,       .readdir = on_readdir,   .lock = on_lock,
+    .flush = on_flush,
 };
 
 int main(int count, char *words[]) {

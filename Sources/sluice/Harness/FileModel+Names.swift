@@ -46,7 +46,9 @@ extension FileModel {
     if name != ModelNames.unnamed {
       self[name: name] = options.contains(.deleteOnClose) ? nil : file
     }
-    return Expected(.done, .opened(isWritable: handle.isWritable))
+    let isDatabase = kind == .mainDatabase && name != ModelNames.unnamed
+    return Expected(
+      .done, .opened(isWritable: handle.isWritable, database: isDatabase ? file : nil))
   }
 
   func byName(_ step: ModelStep) -> Expected? {

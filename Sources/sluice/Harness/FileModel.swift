@@ -25,8 +25,14 @@ final class ModelFile {
   var mayLookReserved = false
   /// Nobody can reach it any more, and its room belongs to others.
   var isReclaimed = false
+  /// What the sidecar says where it comes from, once it has.
+  var origin: UInt64?
 
   init(content: UnsafeMutableRawPointer) { unsafe self.content = unsafe content }
+}
+
+extension ModelFile: Equatable {
+  static func == (a: ModelFile, b: ModelFile) -> Bool { a === b }
 }
 
 /// The WAL index of a database.
@@ -88,7 +94,8 @@ struct Expected {
     case path(Int)
     /// So many bytes, which stand from there on among the expected ones.
     case content(start: Int, count: Int)
-    case opened(isWritable: Bool)
+    /// `database` is the file where it was opened as one, by a name.
+    case opened(isWritable: Bool, database: ModelFile?)
     case channel
   }
 

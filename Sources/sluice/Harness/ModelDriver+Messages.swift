@@ -205,9 +205,13 @@ extension ModelDriver {
       guard let got = answer.decoded(as: PathFields.self)?.path else { return noResult }
       let wanted = path(name, spelling: 3)
       return got == wanted ? nil : "\(String(decoding: got, as: UTF8.self)), another full name"
-    case .opened(let isWritable):
+    case .opened(let isWritable, let database):
       guard let got = answer.decoded(as: OpenReply.self) else { return noResult }
       guard got.isWritable == isWritable else { return "isWritable is \(got.isWritable)" }
+      guard got.isLocal == (database != nil) else { return "isLocal is \(got.isLocal)" }
+      let origin = database?.origin ?? (database == nil ? 0 : got.origin)
+      guard got.origin == origin else { return "origin is \(got.origin), not \(origin)" }
+      database?.origin = got.origin
       return note(file: got.file, at: Int(step.file), of: client)
     case .channel:
       guard let got = answer.decoded(as: ChannelFields.self)?.channel else { return noResult }
