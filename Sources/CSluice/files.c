@@ -301,3 +301,7 @@ const char *sluice_errno_text(int error_number) {
   const char *text = strerrordesc_np(error_number);
   return text ? text : "Unknown error";
 }
+
+int sluice_replace_descriptor(int fd, int place) {
+  return dup3(fd, place, O_CLOEXEC) < 0 ? -errno : 0;
+}

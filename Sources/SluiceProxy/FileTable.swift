@@ -224,6 +224,7 @@ final class FileTable: Sendable {
     if var entry = entries[identity] {
       entry.openCount += 1
       entries[identity] = entry
+      entry.file.renewIfUnused()
       return entry.file
     }
     return try openForReal(named, at: location, status.isDirectory, &entries)

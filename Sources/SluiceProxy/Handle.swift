@@ -21,8 +21,6 @@ final class Handle {
 
   /// Its locks: SHARED also while that is kept beyond its transaction.
   let holder: LockHolder
-  /// The file's count of losses when it was certain last that it had lost none.
-  private var lossCount: UInt32
   /// How long locks are kept after their transaction, 0 for not at all.
   let keepNanoseconds: Int64
   /// When a kept lock goes.
@@ -35,7 +33,7 @@ final class Handle {
     self.id = id
     self.file = file
     holder = LockHolder(id: id, standing: standing)
-    lossCount = file.lossCount
+    holder.lossCount = file.lossCount
     self.channel = channel
     self.location = location
     self.needsDirectorySync = needsDirectorySync
@@ -61,7 +59,7 @@ final class Handle {
   /// take a hot journal that it left itself for that of a living writer.
   func unlock(to level: LockLevel, now: Int64) throws(FileError) {
     let keeps = level == .none && keepNanoseconds > 0
-    if keeps, file.lossCount(now: now) == lossCount {
+    if keeps, file.lossCount(now: now) == holder.lossCount {
       let had = try file.unlock(holder, to: .shared)
       if had > .none { keptUntil = now + keepNanoseconds }
     } else {
@@ -86,13 +84,13 @@ final class Handle {
   @inline(__always)
   func checkLocks(now: Int64) throws(FileError) {
     let count = file.lossCount(now: now)
-    if count != lossCount { try checkLocks(lossCount: count) }
+    if count != holder.lossCount { try checkLocks(lossCount: count) }
   }
 
   @inline(never)
   private func checkLocks(lossCount count: UInt32) throws(FileError) {
     if file.holdsAnything(holder) { throw .locksLost }
-    lossCount = count
+    holder.lossCount = count
   }
 }
 

@@ -9,6 +9,8 @@ internal import SluiceWire
 final class LockHolder: @unchecked Sendable {
   let id: UInt64
   var level = LockLevel.none
+  /// The file's count of losses when it was certain last that this holder had lost none.
+  var lossCount: UInt32 = 0
   /// Nil until it joins the database's WAL index.
   var walIndex: WALIndexMembership?
   /// Those of its locks that were granted to stand, in use or not.

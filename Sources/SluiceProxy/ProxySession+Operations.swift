@@ -191,10 +191,30 @@ extension ProxySession {
     return try file { () throws(FileError) in
       let location = try locate(wanted.path, on: channel)
       try shared.root.checkWritable()
+      try proveLocks(toEnd: wanted.path, channel)
       try shared.files.unlink(location)
       look.foundNothing()
       return wanted.syncDirectory ? syncWork(nil, location.directory) : nil
     }
+  }
+
+  /// To delete, cut or overwrite a database's journal is to commit, which the database's lock allows.
+  private func proveLocks(
+    toEnd path: [UInt8], _ channel: ProxyChannel
+  ) throws(FileError) {
+    guard let neighbour = neighbour(of: path, on: channel), neighbour.file == .journal else {
+      return
+    }
+    let database = neighbour.database
+    if database.file.isLocal { return }
+    try database.checkLocks(now: Clock.coarseNanoseconds())
+    if database.file.holdsAnything(database.holder) { try database.file.proveLocks() }
+  }
+
+  /// Whether this, at its start, is how SQLite ends a journal that persists: zeros, in place of a part of
+  /// the header. (A header is written whole.)
+  private func endsJournal(_ payload: UnsafeMutableRawBufferPointer) -> Bool {
+    unsafe payload.count < 512 && payload.first == 0
   }
 
   private func syncWork(_ file: SharedFile?, _ directory: Directory?) -> SyncWork {
@@ -254,6 +274,9 @@ extension ProxySession {
     let offset = try arguments(request, channel, as: OffsetFields.self).offset
     let handle = try writableHandle(request, now: now)
     try file { () throws(FileError) in
+      if handle.kind == .mainJournal, offset == 0, unsafe endsJournal(request.payload) {
+        try proveLocks(toEnd: handle.path, channel)
+      }
       try unsafe handle.file.write(UnsafeRawBufferPointer(request.payload), at: offset)
     }
     channel.end.complete(.done)
@@ -263,7 +286,10 @@ extension ProxySession {
   {
     let byteCount = try arguments(request, channel, as: OffsetFields.self).offset
     let handle = try writableHandle(request, now: now)
-    try file { () throws(FileError) in try handle.file.truncate(toByteCount: byteCount) }
+    try file { () throws(FileError) in
+      if handle.kind == .mainJournal { try proveLocks(toEnd: handle.path, channel) }
+      try handle.file.truncate(toByteCount: byteCount)
+    }
     channel.end.complete(.done)
   }
 
@@ -317,7 +343,9 @@ extension Errno {
   /// Whether the system was in no state to look, which says nothing of what is there. To take that
   /// for an absence would be to read a database without the journal that belongs to it.
   fileprivate var leavesOpenWhatIsThere: Bool {
-    [.inputOutput, .outOfMemory, .tooManyOpen, .tooManyOpenInSystem, .stale].contains(self)
+    // Nor does a server that does not answer.
+    mayEndDescriptions
+      || [.outOfMemory, .tooManyOpen, .tooManyOpenInSystem].contains(self)
   }
 }
 

@@ -26,7 +26,7 @@ final class Directory: Sendable {
   /// Makes the directory's entries durable, where it can be opened for that (as SQLite's own VFS).
   func synchronize() throws(FileError) {
     guard isReadable else { return }
-    do throws(Errno) { try descriptor.synchronize() } catch { throw .directorySync(error) }
+    do throws(Errno) { try synchronizeAnew() } catch { throw .directorySync(error) }
   }
 }
 

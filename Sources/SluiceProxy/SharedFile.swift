@@ -32,7 +32,9 @@ final class SharedFile: Sendable {
   /// Where there is a quota.
   private let account: QuotaAccount?
   /// How often locks were lost; a handle that locked before the last loss has none left.
-  private let losses = Atomic<UInt32>(0)
+  let losses = Atomic<UInt32>(0)
+  /// Whether its description has perhaps gone bad. See SharedFile+Renewal.
+  let doubt = Atomic<Bool>(false)
   /// A bit for each reactor with a session that has opened it; the last bit is for all beyond.
   private let users = Atomic<UInt64>(0)
 
@@ -100,7 +102,19 @@ final class SharedFile: Sendable {
   // MARK: Content
 
   func read(into buffer: UnsafeMutableRawBufferPointer, at offset: Int64) throws(FileError) -> Int {
-    try system { () throws(Errno) in
+    do throws(FileError) {
+      return try unsafe readOnce(into: buffer, at: offset)
+    } catch {
+      // A database is looked into before its first lock.
+      guard isDoubtful, renewIfUnused() else { throw error }
+      return try unsafe readOnce(into: buffer, at: offset)
+    }
+  }
+
+  private func readOnce(
+    into buffer: UnsafeMutableRawBufferPointer, at offset: Int64
+  ) throws(FileError) -> Int {
+    try onDescription { () throws(Errno) in
       let count = try window.withLock { (window: inout ReadWindow?) throws(Errno) -> Int? in
         guard let window else { return nil }
         return try unsafe window.read(into: buffer, at: offset, from: self.descriptor)
@@ -116,7 +130,7 @@ final class SharedFile: Sendable {
         try account.reserve(offset.addingReportingOverflow(Int64(buffer.count)).partialValue)
       }
     }
-    try system { () throws(Errno) in
+    try onDescription { () throws(Errno) in
       try window.withLock { (window) throws(Errno) in
         guard let window else { return try unsafe self.descriptor.write(buffer, at: offset) }
         try unsafe window.write(buffer, at: offset, to: self.descriptor)
@@ -144,7 +158,7 @@ final class SharedFile: Sendable {
   }
 
   private func changeSize(_ body: () throws(Errno) -> Void) throws(FileError) {
-    try system { () throws(Errno) in
+    try onDescription { () throws(Errno) in
       try window.withLock { (window) throws(Errno) in
         defer { self.noteSize(window) }
         try body()
@@ -160,14 +174,14 @@ final class SharedFile: Sendable {
   }
 
   func synchronize() throws(FileError) {
-    try system { () throws(Errno) in try descriptor.synchronizeData() }
+    try onDescription { () throws(Errno) in try descriptor.synchronizeData() }
   }
 
   /// The read window, see SharedFile+Window.
   let window = FutexLock<ReadWindow?>(nil)
 
   func status() throws(FileError) -> FileStatus {
-    try system { () throws(Errno) in try descriptor.status() }
+    try onDescription { () throws(Errno) in try descriptor.status() }
   }
 
   // MARK: Locks, under `state`
@@ -214,7 +228,7 @@ final class SharedFile: Sendable {
     case .none, .pending: return
     case .shared:
       own(&state, now: now)
-      try lockShared(state)
+      try lockSharedOnGoodDescription(holder, state)
       state.sharedCount += 1
     case .reserved:
       try mirror(state, .exclusive, LockByte.reserved, 1)
@@ -226,6 +240,25 @@ final class SharedFile: Sendable {
       try lockExclusive(holder, &state)
     }
     holder.level = level
+  }
+
+  /// Where the description has gone bad, and no lock relies on it, a new one is asked.
+  private func lockSharedOnGoodDescription(
+    _ holder: LockHolder, _ state: State
+  ) throws(FileError) {
+    if isDoubtful {
+      try renew(state)
+      holder.lossCount = lossCount
+      return try lockShared(state)
+    }
+    do throws(FileError) {
+      try lockShared(state)
+    } catch {
+      guard isDoubtful, state.sharedCount == 0 else { throw error }
+      try renew(state)
+      holder.lossCount = lossCount
+      try lockShared(state)
+    }
   }
 
   /// A new reader looks at the PENDING byte even if we hold SHARED on the file already, so that an
@@ -322,9 +355,7 @@ final class SharedFile: Sendable {
     try state.withLock { (state) throws(FileError) in
       if state.writerIsReserved { return true }
       guard state.isMirrored else { return false }
-      return try system { () throws(Errno) in
-        try descriptor.blocker(of: .exclusive, start: LockByte.reserved, byteCount: 1) != nil
-      }
+      return try self.isBlocked(.exclusive, LockByte.reserved, 1)
     }
   }
 
@@ -333,32 +364,32 @@ final class SharedFile: Sendable {
     _ state: State, _ lock: ByteRangeLock, _ start: Int64, _ byteCount: Int64
   ) throws(FileError) {
     guard state.isMirrored else { return }
-    let isPlaced = try system { () throws(Errno) in
+    let isPlaced = try onDescription { () throws(Errno) in
       try descriptor.setLock(lock, start: start, byteCount: byteCount)
     }
     if isPlaced { return }
+    let isPending = start == LockByte.shared && lock == .exclusive
+    // Where the holder may be on another host, it is not asked who that is.
+    if !isLocal { throw isPending ? .busyPending : .busy }
     let blocker = try system { () throws(Errno) in
       try descriptor.blocker(of: lock, start: start, byteCount: byteCount)
     }
     // A lock that is gone by now was perhaps that of a dying client's sidecar.
     let isSidecars = blocker?.isDescription ?? true
-    if start == LockByte.shared, lock == .exclusive {
-      throw isSidecars ? .busyPendingPerhaps : .busyPending
-    }
+    if isPending { throw isSidecars ? .busyPendingPerhaps : .busyPending }
     throw isSidecars ? .busyPerhaps : .busy
   }
 
-  /// Whether somebody outside is in the way of such a lock.
+  /// Whether somebody outside is in the way of such a lock; where that cannot be learned somebody is.
   func blocks(
     _ lock: ByteRangeLock, _ start: Int64, _ byteCount: Int64
   ) throws(FileError) -> Bool {
-    try system { () throws(Errno) in
-      try descriptor.blocker(of: lock, start: start, byteCount: byteCount) != nil
-    }
+    if isLocal { return try isBlocked(lock, start, byteCount) }
+    return (try? isBlocked(lock, start, byteCount)) ?? true
   }
 
   private func unlock(_ start: Int64, _ byteCount: Int64) throws(FileError) {
-    _ = try system { () throws(Errno) in
+    _ = try onDescription { () throws(Errno) in
       try descriptor.setLock(.none, start: start, byteCount: byteCount)
     }
   }

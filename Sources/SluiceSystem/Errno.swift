@@ -41,6 +41,9 @@ public struct Errno: Error, Equatable, Sendable {
   public static let connectionReset = Errno(ECONNRESET)
   public static let messageSize = Errno(EMSGSIZE)
   public static let stale = Errno(ESTALE)
+  public static let notConnected = Errno(ENOTCONN)
+  /// What a network file system says of a descriptor whose server has forgotten it.
+  public static let badDescriptorState = Errno(EBADFD)
 }
 
 /// Turns what CSluice returns into a result or a thrown errno.

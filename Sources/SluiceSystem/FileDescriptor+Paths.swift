@@ -126,6 +126,17 @@ public func withDescriptorPath<R: ~Copyable>(
   return try unsafe body(path)
 }
 
+/// Opens the file behind `descriptor` again, and puts the new description in the place of the old one.
+/// Whoever uses the number meanwhile uses one or the other.
+public func renewDescription(
+  of descriptor: borrowing FileDescriptor, _ options: OpenFlags
+) throws(Errno) {
+  let fresh = try unsafe withDescriptorPath(descriptor.rawValue) { (path) throws(Errno) in
+    try unsafe FileDescriptor.open(path, options)
+  }
+  _ = try check(sluice_replace_descriptor(fresh.rawValue, descriptor.rawValue))
+}
+
 /// This process's working directory, not zero-terminated.
 public func workingDirectoryPath() throws(Errno) -> [UInt8] {
   let capacity = 4096

@@ -7,6 +7,10 @@
 ** through at once. Up to ten threads serve calls, each one at a time. With `nocache` the kernel keeps
 ** nothing: two mounts of one directory are then like two hosts that have one file system mounted.
 **
+** SIGUSR1 is the loss of a connection, as a file system with a server behind it has it: all locks are
+** gone, and what was opened before fails with EBADFD from then on. SIGUSR2 begins a cut, in which
+** everything fails with ENOTCONN, and ends it. Says `done` when it is so.
+**
 ** Says `ready` when it is mounted; unmounts and ends on SIGTERM, and with the process that started
 ** it. Linked with libfuse3; Tools/fuse/build makes it. */
 #define _GNU_SOURCE
@@ -30,7 +34,25 @@ static int caches = 1;
 /* Paths come as "/name"; the kernel has already walked them. */
 static const char *beneath(const char *path) { return path[1] ? path + 1 : "."; }
 
-static int result(int code) { return code < 0 ? -errno : code; }
+static volatile int is_cut;
+
+/* What the kernel is told. Where there is no descriptor, its server has forgotten it. */
+static int result(int code) {
+  if (is_cut) return -ENOTCONN;
+  if (code >= 0) return code;
+  return errno == EBADF ? -EBADFD : -errno;
+}
+
+/* How many connections were lost. */
+static volatile unsigned losses;
+
+/* An open file is its descriptor and, above that, the count of losses at its opening. */
+static uint64_t opened(int fd) { return (uint64_t)fd | (uint64_t)losses << 32; }
+
+/* The descriptor of an open file, or -1. */
+static int file_of(const struct fuse_file_info *info) {
+  return info->fh >> 32 == (uint64_t)losses ? (int)info->fh : -1;
+}
 
 /* --- locks --------------------------------------------------------------------------------------
 **
@@ -111,12 +133,40 @@ static void forget_holders_by(int fd) {
   pthread_mutex_unlock(&holders_lock);
 }
 
+static void forget_all_holders(void) {
+  pthread_mutex_lock(&holders_lock);
+  while (holders) {
+    struct holder *next = holders->next;
+    close(holders->fd);
+    free(holders);
+    holders = next;
+  }
+  pthread_mutex_unlock(&holders_lock);
+}
+
+/* A thread: does what signals ask for. */
+static void *answer_signals(void *asked) {
+  for (int number; sigwait(asked, &number) == 0;) {
+    if (number == SIGUSR2) {
+      is_cut = !is_cut;
+    } else {
+      losses++;
+      forget_all_holders();
+    }
+    puts("done");
+    fflush(stdout);
+  }
+  return NULL;
+}
+
 static int on_lock(const char *path, struct fuse_file_info *info, int command, struct flock *lock) {
   (void)path;
   /* SQLite never waits in a lock; a thread of ours that did could wait for its own release. */
   if (command == F_SETLKW) return -ENOTSUP;
+  int file = file_of(info);
+  if (is_cut || file < 0) return is_cut ? -ENOTCONN : -EBADFD;
   pthread_mutex_lock(&holders_lock);
-  int fd = holder_of((int)info->fh, info->lock_owner, lock->l_type != F_UNLCK);
+  int fd = holder_of(file, info->lock_owner, lock->l_type != F_UNLCK);
   int code = 0;
   if (fd >= 0) {
     lock->l_pid = 0;
@@ -138,21 +188,23 @@ static int on_flush(const char *path, struct fuse_file_info *info) {
 /* --- files -------------------------------------------------------------------------------------- */
 
 static int on_getattr(const char *path, struct stat *status, struct fuse_file_info *info) {
-  if (info) return result(fstat((int)info->fh, status));
+  if (info) return result(fstat(file_of(info), status));
   return result(fstatat(source, beneath(path), status, AT_SYMLINK_NOFOLLOW));
 }
 
 static int on_open(const char *path, struct fuse_file_info *info) {
+  if (is_cut) return -ENOTCONN;
   int fd = openat(source, beneath(path), (info->flags & ~O_NOFOLLOW) | O_CLOEXEC);
   if (fd < 0) return -errno;
-  info->fh = (uint64_t)fd;
+  info->fh = opened(fd);
   return 0;
 }
 
 static int on_create(const char *path, mode_t mode, struct fuse_file_info *info) {
+  if (is_cut) return -ENOTCONN;
   int fd = openat(source, beneath(path), info->flags | O_CREAT | O_CLOEXEC, mode);
   if (fd < 0) return -errno;
-  info->fh = (uint64_t)fd;
+  info->fh = opened(fd);
   return 0;
 }
 
@@ -166,17 +218,19 @@ static int on_release(const char *path, struct fuse_file_info *info) {
 static int on_read(const char *path, char *buffer, size_t size, off_t offset,
                    struct fuse_file_info *info) {
   (void)path;
-  return result((int)pread((int)info->fh, buffer, size, offset));
+  return result((int)pread(file_of(info), buffer, size, offset));
 }
 
 static int on_write(const char *path, const char *buffer, size_t size, off_t offset,
                     struct fuse_file_info *info) {
   (void)path;
-  return result((int)pwrite((int)info->fh, buffer, size, offset));
+  if (is_cut) return -ENOTCONN;
+  return result((int)pwrite(file_of(info), buffer, size, offset));
 }
 
 static int on_truncate(const char *path, off_t size, struct fuse_file_info *info) {
-  if (info) return result(ftruncate((int)info->fh, size));
+  if (is_cut) return -ENOTCONN;
+  if (info) return result(ftruncate(file_of(info), size));
   int fd = openat(source, beneath(path), O_WRONLY | O_CLOEXEC);
   if (fd < 0) return -errno;
   int code = result(ftruncate(fd, size));
@@ -187,42 +241,56 @@ static int on_truncate(const char *path, off_t size, struct fuse_file_info *info
 static int on_fallocate(const char *path, int mode, off_t offset, off_t size,
                         struct fuse_file_info *info) {
   (void)path;
-  return result(fallocate((int)info->fh, mode, offset, size));
+  return result(fallocate(file_of(info), mode, offset, size));
 }
 
 static int on_fsync(const char *path, int data_only, struct fuse_file_info *info) {
   (void)path;
-  return result(data_only ? fdatasync((int)info->fh) : fsync((int)info->fh));
+  return result(data_only ? fdatasync(file_of(info)) : fsync(file_of(info)));
+}
+
+static int on_opendir(const char *path, struct fuse_file_info *info) {
+  (void)path;
+  if (is_cut) return -ENOTCONN;
+  int fd = openat(source, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (fd < 0) return -errno;
+  info->fh = opened(fd);
+  return 0;
+}
+
+static int on_releasedir(const char *path, struct fuse_file_info *info) {
+  (void)path;
+  close((int)info->fh);
+  return 0;
 }
 
 static int on_fsyncdir(const char *path, int data_only, struct fuse_file_info *info) {
-  (void)path, (void)data_only, (void)info;
-  int fd = openat(source, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (fd < 0) return -errno;
-  int code = result(fsync(fd));
-  close(fd);
-  return code;
+  (void)path, (void)data_only;
+  return result(fsync(file_of(info)));
 }
 
-static int on_unlink(const char *path) { return result(unlinkat(source, beneath(path), 0)); }
+static int on_unlink(const char *path) {
+  if (is_cut) return -ENOTCONN;
+  return result(unlinkat(source, beneath(path), 0));
+}
 
 static int on_rename(const char *from, const char *to, unsigned flags) {
   return result(renameat2(source, beneath(from), source, beneath(to), flags));
 }
 
 static int on_chmod(const char *path, mode_t mode, struct fuse_file_info *info) {
-  if (info) return result(fchmod((int)info->fh, mode));
+  if (info) return result(fchmod(file_of(info), mode));
   return result(fchmodat(source, beneath(path), mode, 0));
 }
 
 static int on_chown(const char *path, uid_t user, gid_t group, struct fuse_file_info *info) {
-  if (info) return result(fchown((int)info->fh, user, group));
+  if (info) return result(fchown(file_of(info), user, group));
   return result(fchownat(source, beneath(path), user, group, AT_SYMLINK_NOFOLLOW));
 }
 
 static int on_utimens(const char *path, const struct timespec times[2],
                       struct fuse_file_info *info) {
-  if (info) return result(futimens((int)info->fh, times));
+  if (info) return result(futimens(file_of(info), times));
   return result(utimensat(source, beneath(path), times, AT_SYMLINK_NOFOLLOW));
 }
 
@@ -269,7 +337,7 @@ static const struct fuse_operations operations = {
     .fsync = on_fsync,         .fsyncdir = on_fsyncdir, .unlink = on_unlink,
     .chmod = on_chmod,         .chown = on_chown,       .utimens = on_utimens,
     .rename = on_rename,       .readdir = on_readdir,   .lock = on_lock,
-    .flush = on_flush,
+    .flush = on_flush,         .opendir = on_opendir,   .releasedir = on_releasedir,
 };
 
 int main(int count, char *words[]) {
@@ -289,6 +357,13 @@ int main(int count, char *words[]) {
     return 2;
   }
   prctl(PR_SET_PDEATHSIG, SIGTERM);
+  static sigset_t asked;
+  sigemptyset(&asked);
+  sigaddset(&asked, SIGUSR1);
+  sigaddset(&asked, SIGUSR2);
+  pthread_sigmask(SIG_BLOCK, &asked, NULL);
+  pthread_t thread;
+  if (pthread_create(&thread, NULL, answer_signals, &asked) != 0) return 2;
   char *arguments[] = {words[0], "-f", "-o", "fsname=fuse-passthrough,max_threads=10", words[2],
                        NULL};
   return fuse_main(5, arguments, &operations, NULL);

@@ -103,6 +103,8 @@ int sluice_openat2(int directory, const char *path, uint64_t flags, uint64_t mod
 extern const int sluice_o_path;
 extern const int sluice_o_tmpfile;
 static inline int sluice_close(int fd) { return close(fd) < 0 ? -errno : 0; }
+/// Makes `place` a descriptor of what `fd` describes; what it described is closed.
+int sluice_replace_descriptor(int fd, int place);
 static inline int64_t sluice_pread(int fd, void *buffer, size_t count, int64_t offset) {
   return SLUICE_RETRY(pread(fd, buffer, count, offset));
 }
