@@ -11,6 +11,7 @@ two runs never meet.
 """
 
 import ctypes
+import fcntl
 import os
 import select
 import shutil
@@ -24,6 +25,7 @@ LIBC = ctypes.CDLL(None)
 PR_SET_PDEATHSIG = 1
 STEP_SECONDS_MAX = 120
 VOLUME = "v"
+PREFIX = "sluice-two-hosts-"
 # Nothing that one host keeps for itself, as Gluster's own group `db-workload` has it, and then some.
 CACHES_OFF = {f"performance.{cache}": "off" for cache in [
     "write-behind", "stat-prefetch", "quick-read", "read-ahead", "io-cache", "readdir-ahead",
@@ -154,13 +156,38 @@ class Host:
         self.holder.wait()
 
 
+def lock(directory):
+    """A file that is locked as long as this process lives; None where another process has it."""
+    file = open(os.path.join(directory, "lock"), "w")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        file.close()
+        return None
+    return file
+
+
+def clear_away():
+    """Removes the directories of runs that were killed: their hosts ended with them."""
+    for name in os.listdir(tempfile.gettempdir()):
+        directory = os.path.join(tempfile.gettempdir(), name)
+        # One that is just being made has no lock yet.
+        if name.startswith(PREFIX) and os.path.exists(os.path.join(directory, "lock")):
+            held = lock(directory)
+            if held:
+                shutil.rmtree(directory, ignore_errors=True)
+                held.close()
+
+
 class Cluster:
     """Hosts a and b with the volume mounted at `mount`, and c where the configuration has it."""
 
     def __init__(self, configuration, extra=()):
         names, self.kind, options = CONFIGURATIONS[configuration]
         self.options = {**options, **dict(option.split("=", 1) for option in extra)}
-        self.directory = tempfile.mkdtemp(prefix="sluice-two-hosts-")
+        clear_away()
+        self.directory = tempfile.mkdtemp(prefix=PREFIX)
+        self.lock = lock(self.directory)
         self.mount = os.path.join(self.directory, "mnt")
         self.hosts, self.switch, self.names = {}, None, names
 
