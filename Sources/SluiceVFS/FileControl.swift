@@ -137,14 +137,14 @@ extension OpenFile {
   func hint(byteCount: Int64) throws(CallError) {
     guard chunkByteCount > 0 else { return }
     let rounded = roundedToChunk(byteCount)
-    try FileSizeLimit.check(rounded)
+    try sizeLimit.allow(rounded)
     try remote.allocate(byteCount: rounded)
   }
 
   /// Cuts the file, to whole chunks if there is a chunk size.
   func truncate(toByteCount byteCount: Int64) throws(CallError) {
     let rounded = roundedToChunk(byteCount)
-    try FileSizeLimit.check(rounded)
+    try sizeLimit.allow(rounded)
     try remote.truncate(toByteCount: rounded)
   }
 

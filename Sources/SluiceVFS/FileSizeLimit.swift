@@ -2,35 +2,34 @@
 // that is the sidecar now; so the VFS does: a write beyond the limit sends SIGXFSZ to the thread, as
 // the kernel would, and fails with EFBIG.
 //
-// The program may set the limit at any time. It is looked at when a file is opened and when a
-// transaction begins to write, and once more before a write is refused.
-//
-// Threads: any.
+// The program may set the limit at any time. To look costs as much as a whole lock, so it is looked at
+// before a file grows, and then the file may grow by a little: a limit that is set later, and would be
+// reached within that, holds from there on. Used by one connection at a time.
 
 internal import CSluice
 internal import SluiceClient
 internal import SluiceSystem
 internal import SluiceWire
-internal import Synchronization
 
-enum FileSizeLimit {
-  private static let known = Atomic<Int64>(.max)
+struct FileSizeLimit {
+  /// How far this file was allowed to be written, in bytes.
+  private var allowedByteCount: Int64 = 0
+  /// How much further than asked for it is allowed at a time.
+  private static let stride: Int64 = 128 * 1024
 
-  /// Looks at the limit: one system call.
+  /// Throws unless the file may be so large.
   @inline(__always)
-  static func look() { known.store(fileSizeLimit(), ordering: .relaxed) }
-
-  /// Throws unless a file may become so large.
-  @inline(__always)
-  static func check(_ byteCount: Int64) throws(CallError) {
-    if byteCount > known.load(ordering: .relaxed) { try refuse(byteCount) }
+  mutating func allow(_ byteCount: Int64) throws(CallError) {
+    if byteCount > allowedByteCount { try look(byteCount) }
   }
 
   @inline(never)
-  private static func refuse(_ byteCount: Int64) throws(CallError) {
-    look()
-    guard byteCount > known.load(ordering: .relaxed) else { return }
-    signalFileSizeLimit()
-    throw .refused(.systemError, .fileTooLarge)
+  private mutating func look(_ byteCount: Int64) throws(CallError) {
+    let limit = fileSizeLimit()
+    guard byteCount <= limit else {
+      signalFileSizeLimit()
+      throw .refused(.systemError, .fileTooLarge)
+    }
+    allowedByteCount = min(limit, byteCount.addingReportingOverflow(Self.stride).partialValue)
   }
 }

@@ -14,7 +14,7 @@ extension OpenFile {
   func lock(_ level: LockLevel) throws(VFSError) {
     Registry.use(token)
     if self.level >= level { return }
-    if level == .shared { waitBeforeReading(.reserved) } else { FileSizeLimit.look() }
+    if level == .shared { waitBeforeReading(.reserved) }
     var maySucceed = self.level == .none
     while true {
       do throws(CallError) {
@@ -97,7 +97,6 @@ extension OpenFile {
     let lock = isAlone ? AwaitedLock.walIndexExclusive(bits) : .walIndexShared(bits)
     if isAlone {
       wait.wants(lock)
-      if lock == .walWrite { FileSizeLimit.look() }
     } else if bits & 0xf8 != 0 {
       waitBeforeReading(.walWrite)
     }

@@ -42,6 +42,7 @@ final class OpenFile: @unchecked Sendable {
   /// The unit in which the file grows and shrinks, in bytes; 0 for none (SQLITE_FCNTL_CHUNK_SIZE).
   var chunkByteCount: Int64 = 0
   var persistsWAL = false
+  var sizeLimit = FileSizeLimit()
   /// The last errno of a failed operation on this file.
   var lastErrno: Int32 = 0
 
@@ -50,7 +51,6 @@ final class OpenFile: @unchecked Sendable {
     let isMain = flags & SQLITE_OPEN_MAIN_DB != 0
     let parameters =
       if isMain, let name = unsafe name { try unsafe URIParameters(name) } else { URIParameters() }
-    FileSizeLimit.look()
     kind = fileKind(flags)
     shortcuts = parameters.shortcuts
     connectMilliseconds = parameters.connectMilliseconds
@@ -177,7 +177,7 @@ final class OpenFile: @unchecked Sendable {
 
   @inline(__always)
   func write(_ bytes: UnsafeRawBufferPointer, at offset: Int64) throws(CallError) {
-    try FileSizeLimit.check(offset + Int64(bytes.count))
+    try sizeLimit.allow(offset + Int64(bytes.count))
     let isPosted = unsafe mayPost(bytes, at: offset)
     if isPosted, let knowledge { unsafe knowledge.hasPosted = true }
     try unsafe remote.write(bytes, at: offset, posted: isPosted)
