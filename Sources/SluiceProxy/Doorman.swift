@@ -24,15 +24,7 @@ final class Doorman {
   private var ending: Ending
   private var hasToldOfUnseenClients = false
 
-  /// A program outside that waits to open files, because the sidecar holds their leases.
-  private struct Outsider {
-    let files: [SharedFile]
-    let settlement: Settlement
-    /// When it is let in whatever the reactors are doing.
-    let deadline: Int64
-  }
-
-  private var outsiders: [Outsider] = []
+  private var outsiders = Outsiders<SharedFile>()
   /// Rings when the reactors have settled for an outsider.
   private let bell: Bell
 
@@ -121,7 +113,7 @@ final class Doorman {
   private func timeout(_ remaining: Int64?, now: Int64) -> Int32? {
     var nanoseconds = remaining
     if !visitors.isEmpty { nanoseconds = min(nanoseconds ?? .max, 1_000_000_000) }
-    if let next = outsiders.map(\.deadline).min() {
+    if let next = outsiders.nextDeadline {
       nanoseconds = min(nanoseconds ?? .max, max(0, next - now))
     }
     return nanoseconds.map { Int32(clamping: $0 / 1_000_000 + 1) }
@@ -162,19 +154,14 @@ final class Doorman {
     let settlement = Settlement(file: file, asker: .doorman(bell), askedCount: reactors.count)
     for reactor in reactors { reactor.send(.settle(settlement)) }
     outsiders.append(
-      Outsider(
-        files: files, settlement: settlement,
-        deadline: Clock.monotonicNanoseconds() + outsiderNanoseconds))
+      files, until: { settlement.isDone },
+      deadline: Clock.monotonicNanoseconds() + outsiderNanoseconds)
     letOutsidersIn()
   }
 
   private func letOutsidersIn() {
-    if outsiders.isEmpty { return }
-    let now = Clock.monotonicNanoseconds()
-    let isDue = { (outsider: Outsider) in outsider.settlement.isDone || outsider.deadline <= now }
-    let due = outsiders.filter(isDue)
-    outsiders.removeAll(where: isDue)
-    for file in due.flatMap(\.files) { file.answerLeaseBreak() }
+    let due = outsiders.takeDue(now: Clock.monotonicNanoseconds())
+    for file in due { file.answerLeaseBreak() }
   }
 
   // MARK: Visitors

@@ -98,7 +98,10 @@ enum VFS {
     let path = unsafe name.map(unsafe bytes(of:))
     let opened: OpenFile
     do throws(VFSError) {
-      opened = try unsafe OpenFile(name: name, path: path, flags: flags)
+      let isMain = flags & SQLITE_OPEN_MAIN_DB != 0
+      opened = try onceMore(if: isMain) { () throws(VFSError) in
+        try unsafe OpenFile(name: name, path: path, flags: flags)
+      }
     } catch {
       return report(error, .open, path ?? [])
     }
@@ -156,11 +159,13 @@ enum VFS {
   ) -> Int32 {
     var path = unsafe bytes(of: name)
     do throws(VFSError) {
-      let session = try unsafe Registry.current.session(
-        socket: URIParameters.socket(of: name),
-        milliseconds: URIParameters.connectMilliseconds(of: name))
-      path = try completed(path, in: session)
-      let full = try call { () throws(CallError) in try session.home.fullPathname(path) }
+      let full = try onceMore { () throws(VFSError) in
+        let session = try unsafe Registry.current.session(
+          socket: URIParameters.socket(of: name),
+          milliseconds: URIParameters.connectMilliseconds(of: name))
+        path = try completed(path, in: session)
+        return try call { () throws(CallError) in try session.home.fullPathname(path) }
+      }
       guard full.path.count < out.count else { throw .system(.nameTooLong) }
       for (index, byte) in full.path.enumerated() { unsafe out[index] = CChar(bitPattern: byte) }
       unsafe out[full.path.count] = 0
@@ -172,6 +177,19 @@ enum VFS {
 
   private static func bytes(of name: UnsafePointer<CChar>) -> [UInt8] {
     unsafe [UInt8](UnsafeRawBufferPointer(start: name, count: strlen(name)))
+  }
+}
+
+/// Runs what opens a database, and once more where the sidecar turns out to be dead: a dying process lets
+/// go of its socket after it has disappeared otherwise, so that the look before may have come too early.
+func onceMore<R>(
+  if isWanted: Bool = true, _ body: () throws(VFSError) -> R
+) throws(VFSError) -> R {
+  do throws(VFSError) {
+    return try body()
+  } catch {
+    guard isWanted, error.endsSession else { throw error }
+    return try body()
   }
 }
 

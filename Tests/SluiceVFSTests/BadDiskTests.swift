@@ -93,7 +93,7 @@ struct BadDiskTests {
   @Test func tooManyOpenFilesIsAnErrorAndPasses() throws {
     let fixture = try Fixture()
     try fixture.startSidecar(
-      script: #"ulimit -Sn 40; ulimit -Hn 40; exec "$0" serve --root "$1" --socket "$2""#)
+      script: #"ulimit -Sn 50; ulimit -Hn 50; exec "$0" serve --root "$1" --socket "$2""#)
     let outcome = try fixture.runPython(
       """
       held, said = [], "OK"
@@ -116,12 +116,15 @@ struct BadDiskTests {
   @Test func tooManyOpenFilesIsNamed() throws {
     let fixture = try Fixture()
     try fixture.startSidecar(
-      script: #"ulimit -Sn 33; ulimit -Hn 33; exec "$0" serve --root "$1" --socket "$2""#)
+      script: #"ulimit -Sn 36; ulimit -Hn 36; exec "$0" serve --root "$1" --socket "$2""#)
     let logged = try fixture.runSQLite(
       "file:app.db?vfs=sluice",
       (1...10).map { "ATTACH '\($0).db' AS a\($0); CREATE TABLE a\($0).t(x);" }.joined())
     #expect(logged.errors.contains(": Too many open files"), "\(logged.errors)")
-    #expect(logged.errors.contains("(14) sluice: "), "\(logged.errors)")
+    // Its full name may have been too much already.
+    let isNamed =
+      logged.errors.contains("(14) sluice: ") || logged.errors.contains("(782) sluice: ")
+    #expect(isNamed, "\(logged.errors)")
     try fixture.runSQLite("file:app.db?vfs=sluice", "CREATE TABLE t(x); SELECT 1;")
       .expectLines(["1"])
   }

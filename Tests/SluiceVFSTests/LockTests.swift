@@ -82,7 +82,7 @@ struct LockTests {
           n = native("app.db")
           note(held + " " + result(n.execute, sql))
           n.close()
-      for i in range(100):
+      for i in range(50):
           c = proxied("app.db")
           c.execute("SELECT count(*) FROM t").fetchall()
           outsider("nothing", "BEGIN EXCLUSIVE")
@@ -96,10 +96,10 @@ struct LockTests {
               c.execute("ROLLBACK")
               c.close()
       for what in sorted(seen): print(what, seen[what])
-      """)
+      """, within: 120)
     outcome.expectLines([
-      "exclusive SQLITE_BUSY 100", "nothing OK 100", "reserved SQLITE_BUSY 100",
-      "reserved, read: OK 100",
+      "exclusive SQLITE_BUSY 50", "nothing OK 50", "reserved SQLITE_BUSY 50",
+      "reserved, read: OK 50",
     ])
     let stats = try fixture.run([
       Fixture.program, "stats", "--socket", fixture.socket.path, "--json",
