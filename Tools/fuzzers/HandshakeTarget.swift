@@ -114,7 +114,8 @@ struct HandshakeTarget: FuzzTarget {
 
   private func checkWelcome(_ socket: borrowing FileDescriptor, _ message: [UInt8]) {
     do throws(ConnectError) {
-      let welcome = try shakeHands(on: socket)
+      let welcome = try shakeHands(
+        on: socket, deadline: Clock.monotonicNanoseconds() + 1_000_000_000)
       require(message.count == 32 && message[12] == 2, "a welcome of another form")
       touch(welcome.regions)
     } catch {

@@ -31,10 +31,12 @@ struct SessionTarget: FuzzTarget {
       rootPath: tree.rootPath.utf8.map { CChar(bitPattern: $0) } + [0])
     let metrics = Metrics()
     let files = FileTable(metrics: metrics)
+    let windows = WindowBudget(byteCountMaximum: 64 * 4096)
     shared = SharedState(
-      root: try Root(configuration.rootPath), files: files,
-      windows: WindowBudget(byteCountMaximum: 64 * 4096), metrics: metrics, life: try Life.create(),
-      workers: SyncWorkers(files: files), configuration: configuration)
+      root: try Root(configuration.rootPath), files: files, windows: windows,
+      windowKeeper: WindowKeeper(windows, files: files, metrics: metrics, hasGroupLimit: false),
+      metrics: metrics, life: try Life.create(), workers: SyncWorkers(files: files),
+      configuration: configuration)
     homes = [try RawRegions(RawRegions.smallShape), try RawRegions(RawRegions.smallShape)]
   }
 
