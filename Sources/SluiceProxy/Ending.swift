@@ -22,7 +22,6 @@ struct Ending {
 
   private let kind: Kind
   private var signalledAt: Int64?
-  private var hasBeenSignalled = false
   private var lifelineCutAt: Int64?
   private var sessionCount = 0
   private var lastSessionEndedAt: Int64 = 0
@@ -37,7 +36,6 @@ struct Ending {
     case .withClient, .withLifeline:
       if let signalledAt, now - signalledAt <= Self.secondSignalNanoseconds { isOver = true }
       signalledAt = now
-      hasBeenSignalled = true
     }
   }
 
@@ -66,7 +64,7 @@ struct Ending {
     guard case .withLifeline(let linger) = kind, let lifelineCutAt, sessionCount == 0 else {
       return nil
     }
-    if hasBeenSignalled { return 0 }
+    if signalledAt != nil { return 0 }
     return max(0, max(lifelineCutAt, lastSessionEndedAt) + linger - now)
   }
 }

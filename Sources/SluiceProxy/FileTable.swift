@@ -135,10 +135,7 @@ final class FileTable: Sendable {
       guard seen.isRegular else { throw .notRegular }
       guard entries[FileIdentity(seen)] == nil else { throw .busy }
       do throws(Errno) {
-        let number = named.rawValue
-        let descriptor = try unsafe withDescriptorPath(number) { (path) throws(Errno) in
-          try unsafe FileDescriptor.open(path, [.readOnly, .nonBlocking])
-        }
+        let descriptor = try openAnew(named, at: location, [.readOnly, .nonBlocking])
         // Where no lease counts nobody can tell whether others use the file.
         guard descriptor.fileSystemKind().isLocal else { throw Errno.again }
         try descriptor.takeLease()
@@ -149,6 +146,9 @@ final class FileTable: Sendable {
         try unsafe location.directory.descriptor.unlink(location.name)
         if status.linkCount == 1 { self.quota?.note(change: -status.byteCount) }
       } catch .again {
+        throw .busy
+      } catch .stale {
+        // The name is another file's by now.
         throw .busy
       } catch .noEntry {
       } catch .accessDenied, .invalid {

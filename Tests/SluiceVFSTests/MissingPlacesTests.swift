@@ -135,4 +135,18 @@ struct MissingPlacesTests {
     try prepare(fixture)
     try check(fixture, try fixture.runPython(Self.script, prefix: Self.withoutDev))
   }
+
+  /// One that is not deleted must not lose its journal.
+  @Test func databaseIsDeletedBeforeItIsOpenedWithoutProc() throws {
+    let fixture = try Fixture()
+    try fixture.makeDatabase(fixture.inRoot("app.db"))
+    try fixture.startSidecar(prefix: Machine.withoutProc)
+    let outcome = try fixture.runPython(
+      """
+      open(os.path.join(ROOT, "app.db-journal"), "w").close()
+      c = proxied("app.db", "delete-before-open=1")
+      print(one(c, "SELECT count(*) FROM sqlite_schema"), sorted(os.listdir(ROOT)))
+      """)
+    outcome.expectLines(["0 ['app.db']"])
+  }
 }
