@@ -48,10 +48,10 @@ let embeddedTargets: [Target] = [.target(name: "CSluicePreload", cSettings: cSet
 
 let hostTargets: [Target] = [
   .target(
-    name: "SluiceProxy", dependencies: ["CSluice", "SluiceChannel"], swiftSettings: swiftSettings),
+    name: "SluiceFiles", dependencies: ["CSluice", "SluiceChannel"], swiftSettings: swiftSettings),
   .target(name: "CSluiceCommand", cSettings: cSettings),
   .executableTarget(
-    name: "sluice", dependencies: ["CSQLite", "CSluiceCommand", "SluiceProxy", "SluiceClient"],
+    name: "sluice", dependencies: ["CSQLite", "CSluiceCommand", "SluiceFiles", "SluiceClient"],
     swiftSettings: swiftSettings),
   .executableTarget(
     name: "stress", dependencies: ["CSQLite"], path: "Tools/stress", swiftSettings: swiftSettings,
@@ -66,8 +66,8 @@ let hostTargets: [Target] = [
     name: "SluiceChannelTests", dependencies: ["CSluice", "SluiceChannel", "TestSupport"],
     swiftSettings: swiftSettings),
   .testTarget(
-    name: "SluiceProxyTests",
-    dependencies: ["SluiceChannel", "SluiceProxy", "SluiceClient", "TestSupport"],
+    name: "SluiceFilesTests",
+    dependencies: ["SluiceChannel", "SluiceFiles", "SluiceClient", "TestSupport"],
     swiftSettings: swiftSettings),
   // Nearly all users' tests: stock programs with libsluice.so, as Tools/build has made it.
   .testTarget(
@@ -79,7 +79,7 @@ let fuzzTargets: [Target] = [
   .executableTarget(
     name: "fuzzers",
     dependencies: [
-      "CSluice", "SluiceWire", "SluiceChannel", "SluiceClient", "SluiceProxy", "SluiceVFS",
+      "CSluice", "SluiceWire", "SluiceChannel", "SluiceClient", "SluiceFiles", "SluiceVFS",
       "TestSupport",
     ],
     path: "Tools/fuzzers", swiftSettings: swiftSettings)

@@ -2,7 +2,7 @@
 
 internal import CSluice
 internal import SluiceChannel
-internal import SluiceProxy
+internal import SluiceFiles
 internal import SluiceSystem
 internal import SluiceWire
 

@@ -2,7 +2,7 @@
 // metrics regions and asks no sidecar anything.
 
 internal import CSluice
-internal import SluiceProxy
+internal import SluiceFiles
 internal import SluiceSystem
 
 let statsCommand = Command(

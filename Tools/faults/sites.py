@@ -12,16 +12,16 @@ DEEP = ("SluiceSystem", "SluiceChannel", "C")
 
 
 def module_of(symbol):
-    """The module of a mangled name: SluiceProxy, …, "sluice" for the command, "C" for a function of
+    """The module of a mangled name: SluiceFiles, …, "sluice" for the command, "C" for a function of
     CSluice, None for what is not ours."""
     if symbol.startswith("sluice_") or symbol in C_FUNCTIONS:
         return "C"
-    for count, module in (("11", "SluiceProxy"), ("12", "SluiceSystem"), ("13", "SluiceChannel"),
+    for count, module in (("11", "SluiceFiles"), ("12", "SluiceSystem"), ("13", "SluiceChannel"),
                           ("12", "SluiceClient"), ("10", "SluiceWire"), ("6", "sluice")):
         if symbol.startswith(f"$s{count}{module}"):
             return module
     # Closures, specialisations and accessors have it further behind.
-    found = re.match(r"\$s.*?(11SluiceProxy|12SluiceSystem|13SluiceChannel|12SluiceClient)", symbol)
+    found = re.match(r"\$s.*?(11SluiceFiles|12SluiceSystem|13SluiceChannel|12SluiceClient)", symbol)
     return found.group(1)[2:] if found else None
 
 
@@ -44,7 +44,7 @@ def reason_of_callers(symbol, callers):
     seen, waiting = set(), [symbol]
     while waiting:
         known = waiting.pop()
-        if module_of(known) == "SluiceProxy":
+        if module_of(known) == "SluiceFiles":
             return None
         for caller in callers.get(known, ()):
             if caller not in seen:

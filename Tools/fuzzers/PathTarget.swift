@@ -5,7 +5,7 @@ import CSluice
 import Foundation
 import SluiceSystem
 
-@testable import SluiceProxy
+@testable import SluiceFiles
 
 struct PathTarget: FuzzTarget {
   static let name = "paths"

@@ -5,7 +5,7 @@ import SluiceSystem
 import SluiceWire
 
 @testable import SluiceChannel
-@testable import SluiceProxy
+@testable import SluiceFiles
 
 /// One channel, with the requests on their way.
 final class SessionChannel {

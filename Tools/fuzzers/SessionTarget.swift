@@ -10,7 +10,7 @@ import SluiceSystem
 import SluiceWire
 
 @testable import SluiceChannel
-@testable import SluiceProxy
+@testable import SluiceFiles
 
 struct SessionTarget: FuzzTarget {
   static let name = "session"

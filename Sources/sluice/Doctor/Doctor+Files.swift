@@ -3,7 +3,7 @@
 
 internal import CSluice
 internal import Glibc
-internal import SluiceProxy
+internal import SluiceFiles
 internal import SluiceSystem
 
 func fileFindings(root: String) -> [Finding] {

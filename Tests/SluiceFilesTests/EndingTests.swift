@@ -2,7 +2,7 @@
 
 import Testing
 
-@testable import SluiceProxy
+@testable import SluiceFiles
 
 struct EndingTests {
   private let second: Int64 = 1_000_000_000

@@ -2,7 +2,7 @@
 
 import Testing
 
-@testable import SluiceProxy
+@testable import SluiceFiles
 
 struct OutsidersTests {
   @Test func whatIsOverAtTheSecondAskingIsNotForgotten() {

@@ -93,7 +93,7 @@ extension ProxySession {
       .done,
       OpenReply(
         file: handle.id, isWritable: handle.isWritable, identity: handle.file.identity,
-        origin: isDatabase ? SluiceProxy.origin(of: handle.file.descriptor) : 0,
+        origin: isDatabase ? SluiceFiles.origin(of: handle.file.descriptor) : 0,
         isLocal: isDatabase && handle.file.isLocal))
   }
 

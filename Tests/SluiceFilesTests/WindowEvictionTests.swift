@@ -7,7 +7,7 @@ import Synchronization
 import TestSupport
 import Testing
 
-@testable import SluiceProxy
+@testable import SluiceFiles
 
 private let mebibyte = 1 << 20
 private let granule = WindowRegion.granuleByteCount

@@ -1,7 +1,7 @@
 // On which file systems a lease counts, and what tells a file from its successors there.
 
 import Foundation
-import SluiceProxy
+import SluiceFiles
 import TestSupport
 import Testing
 

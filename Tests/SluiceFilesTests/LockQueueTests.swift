@@ -5,7 +5,7 @@ import SluiceChannel
 import SluiceWire
 import Testing
 
-@testable import SluiceProxy
+@testable import SluiceFiles
 
 struct LockQueueTests {
   private typealias Patience = LockQueue.Patience

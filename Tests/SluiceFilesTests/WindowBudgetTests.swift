@@ -5,7 +5,7 @@ import SluiceSystem
 import Synchronization
 import Testing
 
-@testable import SluiceProxy
+@testable import SluiceFiles
 
 /// Says what a test wants.
 private final class FakeGauge: Sendable {
