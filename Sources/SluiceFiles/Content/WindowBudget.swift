@@ -24,12 +24,8 @@ final class WindowBudget: Sendable {
   private let granulesAllowed: Atomic<Int>
   /// When to look again after there was no room, by the coarse clock.
   private let retryAt = Atomic<Int64>(.min / 2)
-  /// Is told of growth.
-  private let keeper = FutexLock(Keeper())
-
-  private struct Keeper {
-    weak var keeper: WindowKeeper?
-  }
+  /// Called after each growth.
+  private let growth = FutexLock<(@Sendable () -> Void)?>(nil)
 
   /// What windows have whether or not there is room: less than their sidecar needs for itself.
   static let restByteCount = 1_048_576
@@ -53,7 +49,8 @@ final class WindowBudget: Sendable {
     granulesAllowed = Atomic(max(0, allowed) / WindowRegion.granuleByteCount)
   }
 
-  func isKept(by keeper: WindowKeeper) { self.keeper.withLock { $0.keeper = keeper } }
+  /// Has `note` called after each growth, by the thread that needed it.
+  func onGrowth(_ note: @escaping @Sendable () -> Void) { growth.withLock { $0 = note } }
 
   private var granuleCountMaximum: Int { byteCountMaximum / WindowRegion.granuleByteCount }
 
@@ -95,8 +92,8 @@ final class WindowBudget: Sendable {
     }
     let allowed = min(granuleCountMaximum, wanted + step / WindowRegion.granuleByteCount)
     granulesAllowed.max(allowed, ordering: .relaxed)
-    let keeper = keeper.withLock { $0.keeper }
-    keeper?.noteGrowth()
+    let note = growth.withLock { $0 }
+    note?()
     return true
   }
 

@@ -13,9 +13,16 @@ internal import SluiceChannel
 internal import SluiceSystem
 internal import Synchronization
 
+/// A file that may have a read window. Any thread.
+protocol WindowOwner: AnyObject, Sendable {
+  /// Gives back memory of up to `granuleCount` granules; of how many.
+  func giveBackWindow(granuleCount: Int) -> Int
+}
+
 final class WindowKeeper: Sendable {
   private let budget: WindowBudget
-  private let files: FileTable
+  /// The open files.
+  private let owners: @Sendable () -> [any WindowOwner]
   private let metrics: Metrics
   /// Below this the windows hold little.
   private let watchedByteCount: Int
@@ -38,13 +45,16 @@ final class WindowKeeper: Sendable {
   private static let granulesAtOnce = 1024
 
   /// `hasGroupLimit`: whether the memory of a control group is limited.
-  init(_ budget: WindowBudget, files: FileTable, metrics: Metrics, hasGroupLimit: Bool) {
+  init(
+    _ budget: WindowBudget, metrics: Metrics, hasGroupLimit: Bool,
+    owners: @escaping @Sendable () -> [any WindowOwner]
+  ) {
     self.budget = budget
-    self.files = files
+    self.owners = owners
     self.metrics = metrics
     watchedByteCount =
       hasGroupLimit ? Self.watchedByteCountInGroup : Self.watchedByteCountOnMachine
-    budget.isKept(by: self)
+    budget.onGrowth { [weak self] in self?.noteGrowth() }
   }
 
   /// The windows may hold more than before. Starts the thread, or wakes it.
@@ -122,14 +132,14 @@ final class WindowKeeper: Sendable {
   }
 
   private struct OpenFile {
-    weak var file: SharedFile?
+    weak var file: (any WindowOwner)?
   }
 
   private func giveBack(byteCount: Int) {
     var left = (byteCount + WindowRegion.granuleByteCount - 1) / WindowRegion.granuleByteCount
     var gaveSome = true
     // A file that is closed meanwhile must not stay open, with its lease, because of this.
-    let open = files.files(ofDescriptor: nil).map(OpenFile.init)
+    let open = owners().map(OpenFile.init)
     // A part of each in turn, as long as there are any.
     while left > 0, gaveSome {
       gaveSome = false

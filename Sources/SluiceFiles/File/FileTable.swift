@@ -1,8 +1,8 @@
-// Every open inode once. All sessions that open a file share one description of it, which is what
-// makes the lease possible and the locks countable.
+// Every open inode once. All sessions that open a file share one description of it. This makes the lease
+// possible and the locks countable.
 //
-// A file is listed by device and inode number, which are its own as long as its description is open:
-// as that description has them, for a name, or a description without access, may have others. (With
+// A file is listed by device and inode number, which are its own as long as its description is open. They are
+// taken from that description, because a name, or a description without access, may have others. (With
 // overlayfs the first opening for writing gives other numbers to a file that has several names.)
 //
 // Threads: any. The table's lock protects the table and the open counts, and is held across the
@@ -10,10 +10,6 @@
 
 internal import SluiceSystem
 internal import SluiceWire
-
-extension FileIdentity {
-  init(_ status: FileStatus) { self.init(device: status.device, inode: status.inode) }
-}
 
 final class FileTable: Sendable {
   private struct Entry {
@@ -33,7 +29,7 @@ final class FileTable: Sendable {
     self.quota = quota
   }
 
-  /// How to open, and whom a file that is created resembles.
+  /// How to open, and which file a new one resembles.
   struct Mode {
     var isWritable: Bool
     var creates: Bool
@@ -46,8 +42,8 @@ final class FileTable: Sendable {
   /// Opens the file at `location` and counts it. `close` must follow.
   func open(_ location: borrowing Location, _ mode: Mode) throws(FileError) -> SharedFile {
     try entries.withLock { (entries) throws(FileError) in
-      // Creation first: in DELETE mode a journal is nearly always new. Two rounds more, in case
-      // somebody creates or removes the file meanwhile.
+      // Creation first: in DELETE mode a journal is nearly always new. Two rounds more, in case the file
+      // is created or removed meanwhile.
       var obstacle = FileError.system(.noEntry)
       for _ in 0..<3 {
         if mode.creates, self.isReadOnly {
@@ -136,10 +132,10 @@ final class FileTable: Sendable {
       guard entries[FileIdentity(seen)] == nil else { throw .busy }
       do throws(Errno) {
         let descriptor = try openAnew(named, at: location, [.readOnly, .nonBlocking])
-        // Where no lease counts nobody can tell whether others use the file.
+        // Where no lease counts, nothing tells whether others use the file.
         guard descriptor.fileSystemKind().isLocal else { throw Errno.again }
         try descriptor.takeLease()
-        // Still the one that was looked at?
+        // Does the name still lead to this file?
         let status = try descriptor.status()
         let present = try unsafe location.directory.descriptor.status(of: location.name)
         guard FileIdentity(present) == FileIdentity(status) else { throw Errno.again }
@@ -152,7 +148,7 @@ final class FileTable: Sendable {
         throw .busy
       } catch .noEntry {
       } catch .accessDenied, .invalid {
-        // No lease is to be had here: nobody can tell whether others use the file.
+        // No lease is to be had here: nothing tells whether others use the file.
         throw .busy
       } catch {
         throw .system(error)
@@ -160,8 +156,8 @@ final class FileTable: Sendable {
     }
   }
 
-  /// Removes the file at `location` unless a session has it open, so that who makes it next has one
-  /// of his own. What cannot be removed stays.
+  /// Removes the file at `location` unless a session has it open, so that the next to make it gets a new
+  /// one. A file that cannot be removed stays.
   func removeUnlessOpen(_ location: borrowing Location) {
     entries.withLock { entries in
       guard let status = unsafe try? location.directory.descriptor.status(of: location.name),
@@ -171,7 +167,7 @@ final class FileTable: Sendable {
     }
   }
 
-  /// The open file of that descriptor, or all (nil).
+  /// The open file with that descriptor, or all open files (nil).
   func files(ofDescriptor descriptor: Int32?) -> [SharedFile] {
     entries.withLock { entries in
       entries.values.filter { descriptor == nil || $0.file.descriptorNumber == descriptor }
@@ -272,41 +268,13 @@ final class FileTable: Sendable {
   }
 }
 
-/// Opens an open file another time, as a description of its own: through its link in /proc, whatever
-/// its name is now. Where /proc is not mounted, by the name under which it was found, and only if that
-/// is still the same file: else `stale`. An open by name of another file, put there meanwhile, that
-/// we have a lease on begins to break that lease, which costs us the lease and nobody anything else;
-/// it waits for nothing and follows no link.
-func openAnew(
-  _ file: borrowing FileDescriptor, at location: borrowing Location, _ flags: OpenFlags
-) throws(Errno) -> FileDescriptor {
-  let number = file.rawValue
-  do throws(Errno) {
-    return try unsafe withDescriptorPath(number) { (path) throws(Errno) in
-      try unsafe FileDescriptor.open(path, flags)
-    }
-  } catch .noEntry {
-    let second: FileDescriptor
-    do throws(Errno) {
-      second = try unsafe FileDescriptor.open(
-        location.name, in: location.directory.descriptor.rawValue,
-        flags.union([.noFollow, .nonBlocking]))
-    } catch .noEntry {
-      throw .stale
-    }
-    guard FileIdentity(try second.status()) == FileIdentity(try file.status()) else { throw .stale }
-    return second
-  }
-}
-
-/// A journal, WAL or WAL index belongs to whom its database does, or its owner could not use it.
-func resemble(
-  _ model: FileStatus, _ descriptor: borrowing FileDescriptor, _ status: FileStatus
-) {
-  if status.permissions & 0o777 != model.permissions & 0o777 {
-    _ = try? descriptor.setPermissions(model.permissions & 0o777)
-  }
-  if processIdentity().user == 0, status.owner != model.owner || status.group != model.group {
-    _ = try? descriptor.setOwner(user: model.owner, group: model.group)
+extension WindowKeeper {
+  /// One that gives back the windows of these files.
+  convenience init(
+    _ budget: WindowBudget, files: FileTable, metrics: Metrics, hasGroupLimit: Bool
+  ) {
+    self.init(
+      budget, metrics: metrics, hasGroupLimit: hasGroupLimit,
+      owners: { files.files(ofDescriptor: nil) })
   }
 }

@@ -5,41 +5,11 @@
 // A root that is read only gives no file that can be written. Its unnamed files, which nobody ever
 // finds, lie where the host's do.
 //
-// With a private sidecar the root is `/` and absolute links are followed, for the paths are the
-// host's own; links of /proc are refused, since /proc/self is another process here.
+// With a private sidecar the root is `/` and absolute links are followed, because the paths are the
+// host's own. Links of /proc are refused, because /proc/self is another process here.
 
 internal import SluiceChannel
 internal import SluiceSystem
-
-/// An open directory. Kept by the databases in it, so that a journal lies beside its database even
-/// when somebody renames the directory.
-final class Directory: Sendable {
-  let descriptor: FileDescriptor
-  /// False where the directory may be searched but not read: then it cannot be synced either.
-  let isReadable: Bool
-
-  init(_ descriptor: consuming FileDescriptor, isReadable: Bool) {
-    self.descriptor = descriptor
-    self.isReadable = isReadable
-  }
-
-  /// Makes the directory's entries durable, where it can be opened for that (as SQLite's own VFS).
-  func synchronize() throws(FileError) {
-    guard isReadable else { return }
-    do throws(Errno) { try synchronizeAnew() } catch { throw .directorySync(error) }
-  }
-}
-
-/// One name in one directory. The name is zero-terminated and has no slash.
-struct Location {
-  let directory: Directory
-  let name: [CChar]
-
-  /// The file beside this one whose name is longer by `suffix`.
-  func beside(_ suffix: String) -> Location {
-    Location(directory: directory, name: Array(name.dropLast() + cString(suffix)))
-  }
-}
 
 final class Root: Sendable {
   let usesHostPaths: Bool
@@ -108,9 +78,9 @@ final class Root: Sendable {
 
   // MARK: Full names
 
-  /// The path under which the file that `path` leads to is known to all, stock programs included:
-  /// the host's, with no link, `.` or `..` in it. SQLite writes such names into super-journals, and
-  /// whoever finds one there must find the file. The file, or even its directory, need not exist.
+  /// The path under which all programs, stock ones included, know the file that `path` leads to:
+  /// the host's path, with no link, `.` or `..` in it. SQLite writes such names into super-journals, and
+  /// a program that finds one there must find the file. The file, or even its directory, need not exist.
   func fullPathname(_ path: [UInt8]) throws(FileError) -> (path: [UInt8], isThroughLink: Bool) {
     let own = try ownPath()
     let plain = joined(own, normalized(inside(path, own)))
@@ -120,8 +90,8 @@ final class Root: Sendable {
         guard let next = try fullPathnameStep(&current) else { continue }
         return (next, next != plain)
       } catch .system(.noEntry) {
-        // No such directory: opening the file will say so. Without `..` there may be one, though, as
-        // SQLite's own VFS has it, and even a link.
+        // No such directory: opening the file will say so. But with `..` resolved in the text, as SQLite's
+        // own VFS does it, there may be one, and even a link.
         let missing = joined(own, normalized(inside(current, own)))
         if missing == current { return (missing, missing != plain) }
         current = missing
@@ -177,7 +147,7 @@ final class Root: Sendable {
     try system { () throws(Errno) in try pathOfDirectory(descriptor.rawValue) }
   }
 
-  /// What of `path` stands behind the root's own path; all of it where it does not begin with that.
+  /// The part of `path` behind the root's own path; all of it where it does not begin with that.
   private func inside(_ path: [UInt8], _ own: [UInt8]) -> [UInt8] {
     guard own.count > 1, path.starts(with: own) else { return path }
     if path.count == own.count { return [UInt8(ascii: "/")] }
@@ -230,8 +200,8 @@ final class Root: Sendable {
   }
 }
 
-/// Whether files without a name can be made in a directory: by way of a daemon, or of another host,
-/// they often cannot.
+/// Whether files without a name can be made in a directory. By way of a daemon, or of another host, they
+/// often cannot.
 private func takesUnnamedFiles(_ path: [CChar]) -> Bool {
   do throws(Errno) {
     _ = try unsafe FileDescriptor.open(

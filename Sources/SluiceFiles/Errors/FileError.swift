@@ -1,4 +1,4 @@
-// What a file operation of the proxy fails with, and the status that the client is told: the step
+// What a file operation of the sidecar fails with, and the status that the client is told: the step
 // FileError → Status of the error ladder.
 
 internal import SluiceSystem
@@ -17,14 +17,14 @@ enum FileError: Error, Equatable {
   case readOnly
   /// A journal's directory cannot be written.
   case readOnlyDirectory
-  /// Somebody else holds a lock, or has the file open that was to be deleted.
+  /// Another holder has the lock, or another process has open the file that was to be deleted.
   case busy
   /// The lock is free, but others stand in line for it, or one of them has been called.
   case busyInLine
-  /// The same as `busy` of EXCLUSIVE, with PENDING held now.
+  /// EXCLUSIVE was refused, and the holder now has PENDING.
   case busyPending
-  /// In the way is another sidecar, whose client may have died just now: it gives back his locks in
-  /// a moment. The request is tried again for a little while, then it is `busy` or `busyPending`.
+  /// Another sidecar holds the lock. Its client may have just died: then the lock is free in a moment.
+  /// The request is tried again for a little while, then it is `busy` or `busyPending`.
   case busyPerhaps
   case busyPendingPerhaps
   /// The request stands in line for a lock and stays in its slot.
@@ -35,20 +35,20 @@ enum FileError: Error, Equatable {
   case badFile
   case misuse
   case directorySync(Errno)
-  /// The WAL index can only be read, and nobody is there who has set it up.
+  /// The WAL index can only be read, and nobody who uses it has set it up.
   case walIndexNotSetUp
-  /// The lock stands with somebody who was granted it a moment ago and may be about to take it again:
+  /// The lock stands with a holder that was granted it a moment ago and may be about to take it again:
   /// the request is tried again soon.
   case standsYet
-  /// EXCLUSIVE was refused because of readers whose lock stands, and PENDING is held: a lock that stands
-  /// is nearly always found in use by who would be a moment too late without it. Tried again for a little
-  /// while, then it is `busyPending`.
+  /// EXCLUSIVE was refused because readers' locks stand and are in use. The writer holds PENDING now.
+  /// A standing lock that is found in use is nearly always free a moment later: the request is tried
+  /// again for a little while, then it is `busyPending`.
   case readersYet
   /// Not now: another process has been asked to give back its lease. The request stays in its slot
   /// and is tried again.
   case tryLater
 
-  /// Whether a lock was refused because somebody has it, or has to have it first.
+  /// Whether a lock was refused because another holds it, or has to have it first.
   var isRefusal: Bool { self == .busy || self == .busyInLine }
 
   var status: (status: Status, errno: Errno) {

@@ -1,0 +1,124 @@
+// What moves a file's content: reads, writes and sizes, through the read window where there is one, and with
+// the quota's account of the file.
+//
+// Threads: any. Reading and writing need no lock of ours, because SQLite's own locks keep them apart. Only a
+// read window has a lock; where the file's `state` is held too, it is taken first.
+
+internal import SluiceSystem
+
+struct FileContent: ~Copyable, Sendable {
+  /// The read window: made for the first client that asks, given back when memory is short.
+  private let window = FutexLock<ReadWindow?>(nil)
+  /// Where there is a quota.
+  private let account: QuotaAccount?
+
+  init(account: QuotaAccount?) { self.account = account }
+
+  // MARK: Bytes
+
+  func read(
+    into buffer: UnsafeMutableRawBufferPointer, at offset: Int64, of file: borrowing FileDescription
+  ) throws(FileError) -> Int {
+    try file.use { () throws(Errno) in
+      let count = try window.withLock { (window: inout ReadWindow?) throws(Errno) -> Int? in
+        guard let window else { return nil }
+        return try unsafe window.read(into: buffer, at: offset, from: file.descriptor)
+      }
+      if let count { return count }
+      return try unsafe file.descriptor.read(into: buffer, at: offset)
+    }
+  }
+
+  func write(
+    _ buffer: UnsafeRawBufferPointer, at offset: Int64, of file: borrowing FileDescription
+  ) throws(FileError) {
+    if let account {
+      try system { () throws(Errno) in
+        try account.reserve(offset.addingReportingOverflow(Int64(buffer.count)).partialValue)
+      }
+    }
+    try file.use { () throws(Errno) in
+      try window.withLock { (window) throws(Errno) in
+        guard let window else { return try unsafe file.descriptor.write(buffer, at: offset) }
+        try unsafe window.write(buffer, at: offset, to: file.descriptor)
+      }
+    }
+  }
+
+  // MARK: Sizes
+
+  func truncate(
+    _ file: borrowing FileDescription, toByteCount byteCount: Int64
+  ) throws(FileError) {
+    try changeSize(of: file) { () throws(Errno) in
+      try file.descriptor.truncate(toByteCount: byteCount)
+    }
+  }
+
+  /// Makes the file at least so large, with its space reserved where the file system can do that.
+  func allocate(_ file: borrowing FileDescription, byteCount: Int64) throws(FileError) {
+    try changeSize(of: file) { () throws(Errno) in
+      guard try file.descriptor.status().byteCount < byteCount else { return }
+      try account?.reserve(byteCount)
+      try file.descriptor.allocate(byteCount: byteCount)
+    }
+  }
+
+  private func changeSize(
+    of file: borrowing FileDescription, _ body: () throws(Errno) -> Void
+  ) throws(FileError) {
+    try file.use { () throws(Errno) in
+      try window.withLock { (window) throws(Errno) in
+        defer { noteSize(window, of: file) }
+        try body()
+      }
+    }
+  }
+
+  private func noteSize(_ window: ReadWindow?, of file: borrowing FileDescription) {
+    guard window != nil || account != nil, let status = try? file.descriptor.status() else {
+      return
+    }
+    window?.note(fileByteCount: status.byteCount)
+    account?.settle(status.byteCount)
+  }
+
+  /// The file is about to be closed: without a name it is no more.
+  func noteEnd(of file: borrowing FileDescription) {
+    guard let account, let status = try? file.descriptor.status() else { return }
+    account.settle(status.linkCount == 0 ? 0 : status.byteCount)
+  }
+
+  // MARK: The window
+
+  /// The descriptor by which a client maps this database's window, which is made for the first one. It
+  /// begins with `ownedByteCount` if that is not nil: the size of a file that is ours alone.
+  func openWindow(
+    _ budget: WindowBudget, ownedByteCount: () throws(FileError) -> Int64?
+  ) throws(FileError) -> SharedDescriptor {
+    try window.withLock { (window) throws(FileError) in
+      if let window { return window.descriptor }
+      let made = try system { () throws(Errno) in try ReadWindow(budget) }
+      if let byteCount = try ownedByteCount() { made.begin(fileByteCount: byteCount) }
+      window = made
+      return made.descriptor
+    }
+  }
+
+  /// What is done to the window, if there is one.
+  func withWindow<R>(_ body: (ReadWindow) -> R) -> R? {
+    window.withLock { window in window.map(body) }
+  }
+
+  /// Gives back memory of up to `granuleCount` granules; of how many. A window of which no part can be
+  /// given back goes as a whole.
+  func giveBackWindow(granuleCount: Int) -> Int {
+    window.withLock { window in
+      guard let present = window, present.memoryCount > 0 else { return 0 }
+      guard present.isWhole else { return present.giveBack(granuleCount) }
+      present.retire()
+      window = nil
+      return present.memoryCount
+    }
+  }
+}

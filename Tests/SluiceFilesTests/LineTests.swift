@@ -1,0 +1,262 @@
+// The line by itself, with a clock of the test's own: which handle is called when, and for how long the lock
+// is kept for a handle.
+
+import SluiceChannel
+import SluiceWire
+import Testing
+
+@testable import SluiceFiles
+
+struct LineTests {
+  private typealias Patience = LinePatience
+
+  /// A line at one lock, and the holder of that.
+  private final class Scene {
+    var line = Line<LockWaiter>()
+    var now: Int64 = 1_000_000_000
+    var holder: UInt64?
+    var waiters: [UInt64: LockWaiter] = [:]
+    let alarm = ReactorAlarm(wake: WakeWord())
+    var isMirrored = false
+
+    func standInLine(_ holder: UInt64, _ lock: AwaitedLock = .reserved) {
+      let waiter = LockWaiter(deadline: .max, alarm: alarm)
+      waiters[holder] = waiter
+      line.enter(holder, lock, waiter, isReader: false, now: now)
+      look()
+    }
+
+    /// What the reactors do when the time has come: calls whoever can be called.
+    @discardableResult
+    func look() -> UInt64? {
+      for seeker in waiters.keys.sorted() {
+        if let wait = line.wait(of: seeker, isTaken: holder != nil, now: now) {
+          waiters[seeker]?.rest(until: wait)
+        } else {
+          line.call(seeker, hasWaited: waiters[seeker]?.hasRested ?? false, now: now)
+          waiters[seeker] = nil
+          line.notifyFirst(isTaken: holder != nil, now: now)
+          tell()
+          return seeker
+        }
+      }
+      return nil
+    }
+
+    func take(_ seeker: UInt64) -> Bool {
+      guard holder == nil, line.isIdle || line.mayTake(seeker, now: now) else {
+        line.enter(seeker, .reserved, nil, isReader: false, now: now)
+        return false
+      }
+      holder = seeker
+      if !line.isIdle { line.taken(by: seeker, now: now) }
+      tell()
+      return true
+    }
+
+    func giveBack() {
+      let was = holder!
+      holder = nil
+      if !line.isIdle { line.released(by: was, isMirrored: isMirrored, now: now) }
+      tell()
+    }
+
+    func leave(_ seeker: UInt64) {
+      line.leave(seeker, now: now)
+      tell()
+    }
+
+    func tell() { line.takeNotices { waiter, lookAt in waiter.tell(lookAt) } }
+  }
+
+  @Test func whoeverWaitsIsCalledInTheOrderOfArrival() {
+    let scene = Scene()
+    #expect(scene.take(1))
+    for seeker in [5, 3, 4, 2] as [UInt64] {
+      #expect(!scene.take(seeker))
+      scene.standInLine(seeker)
+    }
+    scene.giveBack()
+    for seeker in [5, 3, 4, 2] as [UInt64] {
+      #expect(scene.look() == nil, "it is kept for who had it")
+      scene.now += Patience.comebackNanoseconds
+      #expect(scene.look() == seeker)
+      #expect(!scene.take(1), "it is claimed")
+      #expect(scene.take(seeker))
+      scene.giveBack()
+    }
+  }
+
+  @Test func turnEndsAfterItsTimeAndItsTransactions() {
+    let scene = Scene()
+    #expect(scene.take(1))
+    scene.standInLine(2)
+    scene.giveBack()
+    var count = 1
+    while scene.take(1) {
+      count += 1
+      scene.now += 350_000
+      scene.giveBack()
+      #expect(scene.look() == nil)
+    }
+    #expect(count == Patience.grantsMinimum)
+    scene.now += Patience.lingerNanoseconds - 1
+    #expect(scene.look() == nil)
+    scene.now += 1
+    #expect(scene.waiters[2]!.lookAt <= scene.now, "he was told when to look")
+    #expect(scene.look() == 2)
+    #expect(!scene.take(1))
+    #expect(scene.take(2))
+  }
+
+  @Test func turnOfShortTransactionsLastsItsTime() {
+    let scene = Scene()
+    #expect(scene.take(1))
+    scene.standInLine(2)
+    let began = scene.now
+    scene.giveBack()
+    while scene.take(1), scene.now < began + 10 * Patience.turnNanoseconds {
+      scene.now += 10_000
+      scene.giveBack()
+    }
+    #expect(scene.now - began == Patience.turnNanoseconds)
+    // As soon as he stands in line, the next is called.
+    scene.standInLine(1)
+    #expect(scene.waiters[2] == nil && scene.waiters[1] != nil)
+    #expect(scene.take(2))
+  }
+
+  @Test func turnOfLongTransactionsEndsBeforeItsCount() {
+    let scene = Scene()
+    #expect(scene.take(1))
+    scene.standInLine(2)
+    scene.giveBack()
+    #expect(scene.take(1))
+    scene.now += Patience.turnNanosecondsMaximum
+    scene.giveBack()
+    #expect(!scene.take(1))
+    scene.now += Patience.lingerNanoseconds
+    #expect(scene.look() == 2)
+  }
+
+  @Test func whoStaysAwayLosesTheRestOfHisTurn() {
+    let scene = Scene()
+    #expect(scene.take(1))
+    scene.standInLine(2)
+    scene.giveBack()
+    scene.now += Patience.comebackNanoseconds - 1
+    #expect(scene.look() == nil)
+    #expect(!scene.take(3))
+    scene.now += 1
+    #expect(scene.waiters[2]!.lookAt <= scene.now, "he was told when to look")
+    #expect(scene.look() == 2)
+    #expect(!scene.take(1))
+  }
+
+  @Test func claimThatNobodyTakesUpGoesToTheNext() {
+    let scene = Scene()
+    #expect(scene.take(1))
+    scene.standInLine(2)
+    scene.standInLine(3)
+    scene.giveBack()
+    scene.now += Patience.comebackNanoseconds
+    #expect(scene.look() == 2)
+    scene.now += Patience.graceNanoseconds - 1
+    #expect(scene.look() == nil)
+    scene.now += 1
+    #expect(scene.waiters[3]!.lookAt <= scene.now, "he was told when to look")
+    #expect(scene.look() == 3)
+    // Who was called and came too late has his old place.
+    scene.standInLine(4)
+    scene.standInLine(2)
+    scene.now += Patience.graceNanoseconds
+    #expect(scene.look() == 2)
+    #expect(!scene.take(3) && scene.take(2))
+  }
+
+  @Test func whoLeavesFreesHisPlaceAndHisClaim() {
+    let scene = Scene()
+    #expect(scene.take(1))
+    for seeker in [2, 3, 4] as [UInt64] { scene.standInLine(seeker) }
+    scene.leave(2)
+    scene.waiters[2] = nil
+    scene.giveBack()
+    scene.now += Patience.comebackNanoseconds
+    #expect(scene.look() == 3)
+    #expect(!scene.take(4))
+    scene.leave(3)
+    #expect(scene.look() == 4)
+    scene.leave(4)
+    #expect(scene.line.isIdle)
+    #expect(scene.take(9))
+  }
+
+  @Test func whoOnlyAsksMayTakeWhatHeFindsFreeIfHeCameBefore() {
+    let scene = Scene()
+    #expect(scene.take(1))
+    #expect(!scene.take(8))
+    scene.standInLine(2)
+    #expect(!scene.take(9))
+    scene.giveBack()
+    #expect(!scene.take(9), "2 came before him")
+    #expect(scene.take(8))
+    scene.giveBack()
+    scene.now += Patience.comebackNanoseconds
+    #expect(scene.look() == 2)
+    #expect(!scene.take(9))
+    #expect(scene.take(2))
+  }
+
+  @Test func placeOfWhoNeverComesAgainIsForgotten() {
+    let scene = Scene()
+    #expect(scene.take(1))
+    #expect(!scene.take(2))
+    scene.giveBack()
+    #expect(!scene.line.isIdle)
+    scene.now += Patience.placeNanoseconds
+    #expect(scene.take(1))
+    scene.giveBack()
+    #expect(scene.line.isIdle)
+  }
+
+  @Test func outsidersFindTheLockFreeNowAndThen() {
+    let scene = Scene()
+    scene.isMirrored = true
+    var (seeker, other) = (UInt64(1), UInt64(2))
+    #expect(scene.take(seeker))
+    var gapCount = 0
+    for _ in 0..<100 {
+      scene.standInLine(other)
+      scene.giveBack()
+      while scene.take(seeker) {
+        scene.now += 200_000
+        scene.giveBack()
+      }
+      scene.now += Patience.lingerNanoseconds
+      if scene.look() == nil {
+        gapCount += 1
+        scene.now += Patience.gapNanoseconds - Patience.lingerNanoseconds - 1
+        #expect(scene.look() == nil)
+        #expect(!scene.take(seeker) && !scene.take(other))
+        scene.now += 1
+        #expect(scene.waiters[other]!.lookAt <= scene.now, "he was told when to look")
+        #expect(scene.look() == other)
+      }
+      #expect(scene.take(other))
+      swap(&seeker, &other)
+    }
+    #expect(gapCount >= 2 && gapCount < 20, "\(gapCount)")
+  }
+
+  @Test func whoeverWaitsForAnythingElseIsToldOfEveryRelease() {
+    let scene = Scene()
+    #expect(scene.take(1))
+    let waiter = LockWaiter(deadline: .max, alarm: scene.alarm)
+    scene.line.enter(2, .file(.shared), waiter, isReader: false, now: scene.now)
+    #expect(waiter.lookAt == .max)
+    scene.line.notifyOthers(now: scene.now)
+    scene.tell()
+    #expect(waiter.lookAt == scene.now)
+    #expect(scene.alarm.time == scene.now)
+  }
+}
