@@ -105,7 +105,7 @@ struct FileContent: ~Copyable, Sendable {
     }
   }
 
-  /// What is done to the window, if there is one.
+  /// Calls `body` with the window, if there is one.
   func withWindow<R>(_ body: (ReadWindow) -> R) -> R? {
     window.withLock { window in window.map(body) }
   }

@@ -1,15 +1,16 @@
 // The proxy's side of a read window: it keeps what clients see of a database the same as the file.
 //
-// Every read of an owned database that comes to the proxy leaves its granules in the window, every
-// write goes to the file first and then to the granules that stand in the window. Under its lock,
-// so that no granule is filled with what was read before a write and stored after it. Who reads the
-// file while it is not owned learns nothing for the window.
+// Every read of an owned database that comes to the proxy leaves its granules in the window. Every
+// write goes to the file first and then to the granules that stand in the window. Both happen under
+// the window's lock, so that no granule is filled with content that was read before a write and is
+// stored after it. A read of a file that is not owned leaves nothing in the window.
 //
-// Memory: all windows of a sidecar together hold as much as their budget allows (WindowBudget); what
-// does not fit is read through the channel. What is in a window may be given back, unless the window
-// is sealed, or pinned: then a client has addresses in it.
+// Memory: all windows of a sidecar together hold as much as their budget allows (WindowBudget). What
+// does not fit is read through the channel. Memory of a window may be given back, unless the window
+// is sealed, or pinned because a client has addresses in it.
 //
-// Nothing that stands in the shared memory is read for itself: what the sidecar knows it keeps here.
+// The sidecar believes nothing that stands in the shared memory: what it knows of a window it keeps
+// here.
 
 internal import SluiceChannel
 internal import SluiceSystem
@@ -20,7 +21,7 @@ final class ReadWindow: @unchecked Sendable {
   let descriptor: SharedDescriptor
   private let region: WindowRegion
   private let budget: WindowBudget
-  /// Whether its memory comes back only as a whole, when no client maps it any more.
+  /// Whether its memory can be given back only as a whole, when no client maps it any more.
   var isWhole: Bool { budget.isSealed || !pins.isEmpty }
   private(set) var isOwned = false
   /// While it is owned.
@@ -29,11 +30,13 @@ final class ReadWindow: @unchecked Sendable {
   /// As far as there has been memory.
   private var granules: [Granule] = []
   private(set) var memoryCount = 0
-  /// Where to go on giving back: what was not touched for longest, for want of better knowledge.
+  /// Where to go on giving back. The granules here were left alone for longest; nothing better is known of
+  /// their use.
   private var oldest = 0
   /// The handles whose clients have addresses in it.
   private var pins: Set<UInt64> = []
-  /// Counts what might have made a file beside the database. Another window never has the same count.
+  /// Counts the events that may have made a file beside the database. Another window never has the same
+  /// count.
   private(set) var creationCount: Int
 
   private enum Granule: UInt8 {
@@ -80,7 +83,7 @@ final class ReadWindow: @unchecked Sendable {
     region.retire()
   }
 
-  /// Takes up to `count` granules out and gives their memory back; how many. None of a window that is
+  /// Takes up to `count` granules out and gives their memory back; of how many. None of a window that is
   /// pinned or sealed.
   func giveBack(_ count: Int) -> Int {
     guard !isWhole else { return 0 }
@@ -93,7 +96,7 @@ final class ReadWindow: @unchecked Sendable {
         try region.release(range, of: descriptor.descriptor)
         given += range.count
       } catch {
-        // It has its memory still.
+        // These still have their memory.
         for index in range { granules[index] = .hasMemory }
       }
     }
@@ -102,7 +105,7 @@ final class ReadWindow: @unchecked Sendable {
     return given
   }
 
-  /// Makes so many granules invalid and empty, those that stand there for longest.
+  /// Makes so many granules invalid and empty, the oldest first.
   private func takeOut(_ count: Int) -> [Range<Int>] {
     var taken: [Range<Int>] = []
     var left = count
@@ -125,8 +128,8 @@ final class ReadWindow: @unchecked Sendable {
 
   // MARK: Content
 
-  /// Reads from the window, after filling what is missing from `file`. Nil where this stretch is
-  /// not for the window.
+  /// Reads from the window, after filling missing granules from `file`. Nil where this stretch cannot
+  /// be in the window.
   func read(
     into buffer: UnsafeMutableRawBufferPointer, at offset: Int64,
     from file: borrowing FileDescriptor
@@ -171,8 +174,8 @@ final class ReadWindow: @unchecked Sendable {
     return true
   }
 
-  /// Writes to the file. What stands in the window of that stretch is changed first and written
-  /// from there, for the client's memory may say something else the next time that it is read.
+  /// Writes to the file. Granules of that stretch that stand in the window are changed first, and the
+  /// file is written from there, because the client may change its own memory between two reads of it.
   func write(
     _ buffer: UnsafeRawBufferPointer, at offset: Int64, to file: borrowing FileDescriptor
   ) throws(Errno) {
@@ -202,8 +205,8 @@ final class ReadWindow: @unchecked Sendable {
     region.setFileByteCount(byteCount)
   }
 
-  /// Changes a stretch that is all in the window, and gives its place. Of one that is not, nothing
-  /// stays in the window.
+  /// Changes a stretch of which all is in the window, and gives its place. Where some of it is missing,
+  /// none of it stays in the window.
   private func change(
     _ buffer: UnsafeRawBufferPointer, _ start: Int
   ) -> UnsafeRawBufferPointer? {
@@ -227,8 +230,8 @@ final class ReadWindow: @unchecked Sendable {
     }
   }
 
-  /// The file has another size. What lies behind its end is not there, the rest of the last granule
-  /// included.
+  /// The file has another size. Nothing behind its end stays in the window, so a last granule that is not
+  /// full goes too.
   func note(fileByteCount: Int64) {
     guard isOwned else { return }
     set(fileByteCount: fileByteCount)
@@ -241,14 +244,14 @@ final class ReadWindow: @unchecked Sendable {
     return (start / size)..<((start + count + size - 1) / size)
   }
 
-  // MARK: What is known to be absent
+  // MARK: Absent files
 
-  /// Under which name the database is known, for its journal and WAL are named after it. Nothing is
-  /// known of the neighbours of one that has two names.
+  /// The name under which the database is known: its journal and WAL are named after it. Nothing is
+  /// known of the neighbours of a database that has two names.
   private var databasePath: [UInt8]?
   private var hasTwoNames = false
 
-  /// Somebody is about to make such a file, or just has.
+  /// A client is about to make such a file, or just has.
   func forget(_ files: AbsentFiles) {
     creationCount += 1
     set(absent: absentFiles.subtracting(files))

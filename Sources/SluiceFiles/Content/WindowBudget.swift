@@ -1,10 +1,10 @@
 // How much memory all read windows of a sidecar may take together: never more than its maximum, and
 // no more than there is room for now.
 //
-// Memory of a window is never taken back by the kernel, and where there is none left for one more page
-// of it the kernel kills a process instead of refusing. So the budget asks before it grows, in steps: a
-// step is a small part of what is left, because others may look at the same moment. The keeper
-// (WindowKeeper) takes back what others need.
+// The kernel never takes back memory of a window. When there is no memory for one more page of it, the
+// kernel kills a process instead of refusing. So the budget asks before it grows, in steps. A step is a
+// small part of the memory that is left, because other sidecars may look at the same moment. The keeper
+// (WindowKeeper) gives back what others need.
 //
 // Threads: any.
 
@@ -17,8 +17,8 @@ final class WindowBudget: Sendable {
   /// Whether the windows are sealed, so that no client can write to them. Memory of one comes back
   /// only when nobody maps it any more.
   let isSealed: Bool
-  /// How many bytes may be taken now; below zero, how many should be given back. Nil where nothing but
-  /// the maximum counts.
+  /// How many bytes may be taken now; below zero, how many should be given back. Nil where only the
+  /// maximum counts.
   private let surplus: (@Sendable () -> Int64)?
   private let granulesTaken = Atomic<Int>(0)
   private let granulesAllowed: Atomic<Int>
@@ -27,12 +27,12 @@ final class WindowBudget: Sendable {
   /// Called after each growth.
   private let growth = FutexLock<(@Sendable () -> Void)?>(nil)
 
-  /// What windows have whether or not there is room: less than their sidecar needs for itself.
+  /// Windows may have so much whether or not there is room: it is less than their sidecar needs itself.
   static let restByteCount = 1_048_576
   /// How far a budget grows at a time.
   private static let stepByteCountMinimum = 262_144
   private static let stepByteCountMaximum = 16_777_216
-  /// The part of what is left that a step takes: that many sidecars may look at the same moment.
+  /// A step takes the memory that is left, divided by this: so many sidecars may look at the same moment.
   private static let stepDivisor = 32
   /// How long the budget stays as it is after there was no room.
   private static let refusalNanoseconds: Int64 = 100_000_000
@@ -105,7 +105,7 @@ final class WindowBudget: Sendable {
     return (min(Int(clamping: left.magnitude), taken - Self.restByteCount), left)
   }
 
-  /// What was given back is not taken again at once.
+  /// Memory was given back: it is not taken again at once.
   func wasLowered() {
     retryAt.store(Clock.coarseNanoseconds() + Self.recoveryNanoseconds, ordering: .relaxed)
     let rest = min(byteCountMaximum, Self.restByteCount) / WindowRegion.granuleByteCount

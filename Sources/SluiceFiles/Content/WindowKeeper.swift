@@ -1,13 +1,13 @@
-// Gives memory of the read windows back when others need it: a thread that looks how much is left, the
-// more often the less it is.
+// Gives memory of the read windows back when others need it. A thread looks how much memory is left:
+// the less is left, the more often it looks.
 //
-// There is no thread while the windows hold little. In a control group with a limit that is a few MiB;
-// without, the machine's memory alone counts, and 64 MiB are little. In a tight group a sidecar that
-// has nothing to do gives all back but a rest, and its keeper sleeps until a window grows again: an
-// idle session costs no processor time.
+// There is no thread while the windows hold little. In a control group with a limit, a few MiB are
+// little. Without one only the machine's memory counts, and 64 MiB are little. In a tight group a
+// sidecar that has nothing to do gives back all but a rest. Its keeper then sleeps until a window grows
+// again, so an idle session costs no processor time.
 //
-// Of windows that are sealed or pinned no memory can be given back as long as a client maps them. The
-// keeper retires such a window as a whole: a client maps the next one when it takes its next lock.
+// A window that is sealed or pinned keeps its memory as long as a client maps it. The keeper retires
+// such a window as a whole, and a client maps the next one when it takes its next lock.
 
 internal import SluiceChannel
 internal import SluiceSystem
@@ -33,11 +33,11 @@ final class WindowKeeper: Sendable {
 
   private static let watchedByteCountInGroup = 4_194_304
   private static let watchedByteCountOnMachine = 67_108_864
-  /// How fast others may take memory: the time between two looks is what is left by this.
+  /// How fast others may take memory: the time between two looks is the memory left divided by this.
   private static let bytesPerNanosecond: Int64 = 1
   private static let lookNanosecondsMinimum: Int64 = 20_000_000
   private static let lookNanosecondsMaximum: Int64 = 8_000_000_000
-  /// A look more often than this is worth something only while clients work.
+  /// To look more often than this is of use only while clients work.
   private static let idleLookNanoseconds: Int64 = 1_000_000_000
   /// After how long without a request a sidecar has nothing to do.
   private static let idleNanoseconds: Int64 = 10_000_000_000
@@ -101,7 +101,7 @@ final class WindowKeeper: Sendable {
       let timeout = look(isIdle: now - workedAt >= Self.idleNanoseconds)
       if timeout == nil {
         isAsleep.store(true, ordering: .sequentiallyConsistent)
-        // A growth before this was not told.
+        // A growth before this woke nobody.
         if isWatching {
           isAsleep.store(false, ordering: .sequentiallyConsistent)
           continue
@@ -113,7 +113,7 @@ final class WindowKeeper: Sendable {
     }
   }
 
-  /// Gives back what others need; how long until the next look, nil for none.
+  /// Gives back the memory that others need; how long until the next look, nil for none.
   func look(isIdle: Bool) -> Int64? {
     let (excess, left) = budget.excess()
     if excess > 0 { giveBack(byteCount: excess) }
@@ -126,7 +126,7 @@ final class WindowKeeper: Sendable {
         giveBack(byteCount: max(0, budget.byteCountTaken - WindowBudget.restByteCount))
       }
     }
-    // Databases were closed: there is little to look after.
+    // Databases were closed: the windows hold little.
     if isIdle, budget.byteCountTaken <= watchedByteCount { budget.wasLowered() }
     return isWatching ? nanoseconds : nil
   }
@@ -138,7 +138,7 @@ final class WindowKeeper: Sendable {
   private func giveBack(byteCount: Int) {
     var left = (byteCount + WindowRegion.granuleByteCount - 1) / WindowRegion.granuleByteCount
     var gaveSome = true
-    // A file that is closed meanwhile must not stay open, with its lease, because of this.
+    // This must not keep a file open, with its lease, that is closed meanwhile.
     let open = owners().map(OpenFile.init)
     // A part of each in turn, as long as there are any.
     while left > 0, gaveSome {

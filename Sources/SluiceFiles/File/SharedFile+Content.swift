@@ -43,7 +43,7 @@ extension SharedFile {
     }
   }
 
-  /// What is done to the window, if there is one.
+  /// Calls `body` with the window, if there is one.
   func withWindow<R>(_ body: (ReadWindow) -> R) -> R? { content.withWindow(body) }
 
   // MARK: A new description

@@ -11,7 +11,7 @@
 //
 // Its parts know nothing of each other, and this puts them together:
 //
-//   Ladder, Line, Standers, WALLocks   who holds what, who waits, what stands: values
+//   Ladder, Line, Standers, WALLocks   which handles hold, wait, or keep locks beyond their use: values
 //   Lease                              whether the file is owned
 //   FileDescription, LockMirror        the description, and what stands on the file
 //   FileContent                        reads, writes, sizes, the read window, the quota
@@ -68,7 +68,7 @@ final class SharedFile: Sendable {
 
   var descriptorNumber: Int32 { description.descriptor.rawValue }
 
-  /// Whether one kernel sees everybody who opens it, so that a lease counts.
+  /// Whether one kernel sees every open of it, so that a lease counts.
   @inline(__always)
   var isLocal: Bool { description.isLocal }
 

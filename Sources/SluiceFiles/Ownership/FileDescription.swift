@@ -13,14 +13,14 @@
 //   - a journal, whose deletion is a commit, is deleted only after the database's description has shown
 //     that it is as it was.
 //
-// Threads: any. Whoever meets a failure sets `doubt`; only `renew` clears it, under the file's `state`.
+// Threads: any. A thread that meets a failure sets `doubt`. Only `renew` clears it, under the file's `state`.
 
 internal import SluiceSystem
 internal import Synchronization
 
 struct FileDescription: ~Copyable, Sendable {
   let descriptor: FileDescriptor
-  /// Whether one kernel sees everybody who opens the file, so that a lease counts.
+  /// Whether one kernel sees every open of the file, so that a lease counts.
   let isLocal: Bool
   /// How often locks were lost. A handle that locked before the last loss has none left.
   private let losses = Atomic<UInt32>(0)

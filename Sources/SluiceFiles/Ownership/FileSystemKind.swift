@@ -1,21 +1,21 @@
-// What a file system lets a sidecar believe.
+// What a sidecar may believe of a file, by the kind of file system that the file is on.
 //
 // A lease, a lock in memory and a shared mapping prove something about the processes of one kernel.
 // Where other hosts, or a daemon behind the kernel, can change the same file, they prove nothing. So
-// there is a list of file systems whose files are changed by one kernel alone. Everything that is not
-// on the list is taken for shared with other hosts: nothing is lost by that but speed and WAL mode.
+// there is a list of file systems whose files only one kernel changes. Every other file system is taken
+// for shared with other hosts. That costs speed and WAL mode, and nothing else.
 //
 // A file handle tells a file from the one that had its inode number before, where the file system
-// keeps a generation number on the disk. Others make handles of what they have, or are made so that
-// two of them have the same: there only the time of birth counts.
+// keeps a generation number on the disk. Other file systems make handles of what they have, or can be
+// made so that two of them have the same handles: there only the time of birth counts.
 
 public import SluiceSystem
 
 public struct FileSystemKind: Sendable {
-  /// As mount(8) calls it, or a number that this list does not know.
+  /// The name that mount(8) uses, or a number that this list does not know.
   public let name: String
-  /// Whether one kernel sees everybody who opens its files, so that a lease means that nobody else
-  /// has the file open, and memory can be shared with everybody who has.
+  /// Whether one kernel sees every open of its files. Then a lease means that no other process has the
+  /// file open, and memory can be shared with all processes that have.
   public let isLocal: Bool
   /// Why, in half a line.
   public let reason: String
@@ -43,7 +43,7 @@ public struct FileSystemKind: Sendable {
   /// All that the list knows.
   public static var all: [FileSystemKind] { Array(known.values) }
 
-  /// That of a file whose file system does not answer.
+  /// The kind of a file whose file system does not answer.
   static let unknown = FileSystemKind(
     "an unknown file system", isLocal: false, .nothing, "it does not say what it is")
 
@@ -54,7 +54,7 @@ public struct FileSystemKind: Sendable {
     self.reason = reason
   }
 
-  /// What follows for databases there, in one line: for `sluice serve` and `sluice doctor`.
+  /// What that means for databases there, in one line: for `sluice serve` and `sluice doctor`.
   public var consequence: String {
     isLocal
       ? "\(name), \(reason): leases, the read window and WAL mode are used"
@@ -63,7 +63,7 @@ public struct FileSystemKind: Sendable {
 }
 
 extension FileDescriptor {
-  /// The kind of file system that this file is on. What does not say so may be anything.
+  /// The kind of file system that this file is on; unknown where the file system does not say.
   public borrowing func fileSystemKind() -> FileSystemKind {
     (try? fileSystem()).map { FileSystemKind(magic: $0.magic) } ?? .unknown
   }
@@ -81,7 +81,7 @@ extension FileSystemKind {
     func shared(_ magic: UInt32, _ name: String, _ reason: String) {
       kinds[magic] = FileSystemKind(name, isLocal: false, .nothing, reason)
     }
-    // On a disk of this kernel's, which a second kernel that mounted it would ruin at once.
+    // On a disk of this kernel's. If a second kernel mounted that disk too, it would ruin it at once.
     local(0xef53, "ext4", .generation)
     local(0x5846_5342, "xfs", .generation)
     local(0x9123_683e, "btrfs", .generation)
@@ -107,13 +107,13 @@ extension FileSystemKind {
     ] {
       local(UInt32(magic), name, .nothing, "which nobody changes")
     }
-    // Whoever changes its layers beneath it breaks overlayfs itself, whatever they are on: its
-    // documentation forbids it. Two hosts cannot have one upper layer.
+    // A change of its layers beneath it breaks overlayfs itself, whatever the layers are on: its
+    // documentation forbids that. Two hosts cannot have one upper layer.
     local(
       0x794c_7630, "overlayfs", .generationOfAName, "whose layers nobody may change beneath it")
 
-    // A daemon answers, and knows of nobody's lease: GlusterFS, JuiceFS, sshfs, virtiofs; and disks
-    // by way of one, such as ntfs-3g, which look the same.
+    // A daemon answers, and knows of no lease: GlusterFS, JuiceFS, sshfs, virtiofs. Disks that a daemon
+    // serves, such as ntfs-3g, look the same.
     let hosts = "which other hosts may have mounted"
     shared(0x6573_5546, "fuse", hosts)
     shared(0x6969, "nfs", hosts)
@@ -136,7 +136,7 @@ extension FileSystemKind {
     shared(0x7c7c_6673, "prl_fs", outside)
     shared(0xbacb_acbc, "vmhgfs", outside)
     shared(0x00c0_ffee, "hostfs", outside)
-    // Above any of the others, and they do not say above which.
+    // These lie above any of the others, and do not say above which.
     shared(0xf15f, "ecryptfs", "which may lie above one that other hosts have mounted")
     shared(0x6175_6673, "aufs", "which may lie above one that other hosts have mounted")
     return kinds

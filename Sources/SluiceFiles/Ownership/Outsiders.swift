@@ -1,9 +1,9 @@
 // Programs outside that wait to open files, because the sidecar holds leases of these. Each is let in
-// once what clients had submitted is done, and at its deadline whatever the reactors are doing.
+// when the reactors have done what clients submitted before, and at its deadline in any case.
 //
-// A value. Whether a wait is over is asked once for each and look, for the answer may change meanwhile:
-// one that is asked twice and believed once would be forgotten, and its program wait until the kernel
-// takes the lease away.
+// A value. Each look asks once for each wait whether it is over, because the answer may change between two
+// questions. If the list asked twice, and got two answers, it would forget the wait, and its program would
+// wait until the kernel takes the lease away.
 
 struct Outsiders<File> {
   private struct Wait {
@@ -19,7 +19,7 @@ struct Outsiders<File> {
     waits.append(Wait(files: files, isOver: isOver, deadline: deadline))
   }
 
-  /// When to look again, if nobody says so before.
+  /// When to look again at the latest.
   var nextDeadline: Int64? { waits.map(\.deadline).min() }
 
   /// Takes out the files whose waits are over.

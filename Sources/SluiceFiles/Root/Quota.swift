@@ -1,14 +1,14 @@
 // How many bytes the files beneath a root may have together.
 //
-// What counts is the sizes of all regular files beneath the root, those of databases, journals and
-// WALs alike, each inode once: as they were when the sidecar started, and since then what its clients
-// made longer, shorter or removed. Unnamed files count while they are open. What others put beneath
-// the root or take from it meanwhile is not seen until the next start. The `-shm` files of WAL
-// databases do not count: a client has those in its own hands.
+// The sizes of all regular files beneath the root count, databases, journals and WALs alike, each inode
+// once. They are measured when the sidecar starts; since then the sidecar counts what its clients make
+// longer, shorter or remove. Unnamed files count while they are open. The sidecar does not see files
+// that others put beneath the root, or remove, until its next start. The `-shm` files of WAL databases
+// do not count, because each client can change them by itself.
 //
 // Threads: any. A growth is counted before it is written, so that all files together never exceed
-// the quota; who would exceed it is told EDQUOT, and SQLite says SQLITE_FULL. A file that is open knows
-// how much of it is counted; it alone changes that.
+// the quota. A client that would exceed it is told EDQUOT, and SQLite says SQLITE_FULL. An open file knows
+// how much of it is counted, and only that file changes this (QuotaAccount).
 
 internal import SluiceSystem
 internal import SluiceWire
@@ -18,7 +18,7 @@ final class Quota: Sendable {
   private let byteCountMaximum: Int64
   private let counted: Atomic<Int64>
 
-  /// Counts what is there. `progress` is called once when that takes longer than a second.
+  /// Counts the files that are there. `progress` is called once when that takes longer than a second.
   init(_ byteCountMaximum: Int64, root: Root, progress: () -> Void) {
     self.byteCountMaximum = byteCountMaximum
     var census = Census(tellAt: Clock.monotonicNanoseconds() + 1_000_000_000)
@@ -46,7 +46,7 @@ final class Quota: Sendable {
     }
   }
 
-  /// Counts what has changed already, more or less.
+  /// Counts a change that has happened already; below zero, files have become smaller.
   func note(change byteCount: Int64) { counted.wrappingAdd(byteCount, ordering: .relaxed) }
 
   /// Whether a file of this name counts (zero-terminated).
@@ -55,7 +55,7 @@ final class Quota: Sendable {
   private static let walIndex = "-shm".utf8.map { CChar(bitPattern: $0) }
 }
 
-/// What one open file has counted of itself.
+/// How many bytes of one open file are counted.
 final class QuotaAccount: Sendable {
   private let quota: Quota
   private let counted: Atomic<Int64>

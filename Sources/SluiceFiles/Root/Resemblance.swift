@@ -1,4 +1,4 @@
-// Whom a new file belongs to, and who may use it.
+// The owner and permissions of a new file.
 
 internal import SluiceSystem
 
