@@ -1,5 +1,5 @@
-// The ladder by itself, against sets of holders and a file that is only an array: every answer, and after
-// every step what stands on each lock byte.
+// The ladder by itself, against sets of holders and a file that is only an array: every answer, and
+// after every step what stands on each lock byte.
 
 import SluiceSystem
 import SluiceWire

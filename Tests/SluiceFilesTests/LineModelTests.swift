@@ -1,5 +1,5 @@
-// The line by chance: every answer and notice against PlainLine, and a day at a lock in a time of the test's
-// own, in which nobody sleeps for ever.
+// The line by chance: every answer and notice against PlainLine, and a day at a lock in a time of
+// the test's own, in which nobody sleeps for ever.
 
 import SluiceWire
 import TestSupport
@@ -104,8 +104,8 @@ struct LineModelTests {
     let isMirrored: Bool
     var grants: [UInt64: Int] = [:]
     var longestWait: Int64 = 0
-    /// When each came that has not had its turn since: one that comes too late for its claim keeps its
-    /// place.
+    /// When each came that has not had its turn since: one that comes too late for its claim keeps
+    /// its place.
     var arrivals: [UInt64: Int] = [:]
     private var arrivalCount = 0
 

@@ -1,5 +1,5 @@
-// The line by itself, with a clock of the test's own: which handle is called when, and for how long the lock
-// is kept for a handle.
+// The line by itself, with a clock of the test's own: which handle is called when, and for how long
+// the lock is kept for a handle.
 
 import SluiceChannel
 import SluiceWire

@@ -1,5 +1,5 @@
-// The rules of the line, told as definitions over what has happened: places without an order, the takings and
-// releases of a turn, and times. What `Line` must agree with.
+// The rules of the line, told as definitions over what has happened: places without an order, the
+// takings and releases of a turn, and times. What `Line` must agree with.
 
 import SluiceWire
 
@@ -43,7 +43,9 @@ struct PlainLine {
   private var standingEnd: Int64 = .min
   private var gaps: [Int64] = []
 
-  private func isClaimed(_ now: Int64) -> Bool { claim.map { now - $0.begunAt < 5_000_000 } ?? false }
+  private func isClaimed(_ now: Int64) -> Bool {
+    claim.map { now - $0.begunAt < 5_000_000 } ?? false
+  }
 
   var isIdle: Bool { places.isEmpty && claim == nil }
 

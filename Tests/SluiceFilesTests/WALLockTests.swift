@@ -94,7 +94,8 @@ struct WALLockTests {
       ways.isEmpty ? .none : ways[0] == .alone ? .exclusive : .shared
     }
     try #require((0..<8).map(locks.kindOnFile) == kinds, "\(trace.suffix(20))")
-    try #require((0..<8).map { locks.isOneHeldAlone(UInt8(1) << $0) } == ways.map { $0 == [.alone] })
+    let areAlone = (0..<8).map { locks.isOneHeldAlone(UInt8(1) << $0) }
+    try #require(areAlone == ways.map { $0 == [.alone] }, "\(trace.suffix(20))")
     try #require(locks.isWriteTaken == ways[0].contains(.alone))
     for holder in table.indices {
       let shared = table[holder].filter { $0.value == .shared }.keys.reduce(0) { $0 | 1 << $1 }

@@ -1,8 +1,8 @@
-// What moves a file's content: reads, writes and sizes, through the read window where there is one, and with
-// the quota's account of the file.
+// What moves a file's content: reads, writes and sizes, through the read window where there is one,
+// and with the quota's account of the file.
 //
-// Threads: any. Reading and writing need no lock of ours, because SQLite's own locks keep them apart. Only a
-// read window has a lock; where the file's `state` is held too, it is taken first.
+// Threads: any. Reading and writing need no lock of ours, because SQLite's own locks keep them
+// apart. Only a read window has a lock; where the file's `state` is held too, it is taken first.
 
 internal import SluiceSystem
 
@@ -91,8 +91,8 @@ struct FileContent: ~Copyable, Sendable {
 
   // MARK: The window
 
-  /// The descriptor by which a client maps this database's window, which is made for the first one. It
-  /// begins with `ownedByteCount` if that is not nil: the size of a file that is ours alone.
+  /// The descriptor by which a client maps this database's window, which is made for the first one.
+  /// It begins with `ownedByteCount` if that is not nil: the size of a file that is ours alone.
   func openWindow(
     _ budget: WindowBudget, ownedByteCount: () throws(FileError) -> Int64?
   ) throws(FileError) -> SharedDescriptor {
@@ -110,8 +110,8 @@ struct FileContent: ~Copyable, Sendable {
     window.withLock { window in window.map(body) }
   }
 
-  /// Gives back memory of up to `granuleCount` granules; of how many. A window of which no part can be
-  /// given back goes as a whole.
+  /// Gives back memory of up to `granuleCount` granules; of how many. A window of which no part can
+  /// be given back goes as a whole.
   func giveBackWindow(granuleCount: Int) -> Int {
     window.withLock { window in
       guard let present = window, present.memoryCount > 0 else { return 0 }

@@ -5,9 +5,9 @@
 // the window's lock, so that no granule is filled with content that was read before a write and is
 // stored after it. A read of a file that is not owned leaves nothing in the window.
 //
-// Memory: all windows of a sidecar together hold as much as their budget allows (WindowBudget). What
-// does not fit is read through the channel. Memory of a window may be given back, unless the window
-// is sealed, or pinned because a client has addresses in it.
+// Memory: all windows of a sidecar together hold as much as their budget allows (WindowBudget).
+// What does not fit is read through the channel. Memory of a window may be given back, unless the
+// window is sealed, or pinned because a client has addresses in it.
 //
 // The sidecar believes nothing that stands in the shared memory: what it knows of a window it keeps
 // here.
@@ -30,13 +30,13 @@ final class ReadWindow: @unchecked Sendable {
   /// As far as there has been memory.
   private var granules: [Granule] = []
   private(set) var memoryCount = 0
-  /// Where to go on giving back. The granules here were left alone for longest; nothing better is known of
-  /// their use.
+  /// Where to go on giving back. The granules here were left alone for longest; nothing better is
+  /// known of their use.
   private var oldest = 0
   /// The handles whose clients have addresses in it.
   private var pins: Set<UInt64> = []
-  /// Counts the events that may have made a file beside the database. Another window never has the same
-  /// count.
+  /// Counts the events that may have made a file beside the database. Another window never has the
+  /// same count.
   private(set) var creationCount: Int
 
   private enum Granule: UInt8 {
@@ -83,8 +83,8 @@ final class ReadWindow: @unchecked Sendable {
     region.retire()
   }
 
-  /// Takes up to `count` granules out and gives their memory back; of how many. None of a window that is
-  /// pinned or sealed.
+  /// Takes up to `count` granules out and gives their memory back; of how many. None of a window
+  /// that is pinned or sealed.
   func giveBack(_ count: Int) -> Int {
     guard !isWhole else { return 0 }
     let taken = takeOut(min(count, memoryCount))
@@ -128,8 +128,8 @@ final class ReadWindow: @unchecked Sendable {
 
   // MARK: Content
 
-  /// Reads from the window, after filling missing granules from `file`. Nil where this stretch cannot
-  /// be in the window.
+  /// Reads from the window, after filling missing granules from `file`. Nil where this stretch
+  /// cannot be in the window.
   func read(
     into buffer: UnsafeMutableRawBufferPointer, at offset: Int64,
     from file: borrowing FileDescriptor
@@ -174,8 +174,9 @@ final class ReadWindow: @unchecked Sendable {
     return true
   }
 
-  /// Writes to the file. Granules of that stretch that stand in the window are changed first, and the
-  /// file is written from there, because the client may change its own memory between two reads of it.
+  /// Writes to the file. Granules of that stretch that stand in the window are changed first, and
+  /// the file is written from there, because the client may change its own memory between two reads
+  /// of it.
   func write(
     _ buffer: UnsafeRawBufferPointer, at offset: Int64, to file: borrowing FileDescriptor
   ) throws(Errno) {
@@ -205,8 +206,8 @@ final class ReadWindow: @unchecked Sendable {
     region.setFileByteCount(byteCount)
   }
 
-  /// Changes a stretch of which all is in the window, and gives its place. Where some of it is missing,
-  /// none of it stays in the window.
+  /// Changes a stretch of which all is in the window, and gives its place. Where some of it is
+  /// missing, none of it stays in the window.
   private func change(
     _ buffer: UnsafeRawBufferPointer, _ start: Int
   ) -> UnsafeRawBufferPointer? {
@@ -230,8 +231,8 @@ final class ReadWindow: @unchecked Sendable {
     }
   }
 
-  /// The file has another size. Nothing behind its end stays in the window, so a last granule that is not
-  /// full goes too.
+  /// The file has another size. Nothing behind its end stays in the window, so a last granule that
+  /// is not full goes too.
   func note(fileByteCount: Int64) {
     guard isOwned else { return }
     set(fileByteCount: fileByteCount)

@@ -1,10 +1,10 @@
 // How much memory all read windows of a sidecar may take together: never more than its maximum, and
 // no more than there is room for now.
 //
-// The kernel never takes back memory of a window. When there is no memory for one more page of it, the
-// kernel kills a process instead of refusing. So the budget asks before it grows, in steps. A step is a
-// small part of the memory that is left, because other sidecars may look at the same moment. The keeper
-// (WindowKeeper) gives back what others need.
+// The kernel never takes back memory of a window. When there is no memory for one more page of it,
+// the kernel kills a process instead of refusing. So the budget asks before it grows, in steps. A
+// step is a small part of the memory that is left, because other sidecars may look at the same
+// moment. The keeper (WindowKeeper) gives back what others need.
 //
 // Threads: any.
 
@@ -27,12 +27,14 @@ final class WindowBudget: Sendable {
   /// Called after each growth.
   private let growth = FutexLock<(@Sendable () -> Void)?>(nil)
 
-  /// Windows may have so much whether or not there is room: it is less than their sidecar needs itself.
+  /// Windows may have so much whether or not there is room: it is less than their sidecar needs
+  /// itself.
   static let restByteCount = 1_048_576
   /// How far a budget grows at a time.
   private static let stepByteCountMinimum = 262_144
   private static let stepByteCountMaximum = 16_777_216
-  /// A step takes the memory that is left, divided by this: so many sidecars may look at the same moment.
+  /// A step takes the memory that is left, divided by this: so many sidecars may look at the same
+  /// moment.
   private static let stepDivisor = 32
   /// How long the budget stays as it is after there was no room.
   private static let refusalNanoseconds: Int64 = 100_000_000

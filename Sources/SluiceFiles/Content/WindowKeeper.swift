@@ -1,13 +1,13 @@
-// Gives memory of the read windows back when others need it. A thread looks how much memory is left:
-// the less is left, the more often it looks.
+// Gives memory of the read windows back when others need it. A thread looks how much memory is
+// left: the less is left, the more often it looks.
 //
 // There is no thread while the windows hold little. In a control group with a limit, a few MiB are
 // little. Without one only the machine's memory counts, and 64 MiB are little. In a tight group a
-// sidecar that has nothing to do gives back all but a rest. Its keeper then sleeps until a window grows
-// again, so an idle session costs no processor time.
+// sidecar that has nothing to do gives back all but a rest. Its keeper then sleeps until a window
+// grows again, so an idle session costs no processor time.
 //
-// A window that is sealed or pinned keeps its memory as long as a client maps it. The keeper retires
-// such a window as a whole, and a client maps the next one when it takes its next lock.
+// A window that is sealed or pinned keeps its memory as long as a client maps it. The keeper
+// retires such a window as a whole, and a client maps the next one when it takes its next lock.
 
 internal import SluiceChannel
 internal import SluiceSystem
@@ -33,7 +33,8 @@ final class WindowKeeper: Sendable {
 
   private static let watchedByteCountInGroup = 4_194_304
   private static let watchedByteCountOnMachine = 67_108_864
-  /// How fast others may take memory: the time between two looks is the memory left divided by this.
+  /// How fast others may take memory: the time between two looks is the memory left divided by
+  /// this.
   private static let bytesPerNanosecond: Int64 = 1
   private static let lookNanosecondsMinimum: Int64 = 20_000_000
   private static let lookNanosecondsMaximum: Int64 = 8_000_000_000

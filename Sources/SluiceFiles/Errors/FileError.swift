@@ -23,8 +23,8 @@ enum FileError: Error, Equatable {
   case busyInLine
   /// EXCLUSIVE was refused, and the holder now has PENDING.
   case busyPending
-  /// Another sidecar holds the lock. Its client may have just died: then the lock is free in a moment.
-  /// The request is tried again for a little while, then it is `busy` or `busyPending`.
+  /// Another sidecar holds the lock. Its client may have just died: then the lock is free in a
+  /// moment. The request is tried again for a little while, then it is `busy` or `busyPending`.
   case busyPerhaps
   case busyPendingPerhaps
   /// The request stands in line for a lock and stays in its slot.
@@ -37,12 +37,12 @@ enum FileError: Error, Equatable {
   case directorySync(Errno)
   /// The WAL index can only be read, and nobody who uses it has set it up.
   case walIndexNotSetUp
-  /// The lock stands with a holder that was granted it a moment ago and may be about to take it again:
-  /// the request is tried again soon.
+  /// The lock stands with a holder that was granted it a moment ago and may be about to take it
+  /// again: the request is tried again soon.
   case standsYet
-  /// EXCLUSIVE was refused because readers' locks stand and are in use. The writer holds PENDING now.
-  /// A standing lock that is found in use is nearly always free a moment later: the request is tried
-  /// again for a little while, then it is `busyPending`.
+  /// EXCLUSIVE was refused because of readers that use locks that stand, and the writer holds
+  /// PENDING. Without its standing lock such a reader would nearly always have come a moment too
+  /// late: the request is tried again for a little while, then it is `busyPending`.
   case readersYet
   /// Not now: another process has been asked to give back its lease. The request stays in its slot
   /// and is tried again.

@@ -1,9 +1,10 @@
-// Every open inode once. All sessions that open a file share one description of it. This makes the lease
-// possible and the locks countable.
+// Every open inode once. All sessions that open a file share one description of it. This makes the
+// lease possible and the locks countable.
 //
-// A file is listed by device and inode number, which are its own as long as its description is open. They are
-// taken from that description, because a name, or a description without access, may have others. (With
-// overlayfs the first opening for writing gives other numbers to a file that has several names.)
+// A file is listed by device and inode number, which are its own as long as its description is
+// open. They are taken from that description, because a name, or a description without access, may
+// have others. (With overlayfs the first opening for writing gives other numbers to a file that has
+// several names.)
 //
 // Threads: any. The table's lock protects the table and the open counts, and is held across the
 // system calls of an open, so that two sessions cannot open one inode twice.
@@ -42,8 +43,8 @@ final class FileTable: Sendable {
   /// Opens the file at `location` and counts it. `close` must follow.
   func open(_ location: borrowing Location, _ mode: Mode) throws(FileError) -> SharedFile {
     try entries.withLock { (entries) throws(FileError) in
-      // Creation first: in DELETE mode a journal is nearly always new. Two rounds more, in case the file
-      // is created or removed meanwhile.
+      // Creation first: in DELETE mode a journal is nearly always new. Two rounds more, in case the
+      // file is created or removed meanwhile.
       var obstacle = FileError.system(.noEntry)
       for _ in 0..<3 {
         if mode.creates, self.isReadOnly {
@@ -156,8 +157,8 @@ final class FileTable: Sendable {
     }
   }
 
-  /// Removes the file at `location` unless a session has it open, so that the next to make it gets a new
-  /// one. A file that cannot be removed stays.
+  /// Removes the file at `location` unless a session has it open, so that the next to make it gets
+  /// a new one. A file that cannot be removed stays.
   func removeUnlessOpen(_ location: borrowing Location) {
     entries.withLock { entries in
       guard let status = unsafe try? location.directory.descriptor.status(of: location.name),

@@ -48,8 +48,8 @@ extension SharedFile {
 
   // MARK: A new description
 
-  /// Gives the file a new description. Throws `busy` while a lock stands on the old one, because its holder
-  /// has yet to learn that the lock is gone.
+  /// Gives the file a new description. Throws `busy` while a lock stands on the old one, because
+  /// its holder has yet to learn that the lock is gone.
   func renew(_ state: borrowing State) throws(FileError) {
     guard state.ladder.sharedCount == 0 else { throw .busy }
     try description.renew(isWritable: isWritable)
@@ -65,8 +65,8 @@ extension SharedFile {
     }
   }
 
-  /// Throws unless the description is as it was when the locks were put on it, as far as that can be
-  /// asked: a file system that has lost them says so.
+  /// Throws unless the description is as it was when the locks were put on it, as far as that can
+  /// be asked: a file system that has lost them says so.
   func proveLocks() throws(FileError) { try description.proveLocks() }
 }
 

@@ -1,5 +1,5 @@
-// The line of those that wait for a lock of a shared file: what the lock functions say to it, and how the
-// waiting requests hear of it. See Line. Under `state`.
+// The line of those that wait for a lock of a shared file: what the lock functions say to it, and
+// how the waiting requests hear of it. See Line. Under `state`.
 
 internal import SluiceChannel
 internal import SluiceSystem
@@ -94,8 +94,8 @@ extension SharedFile {
     }
   }
 
-  /// Takes back what stands in the way of an awaited lock without being used; the right to write not before
-  /// the turn of its holder is over.
+  /// Takes back what stands in the way of an awaited lock without being used; the right to write
+  /// not before the turn of its holder is over.
   private func takeBackAwaited(
     _ lock: AwaitedLock, by seeker: LockHolder, _ state: inout State, now: Int64
   ) {

@@ -1,12 +1,12 @@
-// The five levels of a shared file's locks: what the ladder decides, the file is made to show, and the line
-// is told. All of it under `state`.
+// The five levels of a shared file's locks: what the ladder decides, the file is made to show, and
+// the line is told. All of it under `state`.
 
 internal import SluiceSystem
 internal import SluiceWire
 
 extension SharedFile {
-  /// Raises what `holder` holds to `level`, or throws that another is in the way. Then it may still have
-  /// risen to PENDING, as SQLite expects of a writer that waits for readers. See Ladder.
+  /// Raises what `holder` holds to `level`, or throws that another is in the way. Then it may still
+  /// have risen to PENDING, as SQLite expects of a writer that waits for readers. See Ladder.
   func lock(_ holder: LockHolder, to level: LockLevel, now: Int64) throws(FileError) {
     try state.withLock { (state) throws(FileError) in
       try state.ladder.admit(holder.id, from: holder.level, to: level)
@@ -127,7 +127,8 @@ extension SharedFile {
     }
   }
 
-  /// Gives back every lock of a handle that goes. Failures are not reported: nobody is there to hear them.
+  /// Gives back every lock of a handle that goes. Failures are not reported: nobody is there to
+  /// hear them.
   func dropLocks(of holder: LockHolder) {
     state.withLock { state in self.endStanding(.all, of: holder, &state) }
     _ = try? unmapWALIndex(holder, deletes: false)
@@ -139,9 +140,10 @@ extension SharedFile {
     state.withLock { _ in holder.level > .none }
   }
 
-  /// Whether a writer, here or outside, holds RESERVED, or more that it came to from there. A handle that
-  /// goes from SHARED straight to EXCLUSIVE, to roll back a hot journal, does not count: another reader that
-  /// took it for the journal's living writer would read what is to be rolled back, and then write on it.
+  /// Whether a writer, here or outside, holds RESERVED, or more that it came to from there. A
+  /// handle that goes from SHARED straight to EXCLUSIVE, to roll back a hot journal, does not
+  /// count: another reader that took it for the journal's living writer would read what is to be
+  /// rolled back, and then write on it.
   func isReserved() throws(FileError) -> Bool {
     try state.withLock { (state) throws(FileError) in
       if state.ladder.writerIsReserved { return true }

@@ -1,11 +1,12 @@
-// Whether a shared file is ours alone. Beside each lease call stands what else must happen: locks come off
-// the file or go onto it, the read window begins or ends, standing locks are taken back. Under `state`.
+// Whether a shared file is ours alone. Beside each lease call stands what else must happen: locks
+// come off the file or go onto it, the read window begins or ends, standing locks are taken back.
+// Under `state`.
 
 internal import SluiceSystem
 
 extension SharedFile {
-  /// Tries to make the file ours alone, if it is not and was not tried just now. Locks that stand on the
-  /// file are taken off: while we own it they are in nobody's way.
+  /// Tries to make the file ours alone, if it is not and was not tried just now. Locks that stand
+  /// on the file are taken off: while we own it they are in nobody's way.
   @inline(__always)
   func own(_ state: inout State, now: Int64) {
     if state.lease.isToBeTried(now: now) { tryToOwn(&state, now: now) }
@@ -48,8 +49,8 @@ extension SharedFile {
       try system { () throws(Errno) in try state.lease.giveBack(on: description.descriptor) }
       return
     } catch {
-      // The kernel took the lease before we answered: others may have changed the file meanwhile. Or the
-      // locks cannot be placed, which must not happen while we own the file.
+      // The kernel took the lease before we answered: others may have changed the file meanwhile.
+      // Or the locks cannot be placed, which must not happen while we own the file.
     }
     try? state.lease.giveBack(on: description.descriptor)
     if state.ladder.sharedCount > 0 || state.walIndex != nil { description.noteLoss() }

@@ -1,14 +1,15 @@
-// Locks of a shared file that stand beyond their use, until another handle needs them. Under `state`.
+// Locks of a shared file that stand beyond their use, until another handle needs them. Under
+// `state`.
 //
-// A standing lock counts as held, in the ladder and among the WAL's locks. When one is taken back unused, it
-// is counted out there.
+// A standing lock counts as held, in the ladder and among the WAL's locks. When one is taken back
+// unused, it is counted out there.
 
 internal import SluiceChannel
 internal import SluiceSystem
 
 extension SharedFile {
-  /// Lets locks that `holder` has stand, until they are taken back; those in `alone` it has alone. Only while
-  /// nobody outside can have the file open.
+  /// Lets locks that `holder` has stand, until they are taken back; those in `alone` it has alone.
+  /// Only while nobody outside can have the file open.
   @inline(__always)
   func letStand(
     _ locks: LockSet, alone: LockSet = [], of holder: LockHolder, _ use: StandingLocks.Use,
@@ -23,8 +24,9 @@ extension SharedFile {
     holder.hasWord && !state.isMirrored
   }
 
-  /// Takes those of `locks` that stand unused from all holders but one. The others are given back as soon as
-  /// they are not used any more; with `toShare` those that can be shared are only shared.
+  /// Takes those of `locks` that stand unused from all holders but one. The others are given back
+  /// as soon as they are not used any more; with `toShare` those that can be shared are only
+  /// shared.
   @inline(__always)
   func takeBack(
     _ locks: LockSet, toShare: Bool = false, besides holder: LockHolder?, _ state: inout State
@@ -62,8 +64,8 @@ extension SharedFile {
 
   // MARK: The right to write in WAL mode
 
-  /// Throws where the right to write stands with another holder, which may take it again and again for a
-  /// while, as in a turn: to hand it over costs more than a small transaction.
+  /// Throws where the right to write stands with another holder, which may take it again and again
+  /// for a while, as in a turn: to hand it over costs more than a small transaction.
   func respectStandingWriter(
     _ state: borrowing State, _ index: WALIndex
   ) throws(FileError) {

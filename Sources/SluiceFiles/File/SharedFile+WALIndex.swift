@@ -5,14 +5,14 @@ internal import SluiceSystem
 internal import SluiceWire
 
 extension SharedFile {
-  /// Has `holder` join the index unless it has already. Gives the index's size, after extending it if asked,
-  /// which file it is, and whether it is there for reading only. `pass` is called with a descriptor of it if
-  /// the client wants one. A client joins even if the index is not set up and cannot be, because it may read
-  /// the WAL without it.
+  /// Has `holder` join the index unless it has already. Gives the index's size, after extending it
+  /// if asked, which file it is, and whether it is there for reading only. `pass` is called with a
+  /// descriptor of it if the client wants one. A client joins even if the index is not set up and
+  /// cannot be, because it may read the WAL without it.
   ///
   /// Clients of a dead sidecar still have its index mapped, and write there until they learn of its
-  /// death. So the first client here gets a new file, by `remove` of the old: nobody outside uses it
-  /// while the database is owned.
+  /// death. So the first client here gets a new file, by `remove` of the old: nobody outside uses
+  /// it while the database is owned.
   func mapWALIndex(
     _ holder: LockHolder, _ request: WALIndexMapRequest, at location: Location,
     opensForWriting: Bool, remove: (borrowing Location) -> Void,

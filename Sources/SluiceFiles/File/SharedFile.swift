@@ -1,25 +1,29 @@
-// An open inode with what all sessions know of it together: its locks, and whether it is ours alone.
+// An open inode with what all sessions know of it together: its locks, and whether it is ours
+// alone.
 //
-//   owned     we hold a write lease: no other process has the file open, and none can open it before we
-//             have answered. No lock stands on the file.
-//   mirrored  others may have it open: every lock that our clients hold together stands on the file as
-//             well, on the bytes that SQLite's unix VFS uses.
+//   owned     we hold a write lease: no other process has the file open, and none can open it
+//             before we have answered. No lock stands on the file.
+//   mirrored  others may have it open: every lock that our clients hold together stands on the file
+//             as well, on the bytes that SQLite's unix VFS uses.
 //
-// A lease proves nothing where other kernels, or a daemon, can change the file (FileSystemKind). Such a file
-// is mirrored for ever and has no WAL index, and its locks are taken off it before it is closed: the kernel
-// takes them off a file that is closed, but tells no daemon of that.
+// A lease proves nothing where other kernels, or a daemon, can change the file (FileSystemKind).
+// Such a file is mirrored for ever and has no WAL index, and its locks are taken off it before it
+// is closed: the kernel takes them off a file that is closed, but tells no daemon of that.
 //
-// Its parts know nothing of each other, and this puts them together:
+// Its parts know nothing of it, and this puts them together:
 //
-//   Ladder, Line, Standers, WALLocks   which handles hold, wait, or keep locks beyond their use: values
-//   Lease                              whether the file is owned
-//   FileDescription, LockMirror        the description, and what stands on the file
-//   FileContent                        reads, writes, sizes, the read window, the quota
-//   WALIndex                           the `-shm` file
+//   Ladder, WALLocks    which handles hold what: values
+//   Line                which of them wait: a value
+//   Standers            which locks stand beyond their use
+//   Lease               whether the file is owned
+//   FileDescription     the description, and whether it has gone bad
+//   LockMirror          what stands on the file
+//   FileContent         reads, writes, sizes, the read window, the quota
+//   WALIndex            the `-shm` file
 //
-// Threads: any. `state` is behind one small lock, held across lock and lease calls; these never wait, except
-// for the server of a shared file system. Content needs no lock of ours but that of a read window, which is
-// taken after that of `state` where both are needed.
+// Threads: any. `state` is behind one small lock, held across lock and lease calls; these never
+// wait, except for the server of a shared file system. Content needs no lock of ours but that of a
+// read window, which is taken after that of `state` where both are needed.
 
 internal import SluiceSystem
 internal import SluiceWire

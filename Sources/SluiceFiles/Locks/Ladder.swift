@@ -1,17 +1,19 @@
-// SQLite's five-level ladder of one file: which of our clients' handles hold what, and what is refused.
+// SQLite's five-level ladder of one file: which of our clients' handles hold what, and what is
+// refused.
 //
 //   SHARED     any number of handles, as long as no other holds PENDING or more
 //   RESERVED   one handle, which holds SHARED; others may still come to read
 //   PENDING    the same handle, or one that goes from SHARED straight to EXCLUSIVE: no new readers
 //   EXCLUSIVE  the same handle, when it is the last that reads
 //
-// Only one handle holds more than SHARED: the writer. So of two readers that want to write the second is
-// refused at once.
+// Only one handle holds more than SHARED: the writer. So of two readers that want to write the
+// second is refused at once.
 //
-// A value without system calls, kept under the file's `state`. What a handle holds is kept with the handle
-// (LockHolder.level), and is an argument here. Each step is made in three parts: `admit` says whether the
-// step is allowed; a copy of the ladder makes it; and when the file has what the copy asks for
-// (`locksOnFile`), the copy becomes the ladder. A call that fails in between changes nothing.
+// A value without system calls, kept under the file's `state`. What a handle holds is kept with the
+// handle (LockHolder.level), and is an argument here. Each step is made in three parts: `admit`
+// says whether the step is allowed; a copy of the ladder makes it; and when the file has what the
+// copy asks for (`locksOnFile`), the copy becomes the ladder. A call that fails in between changes
+// nothing.
 
 internal import SluiceWire
 
@@ -21,17 +23,17 @@ struct Ladder: Equatable {
   /// The handle that holds more than SHARED, and how much more.
   private(set) var writer: UInt64?
   private(set) var writerLevel = LockLevel.none
-  /// Whether the writer came by RESERVED, as a handle does that writes. A handle that rolls back a hot
-  /// journal does not.
+  /// Whether the writer came by RESERVED, as a handle does that writes. A handle that rolls back a
+  /// hot journal does not.
   private(set) var writerIsReserved = false
 
   // MARK: Decisions
 
-  /// Throws unless `holder`, which holds `held`, may try for `level`: `misuse` where SQLite never asks
-  /// that, `busy` where another writer is in the way.
+  /// Throws unless `holder`, which holds `held`, may try for `level`: `misuse` where SQLite never
+  /// asks that, `busy` where another writer is in the way.
   ///
-  /// A holder of nothing may take SHARED; RESERVED and EXCLUSIVE need SHARED; PENDING is never asked
-  /// for.
+  /// A holder of nothing may take SHARED; RESERVED and EXCLUSIVE need SHARED; PENDING is never
+  /// asked for.
   @inline(__always)
   func admit(
     _ holder: UInt64, from held: LockLevel, to level: LockLevel
@@ -43,7 +45,8 @@ struct Ladder: Equatable {
     if writerLevel >= .pending || level > .shared { throw .busy }
   }
 
-  /// Whether the writer, which holds PENDING, is the only one that reads and so may rise to EXCLUSIVE.
+  /// Whether the writer, which holds PENDING, is the only one that reads and so may rise to
+  /// EXCLUSIVE.
   var mayExclude: Bool { writerLevel >= .pending && sharedCount == 1 }
 
   /// Whether another of our handles keeps `holder` from `level` now.
@@ -57,8 +60,8 @@ struct Ladder: Equatable {
     }
   }
 
-  /// Whether `holder` and the writer would wait for each other for ever: a reader that wants to write is
-  /// in the way of a writer that waits for the readers to go.
+  /// Whether `holder` and the writer would wait for each other for ever: a reader that wants to
+  /// write is in the way of a writer that waits for the readers to go.
   func isDeadlock(_ holder: UInt64, at held: LockLevel, awaiting level: LockLevel) -> Bool {
     guard held >= .shared, level > .shared else { return false }
     return writer != nil && writer != holder && writerLevel >= .pending

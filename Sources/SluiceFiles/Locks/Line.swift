@@ -1,26 +1,27 @@
 // The line in which clients stand that wait for a lock of one database.
 //
-// The right to write (RESERVED, or the WAL's WRITE lock) goes round in turns, because to hand it to a
-// sleeping process costs more than a small transaction. While others wait, the holder may release and
-// retake it until its turn ends. Then the first that waits is called. It is not given the lock itself but
-// a claim: others are refused until it has come for the lock, or until a grace is over, because it may
-// have died or changed its mind.
+// The right to write (RESERVED, or the WAL's WRITE lock) goes round in turns, because to hand it to
+// a sleeping process costs more than a small transaction. While others wait, the holder may release
+// and retake it until its turn ends. Then the first that waits is called. It is not given the lock
+// itself but a claim: others are refused until it has come for the lock, or until a grace is over,
+// because it may have died or changed its mind.
 //
 //   taken ──released, turn not over──▶ kept for its holder ──it comes──▶ taken
 //     │                                       │ it does not
 //     └────────released, turn over────────────┴──▶ free ──first is called──▶ claimed ──▶ taken
 //
-// A place in the line belongs to a handle and is kept for a while after its request was answered. So a
-// handle that was called too late, or asks again and again without ever standing in line, does not start
-// anew behind all others. A handle that has a place before the one that is called next may take the lock
-// when it finds it free.
+// A place in the line belongs to a handle and is kept for a while after its request was answered.
+// So a handle that was called too late, or asks again and again without ever standing in line, does
+// not start anew behind all others. A handle that has a place before the one that is called next
+// may take the lock when it finds it free.
 //
-// All other locks can be had by several handles, or are awaited by one alone. A handle that waits for one
-// of them is called when the lock is free, and has no claim.
+// All other locks can be had by several handles, or are awaited by one alone. A handle that waits
+// for one of them is called when the lock is free, and has no claim.
 //
-// A value, kept under the file's `state`: without a clock, and without a call to those that wait. What the
-// line has to tell them it collects as notices, and its owner delivers these (`takeNotices`) before it lets
-// go of `state`. `Waiter` is what the owner knows a waiting request by.
+// A value, kept under the file's `state`: without a clock, and without a call to those that wait.
+// What the line has to tell them it collects as notices, and its owner delivers these
+// (`takeNotices`) before it lets go of `state`. `Waiter` is what the owner knows a waiting request
+// by.
 
 internal import SluiceWire
 
@@ -55,8 +56,8 @@ struct Line<Waiter> {
   /// In order of arrival.
   private var places: [Place] = []
   private var turn: Turn?
-  /// Until when the right to write stands in its holder's channel. Until then the holder takes it and gives
-  /// it back without a request; nil while each of these is a request.
+  /// Until when the right to write stands in its holder's channel. Until then the holder takes it
+  /// and gives it back without a request; nil while each of these is a request.
   private var standingEnd: Int64?
   private var claim: (holder: UInt64, until: Int64)?
   private var gapUntil: Int64 = 0
@@ -121,8 +122,8 @@ struct Line<Waiter> {
 
   // MARK: Turns
 
-  /// Lets the right to write stand with `holder`, which has just taken it: until its turn is over, or, if
-  /// nobody waits, until another needs it. False where it may not stand.
+  /// Lets the right to write stand with `holder`, which has just taken it: until its turn is over,
+  /// or, if nobody waits, until another needs it. False where it may not stand.
   mutating func letTurnStand(for holder: UInt64, now: Int64) -> Bool {
     if first == nil { return true }
     guard let turn, turn.holder == holder, now - turn.beganAt < LinePatience.turnNanoseconds else {
@@ -144,8 +145,8 @@ struct Line<Waiter> {
   /// It does not stand any more.
   mutating func endStanding() { standingEnd = nil }
 
-  /// Nil if `holder`, which stands in line, can be called now; else when to look again, `max` if there will
-  /// be a notice.
+  /// Nil if `holder`, which stands in line, can be called now; else when to look again, `max` if
+  /// there will be a notice.
   mutating func wait(of holder: UInt64, isTaken: Bool, now: Int64) -> Int64? {
     if isTaken { return isFirst(holder) ? standsUntil(now) ?? .max : .max }
     if let claim, now < claim.until {
@@ -167,8 +168,9 @@ struct Line<Waiter> {
     return now < end ? end : nil
   }
 
-  /// Answers the request of `holder`: the lock is free, and for a while `holder` alone may take it. There
-  /// is no claim if nobody had to wait for the lock: others, which never wait, would be refused for nothing.
+  /// Answers the request of `holder`: the lock is free, and for a while `holder` alone may take it.
+  /// There is no claim if nobody had to wait for the lock: others, which never wait, would be
+  /// refused for nothing.
   mutating func call(_ holder: UInt64, hasWaited: Bool, now: Int64) {
     rest(holder, now: now)
     turn = nil

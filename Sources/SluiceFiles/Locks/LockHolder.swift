@@ -1,7 +1,7 @@
 // What one handle holds of a file, and which of it stands beyond its use. See StandingLocks.
 //
-// All of it is under the file's `state`: a handle that needs a lock takes it from others that do not use
-// it, on whatever reactor they are.
+// All of it is under the file's `state`: a handle that needs a lock takes it from others that do
+// not use it, on whatever reactor they are.
 
 internal import SluiceChannel
 internal import SluiceWire
@@ -45,8 +45,8 @@ final class LockHolder: @unchecked Sendable {
     standing?.forget(locks)
   }
 
-  /// Takes back those of `locks` that stand unused (`freed`); what is in use, but not alone, it shares
-  /// from now on (`shared`). Nil where none of them stands.
+  /// Takes back those of `locks` that stand unused (`freed`); what is in use, but not alone, it
+  /// shares from now on (`shared`). Nil where none of them stands.
   func takeBack(_ locks: LockSet, toShare: Bool) -> (freed: LockSet, shared: LockSet)? {
     let asked = granted.intersection(locks)
     guard !asked.isEmpty, let taken = standing?.takeBack(asked, toShare: toShare) else {

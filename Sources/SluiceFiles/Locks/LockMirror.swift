@@ -1,5 +1,6 @@
-// Puts the locks that our clients hold together on the file itself, where programs outside see them, and
-// asks for the locks of those programs. Needed while others may have the file open; no call waits.
+// Puts the locks that our clients hold together on the file itself, where programs outside see
+// them, and asks for the locks of those programs. Needed while others may have the file open; no
+// call waits.
 //
 // These are the locks of one open file description (F_OFD_SETLK), so they do not conflict with each
 // other. Under the file's `state`.
@@ -8,17 +9,17 @@ internal import SluiceSystem
 internal import SluiceWire
 
 extension FileDescription {
-  /// Brings the file from what stands there to `new`. Throws `busy`, or a kind of it, where an outsider is
-  /// in the way. After a failure half-way, what was changed before it stays.
+  /// Brings the file from what stands there to `new`. Throws `busy`, or a kind of it, where an
+  /// outsider is in the way. After a failure half-way, what was changed before it stays.
   func mirrorLocks(from old: LocksOnFile, to new: LocksOnFile) throws(FileError) {
     try old.change(to: new) { (call) throws(FileError) in try putLock(call) }
   }
 
-  /// Throws where an outsider holds PENDING; else keeps PENDING shared, until `endLookAtPending`, so that
-  /// no outsider takes it.
+  /// Throws where an outsider holds PENDING; else keeps PENDING shared, until `endLookAtPending`,
+  /// so that no outsider takes it.
   ///
-  /// A new reader of ours looks there even if we have SHARED on the file already, so that our readers do
-  /// not starve an outside writer that waits for the readers to go.
+  /// A new reader of ours looks there even if we have SHARED on the file already, so that our
+  /// readers do not starve an outside writer that waits for the readers to go.
   func beginLookAtPending() throws(FileError) {
     try putLock(LocksOnFile.Call(lock: .shared, start: LockByte.pending, byteCount: 1))
   }
@@ -52,8 +53,8 @@ extension FileDescription {
     try isLockRefused(.exclusive, LockByte.reserved, 1)
   }
 
-  /// Whether the kernel would refuse `level` now to a handle of ours that holds `held`. Where that cannot
-  /// be learned because the file is not this kernel's own, the answer is yes.
+  /// Whether the kernel would refuse `level` now to a handle of ours that holds `held`. Where that
+  /// cannot be learned because the file is not this kernel's own, the answer is yes.
   func isTakenOutside(_ level: LockLevel, from held: LockLevel) throws(FileError) -> Bool {
     if held == .none {
       if try isBlockedOrUnknown(.shared, LockByte.pending, 1) { return true }
@@ -74,8 +75,8 @@ extension FileDescription {
     return (try? isLockRefused(lock, start, byteCount)) ?? true
   }
 
-  /// Whether an outsider is in the way of such a lock. Servers that each know a part of a file cannot
-  /// answer (EIO) while a lock is on its way to them: they are asked again.
+  /// Whether an outsider is in the way of such a lock. Servers that each know a part of a file
+  /// cannot answer (EIO) while a lock is on its way to them: they are asked again.
   private func isLockRefused(
     _ lock: ByteRangeLock, _ start: Int64, _ byteCount: Int64
   ) throws(FileError) -> Bool {

@@ -1,6 +1,6 @@
-// What stands on the lock bytes of a database file for all of our clients together. The bytes are those
-// of SQLite's os.h: a PENDING byte, a RESERVED byte and 510 SHARED bytes, all beyond the page that a
-// database never uses.
+// What stands on the lock bytes of a database file for all of our clients together. The bytes are
+// those of SQLite's os.h: a PENDING byte, a RESERVED byte and 510 SHARED bytes, all beyond the page
+// that a database never uses.
 //
 // A value. The ladder says what has to stand (`Ladder.locksOnFile`); LockMirror puts it there.
 
@@ -31,8 +31,8 @@ struct LocksOnFile: Equatable {
     static var clear: Call { Call(lock: .none, start: 0, byteCount: 0) }
   }
 
-  /// Hands over the calls, in their order, that bring the file from `self` to `new`. Readers first: while
-  /// PENDING or RESERVED is put on the file, SHARED stands there.
+  /// Hands over the calls, in their order, that bring the file from `self` to `new`. Readers first:
+  /// while PENDING or RESERVED is put on the file, SHARED stands there.
   @inline(__always)
   func change<E: Error>(to new: LocksOnFile, _ make: (Call) throws(E) -> Void) throws(E) {
     if self == new { return }

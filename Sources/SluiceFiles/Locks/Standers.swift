@@ -1,5 +1,6 @@
-// Which handles of a file have locks that stand. A need of another handle takes those back that are not in
-// use; what becomes of the ladder and of the WAL locks then is the file's business (SharedFile+Standing).
+// Which handles of a file have locks that stand. A need of another handle takes those back that are
+// not in use; what becomes of the ladder and of the WAL locks then is the file's business
+// (SharedFile+Standing).
 
 internal import SluiceChannel
 

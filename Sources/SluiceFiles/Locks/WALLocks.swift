@@ -1,7 +1,8 @@
-// The eight locks of a WAL index: how many of our clients' handles hold each, and what each handle holds.
+// The eight locks of a WAL index: how many of our clients' handles hold each, and what each handle
+// holds.
 //
-// A value without system calls, kept under the file's `state`. What a handle holds (WALMembership) is
-// kept with the handle and is an argument here. WALIndex puts the locks on its file.
+// A value without system calls, kept under the file's `state`. What a handle holds (WALMembership)
+// is kept with the handle and is an argument here. WALIndex puts the locks on its file.
 
 internal import SluiceChannel
 internal import SluiceSystem
@@ -49,13 +50,14 @@ struct WALLocks {
     (0..<Self.lockCount).contains { bits >> $0 & 1 == 1 && holders[$0] < 0 }
   }
 
-  /// Whether a handle that holds `own` may hold all of these alone. One that it shares already is in its
-  /// way: a lock is given back before it is taken in the other way.
+  /// Whether a handle that holds `own` may hold all of these alone. One that it shares already is
+  /// in its way: a lock is given back before it is taken in the other way.
   func mayHoldAlone(_ locks: Range<Int>, _ own: WALMembership) -> Bool {
     locks.allSatisfy { own.exclusive >> $0 & 1 == 1 || holders[$0] == 0 }
   }
 
-  /// Whether other handles hold some of these, so that a handle that holds `own` has to wait for them.
+  /// Whether other handles hold some of these, so that a handle that holds `own` has to wait for
+  /// them.
   func areTaken(_ bits: UInt8, besides own: WALMembership) -> Bool {
     (0..<Self.lockCount).contains {
       bits >> $0 & 1 == 1 && holders[$0] != Int(own.shared >> $0 & 1)
@@ -102,8 +104,8 @@ struct WALLocks {
 
   // MARK: Locks that stand
 
-  /// Makes shared locks of a handle its alone, where no other handle has them; those of `bits` that it
-  /// has alone now.
+  /// Makes shared locks of a handle its alone, where no other handle has them; those of `bits` that
+  /// it has alone now.
   mutating func keepAlone(bits: UInt8, _ own: inout WALMembership) -> UInt8 {
     for lock in 0..<Self.lockCount where (own.shared & bits) >> lock & 1 == 1 {
       guard holders[lock] == 1 else { continue }

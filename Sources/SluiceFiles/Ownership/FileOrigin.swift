@@ -1,14 +1,14 @@
-// Tells a file from every other that had, or will have, its device and inode number. The kernel gives
-// these numbers out again, often at once, when a file is gone, or when another file system is mounted in
-// the place of one.
+// Tells a file from every other that had, or will have, its device and inode number. The kernel
+// gives these numbers out again, often at once, when a file is gone, or when another file system is
+// mounted in the place of one.
 //
 // The origin is a digest of what the kernel says of the open file:
 //   which file system it is on   its own number, as far as it has one
 //   its handle                   where the file system keeps a generation number (FileSystemKind)
 //   its time of birth            where the file system tells it
-// Of the last two there must be one. The digest guards against accident and is no cryptography. A user
-// that may replace files in the directory can perhaps, with some work, make one with the digest of
-// another. That user wins nothing by it, because it can also write into the file.
+// Of the last two there must be one. The digest guards against accident and is no cryptography. A
+// user that may replace files in the directory can perhaps, with some work, make one with the
+// digest of another. That user wins nothing by it, because it can also write into the file.
 
 internal import SluiceSystem
 

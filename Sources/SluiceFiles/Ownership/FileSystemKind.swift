@@ -1,21 +1,21 @@
 // What a sidecar may believe of a file, by the kind of file system that the file is on.
 //
 // A lease, a lock in memory and a shared mapping prove something about the processes of one kernel.
-// Where other hosts, or a daemon behind the kernel, can change the same file, they prove nothing. So
-// there is a list of file systems whose files only one kernel changes. Every other file system is taken
-// for shared with other hosts. That costs speed and WAL mode, and nothing else.
+// Where other hosts, or a daemon behind the kernel, can change the same file, they prove nothing.
+// So there is a list of file systems whose files only one kernel changes. Every other file system
+// is taken for shared with other hosts. That costs speed and WAL mode, and nothing else.
 //
 // A file handle tells a file from the one that had its inode number before, where the file system
-// keeps a generation number on the disk. Other file systems make handles of what they have, or can be
-// made so that two of them have the same handles: there only the time of birth counts.
+// keeps a generation number on the disk. Other file systems make handles of what they have, or can
+// be made so that two of them have the same handles: there only the time of birth counts.
 
 public import SluiceSystem
 
 public struct FileSystemKind: Sendable {
   /// The name that mount(8) uses, or a number that this list does not know.
   public let name: String
-  /// Whether one kernel sees every open of its files. Then a lease means that no other process has the
-  /// file open, and memory can be shared with all processes that have.
+  /// Whether one kernel sees every open of its files. Then a lease means that no other process has
+  /// the file open, and memory can be shared with all processes that have.
   public let isLocal: Bool
   /// Why, in half a line.
   public let reason: String
@@ -81,7 +81,8 @@ extension FileSystemKind {
     func shared(_ magic: UInt32, _ name: String, _ reason: String) {
       kinds[magic] = FileSystemKind(name, isLocal: false, .nothing, reason)
     }
-    // On a disk of this kernel's. If a second kernel mounted that disk too, it would ruin it at once.
+    // On a disk of this kernel's. If a second kernel mounted that disk too, it would ruin it at
+    // once.
     local(0xef53, "ext4", .generation)
     local(0x5846_5342, "xfs", .generation)
     local(0x9123_683e, "btrfs", .generation)
@@ -112,8 +113,8 @@ extension FileSystemKind {
     local(
       0x794c_7630, "overlayfs", .generationOfAName, "whose layers nobody may change beneath it")
 
-    // A daemon answers, and knows of no lease: GlusterFS, JuiceFS, sshfs, virtiofs. Disks that a daemon
-    // serves, such as ntfs-3g, look the same.
+    // A daemon answers, and knows of no lease: GlusterFS, JuiceFS, sshfs, virtiofs. Disks that a
+    // daemon serves, such as ntfs-3g, look the same.
     let hosts = "which other hosts may have mounted"
     shared(0x6573_5546, "fuse", hosts)
     shared(0x6969, "nfs", hosts)

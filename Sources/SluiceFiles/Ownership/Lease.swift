@@ -1,11 +1,11 @@
 // The write lease on one file, by which it is ours alone.
 //
 //   held      no other process has the file open, and none can open it before we have answered.
-//   not held  others may have it open. We try again at `retryAt`, less and less often, unless the file
-//             can have no lease.
+//   not held  others may have it open. We try again at `retryAt`, less and less often, unless the
+//             file can have no lease.
 //
-// A value that its owner keeps under the file's `state`. It says when to try, and makes the three lease
-// calls. What must happen beside them (locks, windows, counting) is the owner's business.
+// A value that its owner keeps under the file's `state`. It says when to try, and makes the three
+// lease calls. What must happen beside them (locks, windows, counting) is the owner's business.
 
 internal import SluiceSystem
 internal import Synchronization
@@ -64,8 +64,8 @@ struct Lease {
     return false
   }
 
-  /// Whether an open by another process has begun to break it, or the kernel has taken it away. False
-  /// where it is not held.
+  /// Whether an open by another process has begun to break it, or the kernel has taken it away.
+  /// False where it is not held.
   func isBroken(on file: borrowing FileDescriptor) -> Bool {
     guard isHeld else { return false }
     if let isWhole = try? file.leaseIsWhole(), isWhole { return false }
@@ -80,8 +80,8 @@ struct Lease {
   /// The same, and it is never tried again.
   mutating func endForGood() { state = Self.never }
 
-  /// Tells the kernel, which lets in the process that waits. Fails where the kernel has taken the lease
-  /// away before.
+  /// Tells the kernel, which lets in the process that waits. Fails where the kernel has taken the
+  /// lease away before.
   func giveBack(on file: borrowing FileDescriptor) throws(Errno) {
     precondition(!isHeld, "a lease is given back after its end")
     try file.giveBackLease()
@@ -89,8 +89,8 @@ struct Lease {
 }
 
 /// How long a lease counts without a look. The kernel takes a lease away after
-/// /proc/sys/fs/lease-break-time seconds without an answer, 45 by default: after a long pause of the
-/// sidecar nothing is certain. Any thread.
+/// /proc/sys/fs/lease-break-time seconds without an answer, 45 by default: after a long pause of
+/// the sidecar nothing is certain. Any thread.
 struct LeaseTrust: ~Copyable, Sendable {
   private static let nanoseconds: Int64 = 5_000_000_000
   private let verifiedAt = Atomic<Int64>(0)

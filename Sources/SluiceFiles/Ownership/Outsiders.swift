@@ -1,9 +1,9 @@
-// Programs outside that wait to open files, because the sidecar holds leases of these. Each is let in
-// when the reactors have done what clients submitted before, and at its deadline in any case.
+// Programs outside that wait to open files, because the sidecar holds leases of these. Each is let
+// in when the reactors have done what clients submitted before, and at its deadline in any case.
 //
-// A value. Each look asks once for each wait whether it is over, because the answer may change between two
-// questions. If the list asked twice, and got two answers, it would forget the wait, and its program would
-// wait until the kernel takes the lease away.
+// A value. Each look asks once for each wait whether it is over, because the answer may change
+// between two questions. If the list asked twice, and got two answers, it would forget the wait,
+// and its program would wait until the kernel takes the lease away.
 
 struct Outsiders<File> {
   private struct Wait {

@@ -2,7 +2,8 @@
 
 internal import SluiceSystem
 
-/// The databases in it keep it, so that a journal lies beside its database even when the directory is renamed.
+/// The databases in it keep it, so that a journal lies beside its database even when the directory
+/// is renamed.
 final class Directory: Sendable {
   let descriptor: FileDescriptor
   /// False where the directory may be searched but not read: then it cannot be synced either.
@@ -19,7 +20,8 @@ final class Directory: Sendable {
     do throws(Errno) { try synchronizeAnew() } catch { throw .directorySync(error) }
   }
 
-  /// A directory can be synced by its description only: where that has gone bad, the next one does it.
+  /// A directory can be synced by its description only: where that has gone bad, the next one does
+  /// it.
   private func synchronizeAnew() throws(Errno) {
     do throws(Errno) {
       try descriptor.synchronize()

@@ -1,14 +1,14 @@
 // How many bytes the files beneath a root may have together.
 //
-// The sizes of all regular files beneath the root count, databases, journals and WALs alike, each inode
-// once. They are measured when the sidecar starts; since then the sidecar counts what its clients make
-// longer, shorter or remove. Unnamed files count while they are open. The sidecar does not see files
-// that others put beneath the root, or remove, until its next start. The `-shm` files of WAL databases
-// do not count, because each client can change them by itself.
+// The sizes of all regular files beneath the root count, databases, journals and WALs alike, each
+// inode once. They are measured when the sidecar starts; since then the sidecar counts what its
+// clients make longer, shorter or remove. Unnamed files count while they are open. The sidecar does
+// not see files that others put beneath the root, or remove, until its next start. The `-shm` files
+// of WAL databases do not count, because each client can change them by itself.
 //
 // Threads: any. A growth is counted before it is written, so that all files together never exceed
-// the quota. A client that would exceed it is told EDQUOT, and SQLite says SQLITE_FULL. An open file knows
-// how much of it is counted, and only that file changes this (QuotaAccount).
+// the quota. A client that would exceed it is told EDQUOT, and SQLite says SQLITE_FULL. An open
+// file knows how much of it is counted, and only that file changes this (QuotaAccount).
 
 internal import SluiceSystem
 internal import SluiceWire
@@ -18,7 +18,8 @@ final class Quota: Sendable {
   private let byteCountMaximum: Int64
   private let counted: Atomic<Int64>
 
-  /// Counts the files that are there. `progress` is called once when that takes longer than a second.
+  /// Counts the files that are there. `progress` is called once when that takes longer than a
+  /// second.
   init(_ byteCountMaximum: Int64, root: Root, progress: () -> Void) {
     self.byteCountMaximum = byteCountMaximum
     var census = Census(tellAt: Clock.monotonicNanoseconds() + 1_000_000_000)

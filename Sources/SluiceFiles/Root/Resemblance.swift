@@ -2,8 +2,8 @@
 
 internal import SluiceSystem
 
-/// Gives a new journal, WAL or WAL index the owner and permissions of its database (`model`): else the
-/// database's owner could not use it.
+/// Gives a new journal, WAL or WAL index the owner and permissions of its database (`model`): else
+/// the database's owner could not use it.
 func resemble(
   _ model: FileStatus, _ descriptor: borrowing FileDescriptor, _ status: FileStatus
 ) {

@@ -79,8 +79,9 @@ final class Root: Sendable {
   // MARK: Full names
 
   /// The path under which all programs, stock ones included, know the file that `path` leads to:
-  /// the host's path, with no link, `.` or `..` in it. SQLite writes such names into super-journals, and
-  /// a program that finds one there must find the file. The file, or even its directory, need not exist.
+  /// the host's path, with no link, `.` or `..` in it. SQLite writes such names into
+  /// super-journals, and a program that finds one there must find the file. The file, or even its
+  /// directory, need not exist.
   func fullPathname(_ path: [UInt8]) throws(FileError) -> (path: [UInt8], isThroughLink: Bool) {
     let own = try ownPath()
     let plain = joined(own, normalized(inside(path, own)))
@@ -90,8 +91,8 @@ final class Root: Sendable {
         guard let next = try fullPathnameStep(&current) else { continue }
         return (next, next != plain)
       } catch .system(.noEntry) {
-        // No such directory: opening the file will say so. But with `..` resolved in the text, as SQLite's
-        // own VFS does it, there may be one, and even a link.
+        // No such directory: opening the file will say so. But with `..` resolved in the text, as
+        // SQLite's own VFS does it, there may be one, and even a link.
         let missing = joined(own, normalized(inside(current, own)))
         if missing == current { return (missing, missing != plain) }
         current = missing
@@ -200,8 +201,8 @@ final class Root: Sendable {
   }
 }
 
-/// Whether files without a name can be made in a directory. By way of a daemon, or of another host, they
-/// often cannot.
+/// Whether files without a name can be made in a directory. By way of a daemon, or of another host,
+/// they often cannot.
 private func takesUnnamedFiles(_ path: [CChar]) -> Bool {
   do throws(Errno) {
     _ = try unsafe FileDescriptor.open(

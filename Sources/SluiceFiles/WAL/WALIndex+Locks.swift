@@ -1,5 +1,5 @@
-// The locks of a WAL index: counted (WALLocks), and put on the index file while others may have the database
-// open. Under the database's `state`.
+// The locks of a WAL index: counted (WALLocks), and put on the index file while others may have the
+// database open. Under the database's `state`.
 
 internal import SluiceChannel
 internal import SluiceSystem
@@ -54,8 +54,8 @@ extension WALIndex {
 
   // MARK: Requests
 
-  /// Gives back those that `holder` has. Where one cannot be taken off the file, it is given back all the
-  /// same, and those after it are not.
+  /// Gives back those that `holder` has. Where one cannot be taken off the file, it is given back
+  /// all the same, and those after it are not.
   func unlock(
     _ range: Range<Int>, of holder: LockHolder, isMirrored: Bool
   ) throws(FileError) {
@@ -66,8 +66,8 @@ extension WALIndex {
     }
   }
 
-  /// Throws `busy` where one of them is held alone. Where one cannot be put on the file, those before it are
-  /// held.
+  /// Throws `busy` where one of them is held alone. Where one cannot be put on the file, those
+  /// before it are held.
   func lockShared(
     _ range: Range<Int>, by holder: LockHolder, isMirrored: Bool
   ) throws(FileError) {

@@ -2,9 +2,10 @@
 // There is one for each SharedFile, and all of it is under that file's lock.
 //
 // The lock bytes are those of SQLite's unix VFS (UNIX_SHM_BASE and UNIX_SHM_DMS in os_unix.c): 120
-// to 127 for the eight locks, 128 for the dead-man switch. Every user of the file holds a shared lock on the
-// switch. A user that finds the switch free is the first and empties the file, because the remains of a crash
-// are not to be trusted. Like all locks they stand on the file only while others may have the database open.
+// to 127 for the eight locks, 128 for the dead-man switch. Every user of the file holds a shared
+// lock on the switch. A user that finds the switch free is the first and empties the file, because
+// the remains of a crash are not to be trusted. Like all locks they stand on the file only while
+// others may have the database open.
 
 internal import SluiceSystem
 internal import SluiceWire
@@ -17,7 +18,8 @@ final class WALIndex {
   let identity: FileIdentity
   let location: Location
   let isReadOnly: Bool
-  /// Whether the file has been emptied since it was last used, by us or by another user that we may trust.
+  /// Whether the file has been emptied since it was last used, by us or by another user that we may
+  /// trust.
   private(set) var isSetUp = false
   /// How many handles use it.
   var userCount = 0
@@ -96,7 +98,8 @@ final class WALIndex {
       if isMirrored { try lock(.exclusive, at: Self.deadManSwitch) }
       try empty()
     case .some(let blocker):
-      // The holder of an exclusive lock is emptying the file. If it dies before it has, we must empty it.
+      // The holder of an exclusive lock is emptying the file. If it dies before it has, we must
+      // empty it.
       if blocker.isExclusive { throw blocker.isDescription ? .busyPerhaps : .busy }
     }
     if isMirrored { try lock(.shared, at: Self.deadManSwitch) }
