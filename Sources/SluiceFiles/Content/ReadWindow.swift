@@ -180,25 +180,31 @@ final class ReadWindow: @unchecked Sendable {
   func write(
     _ buffer: UnsafeRawBufferPointer, at offset: Int64, to file: borrowing FileDescriptor
   ) throws(Errno) {
-    let limit = Int64(region.granuleCount * WindowRegion.granuleByteCount)
     guard isOwned, buffer.count > 0 else {
       return try unsafe file.write(buffer, at: offset)
     }
+    let inside = byteCountInside(buffer.count, at: offset)
     do throws(Errno) {
-      if offset <= limit - Int64(buffer.count), let place = unsafe change(buffer, Int(offset)) {
+      if inside == buffer.count, let place = unsafe change(buffer, Int(offset)) {
         try unsafe file.write(place, at: offset)
       } else {
+        // A stretch that goes on beyond the window's end is never read from the window as a whole.
+        if inside > 0, inside < buffer.count { invalidate(Self.granules(Int(offset), inside)) }
         try unsafe file.write(buffer, at: offset)
       }
     } catch {
-      if offset < limit {
-        invalidate(Self.granules(Int(offset), min(buffer.count, Int(limit - offset))))
-      }
+      if inside > 0 { invalidate(Self.granules(Int(offset), inside)) }
       // Some of it may have been written all the same.
       if let status = try? file.status() { set(fileByteCount: status.byteCount) }
       throw error
     }
     set(fileByteCount: max(fileByteCount, offset + Int64(buffer.count)))
+  }
+
+  /// How many bytes of a stretch lie before the window's end.
+  private func byteCountInside(_ count: Int, at offset: Int64) -> Int {
+    let limit = Int64(region.granuleCount * WindowRegion.granuleByteCount)
+    return offset < limit ? min(count, Int(limit - offset)) : 0
   }
 
   private func set(fileByteCount byteCount: Int64) {
