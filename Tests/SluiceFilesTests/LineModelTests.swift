@@ -20,10 +20,13 @@ struct LineModelTests {
     var now: Int64 = 1_000_000_000
     var trace: [String] = []
     var counts: [String: Int] = [:]
+    var recent: UInt64 = 1
     for step in 0..<60_000 {
       let scale = [0, 10_000, 100_000, 1_000_000, 20_000_000].randomElement(using: &random)!
       now += Int64.random(in: 0...Int64(scale), using: &random)
-      let holder = UInt64.random(in: 1...6, using: &random)
+      // Half of the time the one that had the lock last, so that turns go on.
+      let isRecent = Bool.random(using: &random)
+      let holder = isRecent ? recent : UInt64.random(in: 1...6, using: &random)
       let coin = Bool.random(using: &random)
       let lock = Self.locks.randomElement(using: &random)!
       let action = Int.random(in: 0..<18, using: &random)
@@ -59,6 +62,7 @@ struct LineModelTests {
       case 13..<15:
         line.taken(by: holder, now: now)
         notices = model.taken(by: holder, now: now)
+        recent = holder
       case 15:
         line.released(by: holder, isMirrored: coin, now: now)
         notices = model.released(by: holder, isMirrored: coin, now: now)
@@ -78,8 +82,11 @@ struct LineModelTests {
       try #require(line.isIdle == model.isIdle, "\(trace.suffix(20))")
       try #require(line.standsUntil(now) == model.standsUntil(now), "\(trace.suffix(20))")
       counts["\(action) \(expected.prefix(12))", default: 0] += 1
+      if action == 6, !notices.isEmpty { counts["stands in a turn", default: 0] += 1 }
     }
-    for wanted in ["6 true", "6 false", "12 true", "12 false", "8 nil", "9 Optional(922", "5 "] {
+    for wanted in [
+      "6 true", "6 false", "stands in a turn", "12 true", "12 false", "8 nil", "9 Optional(922",
+    ] {
       #expect(counts[wanted, default: 0] > 50, "\(wanted): chance has not tried it: \(counts)")
     }
   }
@@ -205,6 +212,12 @@ struct LineModelTests {
         }
       case .called:
         if !scene.take(writer, for: duration) { scene.standInLine(writer) }
+      }
+      // While the lock is free the next one looks no later than it can be called.
+      if scene.holder == nil, let first = scene.first {
+        var copy = scene.line
+        let due = copy.wait(of: first, isTaken: false, now: scene.now) ?? scene.now
+        try #require(scene.writers[first]!.actsAt <= due, "\(first) sleeps too long")
       }
     }
     #expect(numbers.allSatisfy { scene.grants[$0, default: 0] > 500 }, "\(scene.grants)")
