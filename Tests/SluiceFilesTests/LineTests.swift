@@ -26,7 +26,7 @@ struct LineTests {
       look()
     }
 
-    /// What the reactors do when the time has come: calls whoever can be called.
+    /// What the reactors do when the time has come: calls the one that can be called.
     @discardableResult
     func look() -> UInt64? {
       for seeker in waiters.keys.sorted() {
@@ -69,7 +69,7 @@ struct LineTests {
     func tell() { line.takeNotices { waiter, lookAt in waiter.tell(lookAt) } }
   }
 
-  @Test func whoeverWaitsIsCalledInTheOrderOfArrival() {
+  @Test func waitersAreCalledInTheOrderOfArrival() {
     let scene = Scene()
     #expect(scene.take(1))
     for seeker in [5, 3, 4, 2] as [UInt64] {
@@ -78,7 +78,7 @@ struct LineTests {
     }
     scene.giveBack()
     for seeker in [5, 3, 4, 2] as [UInt64] {
-      #expect(scene.look() == nil, "it is kept for who had it")
+      #expect(scene.look() == nil, "it is kept for its last holder")
       scene.now += Patience.comebackNanoseconds
       #expect(scene.look() == seeker)
       #expect(!scene.take(1), "it is claimed")
@@ -103,7 +103,7 @@ struct LineTests {
     scene.now += Patience.lingerNanoseconds - 1
     #expect(scene.look() == nil)
     scene.now += 1
-    #expect(scene.waiters[2]!.lookAt <= scene.now, "he was told when to look")
+    #expect(scene.waiters[2]!.lookAt <= scene.now, "it was told when to look")
     #expect(scene.look() == 2)
     #expect(!scene.take(1))
     #expect(scene.take(2))
@@ -120,7 +120,7 @@ struct LineTests {
       scene.giveBack()
     }
     #expect(scene.now - began == Patience.turnNanoseconds)
-    // As soon as he stands in line, the next is called.
+    // As soon as it stands in line, the next is called.
     scene.standInLine(1)
     #expect(scene.waiters[2] == nil && scene.waiters[1] != nil)
     #expect(scene.take(2))
@@ -139,7 +139,7 @@ struct LineTests {
     #expect(scene.look() == 2)
   }
 
-  @Test func whoStaysAwayLosesTheRestOfHisTurn() {
+  @Test func holderThatStaysAwayLosesTheRestOfItsTurn() {
     let scene = Scene()
     #expect(scene.take(1))
     scene.standInLine(2)
@@ -148,12 +148,12 @@ struct LineTests {
     #expect(scene.look() == nil)
     #expect(!scene.take(3))
     scene.now += 1
-    #expect(scene.waiters[2]!.lookAt <= scene.now, "he was told when to look")
+    #expect(scene.waiters[2]!.lookAt <= scene.now, "it was told when to look")
     #expect(scene.look() == 2)
     #expect(!scene.take(1))
   }
 
-  @Test func claimThatNobodyTakesUpGoesToTheNext() {
+  @Test func claimThatIsNotTakenUpGoesToTheNext() {
     let scene = Scene()
     #expect(scene.take(1))
     scene.standInLine(2)
@@ -164,9 +164,9 @@ struct LineTests {
     scene.now += Patience.graceNanoseconds - 1
     #expect(scene.look() == nil)
     scene.now += 1
-    #expect(scene.waiters[3]!.lookAt <= scene.now, "he was told when to look")
+    #expect(scene.waiters[3]!.lookAt <= scene.now, "it was told when to look")
     #expect(scene.look() == 3)
-    // Who was called and came too late has his old place.
+    // A handle that was called and came too late has its old place.
     scene.standInLine(4)
     scene.standInLine(2)
     scene.now += Patience.graceNanoseconds
@@ -174,7 +174,7 @@ struct LineTests {
     #expect(!scene.take(3) && scene.take(2))
   }
 
-  @Test func whoLeavesFreesHisPlaceAndHisClaim() {
+  @Test func leavingFreesThePlaceAndTheClaim() {
     let scene = Scene()
     #expect(scene.take(1))
     for seeker in [2, 3, 4] as [UInt64] { scene.standInLine(seeker) }
@@ -191,14 +191,14 @@ struct LineTests {
     #expect(scene.take(9))
   }
 
-  @Test func whoOnlyAsksMayTakeWhatHeFindsFreeIfHeCameBefore() {
+  @Test func handleThatOnlyAsksMayTakeAFreeLockIfItCameBefore() {
     let scene = Scene()
     #expect(scene.take(1))
     #expect(!scene.take(8))
     scene.standInLine(2)
     #expect(!scene.take(9))
     scene.giveBack()
-    #expect(!scene.take(9), "2 came before him")
+    #expect(!scene.take(9), "2 came before it")
     #expect(scene.take(8))
     scene.giveBack()
     scene.now += Patience.comebackNanoseconds
@@ -207,7 +207,7 @@ struct LineTests {
     #expect(scene.take(2))
   }
 
-  @Test func placeOfWhoNeverComesAgainIsForgotten() {
+  @Test func placeOfAHandleThatNeverComesAgainIsForgotten() {
     let scene = Scene()
     #expect(scene.take(1))
     #expect(!scene.take(2))
@@ -239,7 +239,7 @@ struct LineTests {
         #expect(scene.look() == nil)
         #expect(!scene.take(seeker) && !scene.take(other))
         scene.now += 1
-        #expect(scene.waiters[other]!.lookAt <= scene.now, "he was told when to look")
+        #expect(scene.waiters[other]!.lookAt <= scene.now, "it was told when to look")
         #expect(scene.look() == other)
       }
       #expect(scene.take(other))
@@ -248,7 +248,7 @@ struct LineTests {
     #expect(gapCount >= 2 && gapCount < 20, "\(gapCount)")
   }
 
-  @Test func whoeverWaitsForAnythingElseIsToldOfEveryRelease() {
+  @Test func waiterForAnythingElseIsToldOfEveryRelease() {
     let scene = Scene()
     #expect(scene.take(1))
     let waiter = LockWaiter(deadline: .max, alarm: scene.alarm)

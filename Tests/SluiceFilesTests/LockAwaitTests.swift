@@ -1,5 +1,5 @@
-// Standing in line through the typed calls: who is called, who is refused at once, and what becomes
-// of the line when somebody goes.
+// Standing in line through the typed calls: which client is called, which is refused at once, and
+// what becomes of the line when a client goes.
 
 import Foundation
 import Glibc
@@ -103,7 +103,7 @@ struct LockAwaitTests {
       #expect(try file.awaitLock(lock, milliseconds: 0))
     }
     try write(file)
-    #expect(try file.awaitLock(.reserved, milliseconds: 0), "he has it")
+    #expect(try file.awaitLock(.reserved, milliseconds: 0), "it has it")
     try file.lock(.exclusive)
     try file.unlock(.none)
   }
@@ -116,7 +116,7 @@ struct LockAwaitTests {
     let call = waiting(called, .reserved, 10_000)
     try holder.unlock(.none)
     #expect(call.answer() == .done)
-    // It is over some time, for he does not come.
+    // The claim ends after a time, because its client does not come.
     let deadline = ContinuousClock.now + .seconds(20)
     while status({ try other.lock(.reserved) }) == .busy, ContinuousClock.now < deadline {
       usleep(1000)
@@ -126,7 +126,7 @@ struct LockAwaitTests {
 
   // MARK: Deadlocks
 
-  @Test func readerWhoWantsToWriteIsRefusedAtOnceWhenTheWriterWaitsForHim() throws {
+  @Test func readerThatWantsToWriteIsRefusedAtOnceWhenTheWriterWaitsForIt() throws {
     let (reader, writer) = (try open(), try open())
     try reader.lock(.shared)
     try write(writer)
@@ -143,7 +143,7 @@ struct LockAwaitTests {
     try writer.lock(.exclusive)
   }
 
-  @Test func readerWhoWaitsIsRefusedWhenTheWriterComesToWaitForHim() throws {
+  @Test func readerThatWaitsIsRefusedWhenTheWriterComesToWaitForIt() throws {
     let (reader, writer) = (try open(), try open())
     try reader.lock(.shared)
     try write(writer)
@@ -164,9 +164,9 @@ struct LockAwaitTests {
     try reader.lock(.shared)
   }
 
-  // MARK: Who goes
+  // MARK: Clients that go
 
-  @Test func deathOfAWaiterFreesHisPlaceAndHisClaim() throws {
+  @Test func deathOfAWaiterFreesItsPlaceAndItsClaim() throws {
     let holder = try open()
     try write(holder)
     let dying = try sidecar.connect()
@@ -188,7 +188,7 @@ struct LockAwaitTests {
     #expect(third.answer() == .done)
   }
 
-  @Test func closingTheFileOfAWaiterAnswersHim() throws {
+  @Test func closingTheFileOfAWaiterAnswersIt() throws {
     let holder = try open()
     try write(holder)
     let file = try open()

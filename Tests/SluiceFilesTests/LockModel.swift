@@ -4,7 +4,7 @@ import SluiceWire
 
 struct LockModel {
   private(set) var levels: [LockLevel]
-  /// Who has taken RESERVED since he held nothing more than SHARED.
+  /// The holders that have taken RESERVED since they held nothing more than SHARED.
   private var wereReserved: [Bool]
 
   init(holderCount: Int) {
@@ -14,7 +14,8 @@ struct LockModel {
 
   mutating func lock(_ holder: Int, _ level: LockLevel) -> Status {
     let held = levels[holder]
-    // Nothing and PENDING are never asked for; whoever wants more than SHARED must have SHARED.
+    // Nothing and PENDING are never asked for; a holder that wants more than SHARED must have
+    // SHARED.
     if level == .none || level == .pending { return .misuse }
     if level > .shared, held == .none { return .misuse }
     if held >= level { return .done }

@@ -164,8 +164,9 @@ struct LockTableTests {
       #expect(status { try late.lock(.shared) } == .busy)
       #expect(status { try reader.lock(.reserved) } == .busy)
       #expect(status { try reader.lock(.exclusive) } == .busy)
-      // Who asks wants to know whether a journal is a living writer's. One that is being rolled back
-      // is not, and who took it for that would read what is rolled back under his eyes.
+      // A reader asks this to learn whether a journal is a living writer's. A journal that is being
+      // rolled back is not: a reader that took it for one would read pages while they are rolled
+      // back.
       #expect(try reader.isReserved() == (level == .reserved))
     }
     try reader.unlock(.none)

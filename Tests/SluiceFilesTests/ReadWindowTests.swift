@@ -86,7 +86,7 @@ struct ReadWindowTests {
     withExtendedLifetime(file) {}
   }
 
-  @Test func outsidersOpenEndsItBeforeHeGetsIn() throws {
+  @Test func openByAnOutsiderEndsItBeforeTheOutsiderGetsIn() throws {
     let (file, window) = try filled()
     let outsider = unsafe Glibc.open(sidecar.file("a.db").path, O_RDWR)
     defer { Glibc.close(outsider) }
@@ -101,7 +101,7 @@ struct ReadWindowTests {
   }
 
   /// The sidecar is in the midst of a slow sync when a write is posted and an outsider comes.
-  @Test func outsiderSeesWhatWasPostedBeforeHeCame() throws {
+  @Test func outsiderSeesWhatWasPostedBeforeItCame() throws {
     let sidecar = try SidecarProcess(["--sync-delay", "100"])
     let session = try sidecar.connect()
     let syncing = try session.openChannel().openDatabase("b.db")
@@ -144,7 +144,7 @@ struct ReadWindowTests {
     #expect(content(window, at: 0, 4096) == page(8))
   }
 
-  @Test func absenceIsKnownFromTheFirstLookUntilSomebodyCreates() throws {
+  @Test func absenceIsKnownFromTheFirstLookUntilTheFileIsCreated() throws {
     let (file, window) = try filled()
     let channel = session.home
     #expect(window.knownAbsentFiles == [])

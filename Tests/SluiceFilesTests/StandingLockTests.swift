@@ -1,5 +1,5 @@
-// Locks that stand, as the VFS uses them: whoever takes one without asking must be as safe from others
-// as if he had asked, and nobody may be refused because of one that only stands.
+// Locks that stand, as the VFS uses them. A client that takes one without asking must be as safe
+// from others as if it had asked. A lock that only stands may never cause a refusal.
 
 import Foundation
 import Glibc
@@ -73,7 +73,7 @@ struct StandingLockTests {
     #expect(connection.takenCount == 11)
   }
 
-  @Test func nobodyIsRefusedBecauseOfALockThatOnlyStands() throws {
+  @Test func lockThatOnlyStandsCausesNoRefusal() throws {
     let (first, second) = (try connect(), try connect())
     #expect(first.lock(.shared) == .done)
     #expect(first.unlock(.none) == .done)
@@ -84,7 +84,7 @@ struct StandingLockTests {
     #expect(first.lock(.shared) == .done)
   }
 
-  @Test func whoUsesALockKeepsAWriterOutAndGivesItBack() throws {
+  @Test func lockInUseKeepsAWriterOutAndIsGivenBack() throws {
     let (reader, writer) = (try connect(), try connect())
     #expect(reader.lock(.shared) == .done)
     #expect(reader.unlock(.none) == .done)
@@ -110,7 +110,7 @@ struct StandingLockTests {
     #expect(connection.unlock(.none) == .done)
     #expect(!isLocked(outsider))
     Glibc.close(outsider)
-    // Ours alone again, with a lock that is in use when he comes.
+    // Ours alone again, with a lock that is in use when the outsider comes.
     for _ in 0..<500 where connection.takenCount == 0 {
       usleep(10_000)
       #expect(connection.lock(.shared) == .done)
@@ -136,7 +136,7 @@ struct StandingLockTests {
     return lock.l_type != Int16(F_UNLCK)
   }
 
-  @Test func nothingStandsForWhoDoesNotAskOrAsksToUnlockAtOnce() throws {
+  @Test func nothingStandsForAClientThatDoesNotAskOrAsksToUnlockAtOnce() throws {
     for options in [[], [.standingLocks, .unlockAsSoonAsPossible]] as [OpenOptions] {
       let connection = try connect(options)
       #expect(connection.lock(.shared) == .done)

@@ -1,5 +1,5 @@
-// The WAL index and mapped content through the typed calls: who may join, how far the index grows,
-// and what it is that clients map.
+// The WAL index and mapped content through the typed calls: which client may join, how far the
+// index grows, and what it is that clients map.
 
 import Foundation
 import Glibc
@@ -68,9 +68,9 @@ struct WALIndexCallTests {
       #expect(try indexByteCount() == Int(size))
       let beyond = size + mebibyte + 4096
       #expect(status { _ = try file.joinWALIndex(request(beyond, extends: true)) } == .misuse)
-      // Who does not extend may ask for as much as he likes, and hears what there is.
+      // A client that does not extend may ask for any size, and is told the size that there is.
       #expect(try file.joinWALIndex(request(beyond)).byteCount == size)
-      // Who has enough extends nothing, and whole pages are not asked of him.
+      // A client that has enough extends nothing, so its size need not be whole pages.
       #expect(try file.joinWALIndex(request(5, extends: true)).byteCount == size)
     }
     #expect(try indexByteCount() == 3 << 20)
@@ -89,7 +89,7 @@ struct WALIndexCallTests {
 
   // MARK: Joining
 
-  @Test func locksAreForThoseWhoHaveJoined() throws {
+  @Test func locksAreForClientsThatHaveJoined() throws {
     let file = try session.home.openDatabase("a.db")
     #expect(status { try file.lockWALIndex(first: 0, count: 1, .exclusive) } == .misuse)
     _ = try file.joinWALIndex(request(32768))
@@ -98,14 +98,15 @@ struct WALIndexCallTests {
     #expect(status { try file.lockWALIndex(first: 0, count: 1, .exclusive) } == .misuse)
     try file.unmapWALIndex(deletes: true)
     #expect(
-      FileManager.default.fileExists(atPath: index.path), "who has not joined removes nothing")
+      FileManager.default.fileExists(atPath: index.path),
+      "a client that has not joined removes nothing")
     _ = try file.joinWALIndex(request(32768))
     try file.unmapWALIndex(deletes: true)
     #expect(!FileManager.default.fileExists(atPath: index.path))
   }
 
   /// As clients of a dead sidecar do until they learn of its death.
-  @Test func whoHasAnOldIndexMappedDoesNotWriteToTheNewOne() throws {
+  @Test func clientWithAnOldIndexMappedDoesNotWriteToTheNewOne() throws {
     let range = MappedRange(offset: 0, byteCount: 32768, isWritable: true)
     let wanted = request(32768, extends: true)
     let file = try session.home.openDatabase("a.db")
@@ -140,13 +141,13 @@ struct WALIndexCallTests {
 
   @Test(arguments: [false, true])
   func readerOfAnIndexThatNobodyUsesHasJoinedAndLearnsWhenItIsSetUp(
-    somebodyElseHasItOpen: Bool
+    isOpenElsewhere: Bool
   ) throws {
     let old = Data(repeating: 7, count: 32768)
     try old.write(to: index)
     let reader = try session.home.openDatabase("a.db")
     let outsider =
-      somebodyElseHasItOpen ? unsafe Glibc.open(sidecar.file("a.db").path, O_RDWR) : -1
+      isOpenElsewhere ? unsafe Glibc.open(sidecar.file("a.db").path, O_RDWR) : -1
     defer { if outsider >= 0 { Glibc.close(outsider) } }
     let asked = request(32768, extends: true, isReadOnly: true)
     for _ in 0..<2 {
@@ -166,7 +167,7 @@ struct WALIndexCallTests {
     let answer = try reader.joinWALIndex(asked)
     #expect(answer.isReadOnly)
     #expect(answer.byteCount == 32768)
-    // He extends nothing, however he asks.
+    // It extends nothing, however it asks.
     let more = request(65536, extends: true, isReadOnly: true)
     #expect(try reader.joinWALIndex(more).byteCount == 32768)
   }

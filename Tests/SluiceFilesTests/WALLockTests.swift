@@ -1,4 +1,4 @@
-// The eight locks of a WAL index by themselves, against a table of who holds which in which way.
+// The eight locks of a WAL index by themselves, against a table of each holder's locks.
 
 import SluiceChannel
 import SluiceSystem

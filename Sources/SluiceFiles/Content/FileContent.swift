@@ -80,13 +80,13 @@ struct FileContent: ~Copyable, Sendable {
       return
     }
     window?.note(fileByteCount: status.byteCount)
-    account?.settle(status.byteCount)
+    account?.setByteCount(status.byteCount)
   }
 
   /// The file is about to be closed: without a name it is no more.
   func noteEnd(of file: borrowing FileDescription) {
     guard let account, let status = try? file.descriptor.status() else { return }
-    account.settle(status.linkCount == 0 ? 0 : status.byteCount)
+    account.setByteCount(status.linkCount == 0 ? 0 : status.byteCount)
   }
 
   // MARK: The window

@@ -180,31 +180,25 @@ final class ReadWindow: @unchecked Sendable {
   func write(
     _ buffer: UnsafeRawBufferPointer, at offset: Int64, to file: borrowing FileDescriptor
   ) throws(Errno) {
+    let limit = Int64(region.granuleCount * WindowRegion.granuleByteCount)
     guard isOwned, buffer.count > 0 else {
       return try unsafe file.write(buffer, at: offset)
     }
-    let inside = byteCountInside(buffer.count, at: offset)
     do throws(Errno) {
-      if inside == buffer.count, let place = unsafe change(buffer, Int(offset)) {
+      if offset <= limit - Int64(buffer.count), let place = unsafe change(buffer, Int(offset)) {
         try unsafe file.write(place, at: offset)
       } else {
-        // A stretch that goes on beyond the window's end is never read from the window as a whole.
-        if inside > 0, inside < buffer.count { invalidate(Self.granules(Int(offset), inside)) }
+        // A stretch that crosses the window's end has granules in the window too.
+        invalidate(from: offset, byteCount: buffer.count)
         try unsafe file.write(buffer, at: offset)
       }
     } catch {
-      if inside > 0 { invalidate(Self.granules(Int(offset), inside)) }
+      invalidate(from: offset, byteCount: buffer.count)
       // Some of it may have been written all the same.
       if let status = try? file.status() { set(fileByteCount: status.byteCount) }
       throw error
     }
     set(fileByteCount: max(fileByteCount, offset + Int64(buffer.count)))
-  }
-
-  /// How many bytes of a stretch lie before the window's end.
-  private func byteCountInside(_ count: Int, at offset: Int64) -> Int {
-    let limit = Int64(region.granuleCount * WindowRegion.granuleByteCount)
-    return offset < limit ? min(count, Int(limit - offset)) : 0
   }
 
   private func set(fileByteCount byteCount: Int64) {
@@ -228,6 +222,13 @@ final class ReadWindow: @unchecked Sendable {
       rebasing: place[from..<(from + buffer.count)])
     unsafe target.copyMemory(from: buffer)
     return UnsafeRawBufferPointer(target)
+  }
+
+  /// Invalidates what the window has of a stretch of the file.
+  private func invalidate(from offset: Int64, byteCount: Int) {
+    let limit = Int64(region.granuleCount * WindowRegion.granuleByteCount)
+    guard offset < limit else { return }
+    invalidate(Self.granules(Int(offset), min(byteCount, Int(limit - offset))))
   }
 
   private func invalidate(_ stretch: Range<Int>) {

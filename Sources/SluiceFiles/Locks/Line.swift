@@ -19,18 +19,17 @@
 // for one of them is called when the lock is free, and has no claim.
 //
 // A value, kept under the file's `state`: without a clock, and without a call to those that wait.
-// What the line has to tell them it collects as notices, and its owner delivers these
-// (`takeNotices`) before it lets go of `state`. `Waiter` is what the owner knows a waiting request
-// by.
+// What the line has to tell them it collects as notices. Its owner delivers these (`takeNotices`)
+// before it lets go of `state`. A ticket is whatever the owner knows a waiting request by.
 
 internal import SluiceWire
 
-struct Line<Waiter> {
+struct Line<Ticket> {
   private struct Place {
     let holder: UInt64
     var lock: AwaitedLock
     /// Nil for a handle that was answered and has not come again yet.
-    var waiter: Waiter?
+    var ticket: Ticket?
     /// Whether it holds SHARED, and so is in the way of a writer that waits for the readers to go.
     var isReader: Bool
     var seenAt: Int64
@@ -63,7 +62,7 @@ struct Line<Waiter> {
   private var gapUntil: Int64 = 0
   private var nextGapAt: Int64 = 0
   /// Which requests are to be looked at, and when.
-  private var notices: [(waiter: Waiter, lookAt: Int64)] = []
+  private var notices: [(ticket: Ticket, lookAt: Int64)] = []
 
   /// Whether there is nothing to consider: then nothing else here need be called.
   @inline(__always)
@@ -72,35 +71,35 @@ struct Line<Waiter> {
   private func index(of holder: UInt64) -> Int? { places.firstIndex { $0.holder == holder } }
 
   /// The first that waits for the right to write.
-  private var first: Int? { places.firstIndex { $0.waiter != nil && $0.lock.isTurn } }
+  private var first: Int? { places.firstIndex { $0.ticket != nil && $0.lock.isTurn } }
 
   // MARK: Standing in line
 
   /// Gives `holder` a place, or finds the one that it has.
   mutating func enter(
-    _ holder: UInt64, _ lock: AwaitedLock, _ waiter: Waiter?, isReader: Bool, now: Int64
+    _ holder: UInt64, _ lock: AwaitedLock, _ ticket: Ticket?, isReader: Bool, now: Int64
   ) {
     sweep(now)
     // The handle that had the turn falls asleep now.
-    if waiter != nil, turn?.holder == holder, turn?.keptUntil != nil { turn = nil }
+    if ticket != nil, turn?.holder == holder, turn?.keptUntil != nil { turn = nil }
     if let index = index(of: holder) {
       places[index].seenAt = now
       // A handle that was refused may stand in line on another channel.
-      if let waiter {
+      if let ticket {
         places[index].lock = lock
-        places[index].waiter = waiter
+        places[index].ticket = ticket
         places[index].isReader = isReader
       }
       return
     }
     places.append(
-      Place(holder: holder, lock: lock, waiter: waiter, isReader: isReader, seenAt: now))
+      Place(holder: holder, lock: lock, ticket: ticket, isReader: isReader, seenAt: now))
   }
 
   /// The request of `holder` is answered; its place is kept for a while.
   mutating func rest(_ holder: UInt64, now: Int64) {
     guard let index = index(of: holder) else { return }
-    places[index].waiter = nil
+    places[index].ticket = nil
     places[index].seenAt = now
   }
 
@@ -116,7 +115,7 @@ struct Line<Waiter> {
     if let claim, now >= claim.until { self.claim = nil }
     let claimant = claim?.holder
     places.removeAll {
-      $0.waiter == nil && now - $0.seenAt >= LinePatience.placeNanoseconds && $0.holder != claimant
+      $0.ticket == nil && now - $0.seenAt >= LinePatience.placeNanoseconds && $0.holder != claimant
     }
   }
 
@@ -242,14 +241,14 @@ struct Line<Waiter> {
   }
 
   private mutating func notify(_ place: Place, _ time: Int64) {
-    if let waiter = place.waiter { notices.append((waiter, time)) }
+    if let ticket = place.ticket { notices.append((ticket, time)) }
   }
 
   /// Hands over the notices, which are forgotten here then.
   @inline(__always)
-  mutating func takeNotices(_ deliver: (_ waiter: Waiter, _ lookAt: Int64) -> Void) {
+  mutating func takeNotices(_ deliver: (_ ticket: Ticket, _ lookAt: Int64) -> Void) {
     if notices.isEmpty { return }
-    for notice in notices { deliver(notice.waiter, notice.lookAt) }
+    for notice in notices { deliver(notice.ticket, notice.lookAt) }
     notices.removeAll(keepingCapacity: true)
   }
 }

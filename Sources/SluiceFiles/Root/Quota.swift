@@ -81,7 +81,7 @@ final class QuotaAccount: Sendable {
   }
 
   /// The file has this size now.
-  func settle(_ byteCount: Int64) {
+  func setByteCount(_ byteCount: Int64) {
     let before = counted.exchange(byteCount, ordering: .relaxed)
     quota.note(change: byteCount - before)
   }
