@@ -2,7 +2,7 @@
 
 import Testing
 
-@testable import SluiceFiles
+@testable import SluiceServer
 
 struct EndingTests {
   private let second: Int64 = 1_000_000_000

@@ -1,11 +1,12 @@
 // What clients map: the WAL index and the database's content; and what goes with it.
 
 internal import SluiceChannel
+internal import SluiceServer
 internal import SluiceSystem
 internal import SluiceWire
 
-extension ProxySession {
-  func allocate(_ request: Request, _ channel: ProxyChannel, now: Int64) throws(ServeError) {
+extension FileSession {
+  func allocate(_ request: Request, _ channel: FileChannel, now: Int64) throws(ServeError) {
     let byteCount = try arguments(request, channel, as: OffsetFields.self).offset
     let handle = try writableHandle(request, now: now)
     try file { () throws(FileError) in try handle.file.allocate(byteCount: byteCount) }
@@ -13,7 +14,7 @@ extension ProxySession {
   }
 
   /// A file without a name cannot have moved.
-  func hasMoved(_ request: Request, _ channel: ProxyChannel) throws(ServeError) {
+  func hasMoved(_ request: Request, _ channel: FileChannel) throws(ServeError) {
     let handle = try handle(request)
     var answer = false
     if let location = handle.location {
@@ -27,14 +28,14 @@ extension ProxySession {
 
   /// The database's read window; its descriptor and that of the sidecar's life are on the socket
   /// before the answer.
-  func openWindow(_ request: Request, _ channel: ProxyChannel) throws(ServeError) {
+  func openWindow(_ request: Request, _ channel: FileChannel) throws(ServeError) {
     let handle = try handle(request)
     try file { () throws(FileError) in
       guard handle.kind == .mainDatabase else { throw .misuse }
-      let window = try handle.file.openWindow(shared.windows)
+      let window = try handle.file.openWindow(service.windows)
       try system { () throws(Errno) in
         try sendDescriptors(
-          window.descriptor.rawValue, and: shared.life.descriptor.descriptor.rawValue, .window,
+          window.descriptor.rawValue, and: thread.serving.lifeDescriptor.descriptor.rawValue, .window,
           file: handle.id, on: link.socket.descriptor)
       }
     }
@@ -43,22 +44,22 @@ extension ProxySession {
 
   /// The client is about to use addresses in the database's window. Where there is none now, the
   /// client's is one that was given up, of which it will use nothing.
-  func pinWindow(_ request: Request, _ channel: ProxyChannel) throws(ServeError) {
+  func pinWindow(_ request: Request, _ channel: FileChannel) throws(ServeError) {
     let handle = try handle(request)
     guard handle.kind == .mainDatabase else { throw .file(.misuse) }
     handle.file.withWindow { $0.pin(for: handle.id) }
     channel.end.complete(.done)
   }
 
-  func mapWALIndex(_ request: Request, _ channel: ProxyChannel) throws(ServeError) {
+  func mapWALIndex(_ request: Request, _ channel: FileChannel) throws(ServeError) {
     var wanted = try arguments(request, channel, as: WALIndexMapRequest.self)
-    if shared.root.isReadOnly { wanted.isReadOnly = true }
+    if service.root.isReadOnly { wanted.isReadOnly = true }
     let handle = try handle(request)
     let index = try file { () throws(FileError) in
       guard let location = handle.location else { throw .misuse }
       return try handle.file.mapWALIndex(
-        handle.holder, wanted, at: location, opensForWriting: !shared.root.isReadOnly,
-        remove: { shared.files.removeUnlessOpen($0) }
+        handle.holder, wanted, at: location, opensForWriting: !service.root.isReadOnly,
+        remove: { service.files.removeUnlessOpen($0) }
       ) { (descriptor) throws(Errno) in
         try sendDescriptors(
           descriptor, .walIndex, file: handle.id, on: link.socket.descriptor)
@@ -70,7 +71,7 @@ extension ProxySession {
         offset: index.byteCount, device: index.identity.device, inode: index.identity.inode))
   }
 
-  func lockWALIndex(_ request: Request, _ channel: ProxyChannel, now: Int64) throws(ServeError) {
+  func lockWALIndex(_ request: Request, _ channel: FileChannel, now: Int64) throws(ServeError) {
     let wanted = try arguments(request, channel, as: WALIndexLockRequest.self)
     let handle = try usableHandle(request, now: now)
     try file { () throws(FileError) in
@@ -84,7 +85,7 @@ extension ProxySession {
     channel.end.complete(.done)
   }
 
-  func unmapWALIndex(_ request: Request, _ channel: ProxyChannel) throws(ServeError) {
+  func unmapWALIndex(_ request: Request, _ channel: FileChannel) throws(ServeError) {
     let deletes = try arguments(request, channel, as: WALIndexUnmapRequest.self).deletes
     let handle = try handle(request)
     try file { () throws(FileError) in
@@ -93,7 +94,7 @@ extension ProxySession {
     channel.end.complete(.done)
   }
 
-  func hasExternalReader(_ request: Request, _ channel: ProxyChannel) throws(ServeError) {
+  func hasExternalReader(_ request: Request, _ channel: FileChannel) throws(ServeError) {
     let handle = try handle(request)
     // A session is a process, and its own connections are not external.
     let own = handles.all.filter { $0.file === handle.file }.map(\.holder)

@@ -2,6 +2,7 @@
 // answered as its status; a ProtocolViolation ends the session.
 
 internal import SluiceChannel
+internal import SluiceServer
 internal import SluiceSystem
 internal import SluiceWire
 
@@ -11,14 +12,20 @@ enum ServeError: Error {
   case violation(ProtocolViolation)
 }
 
-extension ProxySession {
-  /// Does one request of the file range and answers it.
-  func serve(_ request: Request, _ operation: Operation, on channel: ProxyChannel, now: Int64)
-    throws(ServeError)
+extension FileSession {
+  /// Does one request and answers it. False where the workers have it now.
+  @inline(__always)
+  func serve(_ request: Request, _ operation: Operation, on channel: FileChannel, now: Int64)
+    throws(ServeError) -> Bool
   {
     switch operation {
-    case .nothing: channel.end.complete(.done)
-    case .channelOpen, .channelClose, .sync, .delete: preconditionFailure("the reactor does these")
+    case .nothing, .channelOpen, .channelClose: preconditionFailure("the server does these")
+    case .sync:
+      let work = try syncWork(request, now: now)
+      return try sync(work, request, .sync, channel, now: now)
+    case .delete:
+      let work = try deleted(request, channel)
+      return try sync(work, request, .delete, channel, now: now)
     case .fullPathname: try fullPathname(request, channel)
     case .open: try open(request, channel, now: now)
     case .access: try access(request, channel)
@@ -40,11 +47,30 @@ extension ProxySession {
     case .walIndexUnmap: try unmapWALIndex(request, channel)
     case .hasExternalReader: try hasExternalReader(request, channel)
     }
+    return true
+  }
+
+  /// Makes something durable before the request is answered; false where the workers do it.
+  private func sync(
+    _ work: SyncWork?, _ request: Request, _ operation: Operation, _ channel: FileChannel,
+    now: Int64
+  ) throws(ServeError) -> Bool {
+    defer { thread.serving.noteSlowRequest() }
+    if let work {
+      let errand = SyncErrand(
+        session: link.id, channel: channel.number, operation: operation, file: request.file)
+      let isDone = try file { () throws(FileError) in
+        try thread.sync(work, errand, of: self, now: now)
+      }
+      guard isDone else { return false }
+    }
+    channel.end.complete(.done)
+    return true
   }
 
   @inline(__always)
   func arguments<M: Message>(
-    _ request: Request, _ channel: ProxyChannel, as type: M.Type
+    _ request: Request, _ channel: FileChannel, as type: M.Type
   ) throws(ServeError) -> M {
     do throws(ProtocolViolation) {
       return try channel.end.arguments(of: request, as: type)
@@ -74,14 +100,14 @@ extension ProxySession {
 
   // MARK: By name
 
-  private func fullPathname(_ request: Request, _ channel: ProxyChannel) throws(ServeError) {
+  private func fullPathname(_ request: Request, _ channel: FileChannel) throws(ServeError) {
     let path = try arguments(request, channel, as: PathFields.self).path
-    let full = try file { () throws(FileError) in try shared.root.fullPathname(path) }
+    let full = try file { () throws(FileError) in try service.root.fullPathname(path) }
     channel.end.complete(
       full.isThroughLink ? .doneThroughLink : .done, PathFields(path: full.path))
   }
 
-  private func open(_ request: Request, _ channel: ProxyChannel, now: Int64) throws(ServeError) {
+  private func open(_ request: Request, _ channel: FileChannel, now: Int64) throws(ServeError) {
     var wanted = try arguments(request, channel, as: OpenRequest.self)
     // Reading first: what a client may not write it may still read.
     if wanted.options.contains(.create) { wanted.options.insert(.readWrite) }
@@ -98,17 +124,17 @@ extension ProxySession {
   }
 
   private func openFile(
-    _ request: OpenRequest, _ channel: ProxyChannel
+    _ request: OpenRequest, _ channel: FileChannel
   ) throws(FileError) -> Handle {
     guard !handles.isFull else { throw .tooManyFiles }
     guard let path = request.path else {
-      let temporary = try shared.root.openTemporaryDirectory()
-      let file = try shared.files.openTemporary(in: temporary.descriptor)
+      let temporary = try service.root.openTemporaryDirectory()
+      let file = try service.files.openTemporary(in: temporary.descriptor)
       return newHandle(file, request, channel, location: nil)
     }
     let location = try locate(path, on: channel)
     if !request.options.isDisjoint(with: [.deleteBeforeOpen, .deleteOnClose]) {
-      try shared.root.checkWritable()
+      try service.root.checkWritable()
     }
     if request.options.contains(.deleteBeforeOpen) { try deleteDatabase(location) }
     let model: FileStatus? =
@@ -131,14 +157,14 @@ extension ProxySession {
     defer { forget() }
     let file: SharedFile
     do throws(FileError) {
-      file = try shared.files.open(location, mode)
+      file = try service.files.open(location, mode)
     } catch .system(.accessDenied)
       where request.kind.isJournal && request.options.contains(.create)
     {
       let exists = unsafe (try? location.directory.descriptor.status(of: location.name)) != nil
       throw exists ? .system(.accessDenied) : .readOnlyDirectory
     }
-    file.noteUse(byReactor: reactorNumber)
+    file.noteUse(byReactor: thread.number)
     if request.options.contains(.deleteOnClose) {
       try? unsafe location.directory.descriptor.unlink(location.name)
     }
@@ -146,14 +172,14 @@ extension ProxySession {
   }
 
   private func newHandle(
-    _ file: SharedFile, _ request: OpenRequest, _ channel: ProxyChannel, location: Location?
+    _ file: SharedFile, _ request: OpenRequest, _ channel: FileChannel, location: Location?
   ) -> Handle {
     let keepMilliseconds =
       request.options.contains(.unlockAsSoonAsPossible)
       ? 0
       : request.implicitLockMilliseconds >= 0
         ? request.implicitLockMilliseconds
-        : Int64(shared.configuration.implicitLockMilliseconds)
+        : Int64(service.configuration.implicitLockMilliseconds)
     return Handle(
       id: handles.nextID(), file: file, request: request, channel: channel.number,
       location: location,
@@ -163,10 +189,10 @@ extension ProxySession {
   }
 
   /// The word in which a file's locks may stand: that of its channel, if it is the first there.
-  private func standingLocks(for request: OpenRequest, _ channel: ProxyChannel) -> StandingLocks? {
+  private func standingLocks(for request: OpenRequest, _ channel: FileChannel) -> StandingLocks? {
     guard request.options.contains(.standingLocks), request.kind == .mainDatabase,
       !request.options.contains(.unlockAsSoonAsPossible), channel.number != 0,
-      shared.configuration.shortcuts.contains(.standingLocks), !channel.hasStandingLocks
+      service.configuration.shortcuts.contains(.standingLocks), !channel.hasStandingLocks
     else { return nil }
     channel.hasStandingLocks = true
     return channel.end.standingLocks
@@ -175,24 +201,24 @@ extension ProxySession {
   /// A database that nobody has open, and all that belongs to it: a journal left behind would be
   /// rolled back into the new one.
   private func deleteDatabase(_ location: Location) throws(FileError) {
-    try shared.files.deleteUnused(location)
+    try service.files.deleteUnused(location)
     for suffix in ["-journal", "-wal", "-shm"] {
       do throws(FileError) {
-        try shared.files.unlink(location.beside(suffix))
+        try service.files.unlink(location.beside(suffix))
       } catch .system(.noEntry) {
       }
     }
   }
 
   /// Deletes a file; gives what has to become durable before the answer, if anything has.
-  func deleted(_ request: Request, _ channel: ProxyChannel) throws(ServeError) -> SyncWork? {
+  func deleted(_ request: Request, _ channel: FileChannel) throws(ServeError) -> SyncWork? {
     let wanted = try arguments(request, channel, as: DeleteRequest.self)
     let look = Look(after: wanted.path, session: self, channel)
     return try file { () throws(FileError) in
       let location = try locate(wanted.path, on: channel)
-      try shared.root.checkWritable()
+      try service.root.checkWritable()
       try proveLocks(toEnd: wanted.path, channel)
-      try shared.files.unlink(location)
+      try service.files.unlink(location)
       look.foundNothing()
       return wanted.syncDirectory ? syncWork(nil, location.directory) : nil
     }
@@ -200,7 +226,7 @@ extension ProxySession {
 
   /// To delete, cut or overwrite a database's journal is to commit, which the database's lock allows.
   private func proveLocks(
-    toEnd path: [UInt8], _ channel: ProxyChannel
+    toEnd path: [UInt8], _ channel: FileChannel
   ) throws(FileError) {
     guard let neighbour = neighbour(of: path, on: channel), neighbour.file == .journal else {
       return
@@ -220,10 +246,10 @@ extension ProxySession {
   private func syncWork(_ file: SharedFile?, _ directory: Directory?) -> SyncWork {
     SyncWork(
       file: file, directory: directory,
-      delayNanoseconds: Int64(shared.configuration.syncDelayMilliseconds) * 1_000_000)
+      delayNanoseconds: Int64(service.configuration.syncDelayMilliseconds) * 1_000_000)
   }
 
-  private func access(_ request: Request, _ channel: ProxyChannel) throws(ServeError) {
+  private func access(_ request: Request, _ channel: FileChannel) throws(ServeError) {
     let wanted = try arguments(request, channel, as: AccessRequest.self)
     let answer = try file { () throws(FileError) in
       let location: Location
@@ -246,7 +272,7 @@ extension ProxySession {
       case .exists: return !status.isRegular || status.byteCount > 0
       case .read: return unsafe directory.descriptor.allows(location.name, writing: false)
       case .readWrite:
-        return unsafe !shared.root.isReadOnly
+        return unsafe !service.root.isReadOnly
           && directory.descriptor.allows(location.name, writing: true)
       }
     }
@@ -255,12 +281,12 @@ extension ProxySession {
 
   // MARK: By handle
 
-  private func closeFile(_ request: Request, _ channel: ProxyChannel) throws(ServeError) {
+  private func closeFile(_ request: Request, _ channel: FileChannel) throws(ServeError) {
     close(try handle(request))
     channel.end.complete(.done)
   }
 
-  private func read(_ request: Request, _ channel: ProxyChannel, now: Int64) throws(ServeError) {
+  private func read(_ request: Request, _ channel: FileChannel, now: Int64) throws(ServeError) {
     let offset = try arguments(request, channel, as: OffsetFields.self).offset
     let handle = try usableHandle(request, now: now)
     let byteCount = try file { () throws(FileError) in
@@ -270,7 +296,7 @@ extension ProxySession {
       byteCount == request.payload.count ? .done : .doneShort, sentByteCount: byteCount)
   }
 
-  private func write(_ request: Request, _ channel: ProxyChannel, now: Int64) throws(ServeError) {
+  private func write(_ request: Request, _ channel: FileChannel, now: Int64) throws(ServeError) {
     let offset = try arguments(request, channel, as: OffsetFields.self).offset
     let handle = try writableHandle(request, now: now)
     try file { () throws(FileError) in
@@ -282,7 +308,7 @@ extension ProxySession {
     channel.end.complete(.done)
   }
 
-  private func truncate(_ request: Request, _ channel: ProxyChannel, now: Int64) throws(ServeError)
+  private func truncate(_ request: Request, _ channel: FileChannel, now: Int64) throws(ServeError)
   {
     let byteCount = try arguments(request, channel, as: OffsetFields.self).offset
     let handle = try writableHandle(request, now: now)
@@ -308,30 +334,30 @@ extension ProxySession {
   /// The work of a sync of this file id was done.
   func synced(_ file: UInt64) { handles.find(file)?.needsDirectorySync = false }
 
-  private func fileSize(_ request: Request, _ channel: ProxyChannel, now: Int64) throws(ServeError)
+  private func fileSize(_ request: Request, _ channel: FileChannel, now: Int64) throws(ServeError)
   {
     let handle = try usableHandle(request, now: now)
     let byteCount = try file { () throws(FileError) in try handle.file.status().byteCount }
     channel.end.complete(.done, OffsetFields(offset: byteCount))
   }
 
-  private func lock(_ request: Request, _ channel: ProxyChannel, now: Int64) throws(ServeError) {
+  private func lock(_ request: Request, _ channel: FileChannel, now: Int64) throws(ServeError) {
     let level = try arguments(request, channel, as: LockFields.self).level
     let handle = try usableHandle(request, now: now)
     try file { () throws(FileError) in try handle.lock(to: level, now: now) }
     channel.end.complete(.done)
   }
 
-  private func unlock(_ request: Request, _ channel: ProxyChannel, now: Int64) throws(ServeError) {
+  private func unlock(_ request: Request, _ channel: FileChannel, now: Int64) throws(ServeError) {
     let level = try arguments(request, channel, as: LockFields.self).level
     let handle = try handle(request)
     try file { () throws(FileError) in try handle.unlock(to: level, now: now) }
-    if handle.keptUntil != nil { keepers.append(handle) }
+    if let time = handle.keptUntil { keepsLock(handle, until: time) }
     channel.end.complete(.done)
   }
 
   private func checkReservedLock(
-    _ request: Request, _ channel: ProxyChannel, now: Int64
+    _ request: Request, _ channel: FileChannel, now: Int64
   ) throws(ServeError) {
     let handle = try usableHandle(request, now: now)
     let answer = try file { () throws(FileError) in try handle.file.isReserved() }
@@ -355,7 +381,7 @@ private struct Look {
   private let creationCount: Int
 
   /// To be made before the look.
-  init(after path: [UInt8], session: ProxySession, _ channel: ProxyChannel) {
+  init(after path: [UInt8], session: FileSession, _ channel: FileChannel) {
     neighbour = session.neighbour(of: path, on: channel)
     creationCount = neighbour?.database.file.withWindow { $0.creationCount } ?? 0
   }

@@ -1,26 +1,20 @@
-// What a sidecar gives up once its root and its socket are open, so that whoever should get hold of
-// it through its clients' shared memory gets hold of little more than the files that it serves:
+// What a server's process gives up before it serves. Whoever takes it over through its clients' shared
+// memory then has little more than what it serves:
 //
-//   no new privileges  nothing that it might execute has more rights than it has.
-//   Landlock           beneath the root: read, write, make, remove and cut off files, list
-//                      directories. In the socket's directory and in /dev/shm: remove files, for it
-//                      takes its names along when it ends. Nowhere else anything; no TCP, and no
-//                      signals or abstract sockets to processes outside. With the host's own paths
-//                      the root is `/`: what remains forbidden is to execute, and to make or remove
-//                      anything but files. Read-only, beneath the root only reading, and unnamed
-//                      files in the host's temporary directory.
+//   no new privileges  nothing that the process might execute has more rights than it has.
+//   Landlock           what the service says that it needs, and in the directories of the socket and of
+//                      the metrics: remove names, because a server takes its names along when it ends.
+//                      Nothing else anywhere; no TCP, and no signals or abstract sockets to processes
+//                      outside.
 //   seccomp            the system calls that it makes, see CSluice/confinement.c.
 //
-// All of it binds threads that are started later; at this point there is one. It is depth, not the
-// wall: paths are confined by Root, whether or not there is a Landlock. Hence a kernel that cannot do
-// one of these is named in the log, and no reason not to serve.
-//
-// Links of /proc lead to files, and Landlock judges the file: /proc itself needs no right, for
-// reading a link is no right that Landlock knows of.
+// All of it binds threads that are started later; at this point there is one. It is depth, not the wall:
+// a service keeps to what it serves without a Landlock too. So a kernel that cannot do one of these is
+// named in the log and is no reason not to serve.
 
-internal import SluiceSystem
+package import SluiceSystem
 
-/// How far a sidecar confines itself.
+/// How far a server confines its process.
 public enum Confinement: Sendable {
   case none
   case full
@@ -29,17 +23,13 @@ public enum Confinement: Sendable {
 }
 
 extension Confinement {
-  /// Confines this process for good as a sidecar would be that serves `rootPath` (zero-terminated).
-  public func enter(rootPath: [CChar]) throws(SidecarError) {
-    do throws(Errno) {
-      enter(root: try Root(rootPath), socketPath: nil)
-    } catch {
-      throw .root(path: String(zeroTerminated: rootPath), error)
-    }
-  }
-
-  /// Confines this process for good. `socketPath` is nil for a private sidecar.
-  func enter(root: Root, socketPath: [CChar]?) {
+  /// Confines this process for good. `allow` allows what the service needs. `socketPath`
+  /// (zero-terminated) is the name to remove at the end; nil for none. Without Landlock the log says so if
+  /// `tellsOfLandlock`.
+  package func enter(
+    socketPath: [CChar]?, tellsOfLandlock: Bool,
+    allow: (borrowing LandlockRuleset) throws(Errno) -> Void
+  ) {
     guard self != .none else { return }
     do throws(Errno) {
       try forbidNewPrivileges()
@@ -48,10 +38,12 @@ extension Confinement {
       return
     }
     do throws(Errno) {
-      try enterLandlock(root, socketPath)
+      let ruleset = try LandlockRuleset(denying: .all, isolates: true)
+      try allow(ruleset)
+      if let socketPath { try allowToTakeNamesAlong(socketPath, in: ruleset) }
+      try ruleset.enter()
     } catch {
-      // A private sidecar would say so to every program that starts one, and loses less.
-      if !root.usesHostPaths {
+      if tellsOfLandlock {
         Log.warning("confinement: Landlock: \(error.message); openat2 alone keeps to the root")
       }
     }
@@ -61,19 +53,14 @@ extension Confinement {
       Log.warning("confinement: seccomp: \(error.message); any system call is possible")
     }
   }
+}
 
-  private func enterLandlock(_ root: Root, _ socketPath: [CChar]?) throws(Errno) {
-    let ruleset = try LandlockRuleset(denying: .all, isolates: true)
-    try root.allowItsUse(in: ruleset)
-    if let socketPath {
-      try ruleset.allow(.removeFile, at: openDirectory(ofSocket: socketPath))
-      // Without /dev/shm there are no metrics to remove.
-      if let metrics = try? unsafe FileDescriptor.open(
-        cString("/dev/shm"), [.directory, .pathOnly])
-      {
-        try ruleset.allow(.removeFile, at: metrics)
-      }
-    }
-    try ruleset.enter()
+private func allowToTakeNamesAlong(
+  _ socketPath: [CChar], in ruleset: borrowing LandlockRuleset
+) throws(Errno) {
+  try ruleset.allowRemovingNames(in: openDirectory(ofSocket: socketPath))
+  // Without /dev/shm there are no metrics to remove.
+  if let metrics = try? unsafe FileDescriptor.open(cString("/dev/shm"), [.directory, .pathOnly]) {
+    try ruleset.allowRemovingNames(in: metrics)
   }
 }

@@ -1,34 +1,48 @@
-// The thread at the door: it accepts and greets, hands sessions to reactors, notices the dead, and
-// reads the signals, those of broken leases among them. It never touches a session's insides.
+// The thread at the door. It accepts and greets clients, hands sessions to reactors, notices when a
+// client has died, reads the signals, and attends to the service's watch. It never touches what belongs
+// to a session's thread.
 
 internal import SluiceChannel
-internal import SluiceSystem
+package import SluiceSystem
 internal import SluiceWire
 
+/// What clients come through.
+package struct Entrance: ~Copyable {
+  /// The socket on which a shared server listens.
+  var listener: SharedDescriptor?
+  /// The first client is at the other end. A server for one client has no listener.
+  var client: FileDescriptor?
+  /// Readable when the program for which the server was started has ended.
+  var lifeline: SharedDescriptor?
+
+  package static func shared(_ listener: SharedDescriptor, lifeline: SharedDescriptor?) -> Entrance {
+    Entrance(listener: listener, client: nil, lifeline: lifeline)
+  }
+
+  package static func oneClient(_ client: consuming FileDescriptor) -> Entrance {
+    Entrance(listener: nil, client: .some(client), lifeline: nil)
+  }
+}
+
 /// Confined to the thread that calls `run`.
-final class Doorman {
+final class Door {
   private let shared: SharedState
-  private let signals: Signals
+  private let signals: StopSignals
   private let listener: SharedDescriptor?
-  /// Whoever needs the sidecar holds the other end.
   private let lifeline: SharedDescriptor?
+  private let watch: (any Watch)?
   private let poller: Poller
 
   private var visitors: [UInt64: Visitor] = [:]
   private var links: [UInt64: SessionLink] = [:]
   private let crew: Crew
-  private var homes: [UInt64: Reactor] = [:]
   /// How many sessions each user has.
   private var sessionCounts: [UInt32: Int] = [:]
   private var lastSession: UInt64 = 0
   private var ending: Ending
   private var hasToldOfUnseenClients = false
 
-  private var outsiders = Outsiders<SharedFile>()
-  /// Rings when the reactors have settled for an outsider.
-  private let bell: Bell
-
-  /// Somebody who has connected and not yet said hello.
+  /// A connection that has not yet said hello.
   private final class Visitor {
     let socket: SharedDescriptor
     let cause: Log.Cause
@@ -41,89 +55,80 @@ final class Doorman {
     }
   }
 
-  /// A hello takes a client microseconds; one that has not come by then never will.
+  /// A hello takes a client microseconds. One that has not come by then never will.
   private let helloNanoseconds: Int64 = 5_000_000_000
   private let visitorsMaximum = 256
-  /// Of one user's, or of all those who are not served, together.
+  /// Those of one user, or of all users who are not served together.
   private let visitorsPerUserMaximum = 128
-  /// After this a visitor who has said nothing makes room for others of his user.
+  /// After this time a visitor that has said nothing makes room for others of its user.
   private let crowdNanoseconds: Int64 = 250_000_000
-  /// How long an outsider may be kept waiting for what our clients have submitted: one that is in the
-  /// midst of a sync must not hold up everybody at the door.
-  private let outsiderNanoseconds: Int64 = 200_000_000
 
   /// What a poller token means: the two low bits, with a session's or visitor's number above.
   private enum Token {
     static let listener: UInt64 = 0
     static let signals: UInt64 = 4
     static let lifeline: UInt64 = 8
-    static let bell: UInt64 = 12
+    static let watch: UInt64 = 12
     static func visitor(_ id: UInt64) -> UInt64 { id << 2 | 1 }
     static func link(_ id: UInt64) -> UInt64 { id << 2 | 2 }
   }
 
-  /// Takes over what it listens to. `firstVisitor` is the client of a private sidecar.
   init(
-    shared: SharedState, signals: consuming Signals, listener: SharedDescriptor?,
-    firstVisitor: consuming FileDescriptor?, lifeline: SharedDescriptor?
+    _ shared: SharedState, signals: consuming StopSignals, _ entrance: consuming Entrance
   ) throws(Errno) {
     self.shared = shared
-    // A private sidecar has one session, and that is one reactor's.
-    crew = Crew(
-      reactorCount: firstVisitor == nil ? shared.configuration.reactorCount : 1,
-      metrics: shared.metrics)
+    crew = Crew(shared)
     poller = try Poller()
-    bell = try Bell()
-    try poller.add(bell.descriptor, token: Token.bell)
+    watch = try shared.service.makeWatch()
+    try watch?.join(poller, token: Token.watch)
     try poller.add(signals.descriptor, token: Token.signals)
     self.signals = signals
     let linger = Int64(shared.configuration.linger) * 1_000_000
+    listener = entrance.listener
+    lifeline = entrance.lifeline
+    let client = entrance.client.take()
     ending = Ending(
-      firstVisitor != nil
+      client != nil
         ? .withClient : lifeline != nil ? .withLifeline(lingerNanoseconds: linger) : .bySignal)
-    self.listener = listener
-    self.lifeline = lifeline
     if let lifeline { try poller.add(lifeline.descriptor, token: Token.lifeline) }
     if let listener { try poller.add(listener.descriptor, token: Token.listener) }
-    if let visitor = firstVisitor.take() { try admit(visitor, .own) }
+    if let client = consume client { try admit(client, .own) }
   }
 
-  /// Keeps the door until the sidecar ends.
+  /// Keeps the door until the server ends.
   func run() throws(Errno) {
     try shared.life.life.begin()
     defer { shared.life.life.end() }
+    var watchDue = watch?.attend(isReadable: false)
     while true {
       let now = Clock.monotonicNanoseconds()
       let remaining = ending.remainingNanoseconds(now: now)
       if remaining == 0 { break }
-      if let token = try poller.wait(timeoutMilliseconds: timeout(remaining, now: now)) {
-        answer(token)
-      }
-      letOutsidersIn()
+      let token = try poller.wait(timeoutMilliseconds: timeout(remaining, watchDue, now: now))
+      if let token { answer(token) }
+      watchDue = watch?.attend(isReadable: token == Token.watch)
       sendLateVisitorsAway()
     }
-    // Nobody takes a standing lock any more that would go unnoticed.
+    // What clients take in shared memory from here on would go unnoticed.
     shared.life.life.end()
     crew.stop()
-    shared.workers.stop()
-    shared.windowKeeper.stop()
+    shared.service.stop()
   }
 
   /// How long to wait for the next event, in milliseconds; nil without limit.
-  private func timeout(_ remaining: Int64?, now: Int64) -> Int32? {
+  private func timeout(_ remaining: Int64?, _ watchDue: Int64?, now: Int64) -> Int32? {
     var nanoseconds = remaining
     if !visitors.isEmpty { nanoseconds = min(nanoseconds ?? .max, 1_000_000_000) }
-    if let next = outsiders.nextDeadline {
-      nanoseconds = min(nanoseconds ?? .max, max(0, next - now))
-    }
+    if let watchDue { nanoseconds = min(nanoseconds ?? .max, max(0, watchDue - now)) }
     return nanoseconds.map { Int32(clamping: $0 / 1_000_000 + 1) }
   }
 
   private func answer(_ token: UInt64) {
     switch token {
-    case Token.bell: bell.silence()
+    case Token.watch: break
     case Token.listener: accept()
-    case Token.signals: readSignals()
+    case Token.signals:
+      while signals.next() { ending.signalled(now: Clock.monotonicNanoseconds()) }
     case Token.lifeline:
       if let lifeline { poller.remove(lifeline.descriptor) }
       ending.lifelineWasCut(now: Clock.monotonicNanoseconds())
@@ -131,37 +136,6 @@ final class Doorman {
       let id = token >> 2
       if token & 3 == 1 { greet(id) } else { endSession(id) }
     }
-  }
-
-  // MARK: Signals
-
-  private func readSignals() {
-    while let signal = signals.next() {
-      switch signal {
-      case .stop: ending.signalled(now: Clock.monotonicNanoseconds())
-      case .leaseBreak(let descriptor): answerLeaseBreak(descriptor: descriptor)
-      case .leaseBreaksLost: answerLeaseBreak(descriptor: nil)
-      }
-    }
-  }
-
-  /// Lets the outsiders in that wait for the file of that descriptor, or for any (nil), once the
-  /// reactors have done what clients submitted. The door is kept meanwhile.
-  private func answerLeaseBreak(descriptor: Int32?) {
-    let files = shared.files.files(ofDescriptor: descriptor)
-    let file = descriptor == nil ? nil : files.first
-    let reactors = crew.others(than: nil, using: file)
-    let settlement = Settlement(file: file, asker: .doorman(bell), askedCount: reactors.count)
-    for reactor in reactors { reactor.send(.settle(settlement)) }
-    outsiders.append(
-      files, until: { settlement.isDone },
-      deadline: Clock.monotonicNanoseconds() + outsiderNanoseconds)
-    letOutsidersIn()
-  }
-
-  private func letOutsidersIn() {
-    let due = outsiders.takeDue(now: Clock.monotonicNanoseconds())
-    for file in due { file.answerLeaseBreak() }
   }
 
   // MARK: Visitors
@@ -179,7 +153,7 @@ final class Doorman {
       try admit(socket, cause)
     } catch {
       Log.warning("accept: \(error.message)\(error == .tooManyOpen ? Self.limitHint : "")")
-      // Where it is our means that are short the queue stays full, and the listener readable: do not
+      // When this process is short of something, the queue stays full and the listener readable: do not
       // spin on it.
       if [.tooManyOpen, .tooManyOpenInSystem, .outOfMemory].contains(error) {
         Clock.sleep(nanoseconds: 50_000_000)
@@ -187,7 +161,7 @@ final class Doorman {
     }
   }
 
-  private static let limitHint = "; raise the limit of open files"
+  private static let limitHint = "; raise the limit of open descriptors (RLIMIT_NOFILE)"
 
   private func admit(_ socket: consuming FileDescriptor, _ cause: Log.Cause) throws(Errno) {
     try socket.receiveCredentials()
@@ -200,9 +174,9 @@ final class Doorman {
     shared.configuration.users.contains(user) ? .user(user) : .strangers
   }
 
-  /// Whether one more visitor of this kind may stand at the door. Where it is crowded, the first of
-  /// those who are the most has to go: of his own kind only if he has been silent for long, of
-  /// another, who shall keep nobody out, at once.
+  /// Whether one more visitor of this kind may wait at the door. When the door is crowded, the first
+  /// visitor of the most frequent kind has to go. If that is this visitor's own kind, the first must have
+  /// been silent for long. If it is another kind, it goes at once, because it must keep no other kind out.
   private func makeRoom(for cause: Log.Cause) -> Bool {
     let sameCount = visitors.values.count { $0.cause == cause }
     guard sameCount >= visitorsPerUserMaximum || visitors.count >= visitorsMaximum else {
@@ -215,7 +189,8 @@ final class Doorman {
     let visitor = visitors[first]!
     let silence = Clock.monotonicNanoseconds() - visitor.cameAt
     guard crowd != cause || silence >= crowdNanoseconds else { return false }
-    Log.warning("a connection that said nothing was closed, for others came", cause: crowd)
+    Log.warning(
+      "a connection that said nothing was closed, because others wait at the door", cause: crowd)
     turnAway(first, visitor)
     return true
   }
@@ -249,8 +224,8 @@ final class Doorman {
     ending.clientWasTurnedAway()
   }
 
-  /// Checks the user and the hello. Nil for a visitor who left without a word, as one does who only
-  /// wanted to see whether somebody is there.
+  /// Checks the user and the hello. Nil for a visitor that left without a word, as a program does that
+  /// only looks whether a server listens.
   private func identify(
     _ id: UInt64, _ socket: SharedDescriptor
   ) throws(Refusal) -> SessionLink? {
@@ -274,16 +249,16 @@ final class Doorman {
     do throws(Errno) {
       processEnd = try self.processEnd(ofPeer: socket.descriptor, process)
     } catch {
-      // It said hello and died: there is nobody to serve.
+      // The client said hello and died: there is nothing to serve.
       return nil
     }
     return SessionLink(
       id: id, socket: socket, user: peer.user, process: process, processEnd: processEnd)
   }
 
-  /// What shows the end of the client's process: the kernel's word on who connected, or else the
-  /// process of that number, which is 0 in another pid namespace. Nil where neither is to be had, and
-  /// end-of-file must do. Throws where the process has ended already.
+  /// A descriptor that shows the end of the client's process. The kernel gives one for the process that
+  /// connected (SO_PEERPIDFD), or else for the process id, which is 0 in another pid namespace. Nil where
+  /// neither works: then only the end of the socket shows it. Throws where the process has ended already.
   private func processEnd(
     ofPeer socket: borrowing FileDescriptor, _ process: Int32
   ) throws(Errno) -> SharedDescriptor? {
@@ -308,7 +283,7 @@ final class Doorman {
       hasToldOfUnseenClients = true
       Log.warning(
         "the end of a client's process cannot be seen from here (another pid namespace, and no"
-          + " SO_PEERPIDFD, which Linux 6.5 has): its locks are free when nobody holds its socket"
+          + " SO_PEERPIDFD, which Linux 6.5 has): its session ends when no process holds its socket"
           + " any more, children that it forked included")
     }
     return nil
@@ -318,61 +293,56 @@ final class Doorman {
     do throws(Errno) {
       let reactor = try crew.reactorForSession()
       do throws(Errno) {
-        let session = try makeSession(link)
+        let channel = try makeFirstChannel(link, servedBy: reactor)
         links[link.id] = link
         ending.sessionBegan()
         sessionCounts[link.user, default: 0] += 1
-        homes[link.id] = reactor
         shared.metrics.sessionOpened()
-        session.reactorNumber = reactor.number
-        reactor.send(.adopt(session))
+        reactor.send(.adopt(channel))
       } catch {
         poller.remove(link.socket.descriptor)
-        reactor.release(Reactor.channelsForSession)
+        crew.giveUpRoom(of: reactor)
         throw error
       }
     } catch .brokenPipe {
-      // It said hello and is gone: nobody is refused.
+      // The client said hello and is gone: no client is refused.
       ending.clientWasTurnedAway()
     } catch {
       throw Refusal(status: .tooManySessions, text: "no session can be made: \(error.message)")
     }
   }
 
-  /// Everything that can fail comes before the welcome, or the client had a session that nobody
-  /// serves.
-  private func makeSession(_ link: SessionLink) throws(Errno) -> ProxySession {
+  /// Everything that can fail comes before the welcome. Otherwise a client could have a session that no
+  /// thread serves.
+  private func makeFirstChannel(
+    _ link: SessionLink, servedBy reactor: Reactor
+  ) throws(Errno) -> Reactor.NewChannel {
     try poller.add(link.socket.descriptor, token: Token.link(link.id))
     if let processEnd = link.processEnd {
       try poller.add(processEnd.descriptor, token: Token.link(link.id))
     }
-    let usesHostPaths = shared.root.usesHostPaths
-    let shortcuts = shared.configuration.shortcuts
-    let shape = ChannelShape.fitting(fileByteCountMaximum: fileSizeLimit())
-    let regions = try ChannelRegions.create(shape) { (control, io) throws(Errno) in
+    guard let number = link.addChannel(reactor, maximum: 1) else {
+      preconditionFailure("a new session has no channel")
+    }
+    let features = shared.service.features
+    let regions = try ChannelRegions.create(.fittingThisProcess()) { (control, io) throws(Errno) in
       try sendWelcome(
-        session: link.id, usesHostPaths: usesHostPaths, shortcuts: shortcuts, control: control,
-        io: io,
+        session: link.id, features: features, control: control, io: io,
         on: link.socket.descriptor)
     }
-    return ProxySession(link: link, shared: shared, firstRegions: regions)
+    return Reactor.NewChannel(link, number: number, regions)
   }
 
   // MARK: Sessions
 
-  /// The socket or the process of a session has ended, or said something where nothing is to be
-  /// said any more.
+  /// The socket or the process of a session has ended, or the client sent something on the socket, where
+  /// it has nothing more to say.
   private func endSession(_ id: UInt64) {
     guard let link = links.removeValue(forKey: id) else { return }
     sessionCounts[link.user]! -= 1
     poller.remove(link.socket.descriptor)
     if let processEnd = link.processEnd { poller.remove(processEnd.descriptor) }
-    homes.removeValue(forKey: id)?.send(.sessionEnded(id))
+    link.endOfClient()
     ending.sessionEnded(now: Clock.monotonicNanoseconds())
   }
-}
-
-extension Errno {
-  /// The system's description.
-  var message: String { unsafe String(cString: text) }
 }

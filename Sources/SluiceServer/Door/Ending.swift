@@ -1,11 +1,11 @@
-// When a sidecar ends: by a signal, with its client, or with the command that it was started for.
+// When a server ends: by a signal, with its client, or with the command for which it was started.
 //
-// A service manager that stops a program signals its whole control group, and the program may still
-// have something to commit. So a sidecar that ends with somebody anyway does not end by the first
-// signal: only a second one within some seconds ends it while it is needed. A shared daemon, which
-// would otherwise run for ever, ends at once.
+// A service manager that stops a program signals the program's whole control group, and the program may
+// still have something to commit. So a server that ends with its client or command does not end by one
+// signal: while it is needed, only a second signal within some seconds ends it. A shared daemon would
+// otherwise run for ever, so it ends at the first signal.
 //
-// A value: what happens is told to it, with the time (monotonic, in nanoseconds); it makes no calls.
+// A value. Its owner tells it what happens and when (monotonic nanoseconds); it makes no calls.
 
 struct Ending {
   enum Kind {
@@ -13,11 +13,11 @@ struct Ending {
     case bySignal
     /// A private sidecar: it ends with its only client.
     case withClient
-    /// It ends once its lifeline is cut and it has had no session for so long.
+    /// It ends once its lifeline is cut and it has had no session for this time.
     case withLifeline(lingerNanoseconds: Int64)
   }
 
-  /// Within which time a second signal means it.
+  /// A second signal within this time ends the server.
   static let secondSignalNanoseconds: Int64 = 5_000_000_000
 
   private let kind: Kind
@@ -25,7 +25,7 @@ struct Ending {
   private var lifelineCutAt: Int64?
   private var sessionCount = 0
   private var lastSessionEndedAt: Int64 = 0
-  /// Whether something has happened that ends it whatever else there is.
+  /// Whether something has happened that ends it in any case.
   private var isOver = false
 
   init(_ kind: Kind) { self.kind = kind }

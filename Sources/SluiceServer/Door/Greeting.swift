@@ -1,9 +1,9 @@
-// hello → welcome, on the sidecar's side: who comes is checked before anything is made for him.
+// hello → welcome, on the server's side. A client is checked before anything is made for it.
 
-internal import CSluice
+package import CSluice
 internal import SluiceChannel
 internal import SluiceSystem
-internal import SluiceWire
+package import SluiceWire
 
 /// Why a visitor was sent away.
 struct Refusal: Error {
@@ -11,7 +11,7 @@ struct Refusal: Error {
   let text: String
 }
 
-/// Reads a hello; its sender's process as the kernel attests it, or nil where nothing was said.
+/// Reads a hello. Gives its sender's process as the kernel attests it; nil where nothing was sent.
 func receiveHello(on socket: borrowing FileDescriptor) throws(Refusal) -> Int32? {
   var hello = sluice_hello()
   let received: ReceivedMessage
@@ -40,25 +40,24 @@ func receiveHello(on socket: borrowing FileDescriptor) throws(Refusal) -> Int32?
 
 func sendRefusal(_ refusal: Refusal, on socket: borrowing FileDescriptor) {
   var message = sluice_refusal()
-  message.head = head(SLUICE_MESSAGE_REFUSAL, status: refusal.status)
+  message.head = messageHead(SLUICE_MESSAGE_REFUSAL, status: refusal.status)
   unsafe withUnsafeMutableBytes(of: &message.text) { room in
     let text = refusal.text.utf8.prefix(room.count - 1)
     unsafe room.copyBytes(from: text)
   }
-  // A visitor that has gone already needs no answer.
+  // A visitor that is gone needs no answer.
   _ = try? unsafe withUnsafeBytes(of: message) { (bytes) throws(Errno) in
     try unsafe socket.send(bytes)
   }
 }
 
 func sendWelcome(
-  session: UInt64, usesHostPaths: Bool, shortcuts: Shortcuts, control: Int32, io: Int32,
-  on socket: borrowing FileDescriptor
+  session: UInt64, features: UInt32, control: Int32, io: Int32, on socket: borrowing FileDescriptor
 ) throws(Errno) {
   var message = sluice_welcome()
-  message.head = head(SLUICE_MESSAGE_WELCOME)
+  message.head = messageHead(SLUICE_MESSAGE_WELCOME)
   message.session = session
-  message.features = (usesHostPaths ? SLUICE_FEATURE_HOST_PATHS : 0) | shortcuts.rawValue
+  message.features = features
   try unsafe withUnsafeBytes(of: message) { (bytes) throws(Errno) in
     try unsafe socket.send(bytes, passing: control, io)
   }
@@ -69,28 +68,15 @@ func sendChannel(
   number: UInt32, control: Int32, io: Int32, on socket: borrowing FileDescriptor
 ) throws(Errno) {
   var message = sluice_channel_message()
-  message.head = head(SLUICE_MESSAGE_CHANNEL)
+  message.head = messageHead(SLUICE_MESSAGE_CHANNEL)
   message.channel = number
   try unsafe withUnsafeBytes(of: message) { (bytes) throws(Errno) in
     try unsafe socket.send(bytes, passing: control, io)
   }
 }
 
-/// Passes one descriptor that a request asked for, or two.
-func sendDescriptors(
-  _ first: Int32, and second: Int32 = -1, _ purpose: DescriptorPurpose, file: UInt64,
-  on socket: borrowing FileDescriptor
-) throws(Errno) {
-  var message = sluice_descriptor_message()
-  message.head = head(SLUICE_MESSAGE_DESCRIPTOR)
-  message.file = file
-  message.purpose = purpose.rawValue
-  try unsafe withUnsafeBytes(of: message) { (bytes) throws(Errno) in
-    try unsafe socket.send(bytes, passing: first, second)
-  }
-}
-
-private func head(_ kind: sluice_message_kind, status: Status = .done) -> sluice_message_head {
+/// The head of a message that the server or a service sends on a session's socket.
+package func messageHead(_ kind: sluice_message_kind, status: Status = .done) -> sluice_message_head {
   sluice_message_head(
     magic: sluice_magic, version: protocolVersion, kind: UInt16(kind.rawValue),
     status: UInt16(status.rawValue))

@@ -1,13 +1,13 @@
-// The socket's name in the file system: made by the sidecar, replaced when its maker is dead,
-// respected when he is not, and removed at the end if it is the sidecar's own still.
+// The socket's name in a directory. A server makes it, replaces it when the server that made it is dead,
+// and refuses to start when that server lives. At the end the server removes the name if it is still its
+// own.
 
-internal import SluiceSystem
-internal import SluiceWire
+package import SluiceSystem
 
-/// The file that a sidecar has made. It is kept open by name, so that no other file can have its inode
-/// number: its user may have removed it and started another sidecar in its place.
-final class SocketFile: Sendable {
-  let path: [CChar]
+/// The name that a server has made. What it names is kept open, so that nothing else can have its inode
+/// number: a user may have removed the name and started another server in its place.
+package final class SocketName: Sendable {
+  package let path: [CChar]
   private let own: FileDescriptor
 
   fileprivate init(_ path: [CChar], _ own: consuming FileDescriptor) {
@@ -15,30 +15,33 @@ final class SocketFile: Sendable {
     self.own = own
   }
 
-  /// Works in a sidecar that is confined: of this directory it may only remove files.
-  func remove() {
+  /// Removes the name. Works in a process that is confined, which may only remove names in this
+  /// directory.
+  package func remove() {
     guard let parts = try? splitSocketPath(path),
       let directory = try? openDirectory(ofSocket: path),
       let present = try? unsafe directory.status(of: parts.name), let own = try? own.status(),
-      FileIdentity(present) == FileIdentity(own)
+      present.device == own.device, present.inode == own.inode
     else { return }
     try? unsafe directory.unlink(parts.name)
   }
 }
 
-/// Listens on a socket file of this name. One that nobody serves is replaced. The directory is
-/// locked meanwhile, so that of two sidecars that start at once the second sees the first.
-func listenOnSocketFile(
-  _ path: [CChar], permissions: UInt32
-) throws(SidecarError) -> (listener: SharedDescriptor, file: SocketFile) {
+/// Listens on a socket of this name (zero-terminated). A name that no server serves is replaced. The
+/// directory is kept exclusively meanwhile (flock), so that of two servers that start at once the second
+/// sees the first.
+package func listen(
+  onSocket path: [CChar], permissions: UInt32
+) throws(ServerError) -> (listener: SharedDescriptor, name: SocketName) {
+  let text = String(zeroTerminated: path)
   do throws(Errno) {
     let parts = try splitSocketPath(path)
     let directory = try unsafe FileDescriptor.open(parts.directory, [.directory, .readOnly])
-    try lock(directory)
-    switch try whoServes(path) {
-    case .nobody: break
-    case .somebody: throw .exists
-    case .aDeadOne:
+    try keepExclusively(directory)
+    switch try serverOf(path) {
+    case .none: break
+    case .living: throw .exists
+    case .dead:
       guard try unsafe directory.status(of: parts.name).isSocket else { throw .invalid }
       try unsafe directory.unlink(parts.name)
     }
@@ -46,33 +49,33 @@ func listenOnSocketFile(
       onSocket: path, backlog: 128, permissions: permissions)
     let own = try unsafe FileDescriptor.open(
       parts.name, in: directory.rawValue, [.pathOnly, .noFollow])
-    return (SharedDescriptor(listener), SocketFile(path, own))
+    return (SharedDescriptor(listener), SocketName(path, own))
   } catch .exists {
-    throw .socketInUse(path: String(zeroTerminated: path))
+    throw .socketInUse(path: text)
   } catch .invalid {
-    throw .socketNameTaken(path: String(zeroTerminated: path))
+    throw .socketNameTaken(path: text)
   } catch {
-    throw .socket(path: String(zeroTerminated: path), error)
+    throw .socket(path: text, error)
   }
 }
 
-/// The directory of a socket file, for naming what is in it.
+/// The directory of a socket's name.
 func openDirectory(ofSocket path: [CChar]) throws(Errno) -> FileDescriptor {
   try unsafe FileDescriptor.open(splitSocketPath(path).directory, [.directory, .pathOnly])
 }
 
-private enum Server { case nobody, aDeadOne, somebody }
+private enum ServerOfName { case none, dead, living }
 
-private func whoServes(_ path: [CChar]) throws(Errno) -> Server {
+private func serverOf(_ path: [CChar]) throws(Errno) -> ServerOfName {
   do throws(Errno) {
     _ = try unsafe FileDescriptor.connect(toSocket: path)
-    return .somebody
+    return .living
   } catch .again {
-    return .somebody
+    return .living
   } catch .noEntry {
-    return .nobody
+    return .none
   } catch .connectionRefused {
-    return .aDeadOne
+    return .dead
   }
 }
 
@@ -83,10 +86,10 @@ private func splitSocketPath(_ path: [CChar]) throws(Errno) -> (directory: [CCha
   return (last == 0 ? cString("/") : path[..<last] + [0], Array(path[(last + 1)...]))
 }
 
-private func lock(_ directory: borrowing FileDescriptor) throws(Errno) {
+private func keepExclusively(_ directory: borrowing FileDescriptor) throws(Errno) {
   for _ in 0..<100 {
     do throws(Errno) {
-      try directory.lockWhole()
+      try directory.keepExclusively()
       return
     } catch .again {
       Clock.sleep(nanoseconds: 20_000_000)

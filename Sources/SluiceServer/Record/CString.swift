@@ -1,11 +1,19 @@
-// Between Swift's strings and the kernel's.
+// Swift's strings and the kernel's: bytes that end with a zero. Not in SluiceSystem, because
+// libsluice.so would grow by 16 KB of Unicode tables.
 
-/// Zero-terminated UTF-8.
-func cString(_ text: String) -> [CChar] { text.utf8.map { CChar(bitPattern: $0) } + [0] }
+package import SluiceSystem
+
+/// `text` as zero-terminated UTF-8.
+package func cString(_ text: String) -> [CChar] { text.utf8.map { CChar(bitPattern: $0) } + [0] }
 
 extension String {
-  /// The text before the zero; what is not UTF-8 in it is replaced.
-  init(zeroTerminated bytes: [CChar]) {
+  /// The text before the zero. Bytes that are not UTF-8 are replaced.
+  package init(zeroTerminated bytes: [CChar]) {
     self.init(decoding: bytes.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
   }
+}
+
+extension Errno {
+  /// The system's description.
+  package var message: String { unsafe String(cString: text) }
 }

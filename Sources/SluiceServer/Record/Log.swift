@@ -1,17 +1,17 @@
-// What the sidecar has to say, one line each on standard error. Nobody can fill a disk with it: of
-// each cause only so many lines are written, and those left out are counted.
+// The lines that the process writes on standard error. No client can fill a disk with them: for each
+// cause only so many lines are written, and those left out are counted.
 //
 // Threads: any.
 
 internal import CSluice
 internal import SluiceSystem
 
-enum Log {
-  /// Whose doing a line is.
-  enum Cause: Hashable {
+package enum Log {
+  /// Who caused a line.
+  package enum Cause: Hashable, Sendable {
     case own
     case user(UInt32)
-    /// All whom the sidecar does not serve: how many they are is theirs to choose.
+    /// All users whom the sidecar does not serve, together, because they choose how many they are.
     case strangers
 
     var name: String {
@@ -23,8 +23,8 @@ enum Log {
     }
   }
 
-  /// Something that an operator should know: a session that broke the protocol, say.
-  static func warning(_ text: String, cause: Cause = .own) {
+  /// Something that an operator should know, for example that a session broke the protocol.
+  package static func warning(_ text: String, cause: Cause = .own) {
     let now = Clock.monotonicNanoseconds()
     let leftOut = allowances.withLock { allowances in
       allowances[cause, default: LogAllowance(now: now)].take(now: now)
@@ -34,8 +34,8 @@ enum Log {
     write("sluice: \(text)\n")
   }
 
-  /// Says what was left out and not told yet, for nothing more will be said.
-  static func finish() {
+  /// Says how many lines were left out and not yet counted. Nothing more is written after this.
+  package static func finish() {
     let rest = allowances.withLock { allowances in
       defer { allowances = [:] }
       return allowances
@@ -54,13 +54,13 @@ enum Log {
   private static func write(_ line: String) {
     var line = line
     line.withUTF8 { bytes in
-      // Nobody may be listening any more; that is no reason to stop.
+      // The other end may be closed. That is no reason to stop.
       _ = unsafe CSluice.write(2, bytes.baseAddress, bytes.count)
     }
   }
 }
 
-/// How many lines one cause may still write: some at once, then one a second.
+/// How many lines one cause may still write: twenty at once, then one a second.
 struct LogAllowance {
   static let logLinesMaximum = 20
   private static let lineNanoseconds: Int64 = 1_000_000_000

@@ -1,30 +1,28 @@
-// The channels of one reactor, in three groups by how soon they are looked at.
+// The channels of one reactor, in three groups by how soon the reactor looks at them.
 //
-//   hot     had a request lately: looked at in every round
-//   cold    had none for a while: some at a time, now and then. The sleep of a cold channel stays
-//           announced, so that its client wakes the reactor whenever that sleeps.
-//   aside   its oldest request waits for something else than a turn: not looked at
+//   hot      had a request lately: looked at in every round
+//   cold     had none for a while: some of them are looked at now and then. The sleep of a cold channel
+//            stays announced, so that its client wakes the reactor whenever the reactor sleeps.
+//   at rest  its oldest request waits for something other than its turn: not looked at
 //
-// A look is one load of the client's word and touches nothing else: a hundred idle channels cost a
+// A look is one load of the client's word and touches nothing else. A hundred idle channels cost a
 // hundred cache lines now and then, and no reference counts.
 //
-// Confined to the reactor. The sessions own the channels; whoever takes a channel from its session
-// removes it here first.
+// Confined to the reactor. The sessions own the channels: a channel is removed here before its session
+// lets it go.
 
 internal import SluiceChannel
 
 @safe
 struct PollSet: ~Copyable {
-  enum Group { case hot, cold, aside }
-
   @safe
   private struct Entry {
-    let channel: Unmanaged<ProxyChannel>
+    let channel: Unmanaged<ServedChannel>
     var watch: RequestWatch
     /// Whether it had a request since the last `cool`.
     var isUsed: Bool
 
-    init(_ channel: ProxyChannel) {
+    init(_ channel: ServedChannel) {
       unsafe self.channel = Unmanaged.passUnretained(channel)
       watch = channel.end.watch
       isUsed = true
@@ -52,7 +50,7 @@ struct PollSet: ~Copyable {
 
   /// The next hot channel from `index` on that has a request; `index` moves behind it.
   @inline(__always)
-  func nextHot(_ index: inout Int) -> ProxyChannel? {
+  func nextHot(_ index: inout Int) -> ServedChannel? {
     while index < hotCount {
       let entry = unsafe hot + index
       index += 1
@@ -72,7 +70,7 @@ struct PollSet: ~Copyable {
 
   /// To be called after some of a channel's requests were done. `index` is where `nextHot` left it.
   @inline(__always)
-  mutating func served(_ channel: ProxyChannel, _ index: Int) {
+  mutating func served(_ channel: ServedChannel, _ index: Int) {
     // Where the groups have changed meanwhile, the channel is looked at once too often.
     let entry = unsafe hot + (index - 1)
     guard index <= hotCount, unsafe entry.pointee.channel.toOpaque() == address(channel) else {
@@ -102,16 +100,16 @@ struct PollSet: ~Copyable {
 
   // MARK: Groups
 
-  /// Takes up a channel, or one back that stood aside: it is hot.
-  mutating func add(_ channel: ProxyChannel) {
+  /// Takes up a channel that is new or was at rest. It is hot now.
+  mutating func add(_ channel: ServedChannel) {
     precondition(hotCount + coldCount < ChannelSleep.channelCountMaximum, "rooms are counted")
     unsafe (hot + hotCount).initialize(to: Entry(channel))
     hotCount += 1
     channel.group = .hot
   }
 
-  /// Forgets a channel, or lets it stand aside.
-  mutating func remove(_ channel: ProxyChannel) {
+  /// Forgets a channel, or lets it rest.
+  mutating func remove(_ channel: ServedChannel) {
     switch channel.group {
     case .hot:
       hotCount -= 1
@@ -120,9 +118,9 @@ struct PollSet: ~Copyable {
       coldCount -= 1
       unsafe cold[index(of: channel, in: cold, coldCount + 1)] = cold[coldCount]
       channel.end.endSleep()
-    case .aside: break
+    case .atRest: break
     }
-    channel.group = .aside
+    channel.group = .atRest
   }
 
   /// Makes those cold that had no request since the last time.
@@ -153,7 +151,7 @@ struct PollSet: ~Copyable {
   }
 
   private func index(
-    of channel: ProxyChannel, in entries: UnsafeMutablePointer<Entry>, _ count: Int
+    of channel: ServedChannel, in entries: UnsafeMutablePointer<Entry>, _ count: Int
   ) -> Int {
     for index in 0..<count where unsafe entries[index].channel.toOpaque() == address(channel) {
       return index
@@ -161,13 +159,13 @@ struct PollSet: ~Copyable {
     preconditionFailure("a channel is where it says")
   }
 
-  private func address(_ channel: ProxyChannel) -> UnsafeMutableRawPointer {
+  private func address(_ channel: ServedChannel) -> UnsafeMutableRawPointer {
     unsafe Unmanaged.passUnretained(channel).toOpaque()
   }
 
   // MARK: Sleeping
 
-  /// Makes `sleep` wait for requests on every channel but those aside; false when one has come.
+  /// Makes `sleep` wait for requests on every channel that is not at rest; false when one has come.
   func prepare(_ sleep: inout ChannelSleep) -> Bool {
     for index in 0..<hotCount {
       unsafe hot[index].channel.takeUnretainedValue().end.announceSleep()
