@@ -2,6 +2,7 @@
 // and the client checks every number before it believes any.
 
 internal import CSluice
+internal import SluiceSystem
 public import SluiceWire
 
 /// Sizes of a channel's regions, in bytes where not said otherwise.
@@ -26,6 +27,12 @@ public struct ChannelShape: Equatable, Sendable {
   /// The largest of these that fits a file of so many bytes; the compact one where none does.
   public static func fitting(fileByteCountMaximum limit: Int64) -> ChannelShape {
     limit < Int64(standard.ioByteCount) ? compact : standard
+  }
+
+  /// The largest shape that this process may make, because its limit of a file's size (RLIMIT_FSIZE)
+  /// holds for shared memory too.
+  public static func fittingThisProcess() -> ChannelShape {
+    fitting(fileByteCountMaximum: fileSizeLimit())
   }
 
   /// The most that one request may carry or ask for: SQLite's largest page.

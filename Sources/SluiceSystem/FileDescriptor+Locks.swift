@@ -47,12 +47,12 @@ extension FileDescriptor {
 
   /// Locks the whole file or directory, by flock(2), until this description is closed. Throws
   /// `again` where somebody else has it.
-  public borrowing func lockWhole() throws(Errno) {
+  public borrowing func keepExclusively() throws(Errno) {
     _ = try check(sluice_flock_exclusive(rawValue))
   }
 
   /// Takes a write lease: granted only while this is the sole open description of the file.
-  /// Its break is announced by `Signals.lease` and must be answered with `giveBackLease`.
+  /// Its break is announced by `LeaseSignals` and must be answered with `giveBackLease`.
   public borrowing func takeLease() throws(Errno) {
     _ = try check(sluice_lease_take(rawValue, sluice_lease_signal))
   }

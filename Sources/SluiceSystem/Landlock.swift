@@ -73,6 +73,11 @@ public struct LandlockRuleset: ~Copyable {
       sluice_landlock_allow(descriptor.rawValue, file.rawValue, allowed.rawValue))
   }
 
+  /// Allows to remove the names in `directory`, those of directories excepted.
+  public func allowRemovingNames(in directory: borrowing FileDescriptor) throws(Errno) {
+    try allow(.removeFile, at: directory)
+  }
+
   /// Binds the calling thread and all that it starts from now on, for good. `forbidNewPrivileges`
   /// comes before.
   public consuming func enter() throws(Errno) {

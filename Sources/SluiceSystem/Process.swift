@@ -34,33 +34,48 @@ extension FileDescriptor {
   }
 }
 
-/// The signals that a sidecar reads rather than suffers.
-public enum Signal: Equatable, Sendable {
-  case stop
-  /// The lease of this descriptor is being broken.
-  case leaseBreak(descriptor: Int32)
-  /// Lease signals were lost: look at every lease.
-  case leaseBreaksLost
-}
-
-/// Owns the descriptor from which this process reads its signals.
-public struct Signals: ~Copyable, Sendable {
+/// Owns a descriptor that becomes readable when this process is asked to stop (SIGTERM, SIGINT or
+/// SIGHUP).
+public struct StopSignals: ~Copyable, Sendable {
   public let descriptor: FileDescriptor
 
   /// Blocks all signals in this thread and in all that it starts from now on.
   public init() throws(Errno) {
-    descriptor = FileDescriptor(owning: try check(sluice_signals_take(sluice_lease_signal)))
+    descriptor = FileDescriptor(owning: try check(sluice_stop_signals_take()))
   }
 
-  /// The next signal, or nil when there is none.
-  public borrowing func next() -> Signal? {
+  /// Takes one signal out of the queue; false when there is none.
+  public borrowing func next() -> Bool {
+    var descriptor: Int32 = -1
+    return unsafe sluice_signals_read(self.descriptor.rawValue, &descriptor) >= 0
+  }
+}
+
+/// The kernel's word that others want a file on which this process has a lease.
+public enum LeaseBreak: Equatable, Sendable {
+  /// The lease of this descriptor is being broken.
+  case of(descriptor: Int32)
+  /// Signals were lost: any lease may be affected.
+  case unknown
+}
+
+/// Owns a descriptor that becomes readable when a lease of this process is being broken.
+public struct LeaseSignals: ~Copyable, Sendable {
+  public let descriptor: FileDescriptor
+
+  /// Blocks these signals in this thread and in all that it starts from now on.
+  public init() throws(Errno) {
+    descriptor = FileDescriptor(owning: try check(sluice_lease_signals_take()))
+  }
+
+  /// Takes one signal out of the queue; nil when there is none.
+  public borrowing func next() -> LeaseBreak? {
     var descriptor: Int32 = -1
     let number = unsafe sluice_signals_read(self.descriptor.rawValue, &descriptor)
     if number < 0 { return nil }
-    if number == sluice_lease_signal, descriptor >= 0 { return .leaseBreak(descriptor: descriptor) }
-    if number == SIGIO { return .leaseBreaksLost }
-    if number == sluice_lease_signal { return .leaseBreaksLost }
-    return .stop
+    // Without a descriptor it is SIGIO, which the kernel sends when its queue is full, or some process
+    // has sent the signal by hand.
+    return number == sluice_lease_signal && descriptor >= 0 ? .of(descriptor: descriptor) : .unknown
   }
 }
 

@@ -6,21 +6,22 @@ import SluiceWire
 import Testing
 
 @testable import SluiceFiles
+@testable import SluiceServer
 
 struct LineTests {
   private typealias Patience = LinePatience
 
   /// A line at one lock, and the holder of that.
   private final class Scene {
-    var line = Line<LockWaiter>()
+    var line = Line<Waiter>()
     var now: Int64 = 1_000_000_000
     var holder: UInt64?
-    var waiters: [UInt64: LockWaiter] = [:]
-    let alarm = ReactorAlarm(wake: WakeWord())
+    var waiters: [UInt64: Waiter] = [:]
+    let alarm = Alarm(wake: WakeWord())
     var isMirrored = false
 
     func standInLine(_ holder: UInt64, _ lock: AwaitedLock = .reserved) {
-      let waiter = LockWaiter(deadline: .max, alarm: alarm)
+      let waiter = Waiter(deadline: .max, alarm: alarm)
       waiters[holder] = waiter
       line.enter(holder, lock, waiter, isReader: false, now: now)
       look()
@@ -251,7 +252,7 @@ struct LineTests {
   @Test func waiterForAnythingElseIsToldOfEveryRelease() {
     let scene = Scene()
     #expect(scene.take(1))
-    let waiter = LockWaiter(deadline: .max, alarm: scene.alarm)
+    let waiter = Waiter(deadline: .max, alarm: scene.alarm)
     scene.line.enter(2, .file(.shared), waiter, isReader: false, now: scene.now)
     #expect(waiter.lookAt == .max)
     scene.line.notifyOthers(now: scene.now)

@@ -41,8 +41,10 @@ int sluice_become(char *const arguments[]);
 // A descriptor that becomes readable when the process `pid` ends, or -errno.
 int sluice_pidfd_open(int pid);
 // Blocks every signal in this thread and those it starts, and gives a descriptor from which
-// SIGTERM, SIGINT, SIGHUP, SIGIO and `lease_signal` are read.
-int sluice_signals_take(int lease_signal);
+// SIGTERM, SIGINT and SIGHUP are read.
+int sluice_stop_signals_take(void);
+// Blocks SIGIO and `sluice_lease_signal` likewise, and gives a descriptor from which they are read.
+int sluice_lease_signals_take(void);
 // Reads one signal: its number with the descriptor it names (-1: none), or -errno.
 int sluice_signals_read(int fd, int *descriptor);
 extern const int sluice_lease_signal;

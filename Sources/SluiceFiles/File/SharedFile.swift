@@ -25,6 +25,7 @@
 // wait, except for the server of a shared file system. Content needs no lock of ours but that of a
 // read window, which is taken after that of `state` where both are needed.
 
+internal import SluiceServer
 internal import SluiceSystem
 internal import SluiceWire
 internal import Synchronization
@@ -44,7 +45,7 @@ final class SharedFile: Sendable {
   struct State {
     var lease: Lease
     var ladder = Ladder()
-    var line = Line<LockWaiter>()
+    var line = Line<Waiter>()
     /// Empty while mirrored.
     var standers = Standers()
     /// There while some handle uses it.

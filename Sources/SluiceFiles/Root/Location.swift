@@ -1,5 +1,6 @@
 // One name in one directory.
 
+internal import SluiceServer
 internal import SluiceSystem
 
 /// The name is zero-terminated and has no slash.

@@ -9,6 +9,7 @@
 // host's own. Links of /proc are refused, because /proc/self is another process here.
 
 internal import SluiceChannel
+internal import SluiceServer
 internal import SluiceSystem
 
 final class Root: Sendable {
