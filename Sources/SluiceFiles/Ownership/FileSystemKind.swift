@@ -36,7 +36,7 @@ public struct FileSystemKind: Sendable {
     } else {
       self.init(
         "file system 0x" + String(magic, radix: 16), isLocal: false, .nothing,
-        "nobody has said of it that other hosts cannot have it mounted")
+        "which Sluice does not know and other hosts may have mounted")
     }
   }
 
