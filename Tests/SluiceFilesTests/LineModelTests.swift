@@ -12,29 +12,22 @@ struct LineModelTests {
     .reserved, .reserved, .walWrite, .file(.shared), .file(.exclusive), .walIndexShared(8),
   ]
 
-  /// Any steps in any order, also such as never follow each other in a sidecar.
-  @Test func randomStepsAgreeWithTheRules() throws {
-    var random = SeededRandom(for: "LineModelTests.randomStepsAgreeWithTheRules")
+  /// The line and the rules, one step after the other.
+  private struct Pair {
     var line = Line<Int>()
     var model = PlainLine()
     var now: Int64 = 1_000_000_000
-    var trace: [String] = []
-    var counts: [String: Int] = [:]
-    var recent: UInt64 = 1
-    for step in 0..<60_000 {
-      let scale = [0, 10_000, 100_000, 1_000_000, 20_000_000].randomElement(using: &random)!
-      now += Int64.random(in: 0...Int64(scale), using: &random)
-      // Half of the time the one that had the lock last, so that turns go on.
-      let isRecent = Bool.random(using: &random)
-      let holder = isRecent ? recent : UInt64.random(in: 1...6, using: &random)
-      let coin = Bool.random(using: &random)
-      let lock = Self.locks.randomElement(using: &random)!
-      let action = Int.random(in: 0..<18, using: &random)
+
+    /// What the line answers, what it must answer, and the notices that it must have. `number` is
+    /// that of the step.
+    mutating func step(
+      _ action: Int, _ holder: UInt64, _ lock: AwaitedLock, _ coin: Bool, number: Int
+    ) -> (answer: String, expected: String, notices: [PlainLine.Notice]) {
       var (answer, expected) = ("", "")
       var notices: [PlainLine.Notice] = []
       switch action {
       case 0..<4:
-        let waiter = action == 0 ? nil : step
+        let waiter = action == 0 ? nil : number
         line.enter(holder, lock, waiter, isReader: coin, now: now)
         model.enter(holder, lock, waiter, isReader: coin, now: now)
       case 4:
@@ -62,7 +55,6 @@ struct LineModelTests {
       case 13..<15:
         line.taken(by: holder, now: now)
         notices = model.taken(by: holder, now: now)
-        recent = holder
       case 15:
         line.released(by: holder, isMirrored: coin, now: now)
         notices = model.released(by: holder, isMirrored: coin, now: now)
@@ -73,14 +65,39 @@ struct LineModelTests {
         if coin { line.notifyOthers(now: now) } else { line.notifyReaders(now: now) }
         notices = coin ? model.notifyOthers(now: now) : model.notifyReaders(now: now)
       }
-      trace.append("\(now): \(action) \(holder) \(lock) \(coin) → \(expected)")
+      return (answer, expected, notices)
+    }
+  }
+
+  /// Any steps in any order, also such as never follow each other in a sidecar.
+  @Test func randomStepsAgreeWithTheRules() throws {
+    var random = SeededRandom(for: "LineModelTests.randomStepsAgreeWithTheRules")
+    var pair = Pair()
+    var trace: [String] = []
+    var counts: [String: Int] = [:]
+    var recent: UInt64 = 1
+    for number in 0..<60_000 {
+      let scale = [0, 10_000, 100_000, 1_000_000, 20_000_000].randomElement(using: &random)!
+      pair.now += Int64.random(in: 0...Int64(scale), using: &random)
+      // Half of the time the one that had the lock last, so that turns go on.
+      let isRecent = Bool.random(using: &random)
+      let holder = isRecent ? recent : UInt64.random(in: 1...6, using: &random)
+      let coin = Bool.random(using: &random)
+      let lock = Self.locks.randomElement(using: &random)!
+      let action = Int.random(in: 0..<18, using: &random)
+      let (answer, expected, notices) = pair.step(action, holder, lock, coin, number: number)
+      if 13..<15 ~= action { recent = holder }
+      trace.append("\(pair.now): \(action) \(holder) \(lock) \(coin) → \(expected)")
       try #require(answer == expected, "\(trace.suffix(20))")
       var told: [PlainLine.Notice] = []
-      line.takeNotices { told.append(PlainLine.Notice(waiter: $0, lookAt: $1)) }
+      pair.line.takeNotices { told.append(PlainLine.Notice(waiter: $0, lookAt: $1)) }
       try #require(told == notices, "\(trace.suffix(20))")
-      line.takeNotices { _, _ in Issue.record("a notice is given once") }
-      try #require(line.isIdle == model.isIdle, "\(trace.suffix(20))")
-      try #require(line.standsUntil(now) == model.standsUntil(now), "\(trace.suffix(20))")
+      pair.line.takeNotices { _, _ in Issue.record("a notice is given once") }
+      try #require(pair.line.isIdle == pair.model.isIdle, "\(trace.suffix(20))")
+      let (stands, mustStand) = (
+        pair.line.standsUntil(pair.now), pair.model.standsUntil(pair.now)
+      )
+      try #require(stands == mustStand, "\(trace.suffix(20))")
       counts["\(action) \(expected.prefix(12))", default: 0] += 1
       if action == 6, !notices.isEmpty { counts["stands in a turn", default: 0] += 1 }
     }
