@@ -25,7 +25,8 @@ struct WALLockTests {
     for _ in 0..<20_000 {
       let holder = Int.random(in: 0..<Self.holderCount, using: &random)
       let first = Int.random(in: 0..<8, using: &random)
-      let range = first..<Int.random(in: (first + 1)...8, using: &random)
+      let count = [1, 1, 1, 2, 5, 8].randomElement(using: &random)!
+      let range = first..<min(first + count, 8)
       let bits = WALLocks.set(range).walIndexBits
       #expect((0..<8).allSatisfy { (bits >> $0 & 1 == 1) == range.contains($0) })
       let answer: String
@@ -76,7 +77,7 @@ struct WALLockTests {
       trace.append("\(holder): \(range) \(answer)")
       try compare(locks, own, table, trace)
     }
-    #expect(counts.count == 7 && counts.values.allSatisfy { $0 > 100 }, "\(counts)")
+    #expect(counts.count == 7 && counts.values.allSatisfy { $0 > 50 }, "\(counts)")
   }
 
   /// In which ways holders other than one hold a lock.
