@@ -83,7 +83,8 @@ let fuzzTargets: [Target] = [
   .executableTarget(
     name: "fuzzers",
     dependencies: [
-      "CSluice", "SluiceWire", "SluiceChannel", "SluiceClient", "SluiceFiles", "SluiceVFS",
+      "CSluice", "SluiceWire", "SluiceChannel", "SluiceClient", "SluiceServer", "SluiceFiles",
+      "SluiceVFS",
       "TestSupport",
     ],
     path: "Tools/fuzzers", swiftSettings: swiftSettings)

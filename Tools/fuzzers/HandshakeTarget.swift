@@ -9,7 +9,7 @@ import SluiceWire
 
 @testable import SluiceChannel
 @testable import SluiceClient
-@testable import SluiceFiles
+@testable import SluiceServer
 
 struct HandshakeTarget: FuzzTarget {
   static let name = "handshake"

@@ -5,7 +5,7 @@ import SluiceSystem
 import SluiceWire
 
 @testable import SluiceChannel
-@testable import SluiceFiles
+@testable import SluiceServer
 
 /// One channel, with the requests on their way.
 final class SessionChannel {
@@ -74,20 +74,22 @@ final class SessionChannel {
 /// One session. Confined to the target's thread.
 final class SessionClient {
   let id: UInt64
-  let session: ProxySession
+  /// Its home channel, for the reactor.
+  let home: Reactor.NewChannel
   private let socket: FileDescriptor
   private(set) var channels: [SessionChannel] = []
   /// Every file id that it was given, in order.
   private(set) var files: [UInt64] = []
 
   /// `regions` become those of its home channel.
-  init(id: UInt64, _ shared: SharedState, _ regions: RawRegions) throws(Errno) {
+  init(id: UInt64, servedBy reactor: Reactor, _ regions: RawRegions) throws(Errno) {
     self.id = id
     let pair = try SocketPair()
     let link = SessionLink(
       id: id, socket: SharedDescriptor(pair.ours), user: 0, process: 0, processEnd: nil)
     socket = pair.theirs
-    session = ProxySession(link: link, shared: shared, firstRegions: regions.attach())
+    guard let number = link.addChannel(reactor, maximum: 1) else { broken("a home channel") }
+    home = Reactor.NewChannel(link, number: number, regions.attach())
     channels.append(SessionChannel(number: 0, regions))
   }
 

@@ -11,12 +11,13 @@ import SluiceWire
 
 @testable import SluiceChannel
 @testable import SluiceFiles
+@testable import SluiceServer
 
 struct SessionTarget: FuzzTarget {
   static let name = "session"
 
   private let tree: FuzzTree
-  private let shared: SharedState
+  private let parts: SidecarParts
   private let homes: [RawRegions]
   private var sessionCount: UInt64 = 0
 
@@ -32,11 +33,10 @@ struct SessionTarget: FuzzTarget {
     let metrics = Metrics()
     let files = FileTable(metrics: metrics)
     let windows = WindowBudget(byteCountMaximum: 64 * 4096)
-    shared = SharedState(
+    parts = SidecarParts(
       root: try Root(configuration.rootPath), files: files, windows: windows,
       windowKeeper: WindowKeeper(windows, files: files, metrics: metrics, hasGroupLimit: false),
-      metrics: metrics, life: try Life.create(), workers: SyncWorkers(files: files),
-      configuration: configuration)
+      metrics: metrics, life: try Life.create(), configuration: configuration)
     homes = [try RawRegions(RawRegions.smallShape), try RawRegions(RawRegions.smallShape)]
   }
 
@@ -61,7 +61,7 @@ struct SessionTarget: FuzzTarget {
     tree.empty()
     for (name, target) in SessionRequest.links { try? tree.makeLink(name, to: target) }
     for home in homes { home.clear() }
-    var run = SessionRun(shared, tree)
+    var run = SessionRun(parts, tree)
     for home in homes {
       sessionCount += 1
       run.adopt(sessionCount, home)
@@ -78,29 +78,56 @@ struct SessionTarget: FuzzTarget {
 
 private func ignoreSignal(_ number: Int32) { _ = signal(number, SIG_IGN) }
 
+/// What all inputs use.
+private struct SidecarParts {
+  let root: Root
+  let files: FileTable
+  let windows: WindowBudget
+  let windowKeeper: WindowKeeper
+  let metrics: Metrics
+  let life: (life: Life, descriptor: SharedDescriptor)
+  let configuration: SidecarConfiguration
+}
+
+/// There is one thread.
+private final class OneThread: Placement {
+  func reactorForChannel() throws(Errno) -> Reactor? { nil }
+  func giveUpRoom(of reactor: Reactor) {}
+}
+
 /// What one input does.
 private struct SessionRun {
-  private let shared: SharedState
+  private let parts: SidecarParts
+  private let service: FileService
   private let tree: FuzzTree
   private let reactor: Reactor
   private let loop: ReactorLoop
   private var clients: [SessionClient] = []
   private var outside: SharedDescriptor?
 
-  init(_ shared: SharedState, _ tree: FuzzTree) {
-    self.shared = shared
+  init(_ parts: SidecarParts, _ tree: FuzzTree) {
+    self.parts = parts
     self.tree = tree
-    reactor = Reactor(number: 0, crew: Crew(reactorCount: 1, metrics: shared.metrics))
-    loop = ReactorLoop(reactor: reactor, counts: shared.metrics.takeRow())
-    reactor.alarm.belongsToThisThread()
+    service = FileService(
+      root: parts.root, files: parts.files, windows: parts.windows,
+      windowKeeper: parts.windowKeeper, configuration: parts.configuration)
+    reactor = Reactor(number: 0)
+    loop = ReactorLoop(
+      reactor,
+      SharedState(
+        service: service, metrics: parts.metrics, life: parts.life,
+        configuration: parts.configuration.server),
+      Spinning(), placement: OneThread())
   }
+
+  private var thread: FileThread { loop.service as! FileThread }
 
   mutating func adopt(_ id: UInt64, _ home: RawRegions) {
     guard reactor.reserve(Reactor.channelsForSession),
-      let client = try? SessionClient(id: id, shared, home)
+      let client = try? SessionClient(id: id, servedBy: reactor, home)
     else { broken("a session cannot be made") }
     clients.append(client)
-    reactor.send(.adopt(client.session))
+    reactor.send(.adopt(client.home))
     loop.readMail()
   }
 
@@ -178,7 +205,7 @@ private struct SessionRun {
   }
 
   /// Another program opens one of the files. Where the sidecar has a lease it is asked to give it
-  /// back, as the doorman asks its reactors when the kernel signals.
+  /// back, as the lease watch asks the threads when the kernel signals.
   private mutating func openOutside(_ input: inout FuzzInput) {
     let name = SessionRequest.paths[input.choice(8)]
     let path = (tree.rootPath + name).utf8.map { CChar(bitPattern: $0) } + [0]
@@ -188,8 +215,8 @@ private struct SessionRun {
         outside = SharedDescriptor(file)
         return
       } catch .again {
-        loop.settleHere(for: nil, besides: nil)
-        for file in shared.files.files(ofDescriptor: nil) { file.answerLeaseBreak() }
+        thread.settleHere(for: nil, besides: nil)
+        for file in parts.files.files(ofDescriptor: nil) { file.answerLeaseBreak() }
       } catch {
         return
       }
@@ -219,7 +246,7 @@ private struct SessionRun {
 
   /// What the handles hold, and what their file says of it.
   func checkLocks() {
-    let handles = loop.sessions.values.flatMap { $0.handles.all }
+    let handles = thread.sessions.values.flatMap { $0.handles.all }
     for (index, handle) in handles.enumerated() {
       let file = handle.file
       if handles[..<index].contains(where: { $0.file === file }) { continue }
@@ -244,11 +271,13 @@ private struct SessionRun {
     turn()
     require(loop.sessions.isEmpty, "a session does not end")
     clients = []
-    // A sync worker may have a file still.
+    require(thread.sessions.isEmpty, "the file service keeps a session")
+    // A worker may have a file still.
     let deadline = Clock.monotonicNanoseconds() + 20_000_000_000
-    while !shared.files.files(ofDescriptor: nil).isEmpty {
+    while !parts.files.files(ofDescriptor: nil).isEmpty {
       require(Clock.monotonicNanoseconds() < deadline, "a file is open without a session")
       sluice_yield()
     }
+    service.workers.stop()
   }
 }

@@ -60,7 +60,7 @@ extension FileThread {
 
   /// Serves what was submitted on every channel but one, and ends the sessions of dead clients that have
   /// the file open (of all dead clients, where no file is named).
-  private func settleHere(for file: SharedFile?, besides asking: FileChannel?) {
+  func settleHere(for file: SharedFile?, besides asking: FileChannel?) {
     if isSettling { return }
     isSettling = true
     defer { isSettling = false }
