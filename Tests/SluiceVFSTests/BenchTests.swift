@@ -1,4 +1,4 @@
-// sluice bench: each benchmark says what it should and leaves nothing behind. Not how fast anything
+// sluice-bench: each benchmark says what it should and leaves nothing behind. Not how fast anything
 // is: the parameters are tiny.
 
 import Foundation
@@ -61,7 +61,7 @@ private struct Document: Decodable {
   }
 }
 
-/// A run of `sluice bench` whose files and processes can be told from others.
+/// A run of `sluice-bench` whose files and processes can be told from others.
 private struct BenchRun {
   let fixture: Fixture
   /// Where its databases are.
@@ -79,7 +79,7 @@ private struct BenchRun {
     variables[parts[0]] = parts[1]
     variables.merge(environment) { $1 }
     return try fixture.start(
-      [Fixture.program, "bench"] + words + ["--directory", directory.path], variables)
+      [Fixture.benchProgram] + words + ["--directory", directory.path], variables)
   }
 
   func run(_ words: [String], _ environment: [String: String] = [:]) throws -> Outcome {
@@ -139,7 +139,7 @@ struct BenchTests {
   ])
   func ratiosOfEveryRoundAreTold(words: [String], subjects: [String]) throws {
     let document = try measure(words)
-    #expect(document.command.hasPrefix("sluice bench \(words[0])"))
+    #expect(document.command.hasPrefix("sluice-bench \(words[0])"))
     #expect(document.machine.processors > 0)
     let benchmark = try #require(document.benchmarks.first)
     #expect(document.benchmarks.count == 1)
@@ -247,7 +247,7 @@ struct BenchTests {
     let drawn = try String(contentsOf: chart, encoding: .utf8)
     #expect(drawn.hasPrefix("<svg ") && drawn.hasSuffix("</svg>\n"))
     for words in [
-      "sluice bench all", "null operation ÷ bare spin ping-pong", "xRead 4 KiB", "Linux",
+      "sluice-bench all", "null operation ÷ bare spin ping-pong", "xRead 4 KiB", "Linux",
     ] { #expect(drawn.contains(words), "\(words)") }
     // An element that is not closed would show here.
     #expect(XMLParser(data: Data(drawn.utf8)).parse())
@@ -278,7 +278,7 @@ struct BenchTests {
       bench.send(signal)
       let outcome = try bench.wait(within: 30)
       #expect(outcome.ending == .exited(130), "\(outcome.ending) \(outcome.errors)")
-      #expect(outcome.errors == "sluice: bench: interrupted\n")
+      #expect(outcome.errors == "sluice-bench: interrupted\n")
       try run.expectNothingLeft()
     }
   }
@@ -303,7 +303,7 @@ struct BenchTests {
     let outcome = try run.run(["txn"], ["LD_LIBRARY_PATH": run.fixture.outside.path])
     #expect(outcome.ending == .exited(2))
     #expect(
-      outcome.errors.hasPrefix("sluice: bench: libsqlite3.so.0: cannot be loaded: ")
+      outcome.errors.hasPrefix("sluice-bench: libsqlite3.so.0: cannot be loaded: ")
         && outcome.errors.hasSuffix("; install libsqlite3-0\n"), "\(outcome.errors)")
   }
 
@@ -313,7 +313,7 @@ struct BenchTests {
       let outcome = try run.run(["txn", "--seconds", "3600", option, "/nowhere/file"])
       #expect(outcome.ending == .exited(2))
       #expect(
-        outcome.errors == "sluice: bench: /nowhere/file: No such file or directory\n")
+        outcome.errors == "sluice-bench: /nowhere/file: No such file or directory\n")
       try run.expectNothingLeft()
     }
   }
@@ -343,6 +343,6 @@ struct BenchTests {
     let run = try BenchRun()
     let outcome = try run.run(["select", "--peer", "fuse"])
     #expect(outcome.ending == .exited(2))
-    #expect(outcome.errors.hasPrefix("sluice: bench: --peer fuse: "), "\(outcome.errors)")
+    #expect(outcome.errors.hasPrefix("sluice-bench: --peer fuse: "), "\(outcome.errors)")
   }
 }

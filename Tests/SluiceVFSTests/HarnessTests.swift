@@ -1,4 +1,4 @@
-// sluice harness, in short: it finds nothing where nothing is wrong, finds what is wrong on purpose,
+// sluice-harness, in short: it finds nothing where nothing is wrong, finds what is wrong on purpose,
 // and leaves nothing behind.
 
 import Foundation
@@ -66,7 +66,7 @@ private struct Report: Decodable {
   }
 
   private func start(_ words: [String]) throws -> ChildProcess {
-    try fixture.start([Fixture.program, "harness"] + words)
+    try fixture.start([Fixture.harnessProgram] + words)
   }
 
   private func run(_ words: [String]) throws -> Outcome {
@@ -128,7 +128,7 @@ private struct Report: Decodable {
     let outcome = try run(["model", "--replay", script.path])
     #expect(outcome.ending == .exited(2))
     #expect(outcome.errors.contains("no.script: this is no script"), "\(outcome.errors)")
-    try "# sluice harness model script, sessions: 1\n0.0 open file=99 name=a.db\n".write(
+    try "# sluice-harness model script, sessions: 1\n0.0 open file=99 name=a.db\n".write(
       to: script, atomically: true, encoding: .utf8)
     let second = try run(["model", "--replay", script.path])
     #expect(second.errors.contains("line 2 is no step"), "\(second.errors)")
