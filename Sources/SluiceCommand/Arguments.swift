@@ -1,5 +1,5 @@
-// The words on this program's command line, as bytes and as text. Our own words are text. The words of
-// a command that this program becomes are bytes, and need not be UTF-8.
+// The words on this program's command line, as bytes and as text. Our own words are text. The words
+// of a command that this program becomes are bytes, and need not be UTF-8.
 
 internal import CSluice
 internal import CSluiceCommand

@@ -1,13 +1,13 @@
-// Starts a program in a process group of its own and with no signal blocked. It ends with its own
-// errors only: whoever starts it waits for it.
+// Starts a program in a process group of its own, with no signal blocked. The caller must wait for
+// its end.
 
 internal import CSluice
 // For `environ`: nothing changes it while a process starts.
 @unsafe @preconcurrency internal import Glibc
 package import SluiceSystem
 
-/// The program has the path `words[0]`, this process's environment and the descriptors `to`, which are
-/// copies of `from`; a negative `from` is left out. Returns its process.
+/// Starts the program of the path `words[0]` with this process's environment. It gets copies of the
+/// descriptors `from` as its descriptors `to`; a negative `from` is left out. Returns its process.
 package func spawn(
   _ words: [String], descriptors: [(from: Int32, to: Int32)]
 ) throws(Errno) -> Int32 {

@@ -111,7 +111,7 @@ package struct Program: Sendable {
 
       \(rows)
 
-      '\(name) SUBCOMMAND --help' tells more of each; '\(name) --version' the version.
+      '\(name) SUBCOMMAND --help' tells more about each; '\(name) --version' tells the version.
       Exit codes: 0 done, 1 the answer is no, 2 it could not be done, 64 wrong usage.
       """
   }

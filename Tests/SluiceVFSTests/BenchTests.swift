@@ -1,12 +1,12 @@
-// sluice-bench: each benchmark says what it should and leaves nothing behind. Not how fast anything
-// is: the parameters are tiny.
+// sluice-bench: each benchmark reports its subjects and leaves nothing behind. The tests do not
+// check speed: their parameters are tiny.
 
 import Foundation
 import FoundationXML
 import Glibc
 import Testing
 
-/// What `--json` prints, as far as the tests look.
+/// The part of the `--json` output that the tests check.
 private struct Document: Decodable {
   struct Ratio: Decodable {
     var median: Double
@@ -61,10 +61,10 @@ private struct Document: Decodable {
   }
 }
 
-/// A run of `sluice-bench` whose files and processes can be told from others.
+/// A run of `sluice-bench` with files and processes that the test can tell from others.
 private struct BenchRun {
   let fixture: Fixture
-  /// Where its databases are.
+  /// The directory of its databases.
   let directory: URL
   private let mark = "SLUICE_TEST_MARK=\(UUID().uuidString)"
 
@@ -96,7 +96,7 @@ private struct BenchRun {
     #expect(sockets == [], sourceLocation: location)
   }
 
-  /// What runs in the environment of this run: private sidecars name no path of ours.
+  /// All processes with this run's environment: private sidecars name no path of ours.
   func processes() -> [String] {
     let all = (try? FileManager.default.contentsOfDirectory(atPath: "/proc")) ?? []
     return all.filter { name in
@@ -179,15 +179,15 @@ struct BenchTests {
       let subject = try #require(subjects.first { $0.subject == name })
       #expect(subject.unit == unit)
       #expect(subject.row(BenchTests.sluice)?.rounds.count == 2)
-      // No server, no figure.
+      // Without a server there is no figure.
       #expect(subject.row(BenchTests.stock) == nil)
     }
   }
 
   // MARK: speedtest1
 
-  /// In the place of speedtest1, which takes its time: makes a database in the mode that it is told,
-  /// and insists on the VFS.
+  /// A quick stand-in for speedtest1: it makes a database in the given mode, and fails in another
+  /// VFS.
   private func makeSpeedtest(_ run: BenchRun) throws -> String {
     let script = """
       #!/bin/sh
@@ -255,9 +255,9 @@ struct BenchTests {
     #expect(written.contains("| xRead 4 KiB | stock unix VFS |"))
   }
 
-  // MARK: Endings
+  // MARK: Ends of a run
 
-  /// Runs so short that the interruption comes in any variant's turn.
+  /// Runs so short that the interruption may come during any variant.
   @Test(arguments: [
     ["channel", "--count", "100000"], ["vfs", "--count", "5000", "--file-size", "1"],
     ["txn", "--seconds", "0.1"], ["contend", "--seconds", "0.2", "--writers", "2"],
@@ -273,7 +273,7 @@ struct BenchTests {
             == false
       }
       #expect(isUnderWay)
-      // Anywhere: it must not matter where.
+      // At any moment: the run must leave nothing, whenever it is interrupted.
       usleep(UInt32.random(in: 0..<2_000_000))
       bench.send(signal)
       let outcome = try bench.wait(within: 30)
@@ -286,11 +286,11 @@ struct BenchTests {
   @Test func killedBenchmarkLeavesNoProcess() throws {
     let run = try BenchRun()
     let bench = try run.start(["contend", "--seconds", "1", "--writers", "2"])
-    // The benchmark, two writers, a sidecar. This also shows that the look at what is left finds
-    // something where there is something.
+    // The benchmark, two writers, a sidecar. This also shows that `processes` finds processes while
+    // there are some.
     #expect(eventually { run.processes().count >= 4 })
     try bench.killNow()
-    // Only its files are still there.
+    // Only its files are left.
     try FileManager.default.removeItem(at: run.directory)
     try FileManager.default.createDirectory(at: run.directory, withIntermediateDirectories: true)
     try run.expectNothingLeft()

@@ -1,6 +1,5 @@
 // The command lines of sluice, sluice-harness and sluice-bench: words, answers and exit codes.
 
-import Foundation
 import Testing
 
 struct CommandLineTests {
@@ -108,7 +107,9 @@ struct CommandLineTests {
   func toolsNameTheSidecarThatIsMissing(program: String, words: [String]) throws {
     let fixture = try Fixture()
     let copy = fixture.scratch.appending(path: "alone").path
-    try FileManager.default.copyItem(atPath: program, toPath: copy)
+    // Another process writes the copy: a child that another test starts meanwhile would inherit the
+    // open file, and a file that is open for writing cannot be executed.
+    try fixture.run(["cp", program, copy]).expectSuccess()
     let outcome = try fixture.run([copy] + words)
     #expect(outcome.ending == .exited(2))
     #expect(

@@ -1,4 +1,4 @@
-// sluice-bench channel: what a round trip costs, beside what it could cost at best.
+// sluice-bench channel: the time of a round trip, beside the least time that two processes need.
 
 internal import SluiceClient
 internal import SluiceCommand
@@ -12,7 +12,7 @@ struct ChannelBenchmark: Benchmark {
 
   private let count: Int
 
-  /// What is timed: here these are the variants.
+  /// The things that are timed, which take the place of variants here.
   private enum Trip: String, CaseIterable {
     case spin = "bare spin ping-pong"
     case futex = "bare futex ping-pong"
@@ -32,7 +32,7 @@ struct ChannelBenchmark: Benchmark {
       rounds: bench.rounds, order: Trip.allCases.map(\.rawValue))
     report.declare(
       subject, .nanoseconds, .less, base: Trip.spin.rawValue, highlight: .only(Trip.null.rawValue))
-    // One process times them all, one after the other.
+    // One process times all of them, one after the other.
     report.notes += try bench.interleave(
       ChannelBenchmark.name, [(subject, ())], [.sluice]
     ) { (_, _) throws(ToolError) in
@@ -54,7 +54,7 @@ extension ChannelBenchmark {
       try options.finish()
       return count
     }
-    // The benchmark has put it there.
+    // The benchmark sets it.
     guard let program = unsafe environmentValue("SLUICE_SIDECAR") else {
       throw .failed("SLUICE_SIDECAR is not set")
     }
@@ -83,7 +83,7 @@ extension ChannelBenchmark {
   ) throws(ToolError) -> Samples {
     switch trip {
     case .spin: return try pingPong(.spin, count)
-    // It is some hundred times slower.
+    // This is some hundred times slower.
     case .futex: return try pingPong(.futex, max(10, count / 20))
     case .null, .read, .write: break
     }

@@ -1,5 +1,5 @@
 // sluice-bench contend: many processes that write to one database at once, through one shared
-// sidecar or each by itself.
+// sidecar, or each by itself.
 
 internal import CSQLite
 internal import SluiceCommand
@@ -114,8 +114,8 @@ struct ContentionBenchmark: Benchmark {
 // MARK: The measured process
 
 extension ContentionBenchmark {
-  /// Says how many transactions it has done (`done`) in what time (`seconds`), how many ended with
-  /// SQLITE_BUSY (`busy`), and how long each took, those included (`time`).
+  /// Reports the number of its transactions (`done`) and their time (`seconds`), how many ended
+  /// with SQLITE_BUSY (`busy`), and how long each took, also with SQLITE_BUSY (`time`).
   static func peer(_ options: inout Options) throws(ToolError) -> PeerReport {
     var target = Target(path: "")
     var writer = 0

@@ -1,5 +1,5 @@
-// sluice-bench idle: sessions that have a database open and do nothing. What they cost a busy
-// session beside them, and what they cost the machine.
+// sluice-bench idle: sessions that have a database open and do nothing. It measures what they cost
+// a busy session beside them, and what they cost the machine.
 
 internal import SluiceCommand
 internal import ToolSupport
@@ -37,9 +37,9 @@ struct IdleBenchmark: Benchmark {
     report.notes = [
       "the server is the shared sidecar or the FUSE daemon; its processor time is that of all its"
         + " threads (/proc/PID/task/*/schedstat)",
-      "memory is Pss_Anon and Pss_Shmem of /proc/PID/smaps_rollup: resident, without the pages of"
+      "memory is Pss_Anon and Pss_Shmem of /proc/PID/smaps_rollup: resident pages, without those of"
         + " programs; a page that the server and a client share, as those of a channel, counts half"
-        + " for each; the server's is what it has more with the sessions than without, by session",
+        + " for each; of the server's memory, only what the sessions add counts, for each session",
     ]
     report.notes += try bench.interleave(
       IdleBenchmark.name, [("", ())], bench.variants
@@ -64,11 +64,11 @@ struct IdleBenchmark: Benchmark {
     var idle: [MeasuredProcess] = []
     for _ in 0..<sessions {
       let session = try bench.startPeer("idle", target)
-      // One after the other: so many programs that start at once would wait for each other.
+      // One after the other: many programs that start at once would wait for each other.
       try session.awaitLine("ready", bench.wait, timeoutSeconds: 60)
       idle.append(session)
     }
-    // Until everybody is asleep.
+    // Until all are asleep.
     try bench.wait.sleep(nanoseconds: 300_000_000)
     if let meter {
       let before = meter.processorNanoseconds
@@ -86,14 +86,14 @@ struct IdleBenchmark: Benchmark {
     let besideRate = try busy(target, on: bench)
     for session in idle { session.closeInput() }
     for session in idle { try session.finish(bench.wait, timeoutSeconds: 60) }
-    // Before and after, so that what drifts with the machine weighs on both sides.
+    // Before and after, so that a slow drift of the machine counts for both.
     let aloneRate = (aloneBefore + (try busy(target, on: bench))) / 2
     report.add(aloneRate, of: variant.name, to: alone)
     report.add(besideRate, of: variant.name, to: beside)
     report.add(aloneRate / besideRate, of: variant.name, to: slowDown)
   }
 
-  /// The rate of a session that does something.
+  /// The rate of a busy session.
   private func busy(_ target: Target, on bench: Workbench) throws(ToolError) -> Double {
     try bench.runPeer(
       "statement", target,

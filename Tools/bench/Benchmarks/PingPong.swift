@@ -1,5 +1,5 @@
-// The least that two processes need to talk: they pass a word to and fro in shared memory, and spin or
-// sleep on a futex. The yardsticks of the channel benchmark.
+// The least that two processes need to talk: they pass a word to and fro in shared memory, and spin
+// or sleep on a futex. These are the yardsticks of the channel benchmark.
 
 internal import SluiceSystem
 internal import Synchronization
@@ -7,7 +7,8 @@ internal import Synchronization
 enum PingPong: String, CaseIterable {
   case spin, futex
 
-  /// The other process (see BenchPeer): answers on the memory of descriptor 3 until told to end.
+  /// The other process (see PeerCommand): answers in the memory of descriptor 3 until it is told to
+  /// end.
   func runPeer() throws(Errno) {
     let words = try SharedWords(FileDescriptor(owning: 3))
     var turn: UInt32 = 1
@@ -20,7 +21,7 @@ enum PingPong: String, CaseIterable {
     }
   }
 
-  /// Times `count` round trips with a peer process of its own.
+  /// Times `count` round trips with its own peer process.
   func measure(count: Int) throws(Errno) -> Samples {
     let memory = try FileDescriptor.sealedMemory("sluice-bench", byteCount: 4096)
     let peer = try MeasuredProcess(
@@ -59,7 +60,7 @@ enum PingPong: String, CaseIterable {
   }
 }
 
-/// Two words, each on a cache line pair of its own.
+/// Two words, each on its own pair of cache lines.
 @safe
 private struct SharedWords: ~Copyable {
   static let end = UInt32.max

@@ -1,5 +1,5 @@
-// sluice-bench speedtest: SQLite's own speedtest1, an unmodified program, with libsluice.so
-// preloaded as `sluice run` does it.
+// sluice-bench speedtest: SQLite's own speedtest1, an unmodified program. `sluice run` preloads
+// libsluice.so into it.
 
 internal import CSluice
 internal import SluiceCommand
@@ -61,7 +61,7 @@ struct SpeedtestBenchmark: Benchmark {
     let database = bench.freshName()
     defer { bench.remove(database) }
     let target = bench.target(database, variant)
-    // It gives up when there is no VFS of that name.
+    // speedtest1 gives up when there is no VFS of that name.
     let words =
       [speedtest, "--vfs", target.vfs, "--size", String(size)] + setting.words + [target.path]
     let prefix = target.library == nil ? [] : [bench.sidecarProgram, "run", "--"]
@@ -80,7 +80,7 @@ struct SpeedtestBenchmark: Benchmark {
     return Double(nanoseconds)
   }
 
-  /// Where `Tools/sqlite-suite build` puts it for the installed version of SQLite.
+  /// The program that `Tools/sqlite-suite build` made for the installed version of SQLite.
   private static func obtained(for version: String) throws(ToolError) -> String {
     let home = unsafe environmentValue("HOME").map { unsafe String(cString: $0) } ?? ""
     let cache =

@@ -1,5 +1,5 @@
-// sluice-bench start: how long a new process takes until its first query is answered, its start and
-// that of its private sidecar included.
+// sluice-bench start: the time until a new process has the answer to its first query. The start of
+// the process and of its private sidecar counts.
 
 internal import SluiceCommand
 internal import SluiceSystem
@@ -39,7 +39,7 @@ struct StartBenchmark: Benchmark {
 
   // MARK: The measured process
 
-  /// Says when it had the answer. It does not wait for anybody's word.
+  /// Reports when it had the answer. It does not wait for a word to start.
   static func peer(_ options: inout Options) throws(ToolError) -> PeerReport {
     let target = try BenchPeer.parse { () throws(CommandError) in
       let target = try Target(&options)

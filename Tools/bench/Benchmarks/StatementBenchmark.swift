@@ -57,7 +57,7 @@ struct SelectBenchmark: Benchmark {
   }
 }
 
-/// Runs the statement in each setting, in a new process on a new database every time.
+/// Runs the statement in each setting, each time in a new process and on a new database.
 private func runStatements(
   _ benchmark: String, _ title: String, _ work: StatementPeer.Work,
   _ settings: [(name: String, subject: JournalSetting)], seconds: Double, on bench: Workbench

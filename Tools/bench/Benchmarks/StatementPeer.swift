@@ -1,5 +1,5 @@
-// The measured process of `txn`, `select` and `idle`: one statement again and again, each time a
-// transaction of its own.
+// The measured process of `txn`, `select` and `idle`: one statement again and again, each time in
+// its own transaction.
 
 internal import CSQLite
 internal import SluiceCommand
@@ -19,10 +19,10 @@ enum StatementPeer {
     }
   }
 
-  /// Rows of the database before anything is done.
+  /// Rows of the database at the start.
   static let rowCount = 10_000
 
-  /// What makes the database.
+  /// The statements that make the database.
   static let schema = [
     "CREATE TABLE item(id INTEGER PRIMARY KEY, value INTEGER, filler TEXT)",
     """
@@ -31,7 +31,7 @@ enum StatementPeer {
     """,
   ]
 
-  /// The command line of a process that does `work` for some time.
+  /// The command line of a process that does `work` for `seconds`.
   static func words(
     _ work: Work, journal: String, synchronous: String, seconds: Double
   ) -> [String] {
@@ -41,7 +41,8 @@ enum StatementPeer {
     ]
   }
 
-  /// Says how many times a second (`rate`), how often in all (`done`), and each time (`time`).
+  /// Reports how many times a second (`rate`), how often in all (`done`), and how long each time
+  /// (`time`).
   static func run(_ options: inout Options) throws(ToolError) -> PeerReport {
     var target = Target(path: "")
     var work = Work.select
@@ -94,7 +95,7 @@ enum StatementPeer {
 
 extension SQLiteConnection {
   /// Fails unless the database is in that mode: where a VFS has no shared memory, SQLite leaves WAL
-  /// mode in silence.
+  /// mode silently.
   func expectJournal(_ mode: String) throws(ToolError) {
     let found = try execute("PRAGMA journal_mode") ?? ""
     guard found.uppercased() == mode else {

@@ -1,4 +1,4 @@
-// A VFS called as SQLite calls it: by its structs, without SQLite's pager above.
+// A VFS, called as SQLite calls it: by its structs, without SQLite's pager above it.
 
 internal import CSQLite
 internal import CSluice
@@ -8,7 +8,7 @@ internal import ToolSupport
 @safe
 final class VFSAccess {
   private let vfs: UnsafeMutablePointer<sqlite3_vfs>
-  /// As sqlite3_create_filename makes it, with the parameters behind it. Never freed.
+  /// Made by sqlite3_create_filename, with the parameters behind it. Never freed.
   private let databaseName: UnsafePointer<CChar>
   private let journalName: UnsafePointer<CChar>
 
@@ -119,7 +119,7 @@ final class VFSFile {
     try must(unsafe methods.pointee.xUnlock(file, level), "xUnlock")
   }
 
-  /// Takes the locks up to `level` as SQLite does; it never asks for PENDING.
+  /// Takes the locks up to `level` as SQLite does: it never asks for PENDING.
   @inline(__always)
   func climb(to level: Int32) throws(ToolError) {
     try lock(SQLITE_LOCK_SHARED)

@@ -1,4 +1,4 @@
-// sluice-bench vfs: the calls that SQLite makes to its VFS, one by one, on both.
+// sluice-bench vfs: the calls that SQLite makes to its VFS, one by one, on both VFSs.
 
 internal import SluiceCommand
 internal import ToolSupport
@@ -31,9 +31,8 @@ struct VFSBenchmark: Benchmark {
         highlight: call == .read || call == .write ? .all : .none)
     }
     report.notes = [
-      "xRead and xFileSize under a SHARED lock, xWrite under an EXCLUSIVE one; xWrite is the time in"
-        + " the call alone, with an xSync that is not counted after every"
-        + " \(VFSCall.writesBetweenSyncs)"
+      "xRead and xFileSize under a SHARED lock, xWrite under an EXCLUSIVE one; xWrite is the time"
+        + " of the call alone; the xSync after every \(VFSCall.writesBetweenSyncs) calls is not counted"
     ]
     let file = bench.freshName()
     try bench.fill(file, mebibytes: fileMebibytes)

@@ -16,7 +16,7 @@ enum VFSCall: String, CaseIterable {
   /// About as many pages as a small transaction changes.
   static let writesBetweenSyncs = 16
 
-  /// Whether the variant can differ from Sluice as it is by this call.
+  /// Whether this call can show a difference between the variant and plain Sluice.
   func concerns(_ variant: Variant) -> Bool {
     switch variant {
     case .withoutReadWindow: self == .read
@@ -28,7 +28,7 @@ enum VFSCall: String, CaseIterable {
     }
   }
 
-  /// How often it is timed when a fast call is timed `count` times.
+  /// How often this call is timed, where a fast call is timed `count` times.
   func times(of count: Int) -> Int {
     switch self {
     case .write: max(10, count / 4)

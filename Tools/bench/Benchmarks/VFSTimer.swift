@@ -1,4 +1,4 @@
-// Times the calls of a VFS as SQLite's pager makes them, with the locks that it would hold.
+// Times the calls of a VFS as SQLite's pager makes them, under the locks that the pager would hold.
 
 internal import CSQLite
 internal import CSluice
@@ -90,7 +90,7 @@ final class VFSTimer {
   }
 
   private func timeWALLocks(_ count: Int) throws(ToolError) -> Samples {
-    // SQLite has it as long as the database is open in WAL mode.
+    // SQLite holds it while the database is open in WAL mode.
     try database.lock(SQLITE_LOCK_SHARED)
     try database.mapWALIndex()
     let samples = try repeated(count) { (_) throws(ToolError) in
@@ -112,10 +112,10 @@ final class VFSTimer {
 
   // MARK: The frame
 
-  /// A walk over the file by far steps, so that the processor cannot guess the next page.
+  /// Walks over the file in long steps, so that the processor cannot guess the next page.
   private func offset(_ index: Int) -> Int64 { (Int64(index) * 7919) % pageCount * 4096 }
 
-  /// Times each call of `body` under a lock of that level, after some that are not timed.
+  /// Times each call of `body` under a lock of that level, after some calls that are not timed.
   @inline(__always)
   private func repeated(
     _ count: Int, under level: Int32 = SQLITE_LOCK_NONE,

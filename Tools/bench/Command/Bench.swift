@@ -10,40 +10,41 @@ let benchCommand = Command(
   help: """
     usage: sluice-bench BENCHMARK [OPTION …]
 
-    Runs Sluice and SQLite's own unix VFS in turns, in an order that changes from round to round,
-    and prints the median of the rounds, the 99th percentile of all samples, and the ratio of Sluice
-    to the unix VFS: its median over the rounds, its least and its greatest.
+    Runs Sluice and SQLite's own unix VFS in turns, in an order that changes from round to round.
+    Prints the median of the rounds, the 99th percentile of all samples, and the ratio of Sluice to
+    the unix VFS: its median over the rounds, its least and its greatest value.
 
       channel     round trips through a channel, beside two bare processes that pass a word to and
                   fro by spinning and by sleeping on futexes
-      vfs         the calls of SQLite's VFS one by one, also with each of Sluice's ways not to wait
-                  turned off
+      vfs         the calls of SQLite's VFS one by one, also with each of Sluice's shortcuts turned
+                  off
       speedtest   SQLite's speedtest1 in DELETE and WAL mode
       txn         small transactions, durable and relaxed
       select      point selects, each a transaction of its own
       contend     several processes that write to one database, with a shared sidecar
-      idle        many sessions that do nothing: what they cost a busy one, and the machine
+      idle        many sessions that do nothing: their cost for a busy session, and for the machine
       start       the first query of a new process, the start of its private sidecar included
       all         all of these, in this order
 
       --rounds N         interleaved rounds (7)
-      --directory DIR    where the databases are made, in a directory that is removed at the end;
-                         in memory (tmpfs) durable writes cost nothing (~/.cache/sluice)
-      --peer fuse        the unix VFS over a passthrough FUSE file system, too; see Tools/fuse/build
-      --json             for machines
+      --directory DIR    where the databases go, in a directory that is removed at the end; in memory
+                         (tmpfs) durable writes cost nothing (~/.cache/sluice)
+      --peer fuse        also the unix VFS over a passthrough FUSE file system; see Tools/fuse/build
+      --json             print JSON
       --svg FILE         also draw the ratios as a chart
-      --markdown FILE    also write the tables as the README has them
+      --markdown FILE    also write the tables as Markdown
       --count N          channel, vfs: calls of each kind in a round (20000, of slow ones fewer)
       --seconds S        txn, select, contend, idle: how long a run lasts (1; contend 3)
       --file-size MIB    vfs: the database's size (100)
       --size N           speedtest: its --size (100)
-      --speedtest1 PATH  speedtest: the program (what Tools/sqlite-suite build has made)
+      --speedtest1 PATH  speedtest: the program (the one that Tools/sqlite-suite build made)
       --writers N        contend: processes (8)
       --sessions N       idle: sessions (200)
       --processes N      start: processes in a round (20)
 
-    SQLite is the installed libsqlite3.so.0. The exit code is 2 when something could not be measured,
-    130 when it was interrupted.
+    SQLite is the installed libsqlite3.so.0. The sidecar is `sluice` beside this program, or the program
+    that SLUICE_SIDECAR names. Exit codes: 0 done; 2 something could not be measured; 130 the user
+    interrupted the run.
     """, run: bench)
 
 /// In the order in which `sluice-bench all` runs them.

@@ -1,8 +1,9 @@
 // The ratios of benchmarks as a chart: an SVG file that needs nothing else.
 //
-// Each bar begins at 1, where Sluice and its base are equal, and ends at the median; the whisker
+// Each bar begins at 1, where Sluice and its base are equal, and ends at the median. The whisker
 // reaches from the least to the greatest of the rounds. The scale is logarithmic, so that twice and
-// half are as far from 1. Times and rates stand apart, for what is better lies on different sides.
+// half are equally far from 1. Times and rates have separate panels, because the better side
+// differs.
 
 internal import Glibc
 internal import SluiceCommand
@@ -52,7 +53,7 @@ struct BenchmarkChart {
   private static func bars(_ subjects: [BenchmarkReport.Subject]) -> [Bar] {
     subjects.flatMap { subject in
       subject.series.compactMap { series -> Bar? in
-        // A bar has no end where nothing was left of the time.
+        // A logarithmic scale has no place for 0.
         guard let ratio = subject.ratio(of: series), ratio.minimum > 0 else { return nil }
         let isPlain = series.name == Variant.sluice.name
         let hasOwnBase = subject.base != Variant.stock.name
@@ -94,7 +95,7 @@ struct BenchmarkChart {
       "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"\(Int(width))\" height=\"\(Int(height))\""
         + " viewBox=\"0 0 \(Int(width)) \(Int(height))\""
         + " font-family=\"system-ui, 'Segoe UI', Helvetica, Arial, sans-serif\" font-size=\"13\">",
-      // One's own paper: readers have light and dark pages.
+      // A background of its own, because readers have light and dark pages.
       "<rect width=\"100%\" height=\"100%\" rx=\"6\" fill=\"\(Colour.paper)\"/>",
       text(title, 24, 36, size: 19, weight: 600),
     ]
@@ -170,7 +171,7 @@ struct BenchmarkChart {
     return parts
   }
 
-  /// Lines of at most so many characters, broken between words.
+  /// Lines of at most `width` characters, broken between words.
   private func wrapped(_ text: String, to width: Int) -> [String] {
     text.split(separator: " ").reduce(into: [String]()) { lines, word in
       if let last = lines.last, last.count + 1 + word.count <= width {
@@ -228,7 +229,7 @@ private struct Scale {
     while let least = ratios.map(\.minimum).min(), least < lowest, lowest > 1e-6 { lowest /= 2 }
     while let most = ratios.map(\.maximum).max(), most > highest, highest < 1e6 { highest *= 2 }
     let octaves = Int(log2(highest / lowest).rounded())
-    // No more ticks than have room, and 1 among them.
+    // Only as many ticks as have room, and 1 among them.
     let step = max(1, (octaves + 7) / 8)
     let below = Int(log2(1 / lowest).rounded())
     ticks = (0...octaves).filter { ($0 - below) % step == 0 }.map { lowest * exp2(Double($0)) }

@@ -1,4 +1,4 @@
-// A report for machines.
+// A report as JSON.
 
 internal import SluiceCommand
 internal import ToolSupport

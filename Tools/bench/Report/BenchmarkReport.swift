@@ -1,6 +1,6 @@
-// What a benchmark has found: for each subject one series of figures for each variant, one figure a
-// round. A figure's ratio is to the base's of the same round, for only those were measured side by
-// side.
+// The results of a benchmark: for each subject one series of figures for each variant, one figure
+// for each round. The ratio of a figure is to the base's figure of the same round, because only
+// these two were measured side by side.
 
 internal import ToolSupport
 
@@ -16,7 +16,7 @@ struct BenchmarkReport {
 
   enum Better: String { case less, more }
 
-  /// What the chart of all benchmarks shows of a subject.
+  /// The part of a subject that the chart of all benchmarks shows.
   enum Highlight {
     case none, all
     case only(String)
@@ -26,7 +26,7 @@ struct BenchmarkReport {
     var name: String
     /// The figure of each round.
     var rounds: [Double] = []
-    /// The times of single operations in all rounds, where those were taken.
+    /// The times of single operations in all rounds, where they were taken.
     var times = Samples()
   }
 
@@ -44,9 +44,9 @@ struct BenchmarkReport {
   let title: String
   let rounds: Int
   private(set) var subjects: [Subject] = []
-  /// What the reader must know of the figures.
+  /// What the reader must know about the figures.
   var notes: [String] = []
-  /// The order in which variants are shown, however they were measured.
+  /// The order in which variants are shown, whatever the order of measuring.
   private let order: [String]
 
   init(_ benchmark: String, _ title: String, rounds: Int, order: [String]) {
@@ -64,7 +64,7 @@ struct BenchmarkReport {
       Subject(name: subject, unit: unit, better: better, base: base, highlight: highlight))
   }
 
-  /// Adds the figure of one more round, and the times of which it was made, if any.
+  /// Adds the figure of one more round, and the times behind it, if any.
   mutating func add(
     _ figure: Double, _ times: Samples = Samples(), of name: String, to subject: String
   ) {
@@ -80,13 +80,13 @@ struct BenchmarkReport {
     subjects[at].series[index].times.append(times)
   }
 
-  /// Adds a round's times; their median is its figure.
+  /// Adds the times of a round; their median is its figure.
   mutating func add(_ times: Samples, of name: String, to subject: String) {
     add(Double(times.percentile(0.5)), times, of: name, to: subject)
   }
 }
 
-/// How a series stands to its base.
+/// The ratio of a series to its base.
 struct Ratio {
   let rounds: [Double]
   var median: Double { rounds.middle }
@@ -95,7 +95,7 @@ struct Ratio {
 }
 
 extension BenchmarkReport.Subject {
-  /// The part of it that stands in the chart of all benchmarks.
+  /// The part that the chart of all benchmarks shows.
   var headline: BenchmarkReport.Subject? {
     switch highlight {
     case .none: return nil
@@ -107,7 +107,7 @@ extension BenchmarkReport.Subject {
     }
   }
 
-  /// Nil for the base itself, and where the base has nothing that one could divide by.
+  /// Nil for the base itself, and where the base has a figure of 0.
   func ratio(of series: BenchmarkReport.Series) -> Ratio? {
     guard let base, series.name != base, let other = self.series.first(where: { $0.name == base }),
       other.rounds.allSatisfy({ $0 > 0 })

@@ -1,6 +1,6 @@
-// Measured times and what is said of them.
+// Measured times and their percentiles.
 
-/// Times of one thing, in nanoseconds, of one round or of several together.
+/// Times of one thing in nanoseconds, of one round or of several.
 struct Samples {
   private(set) var nanoseconds: [Int64] = []
 

@@ -1,5 +1,5 @@
-// What is compared: SQLite's own VFS, Sluice in its several settings, and SQLite's own VFS over a
-// passthrough file system in another process.
+// The variants that are compared: SQLite's own VFS, Sluice in several settings, and SQLite's own
+// VFS over a passthrough file system in another process.
 
 struct Variant: Equatable {
   enum Kind { case stock, sluice, fuse }
@@ -13,14 +13,14 @@ struct Variant: Equatable {
   static let sluice = Variant(name: "Sluice", kind: .sluice)
   static let fuse = Variant(name: "unix VFS over FUSE", kind: .fuse)
 
-  /// Sluice without one of the ways not to wait, each with the URI parameter that turns it
-  /// off. A VFS that does not know one of these cannot show what that is worth.
+  /// Sluice with one of its shortcuts turned off, each by the URI parameter for that. A VFS that
+  /// does not know the parameter cannot show what the shortcut is worth.
   static let withoutReadWindow = off("read-window")
   static let withoutPostedWrites = off("posted-writes")
   static let withoutOwnedKnowledge = off("owned-knowledge")
   static let withoutStandingLocks = off("standing-locks")
 
-  /// Whether the benchmark goes on without it.
+  /// Whether the benchmark can go on without this variant.
   var isOptional: Bool { !parameters.isEmpty }
 
   private static func off(_ feature: String) -> Variant {

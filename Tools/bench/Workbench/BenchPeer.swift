@@ -1,7 +1,8 @@
-// What the processes that the benchmarks measure have in common.
+// What all measured processes have in common.
 //
-// Each process prepares itself, says `ready`, waits for a line on its standard input, does its work and
-// prints its report. It ends when its standard input does: when the benchmark ends, however that ends.
+// Each process prepares itself, says `ready`, waits for a line on its standard input, does its work
+// and prints its report. It ends when its standard input does: when the benchmark ends, however
+// that ends.
 
 internal import CSluice
 internal import SluiceCommand

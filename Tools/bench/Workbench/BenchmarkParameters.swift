@@ -1,4 +1,4 @@
-// What the user says of a benchmark, once for all of them: each names the options that it has.
+// The user's options for benchmarks. Each benchmark names the options that it has.
 
 internal import CSluice
 internal import SluiceCommand
@@ -11,7 +11,7 @@ struct BenchmarkParameters {
   let isJSON: Bool
   let chartPath: String?
   let markdownPath: String?
-  /// Nil where the benchmark's own measure holds.
+  /// Nil where the benchmark's own default holds.
   let count: Int?
   let seconds: Double?
   let fileMebibytes: Int
@@ -21,7 +21,7 @@ struct BenchmarkParameters {
   let size: Int
   let speedtestProgram: String?
 
-  /// Takes the options that all benchmarks have, and those of `own`.
+  /// Takes the options that all benchmarks have, and those in `own`.
   init(_ options: inout Options, own: Set<String>) throws(CommandError) {
     rounds = try options.number("--rounds", in: 1...1000, or: 7)
     directory = try options.value("--directory") ?? BenchmarkParameters.standardDirectory
@@ -56,7 +56,7 @@ struct BenchmarkParameters {
       } : nil
   }
 
-  /// Where durable writes are durable: ~/.cache/sluice, for /tmp is often memory.
+  /// ~/.cache/sluice: durable writes must be durable there, and /tmp is often memory.
   private static var standardDirectory: String {
     if let cache = unsafe environmentValue("XDG_CACHE_HOME") {
       return unsafe String(cString: cache) + "/sluice"

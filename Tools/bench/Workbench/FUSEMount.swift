@@ -1,5 +1,5 @@
-// The files of a benchmark as a file system in another process shows them: the out-of-process peer.
-// Tools/fuse/passthrough.c is that process, and says what the kernel may keep of it.
+// The files of a benchmark, shown by a file system in another process: the other out-of-process
+// way. Tools/fuse/passthrough.c is that process, and says what the kernel may keep of it.
 
 internal import CSluice
 internal import Glibc
@@ -17,7 +17,7 @@ final class FUSEMount {
     + " names and attributes for 1 s and pages while the file's time and size stand; writes go"
     + " through; locks are the daemon's"
 
-  /// Shows `source` at `mountPoint`, both directories that are there.
+  /// Shows `source` at `mountPoint`. Both directories must exist.
   init(
     _ program: String, source: String, mountPoint: String, _ wait: InterruptibleWait
   ) throws(ToolError) {
@@ -51,7 +51,7 @@ final class FUSEMount {
 
   func unmount() {
     daemon.stop()
-    // It has done so itself unless it was killed.
+    // The program has done so itself unless it was killed.
     unsafe umount2(mountPoint, Int32(MNT_DETACH))
   }
 }

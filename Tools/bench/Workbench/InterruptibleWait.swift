@@ -1,6 +1,6 @@
-// The only way in which a benchmark waits: until something can be read, at most so long, and no
-// longer than the user wants. Ctrl-C thus unwinds the stack, and everything that was started or
-// made is taken down by whoever started or made it.
+// The only way in which a benchmark waits: until there is something to read, for a limited time,
+// and not after the user has interrupted. Ctrl-C thus unwinds the stack, and each owner takes down
+// what it has started or made.
 
 internal import CSluice
 internal import SluiceSystem
@@ -23,7 +23,7 @@ final class InterruptibleWait {
         pollfd(fd: signals.descriptor.rawValue, events: Int16(POLLIN), revents: 0),
         pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0),
       ]
-      // Rounded up, or the last millisecond is spun away.
+      // Rounded up: otherwise the last millisecond would be spent spinning.
       let milliseconds = Int32(max(0, min(60_000, (left + 999_999) / 1_000_000)))
       _ = unsafe sluice_poll(&entries, 2, milliseconds)
       if entries[0].revents != 0, signals.next() == .stop { throw .interrupted }

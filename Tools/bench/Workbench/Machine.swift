@@ -1,4 +1,4 @@
-// On what a benchmark was run, and when.
+// The machine on which a benchmark ran, and when.
 
 internal import CSluice
 internal import SluiceCommand
@@ -8,10 +8,10 @@ struct Machine {
   let processor: String
   let processors: Int
   let kernel: String
-  /// Of the directory in which the databases lay.
+  /// Of the directory with the databases.
   let fileSystem: String
   let sqlite: String
-  /// When the benchmark was begun, as 2026-01-31 12:34 UTC.
+  /// When the benchmark began, as 2026-01-31 12:34 UTC.
   let date: String
 
   init(directory: String, sqlite: String) {
@@ -42,14 +42,15 @@ struct Machine {
     ])
   }
 
-  /// The type of the file system that is mounted at the longest part of `path`, a real path.
+  /// The type of the file system that is mounted at the longest part of `path`, which must be a
+  /// real path.
   private static func fileSystem(of path: String) -> String {
     var found = (length: -1, type: "unknown")
     for line in (textOfFile("/proc/self/mounts") ?? "").split(separator: "\n") {
       let words = line.split(separator: " ")
       guard words.count > 2 else { continue }
       let point = words[1] == "/" ? "" : words[1]
-      // The last one mounted at a point is the one that is seen.
+      // Of several file systems at one point, the last one mounted is the visible one.
       if path == point || path.hasPrefix(point + "/"), point.count >= found.length {
         found = (point.count, String(words[2]))
       }

@@ -1,6 +1,6 @@
-// A process that a benchmark starts: in a process group of its own, so that Ctrl-C reaches it
-// through its owner only, with a pipe to its standard input and one from its output and errors. It
-// does not outlive its owner.
+// A process that a benchmark starts. It is in a process group of its own, so that Ctrl-C reaches it
+// only through its owner. It has a pipe to its standard input and one from its output and errors.
+// It does not outlive its owner.
 
 internal import CSluice
 internal import Glibc
@@ -19,8 +19,8 @@ final class MeasuredProcess {
   private var received: [UInt8] = []
   private var exitStatus: Int32?
 
-  /// Starts the program of the path `words[0]`. It gets `descriptor` as its descriptor 3, and this
-  /// process's environment.
+  /// Starts the program of the path `words[0]`. The program gets `descriptor` as its descriptor 3,
+  /// and this process's environment.
   init(_ words: [String], descriptor: Int32 = -1) throws(Errno) {
     name = words.joined(separator: " ")
     let input = try Pipe()
@@ -32,7 +32,7 @@ final class MeasuredProcess {
         (input.readingEnd.rawValue, 0), (output.writingEnd.rawValue, 1),
         (output.writingEnd.rawValue, 2), (descriptor, 3),
       ])
-    // The other ends are the child's alone from now on, or its end would never show.
+    // Only the child has the other ends from now on: otherwise its end would never show.
     self.input = consume input.writingEnd
     self.output = consume output.readingEnd
   }
@@ -45,7 +45,7 @@ final class MeasuredProcess {
 
   // MARK: Talking to it
 
-  /// Sends a line; one that does not read any more does not get it.
+  /// Sends a line. A process that does not read any more does not get it.
   func say(_ line: String) {
     guard let raw = input?.rawValue else { return }
     var text = line + "\n"
@@ -54,7 +54,7 @@ final class MeasuredProcess {
 
   func closeInput() { input = nil }
 
-  /// Waits until it has said `line`.
+  /// Waits until the process has said `line`.
   func awaitLine(_ line: String, _ wait: InterruptibleWait, timeoutSeconds: Int)
     throws(ToolError)
   {
@@ -72,7 +72,7 @@ final class MeasuredProcess {
     }
   }
 
-  /// Waits for its end and gives all that it has said.
+  /// Waits for its end and returns everything that it said.
   @discardableResult
   func finish(_ wait: InterruptibleWait, timeoutSeconds: Int) throws(ToolError) -> [UInt8] {
     let deadline = Clock.monotonicNanoseconds() + Int64(timeoutSeconds) * 1_000_000_000
@@ -82,7 +82,7 @@ final class MeasuredProcess {
     return received
   }
 
-  /// Asks it to end, and kills it when it has not within ten seconds.
+  /// Asks it to end, and kills it after ten seconds.
   func stop() {
     guard exitStatus == nil else { return }
     kill(id, SIGTERM)
@@ -130,7 +130,7 @@ final class MeasuredProcess {
 
   private var overdue: ToolError { .failed("\(name): did not end in time") }
 
-  /// What a process that has ended otherwise than well said of it.
+  /// The error of a process that ended badly, with its own words.
   private var failure: ToolError {
     let lines = String(decoding: received, as: UTF8.self).split(separator: "\n")
     for line in lines {
@@ -144,7 +144,8 @@ final class MeasuredProcess {
   }
 }
 
-/// A pipe whose ends no other program inherits, out of the way of the descriptors that it gets.
+/// A pipe whose ends no other program inherits. Their numbers are above those of the child's own
+/// descriptors.
 private struct Pipe: ~Copyable {
   let readingEnd: FileDescriptor
   let writingEnd: FileDescriptor

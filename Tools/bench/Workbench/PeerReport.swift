@@ -1,5 +1,5 @@
-// What a measured process has found, as it says so on its standard output: lines of
-// `value TAB NAME TAB NUMBER` and `samples TAB NAME TAB NUMBER …`.
+// The results of a measured process, as it prints them on its standard output: lines of `value TAB
+// NAME TAB NUMBER` and `samples TAB NAME TAB NUMBER …`.
 
 internal import ToolSupport
 
@@ -47,7 +47,7 @@ struct PeerReport {
   }
 
   private func missing(_ name: String) -> ToolError {
-    .failed("a measured process did not say its \(name)")
+    .failed("a measured process did not report its \(name)")
   }
 }
 

@@ -1,8 +1,8 @@
-// Where benchmarks are run: their files in a directory of their own, the variants with all that
-// these need, the processes that are measured, and the order of the rounds.
+// The place where benchmarks run: a directory for their files, the variants with everything that
+// they need, the measured processes, and the order of the rounds.
 //
-// Nothing is measured in this process, so that it can always be interrupted. `close` leaves no file,
-// mount or process behind.
+// This process itself measures nothing, so that it can always be interrupted. `close` leaves no
+// file, mount or process behind.
 
 internal import CSluice
 internal import SluiceCommand
@@ -15,11 +15,11 @@ final class Workbench {
   let wait: InterruptibleWait
   let machine: Machine
   let sqlite: SQLiteLibrary
-  /// This program, which is started again as the measured processes.
+  /// This program. The measured processes are further runs of it.
   private let program: String
-  /// `sluice`: what serves, and what runs unmodified programs.
+  /// `sluice`: it serves files, and runs unmodified programs.
   let sidecarProgram: String
-  /// What is compared in every benchmark.
+  /// The variants that every benchmark compares.
   let variants: [Variant]
   private let library: String
   private let progress = Progress()
@@ -46,7 +46,7 @@ final class Workbench {
     }
     // Two pipes for each process.
     raiseDescriptorLimit()
-    // Measured processes find this sidecar, and nothing else of ours.
+    // The measured processes find this sidecar, and no other setting of ours.
     for name in ["SLUICE_SOCKET", "SLUICE_DEFAULT", "SLUICE_LIBRARY", "LD_PRELOAD"] {
       unsafe unsetenv(name)
     }
@@ -74,13 +74,14 @@ final class Workbench {
     directory.remove()
   }
 
-  /// What holds for every report.
+  /// Notes that hold for every report.
   var notes: [String] { fuse == nil ? [] : [FUSEMount.note] }
 
   // MARK: Rounds
 
-  /// Calls `body` for each subject and variant in every round, the variants in another order each
-  /// time. Goes on without a variant that is optional and cannot be opened; the result says so.
+  /// Calls `body` for each subject and variant in every round, with the variants in another order
+  /// each time. If an optional variant cannot be opened, goes on without it and says so in the
+  /// result.
   func interleave<Subject>(
     _ benchmark: String, _ subjects: [(name: String, subject: Subject)], _ variants: [Variant],
     _ body: (Subject, Variant) throws(ToolError) -> Void
@@ -110,7 +111,7 @@ final class Workbench {
   // MARK: Databases
 
   /// A name in the benchmark's directory that was never used: what a file system in another process
-  /// remembers of names must not matter.
+  /// remembers about names must not matter.
   func freshName() -> String {
     fileCount += 1
     return "\(fileCount).db"
@@ -131,9 +132,9 @@ final class Workbench {
     return name
   }
 
-  /// Makes a file of that size whose content is in the kernel's cache and on the disk. Written page
-  /// by page, as SQLite does it: large writes make large folios, in which later small ones cost ten
-  /// times as much.
+  /// Makes a file of that size whose content is in the kernel's cache and on the disk. It writes
+  /// page by page, as SQLite does: large writes make large folios, in which later small writes cost
+  /// ten times as much.
   func fill(_ name: String, mebibytes: Int) throws(ToolError) {
     let page = [UInt8](repeating: 0x5a, count: 4096)
     do throws(Errno) {
@@ -150,7 +151,7 @@ final class Workbench {
     }
   }
 
-  /// What the database answers to `sql` natively.
+  /// The database's answer to `sql`, asked natively.
   func ask(_ name: String, _ sql: String) throws(ToolError) -> String? {
     let connection = try SQLiteConnection(sqlite, Target(path: path(name)))
     connection.setBusyTimeout(milliseconds: 10_000)
@@ -177,7 +178,7 @@ final class Workbench {
     return target
   }
 
-  /// Starts what serves all clients of the variant. To be stopped.
+  /// Starts the server for all clients of the variant. The caller must stop it.
   func startServer(_ variant: Variant) throws(ToolError) -> VariantServer {
     switch variant.kind {
     case .stock: return VariantServer(process: nil)
@@ -191,9 +192,9 @@ final class Workbench {
     }
   }
 
-  // MARK: What was found
+  // MARK: Results
 
-  /// Prints something at once.
+  /// Prints the text at once.
   func show(_ text: String) {
     progress.clear()
     print(text)
@@ -210,7 +211,7 @@ final class Workbench {
     }
   }
 
-  /// Starts a program that is not ours; `sluice run` finds `library` before others.
+  /// Starts a program that is not ours. `sluice run` takes `library` before any other.
   func startProgram(
     _ words: [String], library: String?
   ) throws(ToolError) -> MeasuredProcess {
@@ -220,14 +221,14 @@ final class Workbench {
     return try start(words)
   }
 
-  /// Starts a process of this program's own that prepares itself for its work.
+  /// Starts a further run of this program as a measured process, which prepares its work.
   func startPeer(
     _ kind: String, _ target: Target?, _ words: [String] = []
   ) throws(ToolError) -> MeasuredProcess {
     try start([program, "peer", kind] + (target?.words ?? []) + words)
   }
 
-  /// Starts one and lets it do its work.
+  /// Starts a measured process and lets it do its work.
   func runPeer(
     _ kind: String, _ target: Target?, _ words: [String] = [], timeoutSeconds: Int = 600
   ) throws(ToolError) -> PeerReport {
@@ -237,10 +238,11 @@ final class Workbench {
   }
 }
 
-/// The process that does the files' work for all clients of a variant, if it is not themselves.
+/// The process that accesses the files for all clients of a variant, if the clients do not do so
+/// themselves.
 final class VariantServer {
   let process: Int32?
-  /// How a client finds it.
+  /// The parameters by which a client finds it.
   let parameters: [String]
   private var sidecar: SharedSidecar?
 

@@ -10,8 +10,8 @@ final class DoomedProcess {
   let id: Int32
   private var hasEnded = false
 
-  /// Starts `program`, which is this one, as `sluice-harness peer WORDS`. `input` becomes its standard
-  /// input, `output` its standard output and errors, and `board` its descriptor 3.
+  /// Starts `program`, which is this one, as `sluice-harness peer WORDS`. `input` becomes its
+  /// standard input, `output` its standard output and errors, and `board` its descriptor 3.
   init(
     _ words: [String], program: String, input: Int32, output: Int32, board: Int32 = -1
   ) throws(HarnessError) {

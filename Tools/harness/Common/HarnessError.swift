@@ -1,15 +1,15 @@
-// Why a run of the harness ends before its time, and what system calls that failed and errors of the
-// benchmarks become there.
+// Why a run of the harness ends before its time.
 
 internal import SluiceSystem
 internal import ToolSupport
 
 enum HarnessError: Error {
-  /// The sidecar answered, did or suffered something that it should not have: what, in one line.
+  /// The sidecar gave a wrong answer, did something wrong or came to harm. The text says what, in
+  /// one line.
   case difference(String)
-  /// The harness itself could not go on: what, and why.
+  /// The harness itself could not go on. The text says why.
   case failed(String)
-  /// The user wants no more of it.
+  /// The user interrupted the run.
   case interrupted
 
   /// A system call on `what` failed.
@@ -26,7 +26,8 @@ enum HarnessError: Error {
   }
 }
 
-/// The longest time that any call may take. Ten times the promised time, because the machine may be busy.
+/// The longest time that any call may take: ten times the promised time, because the machine may be
+/// busy.
 let hangNanoseconds: Int64 = 10_000_000_000
 
 /// Runs system calls on `what` that must succeed.

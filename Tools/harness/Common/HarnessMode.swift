@@ -6,7 +6,7 @@ internal import SluiceSystem
 
 /// What `sluice-harness MODE` does.
 protocol HarnessMode {
-  /// Gives the exit code.
+  /// Returns the exit code.
   func run() throws(HarnessError) -> Int32
 }
 
@@ -30,7 +30,7 @@ struct HarnessParameters {
     isJSON = options.flag("--json")
   }
 
-  /// What the harness writes need not outlive it, and memory is no slower than a disk.
+  /// The harness's files need not outlive it, and memory is at least as fast as a disk.
   private static var standardDirectory: String {
     if unsafe access("/dev/shm", W_OK) == 0 { return "/dev/shm" }
     return unsafe environmentValue("TMPDIR").map { unsafe String(cString: $0) } ?? "/tmp"

@@ -1,4 +1,4 @@
-// Chance that can be repeated: SplitMix64, cheap enough to be asked several times a step.
+// Random numbers that a seed repeats: SplitMix64, cheap enough for several numbers a step.
 
 struct HarnessRandom {
   private var state: UInt64
@@ -14,7 +14,7 @@ struct HarnessRandom {
     return z ^ (z >> 31)
   }
 
-  /// From 0 to `bound` - 1; the bias of bounds this small is nothing.
+  /// From 0 to `bound` - 1. The bias is negligible for such small bounds.
   @inline(__always)
   mutating func below(_ bound: Int) -> Int {
     Int(truncatingIfNeeded: ((next() >> 32) &* UInt64(bound)) >> 32)

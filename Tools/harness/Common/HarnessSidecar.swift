@@ -1,12 +1,12 @@
-// The sidecar that a run is against: one that the user names by its socket, or one that the harness
-// starts over a directory of its own and takes down afterwards.
+// The sidecar that a run tries: one that the user names by its socket, or one that the harness
+// starts over a directory of its own and removes afterwards.
 //
 //   DIR/root      what the sidecar serves
 //   DIR/socket    where it listens
 //   DIR/log       what it says
 //
-// The sidecar that was started is this process's child, so that its end, and the signal that ended
-// it, are seen.
+// A sidecar that the harness starts is a child of this process. So the harness sees its end, and
+// the signal that ended it.
 
 internal import CSluice
 @unsafe @preconcurrency internal import Glibc
@@ -20,10 +20,11 @@ final class HarnessSidecar {
   private let directory: TemporaryDirectory?
   private var words: [String]
   private let log: SharedDescriptor?
-  /// Both ends: the sidecar that is started has a copy of the second, and ends when the first does.
+  /// Both ends. The sidecar that was started has a copy of the second, and ends when the first is
+  /// closed.
   private let lifeline: (ours: SharedDescriptor, theirs: SharedDescriptor)?
   private let fileByteCountMaximum: Int?
-  /// 0 where it is not ours, or has ended.
+  /// 0 where the user named the sidecar, or where it has ended.
   private(set) var process: Int32 = 0
   private var ending: String?
   private var hasEndedWell = false
@@ -38,8 +39,8 @@ final class HarnessSidecar {
     fileByteCountMaximum = nil
   }
 
-  /// Starts a sidecar in a new directory below `parent`. No file that it makes grows beyond
-  /// `fileByteCountMaximum`, for who is hostile would fill the disk.
+  /// Starts a sidecar in a new directory below `parent`. None of its files grows beyond
+  /// `fileByteCountMaximum`, because a hostile client would fill the disk.
   init(
     startedBelow parent: String, options: [String] = [], fileByteCountMaximum: Int? = nil
   ) throws(HarnessError) {
@@ -82,13 +83,13 @@ final class HarnessSidecar {
     }
   }
 
-  /// Where its own files are; nil for a sidecar of the user's.
+  /// Where the files of the harness's own sidecar are; nil for the user's sidecar.
   var path: String? { directory?.path }
-  /// What it serves, where it is ours.
+  /// The directory that our own sidecar serves.
   var root: String? { path.map { $0 + "/root" } }
 
   private func start() throws(HarnessError) {
-    // The limit is inherited; this process takes it off itself again.
+    // The sidecar inherits the limit; this process then restores its own.
     var before = rlimit()
     _ = unsafe getrlimit(__rlimit_resource_t(RLIMIT_FSIZE.rawValue), &before)
     var limit = before
@@ -113,7 +114,8 @@ final class HarnessSidecar {
     throw .failed("the sidecar did not start within 10 s")
   }
 
-  /// How the sidecar ended, with what it said last; nil while it runs, or is not ours to watch.
+  /// How the sidecar ended, and the last line of its log. Nil while it runs, and for the user's
+  /// sidecar.
   func howItEnded() -> String? {
     guard process > 0 else { return ending }
     var status: Int32 = 0
@@ -126,7 +128,7 @@ final class HarnessSidecar {
     return ending
   }
 
-  /// Starts a sidecar anew where ours has ended; false where that cannot be.
+  /// Starts our own sidecar again if it has ended; false if that fails.
   func revive() -> Bool {
     guard directory != nil else { return true }
     if howItEnded() == nil { return true }
@@ -134,10 +136,10 @@ final class HarnessSidecar {
     return (try? start()) != nil
   }
 
-  // MARK: To be killed
+  // MARK: Kills and pauses
 
-  /// Starts a sidecar of ours anew, which was killed, on the same root and socket, with `options`
-  /// besides those that all have.
+  /// Starts our own sidecar again after it was killed, on the same root and socket. It gets
+  /// `options` besides those that every sidecar gets.
   func start(options: [String]) throws(HarnessError) {
     precondition(process == 0 && !words.isEmpty, "a sidecar of ours that was killed")
     words = words[..<8] + options
@@ -145,7 +147,7 @@ final class HarnessSidecar {
     try start()
   }
 
-  /// Kills a sidecar of ours and waits until nothing of it is left.
+  /// Kills our own sidecar and waits until nothing of it is left.
   func killNow() {
     guard process > 0 else { return }
     kill(process, SIGKILL)
@@ -154,7 +156,7 @@ final class HarnessSidecar {
     ending = "killed by the harness"
   }
 
-  /// Stops a sidecar of ours in all its threads: it does nothing until `resume`.
+  /// Stops all threads of our own sidecar. It does nothing until `resume`.
   func pause() throws(HarnessError) {
     kill(process, SIGSTOP)
     let tasks = "/proc/\(process)/task"
@@ -179,13 +181,13 @@ final class HarnessSidecar {
       .map(String.init)
   }
 
-  /// What it says is of interest only when it ends: hostile clients make it say much.
+  /// The log matters only when the sidecar ends, and hostile clients make it long.
   func shortenLog() {
     guard let log = log?.descriptor.rawValue, lseek(log, 0, SEEK_END) > 1 << 20 else { return }
     _ = ftruncate(log, 0)
   }
 
-  /// Ends our sidecar and removes its files. How it ended, if not well.
+  /// Ends our own sidecar and removes its files. Returns how it ended, if not well.
   @discardableResult
   func stop(keepingFiles: Bool = false) -> String? {
     defer { if !keepingFiles { directory?.remove() } }
@@ -198,6 +200,6 @@ final class HarnessSidecar {
     }
     kill(process, SIGKILL)
     _ = waitpid(process, nil, 0)
-    return "did not end within 10 s of being told to"
+    return "did not end within 10 s after it was told to"
   }
 }

@@ -1,5 +1,5 @@
-// How long many things took, in little room: sixteen buckets for each doubling, so that a percentile
-// is right to 6 %.
+// The distribution of many times in little memory: sixteen buckets for each doubling. A percentile
+// is thus right to 6 %.
 
 struct LatencyHistogram {
   private var counts = [UInt64](repeating: 0, count: 64 * 16)
@@ -19,7 +19,8 @@ struct LatencyHistogram {
     nanosecondsMaximum = max(nanosecondsMaximum, other.nanosecondsMaximum)
   }
 
-  /// Below 16 each number has its own; above, the four bits after the highest decide.
+  /// Each number below 16 has its own bucket; for larger ones, the four bits after the highest
+  /// decide.
   private static func bucket(_ value: UInt64) -> Int {
     if value < 16 { return Int(value) }
     let exponent = 63 - value.leadingZeroBitCount
@@ -32,7 +33,7 @@ struct LatencyHistogram {
     return (Int64(16 + bucket % 16 + 1) << Int64(exponent - 4)) - 1
   }
 
-  /// The time that `fraction` of all did not exceed; 0 where there are none.
+  /// The time that `fraction` of all times did not exceed; 0 where there are none.
   func percentile(_ fraction: Double) -> Int64 {
     let wanted = UInt64((Double(count) * fraction).rounded(.up))
     var sum: UInt64 = 0

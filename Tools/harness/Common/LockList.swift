@@ -1,18 +1,17 @@
-// The locks that the kernel has of files, as /proc/locks lists them: whoever holds them, in whichever
-// process. Any thread.
+// The file locks of all processes, as the kernel lists them in /proc/locks. Any thread.
 
 internal import SluiceCommand
 internal import SluiceSystem
 
 enum LockList {
   struct Lock {
-    /// Who has it; negative for those of open file descriptions.
+    /// The holder; negative for the lock of an open file description.
     let process: Int32
     /// The file's name and the kernel's line.
     let text: String
   }
 
-  /// What /proc/locks has of files in `directory`.
+  /// The locks in /proc/locks on files in `directory`.
   static func locks(below directory: String) -> [Lock] {
     let lines = (textOfFile("/proc/locks") ?? "").split(separator: "\n")
     if lines.isEmpty { return [] }
@@ -27,7 +26,8 @@ enum LockList {
       names[status.inode] = text
     }
     return lines.compactMap { line in
-      // 1: OFDLCK ADVISORY  WRITE -1 fe:00:12345 128 128, or `->` before the type of who waits.
+      // 1: OFDLCK ADVISORY  WRITE -1 fe:00:12345 128 128, or `->` before the type where a process
+      // waits.
       let words = line.split(separator: " ")
       guard let place = words.firstIndex(where: { $0.count { $0 == ":" } == 2 }), place > 0,
         let inode = words[place].split(separator: ":").last.flatMap({ UInt64($0) }),

@@ -1,9 +1,9 @@
-// Ctrl-C, as the harness hears it: between two steps, so that everything it made is taken down.
+// Ctrl-C: the harness looks for it between two steps, and so removes everything that it made.
 
 internal import SluiceSystem
 internal import Synchronization
 
-/// Any thread may check, or only ask `isMade`.
+/// Any thread may call `check`, or only read `isMade`.
 final class StopRequest: Sendable {
   private let signals: Signals
   private let made = Atomic<Bool>(false)
@@ -13,7 +13,7 @@ final class StopRequest: Sendable {
     do throws(Errno) { signals = try Signals() } catch { throw .system("signals", error) }
   }
 
-  /// Throws once the user wants no more.
+  /// Throws once the user has interrupted the run.
   func check() throws(HarnessError) {
     if signals.next() == .stop { made.store(true, ordering: .relaxed) }
     if isMade { throw .interrupted }

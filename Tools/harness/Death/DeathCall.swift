@@ -1,5 +1,5 @@
-// A call of the product's own client whose sidecar is killed: made on a thread of its own, so that
-// one that hangs is seen.
+// A call of the product's own client while its sidecar is killed. It has a thread of its own, so
+// that the harness notices a call that hangs.
 
 internal import CSluice
 internal import SluiceChannel
@@ -9,15 +9,15 @@ internal import SluiceSystem
 internal import SluiceWire
 internal import Synchronization
 
-/// What there is before the call. Used by one thread after the other.
+/// The state before the call. One thread uses it after the other.
 final class DeathCall: Sendable {
   private let kind: DeathCase
   private let session: Session
   private let channel: Channel
   private let file: RemoteFile
-  /// Closed by the call.
+  /// The channel that the call closes.
   private let spare: FutexLock<Channel?>
-  /// Holds RESERVED, where the call waits for it.
+  /// Holds RESERVED, where the call waits for that lock.
   private let holder: RemoteFile?
   private let hasBegun = Atomic<Bool>(false)
   private let result = FutexLock<Result?>(nil)
@@ -57,7 +57,7 @@ final class DeathCall: Sendable {
 
   // MARK: The call
 
-  /// The body of its thread.
+  /// The body of the call's thread.
   func run() {
     hasBegun.store(true, ordering: .sequentiallyConsistent)
     var text = ""
@@ -68,17 +68,17 @@ final class DeathCall: Sendable {
 
   var begun: Bool { hasBegun.load(ordering: .sequentiallyConsistent) }
 
-  /// Nil while it lasts.
+  /// Nil while the call lasts.
   var outcome: Result? { result.withLock { $0 } }
 
-  /// Lets the turn come that the call waits for.
+  /// Releases the lock that the call waits for.
   func letTurnCome() throws(HarnessError) {
     do throws(CallError) { try holder?.unlock(.none) } catch {
       throw .failed("unlock: \(error.text)")
     }
   }
 
-  /// Whether any further call fails, as all must when the sidecar is dead.
+  /// Whether a further call fails, as every call must when the sidecar is dead.
   func nextCallFails() -> Bool { (try? channel.roundTrip()) == nil }
 
   private func make() throws(CallError) {
@@ -91,7 +91,7 @@ final class DeathCall: Sendable {
     case .channelOpen: _ = try session.openChannel()
     case .channelClose:
       spare.withLock { $0 = nil }
-      // It closes without a word: the next call tells.
+      // Closing a channel returns nothing: the next call shows the outcome.
       try channel.roundTrip()
     case .fullPathname: _ = try channel.fullPathname(Array(DeathFiles.other.utf8))
     case .open: try open(DeathFiles.journal, .mainJournal, [.readWrite, .create])
@@ -128,7 +128,7 @@ final class DeathCall: Sendable {
     }
   }
 
-  /// Opens a file and keeps it, for its end would be another request.
+  /// Opens a file and keeps it open, because closing it would be another request.
   private func open(
     _ name: String, _ kind: FileKind, _ options: OpenOptions
   ) throws(CallError) {

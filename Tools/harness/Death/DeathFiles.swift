@@ -1,5 +1,5 @@
-// The files about which requests are made in the midst of which somebody dies, and what is to be
-// seen of a request in them. The harness looks at them itself, when no sidecar has them open.
+// The files that the requests are about, and the effect of a request on them. The harness looks at
+// them itself, while no sidecar has them open.
 
 internal import CSluice
 internal import SluiceCommand
@@ -20,7 +20,7 @@ struct DeathFiles {
   static let allocated = 65536
   static let indexByteCount = 32768
 
-  /// Puts everything into the state before the request.
+  /// Brings all files into the state before the request.
   func prepare(_ kind: DeathCase) throws(HarnessError) {
     for name in [DeathFiles.journal, DeathFiles.index, DeathFiles.other] {
       _ = unsafe unlink(zeroTerminated(root + "/" + name))
@@ -42,7 +42,7 @@ struct DeathFiles {
     }
   }
 
-  /// What is to be seen of the request; what else is wrong is thrown.
+  /// The effect of the request that the files show. Throws any other damage.
   func effect(_ kind: DeathCase) throws(HarnessError) -> DeathEffect {
     let pages = try pages()
     let whole = DeathFiles.pageByteCount * DeathFiles.pageCount
@@ -52,7 +52,7 @@ struct DeathFiles {
       guard pages.byteCount == whole, written == [] || written == [1] else { throw damage(pages) }
       return written == [1] ? .done : .undone
     case .writePosted:
-      // In the order in which they were submitted.
+      // The writes happen in the order in which they were submitted.
       guard pages.byteCount == whole, pages.written == Array(0..<pages.written.count) else {
         throw damage(pages)
       }
@@ -88,7 +88,7 @@ struct DeathFiles {
 
   private struct Pages {
     var byteCount: Int
-    /// The pages that were written anew.
+    /// The pages with the new content.
     var written: [Int]
   }
 

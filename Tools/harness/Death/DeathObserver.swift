@@ -1,4 +1,4 @@
-// A session that sees what another one left behind when it was killed.
+// A session that looks at what a killed client or sidecar left behind.
 
 internal import CSluice
 internal import SluiceSystem
@@ -25,18 +25,18 @@ final class DeathObserver {
     file = reply.file
   }
 
-  /// Takes locks, each at the first try.
+  /// Takes locks. Each must come at the first try.
   func take(_ levels: [LockLevel]) throws(HarnessError) {
     for level in levels { try expectDone(.lock, LockFields(level: level)) }
   }
 
   func giveBack() throws(HarnessError) { try expectDone(.unlock, LockFields(level: .none)) }
 
-  /// The other one holds EXCLUSIVE, or all this would show nothing.
+  /// Checks that the other client holds EXCLUSIVE: otherwise the test would show nothing.
   func expectBusy() throws(HarnessError) {
     let answer = try session.ask(.lock, file: file, LockFields(level: .shared))
     guard answer.status == .busy else {
-      throw .difference("SHARED beside EXCLUSIVE is \(answer.status.wording)")
+      throw .difference("the answer to SHARED beside EXCLUSIVE is \(answer.status.wording)")
     }
   }
 

@@ -1,4 +1,4 @@
-// The table of deaths as it was found, for people and for machines.
+// The results of the table of deaths, for people and as JSON.
 
 internal import SluiceCommand
 
@@ -26,13 +26,13 @@ extension DeathRun.Outcome {
       }
     }
     lines.append(
-      "  a call whose sidecar died had its error after p50 "
+      "  a call whose sidecar died got its error after p50 "
         + durationText(nanoseconds: Double(errors.percentile(0.5))) + ", at most "
         + durationText(nanoseconds: Double(errors.nanosecondsMaximum)) + "; \(slowErrors) over 1 s")
     return lines.joined(separator: "\n")
   }
 
-  /// What was expected, and what was found how often where that may be several things.
+  /// The expected effect, and where several are right, how often each was found.
   private static func text(_ cell: DeathRun.Cell) -> String {
     let found = cell.found.sorted { $0.key.rawValue < $1.key.rawValue }
     switch cell.expected {

@@ -1,5 +1,5 @@
-// Goes through DeathTable: each operation, each phase, each victim. What is left is looked at by a
-// second session, by the harness on the disk, and in what the kernel says of locks and descriptors.
+// Runs DeathTable: each operation, each phase, each victim. A second session, the harness itself
+// and the kernel's lists of locks and descriptors then show what is left.
 
 internal import CSluice
 internal import SluiceCommand
@@ -13,14 +13,14 @@ final class DeathRun {
 
   struct Cell {
     var expected: DeathEffect
-    /// How often what was found.
+    /// How often each effect was found.
     var found: [DeathEffect: Int] = [:]
   }
 
   struct Outcome {
     var cells: [Victim: [DeathCase: [DeathPhase: Cell]]] = [:]
     var kills: [Victim: Int] = [:]
-    /// From a sidecar's end until a call that was under way had its error.
+    /// From a sidecar's end until the call under way returned its error.
     var errors = LatencyHistogram()
     var slowErrors = 0
     var nanoseconds: Int64 = 0
@@ -35,10 +35,10 @@ final class DeathRun {
   private var random: HarnessRandom
   private var outcome = Outcome()
 
-  /// A sync takes a while, so that its middle can be hit.
+  /// A slow sync, so that a kill can hit its middle.
   static let sidecarOptions = ["--sync-delay", "10"]
 
-  /// With `canary` the table says that a request that was not handed over is done.
+  /// With `canary` the table says, wrongly, that a request that was not handed over is done.
   init(
     sidecar: HarnessSidecar, rounds: Int, seed: UInt64, canary: Bool, stop: StopRequest
   ) throws(HarnessError) {
@@ -46,7 +46,9 @@ final class DeathRun {
     self.rounds = rounds
     self.canary = canary
     self.stop = stop
-    guard let root = sidecar.root else { throw .failed("only a sidecar of one's own is killed") }
+    guard let root = sidecar.root else {
+      throw .failed("kill needs a sidecar of the harness's own")
+    }
     files = DeathFiles(root: root)
     random = HarnessRandom(seed: seed)
     do throws(InstallationError) { program = try Installation.program() } catch {
@@ -105,7 +107,7 @@ final class DeathRun {
     _ kind: DeathCase, _ phase: DeathPhase
   ) throws(HarnessError) -> DeathEffect {
     let observer = try DeathObserver(sidecar)
-    // Who waits for a lock has somebody before him.
+    // A client waits for a lock only while another one holds it.
     if kind == .lockAwait { try observer.take([.shared, .reserved]) }
     let ends: SharedSocketPair = try needed("socket pair") { () throws(Errno) in
       SharedSocketPair(try SocketPair())
@@ -130,9 +132,10 @@ final class DeathRun {
     client.kill()
     if isStopped { sidecar.resume() }
     if kind == .lockAwait, phase != .answered { try observer.giveBack() }
-    // Who was called has 5 ms to come for the lock (SPEC.md, Habits), and nobody asks whether he lives.
+    // A client that was called has 5 ms to take the lock (SPEC.md, Habits); the sidecar does not
+    // check whether it is alive.
     if kind == .lockAwait, phase == .answered { Clock.sleep(nanoseconds: 6_000_000) }
-    // Nobody is told that a lock of the dead is in his way.
+    // A lock of a dead client never causes `busy`.
     try observer.take(kind == .lockAwait ? [.shared, .reserved] : [.shared, .exclusive])
     try observer.giveBack()
     try observer.closeFile()
@@ -144,7 +147,7 @@ final class DeathRun {
     return found
   }
 
-  /// Waits for what the client says; what stands behind `word`.
+  /// Waits for the client's line; returns the text after `word`.
   @discardableResult
   private func hear(_ ends: SharedSocketPair, _ word: String) throws(HarnessError) -> String {
     guard let text = ends.hear() else { throw .difference("the client was not heard within 20 s") }
@@ -152,7 +155,7 @@ final class DeathRun {
     return String(text.dropFirst(word.count).drop { $0 == " " })
   }
 
-  /// Waits until the sidecar has no file of the root open: handles of the dead are closed.
+  /// Waits until the sidecar has no file of the root open: handles of dead clients are closed.
   private func awaitNoFiles() throws(HarnessError) {
     var open: [String] = []
     for _ in 0..<20_000 {
@@ -160,7 +163,8 @@ final class DeathRun {
       if open.isEmpty { return }
       Clock.sleep(nanoseconds: 500_000)
     }
-    throw .difference("the sidecar has open what nobody uses: \(open.joined(separator: ", "))")
+    throw .difference(
+      "the sidecar has files open that no client uses: \(open.joined(separator: ", "))")
   }
 
   // MARK: A sidecar
@@ -174,12 +178,12 @@ final class DeathRun {
     let thread = try needed("thread") { () throws(Errno) in try Thread("doomed") { call.run() } }
     switch phase {
     case .before: break
-    case .filled: preconditionFailure("not to be seen by its client")
+    case .filled: preconditionFailure("a client cannot see this phase")
     case .counted:
       while !call.begun { yieldProcessor() }
       Clock.sleep(nanoseconds: 2_000_000)
       guard call.outcome == nil else {
-        throw .difference("an answer though the sidecar stands still")
+        throw .difference("the call is answered although the sidecar is stopped")
       }
     case .underWay:
       while !call.begun { yieldProcessor() }
@@ -206,11 +210,11 @@ final class DeathRun {
     }
     guard call.nextCallFails() else { throw .difference("the next call is answered") }
     if let lock = LockList.locks(below: files.root).first {
-      throw .difference("the sidecar is dead, and \(lock.text)")
+      throw .difference("the sidecar is dead, but \(lock.text)")
     }
     let found = try files.effect(kind)
     if result.isDone, found == .undone || found == .part {
-      throw .difference("the call says that it is done, and it is not")
+      throw .difference("the call says that it is done, but it is not")
     }
     try sidecar.start(options: DeathRun.sidecarOptions)
     let observer = try DeathObserver(sidecar)
@@ -244,7 +248,7 @@ private func filesOpen(in process: Int32, below directory: String) -> [String] {
   }
 }
 
-/// Both ends of a conversation with a client that is to be killed.
+/// Both ends of the socket to a client that is to be killed.
 private final class SharedSocketPair {
   private let pair: SocketPair
 
@@ -257,7 +261,7 @@ private final class SharedSocketPair {
     _ = unsafe write(pair.ours.rawValue, &byte, 1)
   }
 
-  /// Nil when nothing was said in time.
+  /// Nil when the client said nothing in time.
   func hear() -> String? {
     guard pair.ours.awaitReadable(timeoutMilliseconds: 20_000) else { return nil }
     var bytes = [UInt8](repeating: 0, count: 512)

@@ -1,5 +1,5 @@
-// What has to be left of an operation when its client or the sidecar is killed in the midst of it:
-// one row for each operation, one column for each phase. The run compares.
+// The effect that an operation must have when its client or the sidecar is killed in the middle of
+// it: one row for each operation, one column for each phase. DeathRun compares.
 //
 //                    the client is killed                   the sidecar is killed
 //   before           a request is written                   the client asks
@@ -8,8 +8,8 @@
 //   underWay         it is handed over, and being done       the same
 //   answered         the answer is there                    the client has the answer
 //
-// Besides, whatever the row: locks are free, files are closed, and a client whose sidecar died has
-// its error in time.
+// Besides, in every row: locks are free, files are closed, and a client whose sidecar died gets its
+// error in time.
 
 internal import SluiceWire
 
@@ -18,21 +18,21 @@ enum DeathPhase: String, CaseIterable {
   case answered
 }
 
-/// What there is to see of a request on the disk.
+/// The effect of a request on the disk.
 enum DeathEffect: String {
-  /// It leaves nothing behind.
+  /// The request never changes the disk.
   case nothing = "-"
   case undone, done
-  /// Of several writes the last is missing.
+  /// Of several writes the last one is missing.
   case part
   /// Done or undone, and nothing between.
   case either
-  /// Of several writes any number, in order.
+  /// Of several writes any number is done, in order.
   case some
   /// There is no such phase.
   case never = "."
 
-  /// Whether that was to be expected.
+  /// Whether `found` is an expected effect.
   func admits(_ found: DeathEffect) -> Bool {
     switch self {
     case .nothing, .undone, .done, .part: found == self
@@ -82,7 +82,7 @@ enum DeathCase: String, CaseIterable {
     }
   }
 
-  /// What the victim holds of the database before it asks.
+  /// The lock that the victim holds on the database before its request.
   var heldBefore: LockLevel {
     switch self {
     case .lockShared, .lockAwait: .none
@@ -100,22 +100,22 @@ enum DeathCase: String, CaseIterable {
     }
   }
 
-  /// How many requests of the kind follow one another.
+  /// How many requests of this kind follow one another.
   var requestCount: Int { self == .writePosted ? 8 : 1 }
 }
 
 enum DeathTable {
-  /// What is seen on the disk, in the order of `DeathPhase`.
+  /// The effect on the disk, in the order of `DeathPhase`.
   struct Row {
     let client: [DeathEffect]
     let sidecar: [DeathEffect]
   }
 
-  /// A request that changes what is on the disk: done if it was handed over.
+  /// A request that changes the disk: done if it was handed over.
   private static let changes = Row(
     client: [.undone, .undone, .done, .done, .done],
     sidecar: [.undone, .never, .undone, .either, .done])
-  /// Eight in a row, of which the last is the one in the phase.
+  /// Eight requests in a row; the phase is that of the last one.
   private static let changesInARow = Row(
     client: [.undone, .part, .done, .done, .done],
     sidecar: [.undone, .never, .undone, .some, .done])

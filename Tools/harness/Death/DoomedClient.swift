@@ -1,8 +1,8 @@
-// A client that is killed in the midst of a request: a process that goes so far and no further, says
-// so, and waits for its end. It speaks the protocol by itself, slot by slot.
+// A client that is killed in the middle of a request. This process goes as far as the phase says,
+// reports that, and waits for its end. It speaks the protocol by itself, slot by slot.
 //
-// Its socket is its standard input and output. It says `ready`, is told to go on, and says `at` when
-// it has come to the phase; an answer's status stands behind.
+// Its standard input and output are the socket to the harness. It says `ready` and waits for the
+// word to go on. When it has reached the phase it says `at`, followed by the answer's status.
 
 internal import CSluice
 internal import SluiceCommand
@@ -14,7 +14,7 @@ final class DoomedClient {
   private let kind: DeathCase
   private let session: RawSession
   private var file: UInt64 = 0
-  /// The one that is closed.
+  /// The channel that the request closes.
   private var channel: UInt64 = 0
 
   /// What `sluice-harness peer doomed` does.
@@ -94,7 +94,7 @@ final class DoomedClient {
 
   // MARK: The request
 
-  /// Goes so far; the status where there is an answer.
+  /// Goes as far as `phase`. Returns the status where there is an answer.
   private func go(to phase: DeathPhase) throws(HarnessError) -> String {
     if phase == .before { return "" }
     for number in 0..<kind.requestCount {

@@ -1,29 +1,30 @@
-// Honest sessions beside a hostile one: a model run on files of their own, whose answers must all be
-// right, and whose times are kept apart by phase.
+// Honest sessions beside a hostile one: a model run on files of their own. All answers must be
+// right; the times are kept apart by phase.
 //
-// One thread drives all of them, so that on two processors one is left for the sidecar: more
-// spinning threads than processors would measure the scheduler.
+// One thread drives all of them, so that on two processors one is left for the sidecar. With more
+// spinning threads than processors, the run would measure the scheduler.
 
 internal import SluiceSystem
 internal import Synchronization
 
 final class HonestWorker: Sendable {
   struct Result {
-    /// By phase: even ones undisturbed, odd ones beside the hostile session.
+    /// By phase: even phases are undisturbed, odd ones have the hostile session beside them.
     var phases: [Int: LatencyHistogram] = [:]
     var done = 0
-    /// What was wrong, or why it could not go on.
+    /// The wrong answer, or why the sessions could not go on.
     var failure: HarnessError?
 
-    /// All times of the one or the other kind of phase.
+    /// The times of all undisturbed phases, or of all phases beside the hostile session.
     func latencies(beside hostile: Bool) -> LatencyHistogram {
       var sum = LatencyHistogram()
       for (phase, latencies) in phases where phase & 1 == (hostile ? 1 : 0) { sum.add(latencies) }
       return sum
     }
 
-    /// How many times longer it took beside the hostile session: the middle one of all pairs of
-    /// neighbouring phases, for what else the machine does disturbs some phases more than others.
+    /// How many times longer an operation took beside the hostile session. This is the median of
+    /// all pairs of neighbouring phases, because other work on the machine disturbs some phases
+    /// more than others.
     func ratio(_ fraction: Double) -> Double {
       let ratios = phases.keys.filter { $0 & 1 == 1 }.compactMap { phase -> Double? in
         guard let calm = phases[phase - 1], let hostile = phases[phase] else { return nil }
@@ -33,7 +34,7 @@ final class HonestWorker: Sendable {
     }
   }
 
-  /// The phase between two, whose times count for nothing.
+  /// Between two phases, where times do not count.
   static let between = -1
 
   private static let epochLength = 20_000
@@ -52,15 +53,15 @@ final class HonestWorker: Sendable {
     self.seed = seed
   }
 
-  /// From now on times count for this phase.
+  /// From now on, times count for this phase.
   func enter(_ phase: Int) { self.phase.store(phase, ordering: .relaxed) }
 
   func stop() { isStopping.store(true, ordering: .relaxed) }
 
-  /// Whether there is no point in going on.
+  /// Whether the sessions cannot go on.
   var isFailed: Bool { hasFailed.load(ordering: .relaxed) }
 
-  /// After `stop` and the thread's end.
+  /// Valid after `stop` and the thread's end.
   var outcome: Result { result.withLock { $0 } }
 
   /// The body of its thread.

@@ -11,7 +11,7 @@ struct HostileMode: HarnessMode {
   private let seconds: Int
   private let ratioMaximum: Double?
 
-  /// No file of a hostile session's grows beyond this: there are thousands of them.
+  /// No file of a hostile session grows beyond this, because there are thousands of them.
   private static let fileByteCountMaximum = 8 << 20
 
   init(_ options: inout Options, _ parameters: HarnessParameters) throws(CommandError) {
@@ -80,7 +80,7 @@ struct HostileMode: HarnessMode {
     lines.append(
       outcome.hasSentinels
         ? "outside the root: nothing touched"
-        : "outside the root: not watched, for this process cannot write there")
+        : "outside the root: not watched, because this process cannot write there")
     if let descriptors = outcome.descriptors, let memory = outcome.kibibytes {
       lines.append(
         "sidecar: \(descriptors.before) descriptors before, \(descriptors.after) after; "

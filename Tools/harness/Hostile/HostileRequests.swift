@@ -1,6 +1,5 @@
-// Requests that are nearly right: every operation with arguments that can be read, whose values are
-// those at which something ends, and paths that lead where nobody should come. Now and then a few
-// bytes are spoiled.
+// Requests that are nearly right: every operation with readable arguments, whose values are limits
+// of some kind, and with paths to forbidden places. Now and then a few bytes are spoiled.
 
 internal import CSluice
 internal import SluiceWire
@@ -10,13 +9,13 @@ struct HostileRequests {
   var words: HostileWords
   /// Paths that lead out of the root, or nowhere.
   let badPaths: [[UInt8]]
-  /// Names of the hostile session's own.
+  /// The hostile session's own names.
   let ownNames: [[UInt8]]
 
   static let wordsOfSlot = 16
 
-  /// Writes request `number`, and hands it over as nobody should, in the midst of the rest; gives how
-  /// many words that took.
+  /// Writes request `number`. Against the rules, the sequence that hands it over is stored together
+  /// with the rest. Returns how many words that took.
   mutating func write(
     on channel: RawChannel, number: UInt32, files: [UInt64]
   ) -> Int {
@@ -32,7 +31,7 @@ struct HostileRequests {
       let area = unsafe channel.area(number)
       let room = unsafe UnsafeMutableRawBufferPointer(
         rebasing: area[..<min(area.count, 1152)])
-      // Written inline where it fits, and often in the area all the same.
+      // Inline where it fits, and often in the area too.
       let written = unsafe encode(operation, into: room)
       slot.argument_byte_count = UInt32(written)
       if written <= inline.count {
@@ -78,7 +77,7 @@ struct HostileRequests {
     let draw = words.random.below(16)
     switch operation {
     case .read, .write, .truncate, .allocate:
-      // Mostly where files may reach: a write far out is refused before anything happens.
+      // Mostly where files may reach: the sidecar refuses a write far out at once.
       let near = Int64(words.random.below(1 << 20))
       return unsafe put(OffsetFields(offset: draw < 12 ? near : offset), room)
     case .lock, .unlock: return unsafe put(LockFields(level: LockLevel.allCases[draw % 5]), room)
@@ -108,7 +107,7 @@ struct HostileRequests {
   }
 
   private func put<M: Message>(_ message: M, _ room: UnsafeMutableRawBufferPointer) -> Int {
-    // What cannot be written is sent as it came to be.
+    // Arguments that cannot be encoded are sent as far as they were written.
     (try? unsafe message.encode(into: room, order: .littleEndian)) ?? 7
   }
 

@@ -1,5 +1,5 @@
-// A hostile run: honest sessions all the time, the hostile one in every other phase, so that what
-// the machine does besides is in both alike.
+// A hostile run: honest sessions all the time, and the hostile one in every other phase. So other
+// work on the machine disturbs both kinds of phase alike.
 
 internal import CSluice
 @unsafe @preconcurrency internal import Glibc
@@ -23,13 +23,13 @@ struct HostileRun {
     var visits = 0
     var honest = HonestWorker.Result()
     var hasSentinels = false
-    /// Of the sidecar, with no session there: before and after. Nil where it is not ours.
+    /// Of the sidecar without sessions, before and after the run. Nil for the user's sidecar.
     var descriptors: (before: Int, after: Int)?
     var kibibytes: (before: Double, after: Double)?
   }
 
   private static let phaseNanoseconds: Int64 = 500_000_000
-  /// Between phases, for what the one before left behind.
+  /// Between phases, so that the effects of the phase before wear off.
   private static let pauseNanoseconds: Int64 = 50_000_000
 
   private var tag: String { ModelRun.tag(seed) + "x-" }
@@ -168,7 +168,7 @@ struct HostileRun {
 
   // MARK: Afterwards
 
-  /// Removes what hostile paths have made in a root of ours.
+  /// Removes the files that hostile paths made in our own root.
   private func sweep(_ root: String, all: Bool) {
     guard sidecar.path != nil || all else { return }
     let honest = ModelRun.tag(seed) + "h-"
@@ -184,7 +184,7 @@ struct HostileRun {
     }
   }
 
-  /// The hostile session is gone: nobody holds a lock on what it had open.
+  /// After the hostile session is gone: no lock is held on the files that it had open.
   private func lookForLeftovers(_ root: String) throws(HarnessError) {
     let session = try RawSession(sidecar.socket)
     for number in 0..<6 {
@@ -211,7 +211,7 @@ struct HostileRun {
     return (names.count, meter.memoryKibibytes ?? 0)
   }
 
-  /// Sessions that were hung up on are ended in the sidecar's own time.
+  /// The sidecar needs some time to end the sessions that hung up.
   private func settledUsage(below limit: Int) -> (descriptors: Int, kibibytes: Double)? {
     for _ in 0..<300 {
       guard let now = usage(), now.descriptors > limit else { break }
@@ -221,8 +221,8 @@ struct HostileRun {
   }
 }
 
-/// Lets all others have the processor before this thread. What a hostile client takes of the
-/// processors is the scheduler's affair; here it is measured what it takes of the sidecar.
+/// Gives all other threads priority over this one. How much processor time a hostile client takes
+/// is the scheduler's affair; the run measures what the client takes from the sidecar.
 private func giveWay() {
   _ = setpriority(__priority_which_t(PRIO_PROCESS.rawValue), id_t(sluice_thread_id()), 19)
 }

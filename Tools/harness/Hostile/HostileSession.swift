@@ -1,17 +1,17 @@
-// The hostile session: it lives, is thrown out, and comes again. In each life it opens some files as
-// others do, then misbehaves in one way until the sidecar has had enough, while a second thread
-// spoils the memory under the sidecar's eyes.
+// The hostile session: it lives, is thrown out, and connects again. In each life it opens some
+// files as other clients do. Then it misbehaves in one way until the sidecar ends the session,
+// while a second thread spoils the memory that the sidecar is reading.
 
 internal import CSluice
 internal import SluiceSystem
 internal import SluiceWire
 internal import Synchronization
 
-/// A life of the hostile session. Two threads write to its memory without order: that is what it is
-/// for. The requests are the first thread's, the sequences belong to whoever writes last.
+/// A life of the hostile session. Two threads write to its memory without order, on purpose. The
+/// first thread writes the requests; both write the sequences, and the last write counts.
 final class HostileLife: @unchecked Sendable {
   let session: RawSession
-  /// The channel on which it misbehaves: the home channel, or another, where locks may stand.
+  /// The channel on which it misbehaves: the home channel, or another one, where locks may stand.
   let channel: RawChannel
   let aim: HostileAim
 
@@ -24,7 +24,7 @@ final class HostileLife: @unchecked Sendable {
   var isOver: Bool { session.socket.peerIsGone() }
 }
 
-/// What both hostile threads share, and what is counted.
+/// The state that both hostile threads share, and their counts.
 final class HostileBoard: Sendable {
   let isActive = Atomic<Bool>(false)
   let isStopping = Atomic<Bool>(false)
@@ -119,9 +119,9 @@ struct HostileSession {
 
   private mutating func below(_ bound: Int) -> Int { requests.words.random.below(bound) }
 
-  // MARK: As others do
+  // MARK: Good behaviour
 
-  /// Another channel, or the home channel where there is none to be had.
+  /// Another channel; the home channel where the sidecar gives no other.
   private func openChannel(_ session: RawSession) throws(HarnessError) -> RawChannel {
     let answer = try session.ask(.channelOpen, NoFields())
     guard answer.status == .done, let number = answer.decoded(as: ChannelFields.self)?.channel
@@ -142,7 +142,7 @@ struct HostileSession {
     }
   }
 
-  /// Takes as many handles, locks and channels as it is given, in good order.
+  /// Takes as many handles, locks and channels as the sidecar gives, by correct requests.
   private mutating func hoard(_ session: RawSession, fileCount: Int) {
     let home = session.home
     for number in 0..<fileCount {
@@ -167,9 +167,9 @@ struct HostileSession {
     }
   }
 
-  // MARK: As nobody should
+  // MARK: Misbehaviour
 
-  /// Nobody waits for answers: the sequences are read and written as they are.
+  /// It does not wait for answers: it reads and writes the sequences as they are.
   private mutating func misbehave(_ act: Act, _ channel: RawChannel) {
     let next = channel.lastAnswered() &+ 1
     let slots = channel.facts.slot_count
@@ -177,7 +177,7 @@ struct HostileSession {
     var count = UInt32(1 + below(8))
     switch act {
     case .ringAndNeverRead:
-      // As much as the ring holds, and awake whoever sleeps, again and again.
+      // Fills the whole ring, and wakes every sleeper again and again.
       count = slots
       unsafe channel.sleepsWord.pointee.store(1, ordering: .relaxed)
     case .sequences where requests.words.random.once(in: 4):
@@ -195,8 +195,8 @@ struct HostileSession {
   }
 }
 
-/// The second thread: it spoils what the first has written, in short bursts, so that it does not
-/// take a processor from those who are to be measured.
+/// The second thread. It spoils the first thread's requests in short bursts, so that it does not
+/// take a processor from the measured threads.
 struct HostileScribbler {
   private let board: HostileBoard
   private var words: HostileWords

@@ -1,5 +1,5 @@
 // Visitors with bad manners: they connect and say the wrong thing, too much, too little or nothing.
-// Each must be refused or sent away, and nobody else notice.
+// The sidecar must refuse each or send it away, and no other client may notice.
 
 internal import CSluice
 internal import SluiceSystem
@@ -8,7 +8,7 @@ internal import SluiceSystem
 struct HostileVisitor {
   private let socket: String
   private var random: HarnessRandom
-  /// Those that say nothing; few, for who fills the door keeps everybody out.
+  /// Visitors that say nothing. They are few, because many of them would keep all others out.
   private var silent: [SharedDescriptor] = []
   private static let silentMaximum = 32
 
@@ -17,7 +17,7 @@ struct HostileVisitor {
     random = HarnessRandom(seed: seed)
   }
 
-  /// Makes one visit. Throws where the sidecar accepts nobody any more.
+  /// Makes one visit. Throws where the sidecar accepts no connection any more.
   mutating func visit() throws(HarnessError) {
     let door = SharedDescriptor(try RawSession.reach(socket))
     if random.once(in: 4) {
@@ -27,7 +27,7 @@ struct HostileVisitor {
     }
     let times = random.once(in: 3) ? 2 : 1
     for _ in 0..<times { say(message(), on: door) }
-    // Hearing the answer out, or not.
+    // Half of the visitors wait for the answer.
     if random.once(in: 2) { _ = door.descriptor.awaitReadable(timeoutMilliseconds: 20) }
   }
 
@@ -45,7 +45,7 @@ struct HostileVisitor {
       UnsafeRawBufferPointer(room), passing: passed, alsoPassed, withCredentials: isAttested)
   }
 
-  /// A hello with something wrong in it; now and then nothing is.
+  /// A hello with something wrong in it; now and then with nothing wrong.
   private mutating func message() -> [UInt8] {
     var hello = sluice_hello()
     hello.head = sluice_message_head(

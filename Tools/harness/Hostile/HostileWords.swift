@@ -1,13 +1,13 @@
-// What a hostile session writes, and where: words into every field of both regions, the proxy's own
-// among them. Numbers are mostly those at which something ends: zero, all ones, sizes of the rings
-// and their neighbours, the request's own.
+// The words that a hostile session writes, and their places: every field of both regions, also the
+// proxy's own fields. Numbers are mostly limits of some kind: zero, all ones, sizes of the rings
+// and their neighbours, the request's own number.
 
 internal import CSluice
 internal import SluiceSystem
 internal import Synchronization
 
-/// Which part of the memory a life of the hostile session spoils: one that spoils everything is not
-/// heard for long.
+/// The part of the memory that one life of the hostile session spoils. The sidecar soon stops
+/// listening to a session that spoils everything.
 enum HostileAim: Int, CaseIterable {
   case slots, arguments, payload, lines, everything
 }
@@ -18,7 +18,7 @@ struct HostileWords {
 
   init(seed: UInt64) { random = HarnessRandom(seed: seed) }
 
-  /// A number that somebody may trip over.
+  /// A number that a careless reader may trip over.
   mutating func number(near request: UInt32) -> UInt32 {
     switch random.below(12) {
     case 0: return 0
@@ -45,14 +45,14 @@ struct HostileWords {
     }
   }
 
-  /// Spoils `count` words of a channel, one store each, while the proxy reads them. The request that
-  /// it awaits is `next`.
+  /// Spoils `count` words of a channel, one store each, while the proxy reads them. `next` is the
+  /// request that the proxy waits for.
   mutating func scribble(on channel: RawChannel, aim: HostileAim, next: UInt32, count: Int) {
     for _ in 0..<count {
       let value = number(near: next)
       let place = unsafe place(channel, aim, next)
-      // A volatile store would be the same on every machine that Swift runs on here; an atomic one
-      // is what the language has.
+      // An atomic store: on every machine that Swift runs on here it is the same as a volatile
+      // store, which the language does not have.
       unsafe UnsafePointer<Atomic<UInt32>>(
         UnsafeRawPointer(place).assumingMemoryBound(to: Atomic<UInt32>.self)
       ).pointee.store(value, ordering: .relaxed)
@@ -72,11 +72,11 @@ struct HostileWords {
     let slots = Int(channel.facts.slots_offset)
     switch aim {
     case .slots:
-      // The slots around the next one: those are looked at.
+      // The slots around the next one: the proxy looks at them.
       let slot = unsafe UnsafeMutableRawPointer(
         channel.slot(next &+ UInt32(random.below(3)) &- 1))
       var field = random.below(16)
-      // With a wrong sequence nothing else of the slot is looked at.
+      // With a wrong sequence, the proxy looks at nothing else in the slot.
       if field == 1, !random.once(in: 16) { field = 0 }
       return unsafe slot + field * 4
     case .arguments:
@@ -85,7 +85,7 @@ struct HostileWords {
     case .payload:
       return unsafe word(
         io, Int(channel.facts.payload_offset), Int(channel.facts.payload_byte_count))
-    // The client's, the proxy's and the standing line.
+    // The client's line, the proxy's line and the line of standing locks.
     case .lines: return unsafe word(control, 128, 384)
     case .everything:
       switch random.below(4) {

@@ -1,6 +1,6 @@
-// Files beside the root that nobody may touch, and links in the root that lead to them. What the
-// files are is written down when they are made, and compared in the end: content, size, times of
-// change and of reading (where the file system keeps that), and that nothing has been added.
+// Files beside the root that no sidecar may touch, and links in the root that lead to them. The
+// tree notes the state of the files when it makes them, and compares it in the end: content, size,
+// times of change and of reading (where the file system keeps that), and that nothing was added.
 
 internal import CSluice
 internal import SluiceCommand
@@ -26,15 +26,16 @@ final class SentinelTree {
     "sentinel.db", "sentinel.db-journal", "sentinel.db-wal", "deep/s.db",
   ]
 
-  /// What leads out of `root`, by name and target.
+  /// The links in `root` that lead out of it, by name and target.
   static let linkNames = ["out-absolute", "out-relative", "out-file", "out-process"]
 
   /// Makes the tree beside `root`, whose path is real, and the links in it. Nil where this process
-  /// may not.
+  /// lacks the right.
   init?(besideRoot root: String, tag: String) {
     guard let slash = root.lastIndex(of: "/"), slash != root.startIndex else { return nil }
     self.root = root
-    // A name that the root's begins, too: who compares paths by their letters would take it for it.
+    // The root's path is a prefix of this one: a sidecar that compares paths letter by letter would
+    // take it for a part of the root.
     path = root + "-outside-" + tag
     guard unsafe mkdir(zeroTerminated(path), 0o700) == 0,
       unsafe mkdir(zeroTerminated(path + "/deep"), 0o700) == 0
@@ -55,7 +56,7 @@ final class SentinelTree {
     seen = look()
   }
 
-  /// Makes the links again, for a client may delete them: they are in the root.
+  /// Makes the links again, because a client may delete them: they are in the root.
   @discardableResult
   func makeLinks() -> Bool {
     var isMade = true
@@ -66,7 +67,7 @@ final class SentinelTree {
     return isMade
   }
 
-  /// Paths that should lead nowhere, as a client would write them.
+  /// Paths that must lead nowhere, as a client would write them.
   func paths(tag: String) -> [String] {
     let name = String(path[path.index(after: path.lastIndex(of: "/")!)...])
     var paths = SentinelTree.linkNames.map { tag + $0 }

@@ -1,5 +1,5 @@
-// The check of a kill run: what stock SQLite finds in a database, against what the board says that the
-// workers began and were told.
+// The check of a kill run. It compares what stock SQLite finds in a database with what the workers
+// began and were told, as the board has it.
 
 internal import ToolSupport
 
@@ -15,8 +15,8 @@ struct KillAudit {
     + KillStore.filler(worker: "e.worker", n: "e.n", part: "e.part") + "), 0) AS good "
     + "FROM tally t LEFT JOIN entry e ON e.worker = t.worker GROUP BY t.worker)"
 
-  /// What is wrong with the database, as stock SQLite sees it; nil if nothing is. No worker may be in a
-  /// transaction.
+  /// What is wrong with the database, as stock SQLite sees it; nil if nothing is. No worker may be
+  /// in a transaction.
   func damage(_ connection: SQLiteConnection) throws(ToolError) -> String? {
     let integrity = try connection.execute("PRAGMA integrity_check") ?? "nothing"
     guard integrity == "ok" else { return "\(store.fileName): integrity_check says \(integrity)" }
@@ -46,8 +46,8 @@ struct KillAudit {
     return nil
   }
 
-  /// What is wrong with `n`, the last transaction of the worker that is in the database; nil if nothing
-  /// is. Each acknowledged transaction must be there, and none that was never begun.
+  /// What is wrong with `n`, the last transaction of the worker that is in the database; nil if
+  /// nothing is. Each acknowledged transaction must be there, and none that was never begun.
   func misplaced(_ n: UInt64, worker: Int) -> String? {
     let acknowledged = board[worker, .acknowledged, store]
     let begun = board[worker, .begun, store]

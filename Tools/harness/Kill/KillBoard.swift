@@ -1,18 +1,18 @@
-// Shared memory between a run of `kill` or `soak` and its workers: what each has begun, what was
-// acknowledged to it, how long its calls took. A SIGKILL takes nothing of it back, so what stands
-// here is what the worker knew when it died.
+// Shared memory between a run of `kill` or `soak` and its workers. The board has the transactions
+// that each worker began, those that were acknowledged to it, and how long its calls took. A
+// SIGKILL undoes no write, so the board shows what the worker knew when it died.
 //
-// One line of 512 bytes for each worker: words, each written by one side only, then a text. The line
-// after the last is the run's own.
+// Each worker has one line of 512 bytes: words, each written by one side only, and a text. The line
+// after the last worker's belongs to the run.
 
 internal import CSluice
 internal import SluiceSystem
 internal import Synchronization
 
-/// What a worker is told to do.
+/// The run's orders to a worker.
 enum WorkerCommand: UInt64 {
   case work = 0
-  /// Finish the transaction, then hold nothing and wait.
+  /// Finish the transaction, then hold no lock and wait.
   case pause
 }
 
@@ -21,11 +21,11 @@ enum WorkerState: UInt64 {
   case working, paused
   /// Its sidecar is dead, and it tries to reach the next one.
   case disconnected
-  /// It found something wrong: the text says what.
+  /// It found something wrong; its text says what.
   case failed
 }
 
-/// How far a worker's transaction is.
+/// The part of a transaction that a worker is in.
 enum TransactionPhase: UInt64, CaseIterable {
   case between = 0
   case begin, statements, commit
@@ -39,18 +39,18 @@ final class KillBoard: Sendable {
     case command = 0
     // Written by the worker.
     case state, store, phase
-    /// When the call of SQLite that is under way began, in nanoseconds; 0 between calls.
+    /// When the present call of SQLite began, in nanoseconds; 0 between calls.
     case callBegan
     case longestCall
     /// How many calls took longer than a second.
     case slowCalls
     case disconnections
-    // By store, from here on: the number of the last transaction that was begun, and of the last
-    // whose COMMIT has returned.
+    // From here on one word for each store: the number of the last transaction that was begun, and
+    // of the last one whose COMMIT returned.
     case begun = 16
     case acknowledged = 24
-    /// In the run's own line: even while a sidecar lives; counts each kill, before, and each start,
-    /// afterwards.
+    /// In the run's own line. It counts each kill, before the kill, and each start, after the
+    /// start: it is even while a sidecar lives.
     case sidecarEpoch = 31
   }
 
@@ -110,7 +110,7 @@ final class KillBoard: Sendable {
 
   // MARK: Texts
 
-  /// The worker's last words, by the worker alone, before it says that it has failed.
+  /// The worker's last words. Only the worker writes them, before it reports that it has failed.
   func setText(_ text: String, of worker: Int) {
     let start =
       unsafe mapping.start + worker * KillBoard.lineByteCount + KillBoard.textOffset

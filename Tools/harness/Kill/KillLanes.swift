@@ -1,5 +1,5 @@
-// Several runs of kills side by side, each with a sidecar and databases of its own: a client that
-// sleeps looks every 100 ms whether its sidecar lives, and meanwhile others have the processor.
+// Several kill runs side by side, each with its own sidecar and databases. A sleeping client checks
+// only every 100 ms whether its sidecar lives; the other lanes use the processor meanwhile.
 
 internal import SluiceCommand
 internal import SluiceSystem
@@ -12,7 +12,7 @@ struct KillLanes {
   let clients: Int
   let kills: Int
   let acknowledgesEarly: Bool
-  /// Leaves the files of a run that found something where they are.
+  /// Keeps the files of a run that found something.
   let keepsFiles: Bool
   let stop: StopRequest
 
@@ -22,7 +22,7 @@ struct KillLanes {
     var count = 0
   }
 
-  /// Runs until all kills are done, or something is wrong in one of the lanes.
+  /// Runs until all kills are done, or until a lane finds something wrong.
   func run() throws(HarnessError) -> KillRun.Outcome {
     let tally = KillTally()
     let result = FutexLock<Result>(Result())
@@ -31,7 +31,7 @@ struct KillLanes {
     let start = Clock.monotonicNanoseconds()
     var threads: [JoinedThread] = []
     defer {
-      // Nobody is left at work when a thread could not be started.
+      // No lane goes on when another thread could not be started.
       tally.hasFailed.store(true, ordering: .relaxed)
       for thread in threads { thread.join() }
     }
@@ -44,7 +44,7 @@ struct KillLanes {
             result.withLock { $0.outcome.add(outcome) }
           } catch {
             tally.hasFailed.store(true, ordering: .relaxed)
-            // What others say after the first is only that they were stopped.
+            // Only the first failure counts: the later ones say that a lane was stopped.
             result.withLock { if $0.failure == nil { $0.failure = error } }
           }
           result.withLock { $0.count += 1 }
@@ -88,7 +88,7 @@ struct KillLanes {
   }
 }
 
-/// A thread that stands in a collection.
+/// A thread that a collection can hold.
 private final class JoinedThread {
   private var thread: Thread?
 

@@ -5,11 +5,11 @@ internal import SluiceCommand
 internal import SluiceSystem
 
 struct KillMode: HarnessMode {
-  /// What is done wrong on purpose, and must be found.
+  /// A fault on purpose, which the run must find.
   enum Canary: String, CaseIterable {
     /// A client takes a transaction for acknowledged before COMMIT returns.
     case acknowledge
-    /// The table says that a request that was not handed over is done.
+    /// The table says that a request is done that was not handed over.
     case table
   }
 

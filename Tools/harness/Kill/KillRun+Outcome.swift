@@ -1,5 +1,6 @@
-// What a run of kills has found: how often who was hit in the midst of what, and how long the others
-// took to go on. Runs side by side are added up: numbers are summed, and of extremes the worst stays.
+// The results of a kill run: how often each victim was hit, in which phase, and how long the others
+// took to go on. The results of several runs are added: counts are summed, and of extremes the
+// worst one stays.
 
 extension KillRun {
   struct Outcome {
@@ -7,22 +8,23 @@ extension KillRun {
     var kills = Array(
       repeating: Array(repeating: Array(repeating: 0, count: 4), count: KillStore.allCases.count),
       count: Victim.allCases.count)
-    /// Of clients that were not ours: stock SQLite beside the sidecar's.
+    /// Of stock SQLite clients, which use the databases beside the sidecar.
     var nativeKills = 0
     /// How often stock SQLite found a journal to roll back.
     var hotJournals = 0
     var checks = 0
     var transactions: UInt64 = 0
     var disconnections: UInt64 = 0
-    /// By victim: from the kill until all had done a transaction of after it.
+    /// By victim: from the kill until every client had done a transaction that it began after the
+    /// kill.
     var recoveries = [LatencyHistogram(), LatencyHistogram()]
     /// How long stock SQLite waited for its lock while the sidecar lived.
     var lockWaits = LatencyHistogram()
     var longestCall: UInt64 = 0
     var slowCalls: UInt64 = 0
-    /// By how much the machine was late at worst to end a sleep: what no program can help.
+    /// The longest delay of the machine at the end of a sleep. No program can avoid it.
     var lateness: Int64 = 0
-    /// How long the kernel took at worst to end who was killed.
+    /// The longest time that the kernel took to end a killed process.
     var slowestDeath: Int64 = 0
     var nanoseconds: Int64 = 0
 

@@ -1,4 +1,4 @@
-// What a run of kills has found, in words and for machines.
+// The results of a kill run, for people and as JSON.
 
 internal import SluiceCommand
 
@@ -26,8 +26,9 @@ extension KillRun.Outcome {
       "  \(grouped(UInt64(count(.client)))) clients (\(grouped(UInt64(nativeKills))) of them stock "
         + "SQLite), \(grouped(UInt64(count(.sidecar)))) sidecars; stock SQLite rolled back "
         + "\(grouped(UInt64(hotJournals))) hot journals",
-      "  stock SQLite had its lock each time: when all were dead or idle without waiting, while the "
-        + "sidecar lived within " + durationText(nanoseconds: Double(lockWaits.nanosecondsMaximum)),
+      "  stock SQLite got its lock each time: without waiting when all were dead or idle; while the "
+        + "sidecar lived, within "
+        + durationText(nanoseconds: Double(lockWaits.nanosecondsMaximum)),
     ]
     for victim in KillRun.Victim.allCases {
       let times = recoveries[victim.rawValue]
@@ -39,8 +40,8 @@ extension KillRun.Outcome {
     }
     lines.append(
       "  longest call \(durationText(nanoseconds: Double(longestCall))), \(slowCalls) over 1 s; "
-        + "the machine was late by up to \(durationText(nanoseconds: Double(lateness))) to end a "
-        + "sleep, and took up to \(durationText(nanoseconds: Double(slowestDeath))) to end a process"
+        + "the machine ended sleeps up to \(durationText(nanoseconds: Double(lateness))) late, "
+        + "and took up to \(durationText(nanoseconds: Double(slowestDeath))) to end a process"
     )
     return lines.joined(separator: "\n")
   }

@@ -1,9 +1,9 @@
-// Kills under SQLite's work: some processes do transactions in two databases through one sidecar, and
-// one of them, or the sidecar, is killed at a moment of chance, again and again.
+// Kills while SQLite works: some processes do transactions in two databases through one sidecar.
+// Again and again, one of them or the sidecar is killed at a random moment.
 //
-// After each kill: whoever lives goes on, stock SQLite finds both databases whole, with every
-// transaction that was acknowledged, and gets the lock. Who recovers first is left to chance too:
-// the surviving clients, those of the next sidecar, or stock SQLite.
+// After each kill the surviving processes go on. Stock SQLite finds both databases whole, with
+// every acknowledged transaction, and gets the lock. Chance also decides who recovers first: the
+// surviving clients, the clients of the next sidecar, or stock SQLite.
 
 internal import CSluice
 internal import SluiceCommand
@@ -11,10 +11,10 @@ internal import SluiceSystem
 internal import Synchronization
 internal import ToolSupport
 
-/// What runs side by side have in common.
+/// The state that the runs side by side share.
 final class KillTally: Sendable {
   let kills = Atomic<Int>(0)
-  /// One of them has failed, so that the others may end.
+  /// One run has failed, so the others may end.
   let hasFailed = Atomic<Bool>(false)
 }
 
@@ -27,7 +27,7 @@ final class KillRun {
   private let stop: StopRequest
   /// Of all runs side by side.
   private let tally: KillTally
-  /// The acknowledgement comes before the commit, which must be found.
+  /// The workers acknowledge before the commit. The run must find that.
   private let acknowledgesEarly: Bool
   private let socket: String
   private let root: String
@@ -40,16 +40,16 @@ final class KillRun {
   private let log: FileDescriptor
   private var random: HarnessRandom
   private var workers: [DoomedProcess?]
-  /// Which of them go without the sidecar.
+  /// The workers that do not use the sidecar.
   private var isNative: [Bool]
   private var outcome = Outcome()
-  /// What was done lately, for a report.
+  /// The last events, for a report.
   private var history: [String] = []
 
   /// The longest wait of the harness for several steps of other processes.
   private static let patienceNanoseconds: Int64 = 3 * hangNanoseconds
 
-  /// `sidecar` is one of the harness's own.
+  /// `sidecar` must be one of the harness's own.
   init(
     sidecar: HarnessSidecar, clients: Int, kills: Int, seed: UInt64, acknowledgesEarly: Bool,
     tally: KillTally, stop: StopRequest
@@ -60,7 +60,7 @@ final class KillRun {
     self.stop = stop
     self.acknowledgesEarly = acknowledgesEarly
     guard let root = sidecar.root, let path = sidecar.path else {
-      throw .failed("only a sidecar of the harness's own is killed")
+      throw .failed("kill needs a sidecar of the harness's own")
     }
     self.root = root
     socket = sidecar.socket
@@ -119,7 +119,7 @@ final class KillRun {
       let before = outcome.count
       try awaitAllAtWork()
       let store = KillStore.allCases[random.below(2)]
-      // Half of each, where some sidecars die twice.
+      // Half of the victims are clients. A sidecar sometimes dies twice.
       if outcome.count(.client) <= outcome.count(.sidecar) {
         try killClient(in: store)
       } else {
@@ -149,7 +149,7 @@ final class KillRun {
 
   private func killClient(in store: KillStore) throws(HarnessError) {
     let victim = random.below(workers.count)
-    // Now and then nobody else is there to recover but stock SQLite.
+    // Now and then only stock SQLite is left to recover.
     let isAlone = random.once(in: 4)
     if isAlone { try pauseAll(but: victim) }
     try aim(at: victim, in: store)
@@ -178,7 +178,7 @@ final class KillRun {
     try aim(at: random.below(workers.count), in: store)
     killSidecarNow()
     let killedAt = Clock.monotonicNanoseconds()
-    // Now and then the next one dies as well while all of them come back.
+    // Now and then the next sidecar dies too, while all clients come back.
     if random.once(in: 8) {
       try startSidecar()
       try rest(Int64(random.below(20_000_000)))
@@ -205,7 +205,7 @@ final class KillRun {
   }
 
   private func killSidecarNow() {
-    // First, so that nobody takes its death for his own fault.
+    // First, so that no worker takes the sidecar's death for its own fault.
     board.sidecarEpoch += 1
     let before = Clock.monotonicNanoseconds()
     sidecar.killNow()
@@ -213,7 +213,7 @@ final class KillRun {
     note(.sidecar, aimedAt: aimed)
   }
 
-  /// The worker whose transaction the kill was to hit.
+  /// The worker whose transaction the kill aimed at.
   private var aimed = 0
 
   private func remember(_ event: String) {
@@ -229,8 +229,8 @@ final class KillRun {
     if victim == .client, isNative[worker] { outcome.nativeKills += 1 }
   }
 
-  /// Waits for `worker` to come to a phase of chance of a transaction in `store`, but not for long, and
-  /// then for a moment of chance.
+  /// Waits, but not for long, until `worker` comes to a random phase of a transaction in `store`.
+  /// Then waits until a random moment.
   private func aim(at worker: Int, in store: KillStore) throws(HarnessError) {
     aimed = worker
     let phase = [TransactionPhase.begin, .statements, .commit][random.below(3)]
@@ -238,9 +238,9 @@ final class KillRun {
     func isThere() -> Bool {
       board[worker, .store] == UInt64(store.rawValue) && board[worker, .phase] == phase.rawValue
     }
-    // A short phase may be missed again and again: then whatever it does is hit.
+    // A short phase may be missed again and again. Then the kill hits any other phase.
     while !isThere(), Clock.monotonicNanoseconds() < end { yieldProcessor() }
-    // Short times as often as long ones: from 4 µs to 2 ms.
+    // Short times are as frequent as long ones: from 4 µs to 2 ms.
     try rest(Int64(random.below(4096 << random.below(10))))
   }
 
@@ -250,9 +250,9 @@ final class KillRun {
     while Clock.monotonicNanoseconds() < end { spinHint() }
   }
 
-  // MARK: Those who are killed
+  // MARK: The processes that are killed
 
-  /// What sidecars are started with, each life another one.
+  /// The options of sidecars: each life of a sidecar gets other ones.
   private static let sidecarOptions: [[String]] = [
     [], ["--sync-delay", "1"], ["--reactors", "2"], ["--no-standing-locks"],
     ["--no-posted-writes", "--reactors", "2"], ["--read-window", "0", "--no-owned-knowledge"],
@@ -266,7 +266,7 @@ final class KillRun {
   }
 
   private func spawn(_ worker: Int) throws(HarnessError) {
-    // Now and then the last one is a stock program that uses the same databases.
+    // Now and then the last worker is a stock program that uses the same databases.
     isNative[worker] = worker > 0 && worker == workers.count - 1 && random.once(in: 8)
     if isNative[worker] { remember("worker \(worker) is stock SQLite") }
     board[worker, .state] = WorkerState.starting.rawValue
@@ -287,7 +287,7 @@ final class KillRun {
 
   private func workAll() { for worker in workers.indices { board.command(.work, to: worker) } }
 
-  /// Has all others finish their transactions, and those whose sidecar is dead wait.
+  /// Lets all other workers finish their transactions; those whose sidecar is dead wait.
   private func pauseAll(but exception: Int = -1) throws(HarnessError) {
     let others = workers.indices.filter { $0 != exception }
     for worker in others { board.command(.pause, to: worker) }
@@ -305,7 +305,8 @@ final class KillRun {
     }
   }
 
-  /// Waits until each has had a transaction acknowledged that was begun after now.
+  /// Waits until each client has got the acknowledgement of a transaction that it began after this
+  /// call.
   private func awaitTransactions(
     of clients: [Int], in store: KillStore, _ why: String
   ) throws(HarnessError) {
@@ -317,7 +318,8 @@ final class KillRun {
 
   // MARK: Waiting
 
-  /// Waits for what others have to do; throws when something is wrong with them, or they hang.
+  /// Waits for the steps of other processes. Throws when something is wrong with one, or when it
+  /// hangs.
   private func wait(for what: String, _ condition: () -> Bool) throws(HarnessError) {
     let deadline = Clock.monotonicNanoseconds() + KillRun.patienceNanoseconds
     let pause: Int64 = 50_000
@@ -358,7 +360,7 @@ final class KillRun {
     }
   }
 
-  /// What everybody is doing, for a report.
+  /// The present work of all workers, for a report.
   private var states: String {
     let now = Clock.monotonicNanoseconds()
     return workers.indices.map { worker in
@@ -374,7 +376,8 @@ final class KillRun {
 
   // MARK: Checks
 
-  /// Stock SQLite looks at both databases. Where it must not have to wait, all are dead, or idle.
+  /// Lets stock SQLite check both databases. Without `waits`, all others must be dead or idle, so
+  /// that no lock is in its way.
   private func check(waits: Bool) throws(HarnessError) {
     outcome.checks += 1
     remember(waits ? "stock SQLite looks, waiting for locks" : "stock SQLite looks, all are dead")
@@ -385,7 +388,7 @@ final class KillRun {
         connection.setBusyTimeout(
           milliseconds: waits ? Int32(hangNanoseconds / 1_000_000) : 0)
         if let damage = try KillAudit(store: store, board: board).damage(connection) {
-          // What is wrong for a moment only is another mistake than what stays wrong.
+          // A fault that lasts only a moment has another cause than a lasting one.
           Clock.sleep(nanoseconds: 500_000_000)
           let again =
             try KillAudit(store: store, board: board).damage(connection)
@@ -418,7 +421,7 @@ final class KillRun {
     try connection.execute("COMMIT")
   }
 
-  /// Whether a journal lies there that has to be rolled back.
+  /// Notes whether there is a journal that must be rolled back.
   private func noteHotJournal() {
     let path = zeroTerminated(root + "/" + KillStore.delete.journalName)
     guard let file = try? unsafe FileDescriptor.open(path, .readOnly) else { return }
@@ -429,11 +432,11 @@ final class KillRun {
     if count == 1, first != 0 { outcome.hotJournals += 1 }
   }
 
-  /// Sidecar dead, clients idle: nobody has a lock on any file of the root, but for what stock SQLite
-  /// holds on the index while a database in WAL mode is open.
+  /// Checks that no file of the root is locked while the sidecar is dead and the clients are idle.
+  /// Stock SQLite may hold its locks on the index while it has a database in WAL mode open.
   private func expectNoLocks() throws(HarnessError) {
     let natives = workers.indices.filter { isNative[$0] }.compactMap { workers[$0]?.id }
     let left = LockList.locks(below: root).first { !natives.contains($0.process) }
-    if let left { throw .difference("all are dead, and \(left.text)") }
+    if let left { throw .difference("all are dead, but \(left.text)") }
   }
 }

@@ -1,9 +1,10 @@
-// The two databases of a kill run, in DELETE and in WAL mode: what they hold, what one transaction
-// does to them, and how stock SQLite tells whether all of a transaction is there or nothing.
+// The two databases of a kill run, in DELETE and in WAL mode: their content, and what one
+// transaction does to them. Stock SQLite can tell whether all of a transaction is there, or
+// nothing.
 //
-// Each worker has a row that counts its transactions, and the entries of its last twelve, four in
-// each; what an entry holds follows from its number. So a transaction that is half there, or lost
-// after it was acknowledged, shows in one query.
+// Each worker has a row that counts its transactions, and the entries of its last twelve
+// transactions, four for each. The number of an entry decides its content. So one query shows a
+// transaction that is there in part, or that was lost after it was acknowledged.
 
 internal import CSQLite
 internal import SluiceSystem
@@ -27,7 +28,7 @@ enum KillStore: Int, CaseIterable {
     }
   }
 
-  /// What SQLite writes before the database.
+  /// The file that SQLite writes before the database.
   var journalName: String {
     switch self {
     case .delete: fileName + "-journal"
@@ -40,7 +41,7 @@ enum KillStore: Int, CaseIterable {
   static let kept = 12
   static let parts = 4
 
-  /// What entry `part` of transaction `n` holds, in SQL.
+  /// The content of entry `part` of transaction `n`, in SQL.
   static func filler(worker: String, n: String, part: String) -> String {
     "printf('%0*d', 700 + (\(n) * 131 + \(part) * 57) % 1200, "
       + "(\(worker) * 1000000000 + \(n)) * 10 + \(part))"
@@ -63,7 +64,7 @@ enum KillStore: Int, CaseIterable {
 
   static func read(worker: Int) -> String { "SELECT n FROM tally WHERE worker = \(worker)" }
 
-  /// What transaction ?1 does.
+  /// The statements of transaction ?1.
   static func small(worker: Int) -> [String] {
     [
       "UPDATE tally SET n = ?1 WHERE worker = \(worker)",
@@ -73,7 +74,7 @@ enum KillStore: Int, CaseIterable {
     ]
   }
 
-  /// The same, by making all entries anew: more pages than a small cache holds.
+  /// The same effect, but makes all entries anew: more pages than a small cache holds.
   static func large(worker: Int) -> [String] {
     [
       "DELETE FROM entry WHERE worker = \(worker)",

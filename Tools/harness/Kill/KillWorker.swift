@@ -1,6 +1,6 @@
-// A worker of `kill` and `soak`: one process that does transactions in both databases, again and
-// again, until it is killed. It says on the board what it begins and what was acknowledged to it.
-// When its sidecar dies it goes on with the connections that it has, or opens its databases anew.
+// A worker of `kill` and `soak`: a process that does transactions in both databases until it is
+// killed. On the board it says what it begins, and what was acknowledged to it. When its sidecar
+// dies, it goes on with its connections or opens its databases anew.
 
 internal import CSQLite
 internal import CSluice
@@ -19,18 +19,18 @@ final class KillWorker {
   private var random: HarnessRandom
   private var stores: [Store] = []
 
-  /// Why a transaction did not come to its end.
+  /// Why a transaction did not succeed.
   private enum Trouble: Error {
-    /// SQLite returned an error, as when a sidecar dies.
+    /// SQLite returned an error, as it does when a sidecar dies.
     case failed(String)
-    /// Something that no death explains.
+    /// A fault that no death explains.
     case wrong(String)
   }
 
   private static let busyMilliseconds: Int32 = 30_000
   private static let slowNanoseconds: Int64 = 1_000_000_000
 
-  /// A database, opened.
+  /// An open database.
   private struct Store {
     let store: KillStore
     let connection: SQLiteConnection
@@ -105,7 +105,7 @@ final class KillWorker {
         }
       } catch {
         switch error {
-        // Its sidecar was killed, or there is none yet: nothing else is an excuse.
+        // Its sidecar was killed, or there is none yet. There is no other excuse.
         case .failed(let text) where board.sidecarEpoch != epoch || !epoch.isMultiple(of: 2):
           disconnect(text)
         case .failed(let text), .wrong(let text): fail(text)
@@ -131,7 +131,7 @@ final class KillWorker {
       stores = []
     } else {
       for store in stores {
-        // Nearly always SQLite has rolled back already, which makes this an error.
+        // Nearly always this is an error, because SQLite has rolled back already.
         _ = timed { store.rollback.step() }
         store.rollback.reset()
       }
@@ -168,7 +168,7 @@ final class KillWorker {
     connection.setBusyTimeout(milliseconds: KillWorker.busyMilliseconds)
     try connection.execute("PRAGMA synchronous = FULL")
     try connection.execute("PRAGMA wal_autocheckpoint = 16")
-    // Half of the workers write to the database before they commit, for want of memory.
+    // Half of the workers have little memory: they write to the database before they commit.
     if worker.isMultiple(of: 2) { try connection.execute("PRAGMA cache_size = 8") }
     func prepared(_ sql: [String]) throws(ToolError) -> [SQLiteStatement] {
       var statements: [SQLiteStatement] = []
@@ -182,7 +182,7 @@ final class KillWorker {
       large: try prepared(KillStore.large(worker: worker)))
   }
 
-  /// How many of this worker's transactions are there.
+  /// The number of this worker's transactions that are there.
   private func count(_ store: Store) throws(Trouble) -> UInt64 {
     let answer: String?
     do throws(ToolError) {
@@ -207,8 +207,9 @@ final class KillWorker {
       ? .wrong(text) : .failed(text)
   }
 
-  /// One transaction. What is there is read within it: a predecessor of this worker may have been
-  /// killed in the midst of a commit that a recovery, after a sidecar's death, finds to be whole.
+  /// Does one transaction. It reads the present number within the transaction: the worker before
+  /// this one may have been killed in a commit that a later recovery, after a sidecar's death,
+  /// finds to be whole.
   private func transact(_ index: Int) throws(Trouble) {
     let store = stores[index].store
     board[worker, .store] = UInt64(store.rawValue)

@@ -1,5 +1,5 @@
-// The model of locks: SQLite's five levels, and the eight locks of a WAL index. Nobody waits, so
-// nobody stands in line, and `busy` is right exactly when somebody is in the way.
+// The model of locks: SQLite's five levels, and the eight locks of a WAL index. No session waits,
+// so there is no line, and `busy` is right exactly when another session's lock is in the way.
 
 internal import SluiceWire
 
@@ -15,7 +15,7 @@ extension FileModel {
     if highest >= .pending, !(canary == .pending && level == .shared) { return Expected(.busy) }
     if level > .shared, highest >= .reserved { return Expected(.busy) }
     if level == .exclusive, highest >= .shared {
-      // It waits at PENDING for the readers to go.
+      // It keeps PENDING while it waits for the readers to go.
       handle.level = .pending
       return Expected(.busyPending)
     }
@@ -85,7 +85,7 @@ extension FileModel {
     }
     if !index.isSetUp {
       if isReadOnly { return Expected(.walIndexNotSetUp) }
-      // As SQLite's unix VFS leaves it; its content is the clients' business.
+      // SQLite's unix VFS leaves the file the same way; its content is the clients' business.
       index.file.byteCount = 3
       index.isSetUp = true
     }
@@ -116,13 +116,13 @@ extension FileModel {
       own.shared &= ~wanted
       own.exclusive &= ~wanted
     case .shared:
-      // What is held after several were asked for and one was refused SPEC.md leaves open.
+      // After a refusal, SPEC.md leaves open which of several requested locks are held.
       if (own.exclusive | exclusive) & wanted != 0 {
         return locks.count == 1 ? Expected(.busy) : nil
       }
       own.shared |= wanted
     case .exclusive:
-      // No way from shared to exclusive. All or none.
+      // A shared lock cannot become exclusive. All locks or none.
       let missing = wanted & ~own.exclusive
       if missing & (shared | exclusive | own.shared) != 0 { return Expected(.busy) }
       own.exclusive |= wanted
@@ -140,7 +140,7 @@ extension FileModel {
     reclaim(index.file)
   }
 
-  /// Whether a READ lock, one of the last five, is held by another session.
+  /// Whether another session holds a READ lock, one of the last five.
   private func hasExternalReader(_ handle: ModelHandle, _ session: Int) -> Bool {
     for other in sessions.indices where other != session {
       for case let foreign? in sessions[other].handles where foreign.file === handle.file {

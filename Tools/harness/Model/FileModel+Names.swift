@@ -1,4 +1,4 @@
-// The model of what is done by name, and of the session's channels.
+// The model of names, and of a session's channels.
 
 internal import CSluice
 internal import SluiceWire
@@ -18,7 +18,7 @@ extension FileModel {
     } else {
       if ModelNames.isIndex(name) { return nil }
       if options.contains(.deleteBeforeOpen) {
-        // It is a database's name to which `-journal` and the others are added.
+        // The name must be a database's: `-journal` and the others are added to it.
         guard ModelNames.isDatabase(name) else { return nil }
         if let present = names[name], !present.handles.isEmpty { return Expected(.busy) }
         for name in name..<(name + 4) { self[name: name] = nil }
@@ -69,7 +69,7 @@ extension FileModel {
     }
   }
 
-  /// Paths that are nobody's.
+  /// Paths that no file of the run can have.
   enum StrangePath: Int, CaseIterable {
     case outside, missingDirectory, longName, empty, parent
 

@@ -1,10 +1,11 @@
-// What a sidecar must answer, after SPEC.md: files with their content, names, locks and WAL indexes
-// in plain memory. One step in, one expected answer out; the model has changed by then.
+// The right answers of a sidecar, after SPEC.md: files with their content, names, locks and WAL
+// indexes in plain memory. `expect` takes one step, changes the model and returns the expected
+// answer.
 //
-// The model covers what SPEC.md decides. What it leaves open is not sent at all (`expect` gives
-// nil): a database in WAL mode whose name is taken from it, for two indexes would then share one
-// file, and the `-shm` opened by its name. Nobody outside uses the files, so that the answers do
-// not depend on who owns a file when.
+// The model covers what SPEC.md decides. It does not send what SPEC.md leaves open (`expect`
+// returns nil): taking the name from a database in WAL mode, because two indexes would then share
+// one file, and opening the `-shm` by its name. No process outside uses the files, so the answers
+// do not depend on when the sidecar owns a file.
 //
 // Confined to one thread, like everything in a model run.
 
@@ -14,18 +15,18 @@ internal import SluiceWire
 /// A file, with or without a name.
 @safe
 final class ModelFile {
-  /// Room for the largest file; zeros beyond `byteCount`.
+  /// Room for the largest file. The bytes beyond `byteCount` are zero.
   let content: UnsafeMutableRawPointer
   var byteCount = 0
-  /// The open files of it, all sessions'.
+  /// Its open files, of all sessions.
   var handles: [ModelHandle] = []
-  /// There while a handle has joined it.
+  /// Exists while a handle has joined it.
   var index: ModelIndex?
-  /// A session that held RESERVED or more has vanished, and the sidecar need not know it yet.
+  /// A session that held RESERVED or more has vanished. The sidecar may not have noticed yet.
   var mayLookReserved = false
-  /// Nobody can reach it any more, and its room belongs to others.
+  /// No session can reach it any more; its room belongs to other files.
   var isReclaimed = false
-  /// What the sidecar says where it comes from, once it has.
+  /// The origin that the sidecar told, once it has.
   var origin: UInt64?
 
   init(content: UnsafeMutableRawPointer) { unsafe self.content = unsafe content }
@@ -55,9 +56,9 @@ final class ModelHandle {
   /// Whether its locks may stand in the channel's word.
   let stands: Bool
   var level = LockLevel.none
-  /// Whether it came to that by RESERVED, and not straight from SHARED.
+  /// Whether it reached its level by RESERVED, and not straight from SHARED.
   var wasReserved = false
-  /// What it holds of the WAL index, a bit for each lock; nil until it joins.
+  /// The locks that it holds on the WAL index, a bit each; nil until it joins.
   var indexLocks: (shared: UInt8, exclusive: UInt8)?
 
   init(
@@ -72,17 +73,17 @@ final class ModelHandle {
   }
 }
 
-/// What the model believes wrongly, on purpose: a run must then find a difference.
+/// A wrong belief of the model, on purpose: a run must then find a difference.
 enum ModelCanary: String, CaseIterable {
-  /// That bytes cut off are there again when the file grows.
+  /// That bytes cut off come back when the file grows.
   case truncate
-  /// That a reader may come while a writer is PENDING.
+  /// That a reader may come while a writer holds PENDING.
   case pending
-  /// That who closes a database still uses its WAL index.
+  /// That a handle that closes a database still uses its WAL index.
   case close
 }
 
-/// What the answer to a step must be.
+/// The right answer to a step.
 struct Expected {
   enum Result: Equatable {
     case none
@@ -92,16 +93,16 @@ struct Expected {
     case anyAnswer
     /// A full path name: the root's, then this name's.
     case path(Int)
-    /// So many bytes, which stand from there on among the expected ones.
+    /// `count` bytes: those from `start` on among the expected bytes.
     case content(start: Int, count: Int)
-    /// `database` is the file where it was opened as one, by a name.
+    /// `database` is the file, where a name opened it as a database.
     case opened(isWritable: Bool, database: ModelFile?)
     case channel
   }
 
   var status: Status
   var result = Result.none
-  /// The errno that must be told, where SPEC.md says one.
+  /// The errno that the answer must have, where SPEC.md names one.
   var errno: Int32 = 0
 
   init(_ status: Status, _ result: Result = .none, errno: Int32 = 0) {
@@ -116,14 +117,14 @@ final class FileModel {
   struct Session {
     var handles: [ModelHandle?] = Array(repeating: nil, count: ModelLimits.files)
     var channels: [Bool] = [true] + Array(repeating: false, count: ModelLimits.channels - 1)
-    /// Whose word for standing locks belongs to a database, there or closed.
+    /// For each channel: whether a database, open or closed, has its word for standing locks.
     var standing = [Bool](repeating: false, count: ModelLimits.channels)
   }
 
   var sessions: [Session]
   private(set) var names: [ModelFile?] = Array(repeating: nil, count: ModelNames.count)
   let canary: ModelCanary?
-  /// Expected content of the answers that are awaited, one behind the other.
+  /// The expected content of the awaited answers, one behind the other.
   let expectedBytes: UnsafeMutableRawPointer
   var expectedByteCount = 0
   static let expectedByteCountMaximum = 8 << 20
@@ -143,7 +144,8 @@ final class FileModel {
 
   // MARK: Steps
 
-  /// The place of the channel that a step is sent on: the home channel where its own is not open.
+  /// The place of the channel that carries a step: the home channel where the step's own is not
+  /// open.
   func channel(of step: ModelStep) -> Int {
     sessions[Int(step.session)].channels[Int(step.channel)] ? Int(step.channel) : 0
   }
@@ -152,7 +154,7 @@ final class FileModel {
     sessions[Int(step.session)].handles[Int(step.file)]
   }
 
-  /// What the sidecar must answer; nil where the step is not to be sent.
+  /// The right answer of the sidecar; nil where the step must not be sent.
   func expect(_ step: ModelStep) -> Expected? {
     switch step.kind {
     case .nothing: return Expected(.done)
@@ -173,7 +175,7 @@ final class FileModel {
     case .fileSize: return Expected(.done, .size(Int64(handle.file.byteCount)))
     case .sync: return Expected(.done)
     case .lock:
-      // What stands unused is to the sidecar as good as held.
+      // For the sidecar, an unused standing lock is as good as held.
       if handle.stands, handle.level == .none, step.value > 1 { return nil }
       return lock(handle, LockLevel(rawValue: UInt64(step.value))!)
     case .unlock: return unlock(handle, LockLevel(rawValue: UInt64(step.value))!)
@@ -245,7 +247,7 @@ final class FileModel {
     }
   }
 
-  /// Takes the room of a file back that nobody can reach any more.
+  /// Reclaims the room of a file that no session can reach any more.
   func reclaim(_ file: ModelFile) {
     guard file.handles.isEmpty, !names.contains(where: { $0 === file }) else { return }
     // The index's file has no handles of its own.
@@ -273,7 +275,7 @@ final class FileModel {
     reclaim(file)
   }
 
-  /// The session is over, with all that it had.
+  /// Ends a session with everything that it had.
   func end(_ session: Int, unheard: Bool) {
     for case let handle? in sessions[session].handles {
       if unheard, handle.wasReserved { handle.file.mayLookReserved = true }
@@ -283,7 +285,7 @@ final class FileModel {
   }
 }
 
-/// What is written: a stretch of one block of noise, the same in every run.
+/// The bytes that are written: a part of one block of noise, the same in every run.
 enum ModelNoise {
   private static let byteCount = 65_536 + 65_536
 
@@ -296,7 +298,7 @@ enum ModelNoise {
     return unsafe block
   }()
 
-  /// 64 KiB from there on.
+  /// 64 KiB from `fill` on.
   static func bytes(_ fill: UInt16) -> UnsafeRawPointer {
     unsafe UnsafeRawPointer(block + Int(fill))
   }

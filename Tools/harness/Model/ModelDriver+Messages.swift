@@ -1,4 +1,4 @@
-// How a step is put into a slot, and what its answer is compared with.
+// How a step becomes a request in a slot, and how its answer is compared.
 
 internal import CSluice
 internal import SluiceChannel
@@ -38,7 +38,7 @@ extension ModelDriver {
     case .channelOpen: post(.channelOpen, 0, NoFields(), on: channel)
     case .channelClose:
       let place = client(Int(step.session)).channels[Int(step.value)]
-      // Without the channel, one that the session surely does not have.
+      // Without the channel, a number that the session surely does not have.
       let number = UInt64(place?.number ?? .max)
       post(.channelClose, 0, ChannelFields(channel: number), on: channel)
     case .leave, .vanish, .look: preconditionFailure("these are no requests")
@@ -113,11 +113,11 @@ extension ModelDriver {
 
   // MARK: Answers
 
-  /// Looks at an answer; what is wrong with it, or nil.
+  /// Checks an answer; returns what is wrong with it, or nil.
   func take(
     _ answer: RawAnswer, _ step: ModelStep, file: UInt64, _ expected: Expected, _ client: Client
   ) throws(HarnessError) -> String? {
-    guard answer.isLeftAlone else { return "the answer changed what it should leave alone" }
+    guard answer.isLeftAlone else { return "the answer changed fields that it must leave alone" }
     if let wrong = try compare(answer, step, expected, client) { return wrong }
     guard expected.status.isDone else { return nil }
     let place = Int(step.file)
@@ -144,7 +144,7 @@ extension ModelDriver {
     return nil
   }
 
-  /// What is wrong with an answer; nil if nothing is. What the session has to know of it is noted.
+  /// Returns what is wrong with an answer, or nil. Notes what the session must know of it.
   func compare(
     _ answer: RawAnswer, _ step: ModelStep, _ expected: Expected, _ client: Client
   ) throws(HarnessError) -> String? {
@@ -166,7 +166,7 @@ extension ModelDriver {
       }
       return unsafe differingByte(answer.payload, model.expectedBytes + start, count)
     }
-    guard answer.slot.payload_byte_count == 0 else { return "payload that nobody wanted" }
+    guard answer.slot.payload_byte_count == 0 else { return "a payload that was not requested" }
     return try compareResult(answer, step, expected.result, client)
   }
 
@@ -190,7 +190,8 @@ extension ModelDriver {
     switch result {
     case .none, .content:
       let isBare = answer.slot.argument_byte_count == 0
-      return isBare || answer.decoded(as: NoFields.self) != nil ? nil : "results where none are"
+      return isBare || answer.decoded(as: NoFields.self) != nil
+        ? nil : "results where there must be none"
     case .size(let wanted):
       let size =
         answer.decoded(as: OffsetFields.self)?.offset
@@ -220,7 +221,7 @@ extension ModelDriver {
     }
   }
 
-  /// Notes a new file's id, which no file of this run has had before.
+  /// Notes a new file's id. No file of this run may have had it before.
   private func note(file id: UInt64, at place: Int, of client: Client) -> String? {
     guard idsSeen.count < 4_000_000 || idsSeen.contains(id) else {
       client.ids[place] = id

@@ -1,13 +1,13 @@
-// Locks that stand in the channel: taken and given back without a request, where the word allows it.
-// What may be taken so must be what the model would grant.
+// Locks that stand in the channel: the driver takes and gives back such a lock without a request,
+// where the word allows it. The model must grant every lock taken so.
 //
-// A client believes in the word for a second after the last answer only, for a sidecar that stood
-// still may have lost its lease. Here nobody outside opens the files, and the word is always right.
+// A client believes the word only for a second after the last answer, because a stopped sidecar may
+// have lost its lease. Here no process outside opens the files, so the word is always right.
 
 internal import SluiceWire
 
 extension ModelDriver {
-  /// Does a step in the word alone; false where a request is needed.
+  /// Does a step by the word alone; false where it needs a request.
   func runStanding(
     _ step: ModelStep, _ handle: ModelHandle, index: Int
   ) throws(HarnessError) -> Bool {
@@ -32,7 +32,7 @@ extension ModelDriver {
     return true
   }
 
-  /// The lock of the word that a step takes or gives back; nil where it is about anything else.
+  /// The lock of the word that a step takes or gives back; nil for other steps.
   private func standingChange(
     _ step: ModelStep, _ handle: ModelHandle
   ) -> (lock: Int, takes: Bool, alone: Bool)? {

@@ -1,8 +1,8 @@
-// Makes the steps of a model run with real sessions and compares each answer with the model's.
+// Runs the steps of a model run with real sessions, and compares each answer with the model's.
 //
-// Steps of one session and channel that follow one another may be under way together; before another
-// channel's turn every answer is there. So the order in which the sidecar does them is given, and a
-// run is the same each time.
+// Successive steps of one session and channel may be under way together. The driver waits for all
+// their answers before another channel's turn. So the order of the sidecar's work is fixed, and a
+// run repeats exactly.
 
 internal import CSluice
 internal import SluiceChannel
@@ -12,11 +12,11 @@ internal import SluiceWire
 /// Confined to one thread.
 @safe
 final class ModelDriver {
-  /// A session, and what the harness alone knows of it.
+  /// A session, and what only the harness knows of it.
   final class Client {
     let session: RawSession
     var channels: [RawChannel?]
-    /// The ids of open files by place; those of closed ones stay, to be refused.
+    /// The ids of open files by place. The ids of closed files stay: the sidecar must refuse them.
     var ids = [UInt64](repeating: 0, count: ModelLimits.files)
     var windows = [WindowRegion?](repeating: nil, count: ModelLimits.files)
 
@@ -42,18 +42,18 @@ final class ModelDriver {
   private var current: (session: Int, channel: Int) = (0, 0)
   /// The root's own path and a slash.
   private var rootPrefix: [UInt8] = []
-  /// How many requests were answered as they should be.
+  /// The number of right answers.
   private(set) var doneCount = 0
-  /// How many of them were done without a request, in the word of standing locks.
+  /// How many of them needed no request, because the word of standing locks allowed it.
   private(set) var standingCount = 0
   private(set) var usesWindows = false
-  /// How long the answers took, where somebody wants to know; each request is waited for then.
+  /// The times of the answers, where the caller wants them. The driver then waits for each request.
   var latencies: LatencyHistogram?
-  /// Every file id that was given; of a very long run as many as there is room for.
+  /// Every file id so far; in a very long run, as many as there is room for.
   var idsSeen: Set<UInt64> = []
-  /// Whether others may take so many channels that none is left, which `limitReached` then says.
+  /// Whether other sessions may use up the channels, so that `limitReached` is a right answer.
   var toleratesLimits = false
-  /// Which step was wrong.
+  /// The step that was wrong.
   var failedIndex: Int?
 
   /// Connects the sessions. `tag` begins the names of this run's files.
@@ -68,7 +68,8 @@ final class ModelDriver {
     usesWindows = features & SLUICE_FEATURE_READ_WINDOW != 0
     guard features & SLUICE_FEATURE_HOST_PATHS == 0 else {
       throw .failed(
-        "\(socket): a private sidecar, whose paths are the host's; a shared one is needed")
+        "\(socket): this is a private sidecar, whose paths are the host's; the run needs a shared one"
+      )
     }
     try findRoot()
     try removeFiles()
@@ -80,14 +81,14 @@ final class ModelDriver {
     let answer = try clients[0].session.ask(.fullPathname, PathFields(path: Array("x".utf8)))
     guard let path = answer.decoded(as: PathFields.self)?.path, path.last == 0x78,
       path.first == 0x2f
-    else { throw .difference("fullPathname of x is no full name of x") }
+    else { throw .difference("fullPathname of x gives no full name of x") }
     rootPrefix = Array(path.dropLast())
   }
 
   /// The root's path on the host.
   var rootPath: String { String(decoding: rootPrefix.dropLast(), as: UTF8.self) }
 
-  /// Removes every file that a run may have made; there are none afterwards.
+  /// Removes every file that a run may have made, or throws.
   private func removeFiles() throws(HarnessError) {
     for name in 0..<ModelNames.count {
       let request = DeleteRequest(path: path(name, spelling: 0), syncDirectory: false)
@@ -106,7 +107,7 @@ final class ModelDriver {
     try clients[0].session.leave()
   }
 
-  /// Leaves as it is, and without a word, what a failed run has left.
+  /// Ends the sessions of a failed run without a goodbye, and removes its files as far as possible.
   func abandon() {
     awaited = []
     for client in clients { client.session.vanish() }
@@ -127,8 +128,8 @@ final class ModelDriver {
 
   // MARK: Steps
 
-  /// Makes one step; false where it is not to be made. `index` says which one it is if it fails, now
-  /// or with a later one.
+  /// Runs one step; false where the step must not be sent. If the step fails, now or together with
+  /// a later one, `index` names it.
   @discardableResult
   func run(_ step: ModelStep, index: Int) throws(HarnessError) -> Bool {
     switch step.kind {
@@ -148,7 +149,7 @@ final class ModelDriver {
     let place = (session: Int(step.session), channel: model.channel(of: step))
     let client = clients[place.session]
     let byteCount = step.kind == .read || step.kind == .write ? Int(step.count) : 0
-    // Before the model says what it expects, for that stands until the next flush.
+    // Before the model's answer: the expected content stands until the next flush.
     if !step.joins || place != current || mustWait(step)
       || !client.channels[place.channel]!.hasRoom(payloadByteCount: byteCount)
     {
@@ -159,13 +160,13 @@ final class ModelDriver {
     guard let expected = model.expect(step) else { return false }
     send(step, file, on: client.channels[place.channel]!)
     awaited.append(Awaited(index: index, step: step, file: file, expected: expected))
-    // What comes next needs this answer.
+    // The next step needs this answer.
     let isNeeded = step.kind == .open || step.kind == .channelOpen || step.kind == .channelClose
     if isNeeded || passesDescriptor(step, expected) || latencies != nil { try flush() }
     return true
   }
 
-  /// Expected content has a limited place.
+  /// There is limited room for expected content.
   private func mustWait(_ step: ModelStep) -> Bool {
     model.expectedByteCount + Int(step.count) > FileModel.expectedByteCountMaximum
   }
@@ -212,7 +213,7 @@ final class ModelDriver {
     let place = Int(step.session)
     let isUnheard = step.kind == .vanish
     if isUnheard {
-      // When exactly a session that vanished leaves its indexes nobody can tell, and it decides
+      // A session that vanished leaves its WAL indexes at an unknown moment, and this decides
       // whether the next user finds them empty.
       for file in 0..<ModelLimits.files where model.sessions[place].handles[file] != nil {
         var unmap = ModelStep(.walUnmap)
@@ -230,7 +231,7 @@ final class ModelDriver {
     doneCount += 1
   }
 
-  /// Compares a place of a read window with the model; nothing is sent.
+  /// Compares a place of a read window with the model. It sends nothing.
   private func look(_ step: ModelStep, index: Int) throws(HarnessError) -> Bool {
     let place = Int(step.session)
     guard let window = clients[place].windows[Int(step.file)], let handle = model.handle(step)

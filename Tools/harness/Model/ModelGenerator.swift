@@ -1,6 +1,6 @@
-// Which steps a run makes: by chance, from one seed, and from what the model holds, so that most of
-// them find something to do. Steps come in bursts of one session, as a client's do that does not
-// wait for every answer.
+// Chooses the steps of a run at random, from one seed and from the model's state, so that most
+// steps find something to do. Steps come in bursts of one session, like those of a client that does
+// not wait for every answer.
 
 internal import SluiceWire
 
@@ -8,12 +8,12 @@ struct ModelGenerator {
   private var random: HarnessRandom
   private let sessionCount: Int
   private let burstMaximum: Int
-  /// What is left of the burst, and whose it is.
+  /// The rest of the burst, and its session and channel.
   private var burstLeft = 0
   private var session = 0
   private var channel = 0
 
-  /// How often a kind comes, among the sum of all.
+  /// How often a kind comes, relative to the sum of all.
   private static let weights: [(kind: ModelStep.Kind, weight: Int)] = [
     (.read, 3000), (.write, 2000), (.lock, 1500), (.unlock, 1000), (.fileSize, 500),
     (.checkReserved, 300), (.truncate, 150), (.allocate, 60), (.open, 150), (.close, 90),
@@ -23,12 +23,12 @@ struct ModelGenerator {
     (.sync, 1),
   ]
 
-  /// A kind for each number, drawn with one look.
+  /// Each kind as often as its weight: one random number draws one.
   private static let kinds: [ModelStep.Kind] = weights.flatMap {
     Array(repeating: $0.kind, count: $0.weight)
   }
 
-  /// `burstMaximum` 1 lets every step be answered before the next is made.
+  /// With `burstMaximum` 1, every step is answered before the next one.
   init(seed: UInt64, sessionCount: Int, burstMaximum: Int) {
     random = HarnessRandom(seed: seed)
     self.sessionCount = sessionCount
@@ -63,7 +63,8 @@ struct ModelGenerator {
     var step = step
     step.file = UInt8(chooseFile(free: step.kind == .open, model))
     if isAboutLocks(step.kind) == random.once(in: 2), let standing = standingFile(model) {
-      // Those whose locks stand are few, and worth most of the locking and little of the closing.
+      // Handles with standing locks are few. They get most of the locking and little of the
+      // closing.
       if isAboutLocks(step.kind) {
         step.file = UInt8(standing)
       } else if step.kind == .close, standing == Int(step.file) {
@@ -104,12 +105,12 @@ struct ModelGenerator {
     model.sessions[session].handles.firstIndex { $0?.stands ?? false }
   }
 
-  /// Mostly a place that is in use, or with `free` one that is not.
+  /// Mostly a place that is in use; with `free`, one that is not.
   private mutating func chooseFile(free: Bool, _ model: FileModel) -> Int {
     let start = random.below(ModelLimits.files)
     if random.once(in: 100) { return start }
     let handles = model.sessions[session].handles
-    // A few files at a time, so that sessions meet on them.
+    // Only a few files, so that sessions meet on them.
     for step in 0..<6 {
       let place = (start + step) % 6
       if (handles[place] == nil) == free { return place }
@@ -121,7 +122,7 @@ struct ModelGenerator {
     fillName(&step, valueBound: 1)
     step.value = 0
     if random.once(in: 12) { step.name = UInt8(ModelNames.unnamed) }
-    // Databases are where the locks are.
+    // Mostly databases, because they have the locks.
     if !random.once(in: 3), Int(step.name) < ModelNames.count {
       step.name = UInt8(ModelNames.database(Int(step.name)))
     }
@@ -151,7 +152,7 @@ struct ModelGenerator {
     } else {
       step.count = Int32(draw < 99 ? random.below(20_000) : 65_536)
     }
-    // Around what is there, so that files grow slowly and are read where they have something.
+    // Near the present content, so that files grow slowly and reads find something.
     var at = random.below(size + 4097)
     if random.once(in: 2) { at &= ~4095 }
     step.at = Int64(max(0, min(at, ModelLimits.fileByteCount - Int(step.count))))

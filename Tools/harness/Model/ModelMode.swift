@@ -113,7 +113,7 @@ struct ModelMode: HarnessMode {
     print("steps:" + (shown.count < failure.steps.count ? " … the last \(shown.count):" : ""))
     for step in shown { print("  \(step.text)") }
     print(
-      "all \(failure.steps.count) are in \(scriptPath); 'sluice-harness model --replay' does them")
+      "all \(failure.steps.count) are in \(scriptPath); 'sluice-harness model --replay' runs them")
     if !failure.isRepeated { print("they did not fail again on their own") }
   }
 

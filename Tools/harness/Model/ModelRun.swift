@@ -1,5 +1,5 @@
-// A model run: epochs of steps, each with sessions of its own and no file to begin with, so that a
-// difference in one of them has its whole history in that epoch's steps.
+// A model run: epochs of steps, each with new sessions and without files. So the steps of one epoch
+// are the whole history of a difference in it.
 
 internal import SluiceCommand
 internal import SluiceSystem
@@ -13,12 +13,12 @@ struct ModelRun {
   let canary: ModelCanary?
   let stop: StopRequest
 
-  /// How many steps an epoch has: few enough to shrink them, many enough that the sessions' making
-  /// costs little.
+  /// The steps of an epoch: few enough to shrink, and enough to make up for the cost of new
+  /// sessions.
   private static let epochLength = 50_000
   private static let burstMaximum = 24
 
-  /// What a difference is shown by.
+  /// The evidence of a difference.
   struct Failure {
     var text: String
     var steps: [ModelStep]
@@ -28,13 +28,13 @@ struct ModelRun {
 
   struct Outcome {
     var done = 0
-    /// How many of them needed no request, for the lock stood.
+    /// How many of them needed no request, because the lock stood.
     var standing = 0
     var nanoseconds: Int64 = 0
     var failure: Failure?
   }
 
-  /// Runs until all is done or something is wrong.
+  /// Runs until all steps are done or something is wrong.
   func run() throws(HarnessError) -> Outcome {
     var outcome = Outcome()
     let start = Clock.monotonicNanoseconds()
@@ -67,8 +67,7 @@ struct ModelRun {
       + "\(grouped(UInt64(rate))) a second"
   }
 
-  /// Counts what was answered as it should be. `trace` has the steps that matter if it
-  /// throws.
+  /// Counts the right answers. If it throws, `trace` has the steps that matter.
   private func runEpoch(
     _ epoch: UInt64, left: Int, _ trace: inout [ModelStep], _ ids: inout Set<UInt64>,
     _ outcome: inout Outcome
@@ -85,7 +84,7 @@ struct ModelRun {
       outcome.standing += driver.standingCount
     }
     do throws(HarnessError) {
-      // A step that is not made may have been the first of its burst.
+      // A step that was not sent may have been the first of its burst.
       var beginsBurst = false
       for _ in 0..<min(ModelRun.epochLength, left) {
         var step = generator.next(driver.model)
@@ -126,12 +125,12 @@ struct ModelRun {
         return Failure(text: shortest.text, steps: shortest.steps, isRepeated: true)
       }
     } catch .failed {
-      // A sidecar of the user's that has died, say.
+      // For example, the user's own sidecar has died.
     }
     return Failure(text: text, steps: trace, isRepeated: false)
   }
 
-  /// Replays a script; what went wrong and at which step, if anything did.
+  /// Replays a script. Returns what went wrong and at which step, or nil.
   static func replay(
     _ script: ModelScript, on sidecar: HarnessSidecar, canary: ModelCanary?
   ) throws(HarnessError) -> (text: String, index: Int)? {

@@ -1,5 +1,5 @@
-// A script: the steps of a run, one a line, that can be replayed. Lines that begin with # say for
-// people where it came from; the first line says that it is one.
+// A script: the steps of a run, one on each line, for a replay. Lines that begin with # are for
+// people: they say where the script came from. The first line identifies a script.
 
 internal import SluiceCommand
 internal import SluiceSystem
@@ -22,7 +22,7 @@ struct ModelScript {
     self.steps = steps
   }
 
-  /// Reads a script; throws which line makes no sense.
+  /// Reads a script. Throws the line that it cannot read.
   init(_ text: String) throws(HarnessError) {
     let lines = text.split(separator: "\n", omittingEmptySubsequences: false)
     guard let first = lines.first, first.hasPrefix(ModelScript.title),

@@ -2,10 +2,10 @@
 //
 //   [+]SESSION.CHANNEL KIND FIELD=VALUE …
 //
-// `+` means: posted behind the step before on the same channel, without waiting for that one's
-// answer. Sessions, channels and files are named by small numbers of the script's own (a file's
-// number is a place in its session's table), so that a step means something whatever steps are
-// missing before it: a place where nothing was opened names a file that does not exist.
+// `+` means: posted behind the step before on the same channel, without waiting for its answer.
+// Small numbers of the script's own name sessions, channels and files (a file's number is a place
+// in its session's table). So a step keeps its meaning when steps before it are left out: a place
+// where nothing was opened names a file that does not exist.
 
 struct ModelStep: Equatable {
   enum Kind: UInt8, CaseIterable {
@@ -14,10 +14,11 @@ struct ModelStep: Equatable {
     case walMap, walLock, walUnmap, externalReader
     case delete, access, fullPathname, strangePath
     case channelOpen, channelClose
-    /// The session hangs up and comes anew, after (or, `vanish`, without) hearing that it is over.
+    /// The session hangs up and connects anew: after hearing that it is over, or (`vanish`)
+    /// without.
     case leave, vanish
 
-    /// The numbers that belong to it, in the order of the script.
+    /// The numbers of the step, in the order of the script.
     var fields: [Field] {
       switch self {
       case .nothing, .leave, .vanish: []
@@ -132,8 +133,8 @@ struct ModelStep: Equatable {
     guard isWithinLimits else { return nil }
   }
 
-  /// Whether a script may ask for it: what the protocol calls a violation, or the model has no room
-  /// for, is not tried.
+  /// Whether a script may contain it. Violations of the protocol are left out, and so is what the
+  /// model has no room for.
   private var isWithinLimits: Bool {
     guard Int(session) < ModelLimits.sessions, Int(channel) < ModelLimits.channels,
       Int(file) < ModelLimits.files, Int(name) <= ModelNames.count
@@ -154,18 +155,18 @@ struct ModelStep: Equatable {
   }
 }
 
-/// How large everything is.
+/// The sizes of the model.
 enum ModelLimits {
   static let sessions = 64
-  /// Of each session, its home channel included.
+  /// Of each session, with its home channel.
   static let channels = 4
   /// Places for open files of each session.
   static let files = 16
   static let fileByteCount = 256 * 1024
 }
 
-/// The names that a run works with: databases with what SQLite puts beside them. On disk a tag that
-/// is the run's own stands before each.
+/// The names that a run works with: databases with their journals, logs and indexes. On disk, the
+/// run's own tag stands before each name.
 enum ModelNames {
   private static let suffixes = ["", "-journal", "-wal", "-shm"]
   private static let databaseCount = 3
@@ -175,7 +176,7 @@ enum ModelNames {
 
   static func isDatabase(_ index: Int) -> Bool { index % 4 == 0 && index < count }
   static func isIndex(_ index: Int) -> Bool { index % 4 == 3 && index < count }
-  /// Of the database to which the name belongs.
+  /// The name of the database that this name belongs to.
   static func database(_ index: Int) -> Int { index & ~3 }
   static func indexName(ofDatabase index: Int) -> Int { index + 3 }
 

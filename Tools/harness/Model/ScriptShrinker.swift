@@ -1,14 +1,14 @@
-// Finds a short list of steps that still fails: leaves out stretches, long ones first, as long as
-// what is left fails. Any difference will do: a shorter way to another one is as welcome.
+// Finds a short list of steps that still fails: it leaves out stretches, long ones first, as long
+// as the rest fails. Any difference will do, even another one.
 
 internal import SluiceSystem
 
 struct ScriptShrinker {
-  /// What goes wrong with these steps, or nil.
+  /// The failure of these steps, or nil.
   let attempt: ([ModelStep]) throws(HarnessError) -> String?
   private var end: Int64 = 0
 
-  /// After this the shortest found so far is good enough.
+  /// After this the shortest list so far is good enough.
   private static let nanosecondsMaximum: Int64 = 60_000_000_000
 
   init(_ attempt: @escaping ([ModelStep]) throws(HarnessError) -> String?) {
@@ -52,7 +52,7 @@ struct ScriptShrinker {
   private func leaveOut(
     _ stretch: Int, _ best: inout [ModelStep], _ text: inout String
   ) throws(HarnessError) {
-    // From the end: what is left of a failing run is mostly what came last.
+    // From the end: mostly the last steps make a run fail.
     var upper = best.count
     while upper > 0, !isLate {
       let lower = max(0, upper - stretch)
@@ -64,7 +64,7 @@ struct ScriptShrinker {
     }
   }
 
-  /// Steps that need not be under way together are waited for one by one.
+  /// Waits for the steps one by one, where that still fails.
   private func waitForEach(
     _ best: inout [ModelStep], _ text: inout String
   ) throws(HarnessError) {

@@ -1,32 +1,33 @@
-// The client's side of a channel as SPEC.md has it, without the manners of SluiceClient: requests are
-// posted one behind the other, each answer is seen whole, and the memory is there to be misused.
+// The client's side of a channel as SPEC.md has it, without the good manners of SluiceClient: it
+// posts requests one behind the other, shows each answer whole, and lets its caller misuse the
+// memory.
 //
-// It believes the facts no more than any client: sizes are checked before anything is mapped. It
-// shares the layout's declaration with the product (sluice_layout.h, which a test compares with
-// SPEC.md) and none of its code.
+// Like any client it does not trust the facts: it checks sizes before it maps anything. With the
+// product it shares the layout's declaration (sluice_layout.h, which a test compares with SPEC.md)
+// and no code.
 
 internal import CSluice
 internal import SluiceSystem
 internal import SluiceWire
 internal import Synchronization
 
-/// What an answered slot says.
+/// The content of an answered slot.
 @safe
 struct RawAnswer {
   let slot: sluice_slot
-  /// Where the payload is, by what was posted; its length is the slot's.
+  /// Where the payload is, as it was posted; the slot gives its length.
   let payload: UnsafeRawPointer
   /// Whether `operation`, `file` and `payload_offset` are as they were posted, and `sequence` is
-  /// the complement of what it was.
+  /// the complement of the posted one.
   let isLeftAlone: Bool
-  /// The arguments where they do not stand in the slot.
+  /// The arguments, where they do not fit into the slot.
   fileprivate let area: UnsafeRawBufferPointer
   fileprivate let order: ByteOrder
 
   /// Nil where the number is no status of this protocol.
   var status: Status? { Status(rawValue: slot.return_code) }
 
-  /// The results, or nil where they are not those of such a message.
+  /// The results; nil where they are not those of such a message.
   func decoded<M: Message>(as type: M.Type) -> M? {
     let byteCount = Int(slot.argument_byte_count)
     if byteCount <= Int(SLUICE_INLINE_ARGUMENT_BYTE_COUNT) {
@@ -42,11 +43,11 @@ struct RawAnswer {
 }
 
 extension Status? {
-  /// What a report calls it.
-  var wording: String { map { "\($0)" } ?? "a status that is none" }
+  /// The status as reports name it.
+  var wording: String { map { "\($0)" } ?? "an unknown status" }
 }
 
-/// Confined to one thread, except for the memory, which others may scribble on.
+/// Confined to one thread, except for the memory: a second thread may scribble on it.
 @safe
 final class RawChannel {
   typealias Word = UnsafePointer<Atomic<UInt32>>
@@ -56,18 +57,18 @@ final class RawChannel {
   private let control: Mapping
   private let io: Mapping
   private let order: ByteOrder
-  /// The numbers of the last request posted and of the last answer taken. The first has 1.
+  /// The numbers of the last request posted and of the last answer taken. The first request has 1.
   private(set) var submitted: UInt32 = 0
   private var taken: UInt32 = 0
   private let answered = Atomic<UInt32>(0)
   private var payloadEnd = 0
-  /// What was posted in each slot.
+  /// The request that was posted in each slot.
   private var posted: [(code: UInt16, file: UInt64, place: UInt32)]
 
-  /// How long an answer may take before the sidecar counts as hanging.
+  /// The time after which a missing answer means that the sidecar hangs.
   static let answerNanosecondsMaximum: Int64 = 30_000_000_000
 
-  /// Maps the regions of a channel; says what is wrong with them if anything is.
+  /// Maps the regions of a channel. Throws what is wrong with them.
   init(
     number: UInt32, control controlDescriptor: borrowing FileDescriptor,
     io ioDescriptor: borrowing FileDescriptor
@@ -97,7 +98,7 @@ final class RawChannel {
     order = facts.byte_order == UInt32(SLUICE_BIG_ENDIAN_ARGUMENTS) ? .bigEndian : .littleEndian
   }
 
-  /// What SPEC.md's tables of facts and shape limits forbid.
+  /// The rules of SPEC.md's tables of facts and shape limits.
   private static func contradiction(in facts: sluice_facts, controlByteCount: Int) -> String? {
     func pages(_ count: Int) -> Int { (count + 4095) / 4096 * 4096 }
     let slots = Int(facts.slot_count)
@@ -137,15 +138,15 @@ final class RawChannel {
   private var awaitsWord: Word { unsafe word(sluice_client_awaits(header)) }
   var proxySleepsWord: Word { unsafe word(sluice_proxy_sleeps(header)) }
 
-  /// The locks that stand. This is the client's side of the word as SPEC.md has it, in the harness's
-  /// own words.
+  /// The standing locks. This is the client's side of the word as SPEC.md has it, written anew for
+  /// the harness.
   private var standingWord: UnsafePointer<Atomic<UInt64>> {
     unsafe UnsafePointer(
       UnsafeRawPointer(sluice_standing_locks(header))
         .assumingMemoryBound(to: Atomic<UInt64>.self))
   }
 
-  /// Takes a lock that stands unused, without a request; false where it has to be asked for.
+  /// Takes an unused standing lock without a request; false where a request is needed.
   func takeStanding(lock: Int, alone: Bool) -> Bool {
     let use = bit(lock, SLUICE_STANDING_USED_SHIFT)
     let useAlone = bit(lock, SLUICE_STANDING_USED_ALONE_SHIFT)
@@ -154,7 +155,7 @@ final class RawChannel {
       lock, isUsed: false, needing: grantedAlone, to: alone ? use | useAlone : use)
   }
 
-  /// Gives back a lock that is used and not wanted, and lets it stand.
+  /// Gives back a lock that is used and not wanted. The lock stands on.
   func giveBackStanding(lock: Int) -> Bool {
     changeStanding(lock, isUsed: true, needing: 0, to: 0)
   }
@@ -196,7 +197,7 @@ final class RawChannel {
       start: io.start + index(number) * byteCount, count: byteCount)
   }
 
-  /// The last request that was answered, by what the slots say: for who does not keep count, or has
+  /// The last request that was answered, as the slots say: for a caller that keeps no count, or has
   /// spoiled it. Any thread.
   func lastAnswered() -> UInt32 {
     let before = answered.load(ordering: .relaxed)
@@ -210,7 +211,7 @@ final class RawChannel {
     return before
   }
 
-  /// Both regions whole, for who means no good.
+  /// Both regions whole, for hostile sessions.
   var controlBytes: UnsafeMutableRawBufferPointer {
     unsafe UnsafeMutableRawBufferPointer(start: control.start, count: control.byteCount)
   }
@@ -233,7 +234,7 @@ final class RawChannel {
     unsafe io.start + Int(facts.payload_offset) + payloadEnd
   }
 
-  /// Posts one request. What it sends stands at `nextPayload` already.
+  /// Posts one request. Its payload is at `nextPayload` already.
   @inline(__always)
   func post<M: Message>(
     code: UInt16, file: UInt64, flags: UInt16 = 0, _ arguments: M, payloadByteCount: Int = 0
@@ -243,7 +244,7 @@ final class RawChannel {
     handOver()
   }
 
-  /// Fills the next slot, of which nobody knows before it is handed over.
+  /// Fills the next slot. The sidecar does not look at it before it is handed over.
   @inline(__always)
   func fill<M: Message>(
     code: UInt16, file: UInt64, flags: UInt16 = 0, _ arguments: M, payloadByteCount: Int = 0
@@ -253,7 +254,7 @@ final class RawChannel {
     var slot = sluice_slot()
     slot.operation = code
     slot.flags = flags
-    slot.sequence = ~(number &- facts.slot_count)  // what stands there, as yet
+    slot.sequence = ~(number &- facts.slot_count)  // the present value
     slot.file = file
     slot.payload_offset = UInt32(payloadEnd)
     slot.payload_byte_count = UInt32(payloadByteCount)
@@ -268,7 +269,7 @@ final class RawChannel {
     unsafe self.slot(number).pointee = slot
   }
 
-  /// Hands over the slot that was filled.
+  /// Hands over the filled slot.
   @inline(__always)
   func handOver() {
     let number = submitted &+ 1
@@ -293,7 +294,7 @@ final class RawChannel {
     }
   }
 
-  /// Waits until everything posted is answered.
+  /// Waits until every posted request is answered.
   func awaitAnswers(_ socket: borrowing FileDescriptor) throws(HarnessError) {
     if !hasRequests { return }
     for _ in 0..<4_000 {
@@ -326,7 +327,7 @@ final class RawChannel {
     }
   }
 
-  /// The oldest answer not taken yet, which is there.
+  /// The oldest answer that was not taken yet. There must be one.
   @inline(__always)
   func takeAnswer() -> RawAnswer {
     precondition(hasRequests, "an answer for each request")

@@ -1,5 +1,5 @@
-// A session as SPEC.md has it: hello, welcome, and the messages that belong to the answers of
-// requests. Every message is checked field by field.
+// A session as SPEC.md has it: hello, welcome, and the messages that accompany answers. It checks
+// every field of every message.
 
 internal import CSluice
 internal import SluiceCommand
@@ -39,24 +39,24 @@ final class RawSession {
     home = try RawChannel(number: 0, control: control, io: io)
   }
 
-  /// A connection without a word said.
+  /// A connection on which nothing was said yet.
   static func reach(_ path: String) throws(HarnessError) -> FileDescriptor {
     let name = zeroTerminated(path)
     for _ in 0..<1000 {
       do throws(Errno) {
         return try unsafe FileDescriptor.connect(toSocket: name)
       } catch .again {
-        // A full queue: the sidecar is busy greeting others.
+        // The queue is full: the sidecar is busy with other greetings.
         Clock.sleep(nanoseconds: 5_000_000)
       } catch {
         throw .system(path, error)
       }
     }
-    throw .difference("\(path): nobody accepts connections")
+    throw .difference("\(path): no sidecar accepts connections")
   }
 
-  /// Makes one request, on the home channel unless another is given, and waits for its answer. No
-  /// other request is under way on that channel.
+  /// Makes one request and waits for its answer, on the home channel or on the given one. No other
+  /// request may be under way on that channel.
   func ask<M: Message>(
     _ operation: Operation, file: UInt64 = 0, _ arguments: M, on channel: RawChannel? = nil
   ) throws(HarnessError) -> RawAnswer {
@@ -66,7 +66,7 @@ final class RawSession {
     return channel.takeAnswer()
   }
 
-  /// The channel whose opening was just answered with `number`.
+  /// Receives the channel that the last answer opened with `number`.
   func receiveChannel(_ number: UInt64) throws(HarnessError) -> RawChannel {
     var message = sluice_channel_message()
     var received = try RawSession.receive(on: socket, SLUICE_MESSAGE_CHANNEL, &message)
@@ -79,8 +79,8 @@ final class RawSession {
     return try RawChannel(number: message.channel, control: control, io: io)
   }
 
-  /// The descriptor that a request on `file` was just answered with. A read window comes with the
-  /// sidecar's life.
+  /// Receives the descriptor of the request on `file` that was just answered. A read window comes
+  /// together with the sidecar's life.
   func receiveDescriptor(
     of file: UInt64, purpose: UInt32
   ) throws(HarnessError) -> FileDescriptor {
@@ -99,8 +99,8 @@ final class RawSession {
     return descriptor
   }
 
-  /// Says that no more will come, and waits until the sidecar has given back all that the session
-  /// had: then it shuts its end down.
+  /// Says that this session is over, and waits until the sidecar has released everything that the
+  /// session had and shuts down its end.
   func leave() throws(HarnessError) {
     _ = shutdown(socket.rawValue, Int32(SHUT_WR))
     guard socket.awaitReadable(timeoutMilliseconds: RawSession.messageMillisecondsMaximum) else {
@@ -108,7 +108,7 @@ final class RawSession {
     }
   }
 
-  /// Closes the socket's both directions; the sidecar learns of it in its own time.
+  /// Closes both directions of the socket. The sidecar notices later.
   func vanish() { socket.shutDown() }
 
   private static func receive<M: BitwiseCopyable>(

@@ -1,15 +1,16 @@
-// A long run of mixed work on one sidecar, with an eye on what it takes: clients with SQLite, killed
-// and replaced now and then, and raw sessions that come and go.
+// A long run of mixed work on one sidecar, which watches the sidecar's use of resources: clients
+// with SQLite, killed and replaced now and then, and raw sessions that come and go.
 //
-// The rule: the work is the same all the time, so what the sidecar takes is, too. Of each interval
-// the least of ten looks counts, for sessions come and go between them; after the first quarter, in
-// which caches fill, the least of the last quarter must not exceed that of the second by more than
+// The rule: the work stays the same, so the use of resources must stay the same. Of each interval
+// the least of ten looks counts, because sessions come and go between the looks. Caches fill in the
+// first quarter. After it, the least of the last quarter must not exceed the least of the second
+// quarter by more than
 //
 //   memory       a quarter and 4 MiB
-//   descriptors  half as many and 16, for what the sessions have open varies
+//   descriptors  half as many and 16, because what the sessions have open varies
 //   threads      2
 //
-// and when everybody has left no more than 4 descriptors may be open that were not before.
+// and when all clients have left, no more than 4 descriptors may be open that were not open before.
 
 internal import CSluice
 internal import SluiceCommand
@@ -31,7 +32,7 @@ final class SoakRun {
   }
 
   struct Interval {
-    /// Since the run began, at its end.
+    /// Since the run began, at the interval's end.
     var seconds: Double
     var usage: Usage
     var latencies: LatencyHistogram
@@ -43,7 +44,7 @@ final class SoakRun {
     var intervals: [Interval] = []
     var before: Usage
     var after: Usage
-    /// How many clients were killed and replaced.
+    /// The number of clients that were killed and replaced.
     var replaced = 0
   }
 
@@ -55,14 +56,14 @@ final class SoakRun {
   private let seconds: Double
   private let sessions: Int
   private let seed: UInt64
-  /// Takes more and more on purpose, which must be found.
+  /// Takes more and more on purpose. The run must find that.
   private let hoards: Bool
   private let stop: StopRequest
   private let show: (Interval) -> Void
   private let workers: WorkerCrew
   private var hoard: [RawSession] = []
 
-  /// `show` is called at the end of each interval.
+  /// The run calls `show` at the end of each interval.
   init(
     sidecar: HarnessSidecar, seconds: Double, sessions: Int, seed: UInt64, hoards: Bool,
     stop: StopRequest, show: @escaping (Interval) -> Void
@@ -129,7 +130,7 @@ final class SoakRun {
       began = now
       outcome.intervals.append(interval)
       show(interval)
-      // One client after the other dies and is replaced.
+      // One client after the other is killed and replaced.
       let victim = outcome.intervals.count % SoakRun.clients
       workers.kill(victim)
       try workers.start(victim, seed: seed &+ UInt64(outcome.intervals.count))
@@ -140,7 +141,7 @@ final class SoakRun {
     }
   }
 
-  // MARK: What the sidecar takes
+  // MARK: Use of resources
 
   private func usage() throws(HarnessError) -> Usage {
     if let ending = sidecar.howItEnded() { throw .difference("the sidecar ended: \(ending)") }
@@ -153,7 +154,7 @@ final class SoakRun {
       descriptors: count("fd"), threads: count("task"))
   }
 
-  /// Sessions that were hung up on are ended in the sidecar's own time.
+  /// The sidecar needs some time to end the sessions that hung up.
   private func settledUsage(below limit: Int) throws(HarnessError) -> Usage {
     for _ in 0..<1000 {
       let now = try usage()
@@ -163,7 +164,7 @@ final class SoakRun {
     return try usage()
   }
 
-  /// What the rule finds.
+  /// What breaks the rule, or nil.
   static func growth(_ outcome: Outcome) -> String? {
     let count = outcome.intervals.count
     guard count >= 4 else { return nil }
@@ -186,8 +187,8 @@ final class SoakRun {
       return "threads grow: \(early.threads) in the second quarter, \(late.threads) in the last"
     }
     if outcome.after.descriptors > outcome.before.descriptors + 4 {
-      return "when all have left \(outcome.after.descriptors) descriptors are open, "
-        + "\(outcome.before.descriptors) before"
+      return "after all clients left, \(outcome.after.descriptors) descriptors are open, "
+        + "not \(outcome.before.descriptors) as before"
     }
     return nil
   }
@@ -205,10 +206,10 @@ final class WorkerCrew {
   private let library: String
   private var workers: [DoomedProcess?]
 
-  /// Makes the databases below the root of `sidecar`, one of the harness's own.
+  /// Makes the databases below the root of `sidecar`, which must be one of the harness's own.
   init(sidecar: HarnessSidecar, count: Int) throws(HarnessError) {
     guard let root = sidecar.root, let path = sidecar.path else {
-      throw .failed("only in a root of the harness's own are databases made")
+      throw .failed("soak makes its databases only in a root of the harness's own")
     }
     self.root = root
     socket = sidecar.socket
@@ -257,14 +258,14 @@ final class WorkerCrew {
 
   func killAll() { for worker in workers.indices { kill(worker) } }
 
-  /// How many transactions were acknowledged to all of them.
+  /// The number of transactions that were acknowledged to all of them.
   var transactions: UInt64 {
     workers.indices.reduce(0) { sum, worker in
       sum + KillStore.allCases.reduce(0) { $0 + board[worker, .acknowledged, $1] }
     }
   }
 
-  /// Throws when something is wrong with one of them.
+  /// Throws when something is wrong with a client.
   func look() throws(HarnessError) {
     for worker in workers.indices {
       if board.state(of: worker) == .failed {

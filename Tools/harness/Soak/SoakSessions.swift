@@ -1,5 +1,5 @@
-// Raw sessions that come and go while a run of `soak` lasts: short model runs, one after the other,
-// whose answers must all be right and whose times are handed over as they come.
+// The raw sessions that come and go during a run of `soak`: short model runs, one after the other.
+// All answers must be right; the times are handed over as they come.
 
 internal import SluiceSystem
 internal import Synchronization
@@ -13,7 +13,7 @@ final class SoakSessions: Sendable {
   private let failure = FutexLock<HarnessError?>(nil)
 
   private static let epochLength = 2000
-  /// After so many steps the times are handed over.
+  /// The times are handed over after so many steps.
   private static let portion = 100
 
   init(socket: String, sessions: Int, seed: UInt64) {
@@ -24,7 +24,7 @@ final class SoakSessions: Sendable {
 
   func stop() { isStopping.store(true, ordering: .relaxed) }
 
-  /// What was wrong, if anything was.
+  /// The wrong answer, or the reason why the sessions ended; nil if there is none.
   var whatFailed: HarnessError? { failure.withLock { $0 } }
 
   /// The times since the last call.
