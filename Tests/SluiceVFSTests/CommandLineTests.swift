@@ -1,5 +1,6 @@
 // The command lines of sluice, sluice-harness and sluice-bench: words, answers and exit codes.
 
+import Foundation
 import Testing
 
 struct CommandLineTests {
@@ -110,17 +111,21 @@ struct CommandLineTests {
     // Another process writes the copy: a child that another test starts meanwhile would inherit the
     // open file, and a file that is open for writing cannot be executed.
     try fixture.run(["cp", program, copy]).expectSuccess()
-    let outcome = try fixture.run([copy] + words)
+    let directory = fixture.scratch.appending(path: "files").path
+    let call = [copy] + words + ["--directory", directory]
+    let outcome = try fixture.run(call)
     #expect(outcome.ending == .exited(2))
     #expect(
       outcome.errors.contains(
         "\(fixture.scratch.path)/sluice: No such file or directory; name the sidecar's program in"
           + " SLUICE_SIDECAR"), "\(outcome.errors)")
-    let named = try fixture.run([copy] + words, ["SLUICE_SIDECAR": "/nowhere"])
+    let named = try fixture.run(call, ["SLUICE_SIDECAR": "/nowhere"])
     #expect(named.ending == .exited(2))
     #expect(
       named.errors.contains("SLUICE_SIDECAR: /nowhere: No such file or directory"),
       "\(named.errors)")
+    let left = (try? FileManager.default.contentsOfDirectory(atPath: directory)) ?? []
+    #expect(left == [])
   }
 
   @Test func privateServeIsNotForPeople() throws {

@@ -45,17 +45,18 @@ final class HarnessSidecar {
     startedBelow parent: String, options: [String] = [], fileByteCountMaximum: Int? = nil
   ) throws(HarnessError) {
     self.fileByteCountMaximum = fileByteCountMaximum
+    // First: a sidecar that is missing must leave no directory behind.
+    let program: String
+    do throws(InstallationError) {
+      program = try Installation.sidecar(beside: Installation.program())
+    } catch {
+      throw .failed(error.text)
+    }
     do throws(ToolError) {
       let made = try TemporaryDirectory(in: parent, owner: "sluice-harness")
       directory = made
       socket = made.path + "/socket"
       let root = try made.makeSubdirectory("root")
-      let program: String
-      do throws(InstallationError) {
-        program = try Installation.sidecar(beside: Installation.program())
-      } catch {
-        throw ToolError.failed(error.text)
-      }
       words =
         [
           program, "serve", "--root", root, "--socket", socket, "--quiet", "--lifeline",
