@@ -3,6 +3,7 @@
 
 internal import CSluice
 internal import Glibc
+internal import SluiceCommand
 internal import SluiceFiles
 internal import SluiceServer
 internal import SluiceSystem

@@ -1,6 +1,7 @@
 // sluice run: an unmodified program with its databases in a sidecar.
 
 internal import CSluice
+internal import SluiceCommand
 internal import SluiceSystem
 
 let runCommand = Command(
@@ -25,7 +26,7 @@ let runCommand = Command(
     The library is ../lib/libsluice.so beside this program, or what SLUICE_LIBRARY names. The exit
     code is the command's.
     """,
-  takesCommand: true, run: runProgram)
+  ownWords: { splitCommand($0).own }, run: runProgram)
 
 private func runProgram(_ words: [String]) throws(CommandError) -> Int32 {
   let (own, command) = splitCommand(words)

@@ -9,6 +9,7 @@
 // other services of this user).
 
 internal import CSluice
+internal import SluiceCommand
 internal import SluiceSystem
 
 enum Sandbox {

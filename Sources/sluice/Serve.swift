@@ -2,12 +2,11 @@
 
 internal import CSluice
 internal import SluiceChannel
+internal import SluiceCommand
 internal import SluiceFiles
 internal import SluiceServer
 internal import SluiceSystem
 internal import SluiceWire
-
-let protocolVersionNumber = protocolVersion
 
 let serveCommand = Command(
   name: "serve", summary: "run the sidecar that owns the files below a directory",
@@ -186,5 +185,3 @@ func confinement() throws(CommandError) -> Confinement {
   default: throw .usage("SLUICE_CONFINEMENT is 0, 1 or report")
   }
 }
-
-func zeroTerminated(_ text: String) -> [CChar] { text.utf8.map { CChar(bitPattern: $0) } + [0] }

@@ -2,6 +2,7 @@
 // metrics regions and asks no sidecar anything.
 
 internal import CSluice
+internal import SluiceCommand
 internal import SluiceFiles
 internal import SluiceSystem
 

@@ -1,5 +1,5 @@
 /* fuse-passthrough [-o nocache] SOURCE MOUNTPOINT: shows the files of the directory SOURCE, of one
-** level, at MOUNTPOINT. It is what `sluice bench --peer fuse` compares Sluice with: SQLite's own VFS, whose
+** level, at MOUNTPOINT. It is what `sluice-bench --peer fuse` compares Sluice with: SQLite's own VFS, whose
 ** files another process owns. It does all I/O and holds all locks.
 **
 ** What the kernel may keep: names and attributes for one second, absent names not at all, a file's

@@ -3,6 +3,7 @@
 internal import CSluice
 internal import CSluiceCommand
 internal import Glibc
+internal import SluiceCommand
 internal import SluiceSystem
 
 func installationFindings() -> [Finding] {

@@ -4,6 +4,7 @@
 internal import CSluice
 internal import CSluiceCommand
 internal import Glibc
+internal import SluiceCommand
 internal import SluiceSystem
 
 func kernelFindings() -> [Finding] {

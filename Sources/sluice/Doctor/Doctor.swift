@@ -4,6 +4,7 @@
 // than ours hold.
 
 internal import CSluice
+internal import SluiceCommand
 internal import SluiceSystem
 
 let doctorCommand = Command(
