@@ -1,4 +1,4 @@
-// Counts calls by where they come from, and has some of them fail. See layer.h.
+// Counts calls by the places that make them, and makes some of them fail. See layer.h.
 
 #include "layer.h"
 

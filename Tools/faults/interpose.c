@@ -1,6 +1,6 @@
-// The calls of libc that a sidecar makes on files and on the system, each first asked whether it has
-// to fail (fail.c), then made, then recorded (record.c). The names with 64 and `open` are those that
-// stock SQLite uses, which power-loss runs as a control.
+// The calls of libc that a sidecar makes on files and on the system. Each call first asks whether it has
+// to fail (fail.c), then makes the real call, then records it (record.c). Stock SQLite, which power-loss
+// runs as a control, uses the names with 64 and `open`.
 
 #include "layer.h"
 
@@ -30,8 +30,8 @@
 #define SYS_futex_waitv 449
 #endif
 
-// The function of that name that would have been called without this library. Several threads may
-// find it at once, and find the same.
+// The function of that name that a caller would reach without this library. Several threads may look it
+// up at once, and all find the same.
 #define REAL(name)                                             \
   ({                                                           \
     static __typeof__(&name) real_;                            \

@@ -1,10 +1,10 @@
-// The fault layer: a library that is loaded (LD_PRELOAD) into an unmodified sidecar and stands
-// between it and libc. It has two uses, each begun by a variable of the environment and off without:
+// The fault layer: a library that is loaded (LD_PRELOAD) into an unmodified sidecar, between it and
+// libc. It has two uses. A variable of the environment turns each on:
 //
-//   SLUICE_FAULTS_RECORD=FILE  record.c writes down everything that changes what is on the disk, for
-//                              Tools/faults/power-loss; only below SLUICE_FAULTS_ROOT
-//   SLUICE_FAULTS_FAIL=FILE    fail.c counts calls and has some of them fail, as the one who runs it
-//                              says in shared memory, for Tools/faults/io-errors
+//   SLUICE_FAULTS_RECORD=FILE  record.c records every change of the disk below SLUICE_FAULTS_ROOT, for
+//                              Tools/faults/power-loss
+//   SLUICE_FAULTS_FAIL=FILE    fail.c counts calls and makes some of them fail, as its user says in
+//                              shared memory, for Tools/faults/io-errors
 //
 // interpose.c has the calls themselves.
 #pragma once
@@ -14,8 +14,8 @@
 
 // --- record.c -----------------------------------------------------------------------------------
 
-// What happened, in the order in which it happened: one of these, then a name and data. Little
-// endian, as all machines that Sluice runs on. Tools/faults/disk.py reads it.
+// The events, in their order: each is one of these, then a name and data. Little endian, as all machines
+// that Sluice runs on. Tools/faults/disk.py reads them.
 enum record_kind {
   RECORD_CREATE = 1,    // name: path below the root; file
   RECORD_WRITE = 2,     // file, offset, data
@@ -24,7 +24,7 @@ enum record_kind {
   RECORD_UNLINK = 5,    // name
   RECORD_SYNC = 6,      // file
   RECORD_SYNC_DIRECTORY = 7,  // name
-  RECORD_MARK = 8,      // data: whatever a workload wants to have ordered among these
+  RECORD_MARK = 8,      // data: anything that a workload wants in order with these
 };
 struct record {
   uint32_t kind;
@@ -36,7 +36,7 @@ struct record {
 };
 _Static_assert(sizeof(struct record) == 32, "disk.py reads 32 bytes");
 
-// Whether anything is recorded. All below are for that case only.
+// Whether the layer records. The functions below are only for that case.
 extern int records;
 // Between these two a call is made and recorded, so that the record's order is that of the calls.
 void record_begin(void);

@@ -1,8 +1,8 @@
-// The record of all that changes the disk below one directory. See layer.h.
+// The record of everything that changes the disk below one directory. See layer.h.
 //
-// One lock is held across each call and its record, so that the order of the record is an order in
-// which the calls may have happened. Each record goes out in one write to a file opened for
-// appending, so that other processes, of the workload, can put theirs between.
+// The thread holds one lock during each call and its record, so that the record is in an order in which
+// the calls may have happened. Each record is one write to a file opened for appending, so that other
+// processes of the workload can put their records between.
 
 #include "layer.h"
 
@@ -23,7 +23,7 @@ static int record_fd = -1;
 static char root[4096];
 static size_t root_byte_count;
 
-// What is known of a descriptor below the root.
+// The state of a descriptor below the root.
 enum { DESCRIPTOR_COUNT = 65536 };
 static struct watched {
   uint64_t file;
