@@ -151,7 +151,7 @@ private func byteCount(_ text: String) -> Int64? {
 /// being executed.
 private func servePrivate(capabilities: String?) throws(CommandError) -> Int32 {
   guard descriptorIsOpen(3) else {
-    throw .failed("serve --private: descriptor 3 is not open; only the VFS starts this")
+    throw .failed("serve --private: descriptor 3 is not open; the VFS starts this, not you")
   }
   if let capabilities {
     guard let kept = UInt64(capabilities) else { throw .usage("--capabilities takes a number") }

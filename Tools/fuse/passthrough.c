@@ -2,14 +2,14 @@
 ** level, at MOUNTPOINT. It is what `sluice bench --peer fuse` compares Sluice with: SQLite's own VFS, whose
 ** files another process owns. It does all I/O and holds all locks.
 **
-** What the kernel may keep: names and attributes for one second, absent names not at all, a file's
-** pages as long as its time and size are what they were when it was opened before. Writes go
-** through at once. Up to ten threads serve calls, each one at a time. With `nocache` the kernel keeps
-** nothing: two mounts of one directory are then like two hosts that have one file system mounted.
+** The kernel may keep names and attributes for one second, and absent names not at all. It may keep a
+** file's pages while the file's time and size are the same as at its last open. Writes go through at
+** once. Up to ten threads serve calls, each one at a time. With `nocache` the kernel keeps nothing: two
+** mounts of one directory are then like two hosts that have one file system mounted.
 **
-** SIGUSR1 is the loss of a connection, as a file system with a server behind it has it: all locks are
-** gone, and what was opened before fails with EBADFD from then on. SIGUSR2 begins a cut, in which
-** everything fails with ENOTCONN, and ends it. Says `done` when it is so.
+** SIGUSR1 is the loss of a connection, as on a file system with a server behind it: all locks are gone,
+** and every descriptor that was open before fails with EBADFD from then on. SIGUSR2 begins a cut, in
+** which every call fails with ENOTCONN; the next SIGUSR2 ends it. Prints `done` after each.
 **
 ** Says `ready` when it is mounted; unmounts and ends on SIGTERM, and with the process that started
 ** it. Linked with libfuse3; Tools/fuse/build makes it. */
