@@ -407,5 +407,5 @@ def check_natively(root, names, begun, acknowledged):
                 complaints.append(f"{name}: transaction {number} was acknowledged and is lost")
         for number in found[0]:
             if (name, number) not in begun:
-                complaints.append(f"{name}: {number} is there, which nobody has written")
+                complaints.append(f"{name}: {number} is there, but no program wrote it")
     return complaints

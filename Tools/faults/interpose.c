@@ -39,7 +39,7 @@
     real_;                                                     \
   })
 
-// Fails the call here and now, if it has to.
+// Fails the call at once, if it has to fail.
 #define MAY_FAIL(call, failure)        \
   do {                                 \
     int how_ = fail_now(CALL_##call);  \
@@ -49,7 +49,7 @@
     }                                  \
   } while (0)
 
-// For calls of which nothing is recorded: the whole function.
+// The whole function, for calls that are not recorded.
 #define INTERPOSE(type, name, failure, parameters, words) \
   type name parameters {                                  \
     MAY_FAIL(name, failure);                              \
@@ -260,7 +260,7 @@ int fcntl(int fd, int command, ...) {
   enum call call = call_of(command, argument);
   int how = call != CALL_none ? fail_now(call) : 0;
   if (how != 0) {
-    // That fails only where the system took the lease away before.
+    // This fails only if the system took the lease away before.
     if (call == CALL_unlease) REAL(fcntl)(fd, command, argument);
     errno = how;
     return -1;
@@ -317,7 +317,7 @@ INTERPOSE(ssize_t, getrandom, -1, (void *buffer, size_t count, unsigned flags),
 INTERPOSE(int, sched_getaffinity, -1, (pid_t process, size_t count, cpu_set_t *set),
           (process, count, set))
 
-// Gives its error rather than leave it in errno.
+// Returns its error instead of setting errno.
 int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*body)(void *),
                    void *argument) {
   int how = fail_now(CALL_pthread_create);

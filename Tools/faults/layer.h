@@ -38,10 +38,10 @@ _Static_assert(sizeof(struct record) == 32, "disk.py reads 32 bytes");
 
 // Whether the layer records. The functions below are only for that case.
 extern int records;
-// Between these two a call is made and recorded, so that the record's order is that of the calls.
+// A call is made and recorded between these two, so that the record has the order of the calls.
 void record_begin(void);
 void record_end(void);
-// A descriptor was opened or closed. `created` where the file was not there before.
+// A descriptor was opened or closed. `created`: the file did not exist before.
 void record_opened(int fd, int created);
 void record_closed(int fd);
 // Whether the path, beneath `directory`, is there already.
@@ -49,9 +49,9 @@ int record_exists(int directory, const char *path);
 void record_write(int fd, const void *data, size_t byte_count, int64_t offset);
 void record_size(int fd, enum record_kind kind, int64_t byte_count);
 void record_sync(int fd);
-// `path` as record_path gave it before it was unlinked.
+// `path` is the result of record_path before the unlink.
 void record_unlink(const char *path);
-// The path of `name` in `directory`, below the root: 1, or 0 where it is not below.
+// The path of `name` in `directory`, below the root. Returns 1, or 0 if it is not below.
 int record_path(int directory, const char *name, char path[4096]);
 
 // --- fail.c -------------------------------------------------------------------------------------
@@ -73,7 +73,7 @@ int record_path(int directory, const char *name, char path[4096]);
 enum call { CALL_none, CALLS(AS_CASE) CALL_COUNT };
 #undef AS_CASE
 
-// What `fail_now` answers instead of an errno: the call transfers less than was asked for.
+// `fail_now` returns this instead of an errno: the call transfers less than it should.
 #define FAIL_SHORT 10000
 
 #define SITE_DEPTH 8
@@ -86,10 +86,10 @@ struct fail_site {
 };
 #define SITE_COUNT 4096
 
-// Shared with who runs the sidecar. He writes the first part, the layer the rest.
+// Shared with the process that runs the sidecar. That process writes the first part, the layer the rest.
 struct fail_control {
   uint32_t armed;  // 0: nothing is counted
-  uint32_t call;   // which call fails, 0 for none
+  uint32_t call;   // the call that fails, 0 for none
   uint32_t how;    // an errno, or FAIL_SHORT
   uint32_t reserved;
   uint64_t first;  // the first call that fails, from 1, and how many do
@@ -105,5 +105,5 @@ _Static_assert(sizeof(struct fail_site) == 80, "io-errors reads 80 bytes");
 _Static_assert(offsetof(struct fail_control, sites) == 560, "io-errors reads from there");
 
 extern struct fail_control *fail_control;
-// Counts a call; the errno that it has to fail with, FAIL_SHORT, or 0.
+// Counts a call. Returns the errno with which it has to fail, FAIL_SHORT, or 0.
 int fail_now(enum call call);

@@ -43,7 +43,7 @@ __attribute__((constructor)) static void begin(void) {
   root_byte_count = strlen(root);
   record_fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
   if (record_fd < 0) give_up(path);
-  // Out of the way of limits, and of who counts descriptors.
+  // A number that does not meet limits, nor code that counts descriptors.
   records = 1;
 }
 
@@ -55,7 +55,7 @@ void record_end(void) {
   errno = error;
 }
 
-// Writes one record; the calls' errno is kept.
+// Writes one record, and keeps errno as the call left it.
 static void put(enum record_kind kind, uint64_t file, int64_t offset, const char *name,
                 const void *data, size_t data_byte_count) {
   int error = errno;
@@ -117,7 +117,7 @@ void record_opened(int fd, int created) {
   struct stat status;
   if (fd < 0 || fd >= DESCRIPTOR_COUNT || !path_of(fd, path) || fstat(fd, &status) < 0) return;
   const char *below = below_root(path);
-  // A file without a name is gone after a power cut whatever was written to it.
+  // A file without a name is gone after a power cut, so its content does not matter.
   int has_name = status.st_nlink > 0;
   int is_directory = S_ISDIR(status.st_mode);
   watched[fd] = (struct watched){.file = status.st_ino,

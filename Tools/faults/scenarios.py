@@ -79,7 +79,7 @@ class Host:
                 self.wrong.append(f"{name}: transaction {n} was acknowledged and is not read")
         strange = [n for n in found if n >= FIRST_NUMBER and n not in known]
         if strange:
-            self.wrong.append(f"{database.name}: {strange} are read, which nobody has written")
+            self.wrong.append(f"{database.name}: {strange} are read, but no program wrote them")
         if len([n for n in found if n < FIRST_NUMBER]) != ROWS:
             self.wrong.append(f"{database.name}: rows are missing or too many: {found}")
 

@@ -36,14 +36,14 @@ static const char *beneath(const char *path) { return path[1] ? path + 1 : "."; 
 
 static volatile int is_cut;
 
-/* What the kernel is told. Where there is no descriptor, its server has forgotten it. */
+/* The answer to the kernel. If there is no descriptor, its server has forgotten it. */
 static int result(int code) {
   if (is_cut) return -ENOTCONN;
   if (code >= 0) return code;
   return errno == EBADF ? -EBADFD : -errno;
 }
 
-/* How many connections were lost. */
+/* The number of lost connections. */
 static volatile unsigned losses;
 
 /* An open file is its descriptor and, above that, the count of losses at its opening. */
@@ -65,7 +65,7 @@ struct holder {
   ino_t inode;
   uint64_t owner;
   int fd;
-  /* The open file by which they were put there last. */
+  /* The open file through which they were last put there. */
   uint64_t file;
 };
 
@@ -144,7 +144,7 @@ static void forget_all_holders(void) {
   pthread_mutex_unlock(&holders_lock);
 }
 
-/* A thread: does what signals ask for. */
+/* A thread that serves the signals. */
 static void *answer_signals(void *asked) {
   for (int number; sigwait(asked, &number) == 0;) {
     if (number == SIGUSR2) {
@@ -161,7 +161,7 @@ static void *answer_signals(void *asked) {
 
 static int on_lock(const char *path, struct fuse_file_info *info, int command, struct flock *lock) {
   (void)path;
-  /* SQLite never waits in a lock; a thread of ours that did could wait for its own release. */
+  /* SQLite never waits in a lock. If a thread of ours waited, it could wait for its own release. */
   if (command == F_SETLKW) return -ENOTSUP;
   int file = file_of(info);
   if (is_cut || file < 0) return is_cut ? -ENOTCONN : -EBADFD;
