@@ -1,8 +1,8 @@
-// The whole sidecar behind its channels: two sessions on one reactor, which is turned by hand, do what
-// the fuzzer says over files of a temporary root, beside a program outside that opens and locks the
-// same files. No input may trap; every answer must be one that a client understands, the locks must
-// be right after each step, nothing outside the root may change, and when the sessions have ended no
-// file is open any more.
+// The whole sidecar behind its channels. Two sessions on one reactor, which this target turns by
+// hand, follow the fuzzer's bytes over files of a temporary root. A program outside opens and locks
+// the same files. No input may trap. A client must understand every answer, the locks must be right
+// after each step, and nothing outside the root may change. When the sessions have ended no file
+// may be open.
 
 import CSluice
 import Glibc
@@ -47,7 +47,7 @@ struct SessionTarget: FuzzTarget {
       return [0, 0, 0, code, 7, UInt8(arguments.count)] + arguments + [1, 0, 2, 0, 0, 16, 0]
     }
     let requests = vectors.requests.filter { $0.arguments.count <= 100 }
-    // /a.db, to be made, read and written, with standing locks.
+    // /a.db: to create, read and write, with standing locks.
     let openCode = UInt8(SluiceWire.Operation.allCases.firstIndex(of: .open)!)
     let open: [UInt8] = [0, 0, 0, openCode, 0, 0, 0, 0, 0x43, 0, 0, 0, 0, 0, 0, 0]
     return [open]
@@ -56,7 +56,7 @@ struct SessionTarget: FuzzTarget {
   }
 
   mutating func run(_ input: [UInt8]) {
-    // libFuzzer has taken it over meanwhile; the sidecar blocks it and sees the error.
+    // libFuzzer has taken this signal over meanwhile. The sidecar blocks it and sees the error.
     ignoreSignal(SIGXFSZ)
     tree.empty()
     for (name, target) in SessionRequest.links { try? tree.makeLink(name, to: target) }
@@ -78,7 +78,7 @@ struct SessionTarget: FuzzTarget {
 
 private func ignoreSignal(_ number: Int32) { _ = signal(number, SIG_IGN) }
 
-/// What all inputs use.
+/// The parts that all inputs use.
 private struct SidecarParts {
   let root: Root
   let files: FileTable
@@ -95,7 +95,7 @@ private final class OneThread: Placement {
   func giveUpRoom(of reactor: Reactor) {}
 }
 
-/// What one input does.
+/// The run of one input.
 private struct SessionRun {
   private let parts: SidecarParts
   private let service: FileService
@@ -131,7 +131,7 @@ private struct SessionRun {
     loop.readMail()
   }
 
-  /// What the reactor's thread does between two looks.
+  /// One round of the reactor's thread.
   private func turn(_ count: Int = 1) {
     for _ in 0..<count {
       loop.readMail()
@@ -177,7 +177,7 @@ private struct SessionRun {
     }
     guard channel.hasRoom, loop.sessions[client.id] != nil else { return }
     channel.post(slot, arguments: request.arguments)
-    // Some requests are there together.
+    // Some requests arrive together.
     if input.choice(4) != 3 { turn() }
   }
 
@@ -204,8 +204,8 @@ private struct SessionRun {
     }
   }
 
-  /// Another program opens one of the files. Where the sidecar has a lease it is asked to give it
-  /// back, as the lease watch asks the threads when the kernel signals.
+  /// Another program opens one of the files. If the sidecar has a lease, it must give it back, as
+  /// the lease watch asks the threads when the kernel signals.
   private mutating func openOutside(_ input: inout FuzzInput) {
     let name = SessionRequest.paths[input.choice(8)]
     let path = (tree.rootPath + name).utf8.map { CChar(bitPattern: $0) } + [0]
@@ -235,7 +235,7 @@ private struct SessionRun {
 
   private func endSession(_ input: inout FuzzInput) {
     let client = clients[input.choice(clients.count)]
-    // Seldom, or the rest of the input says nothing.
+    // Seldom, because otherwise the rest of the input has no effect.
     if input.choice(4) != 3 { return }
     client.hangUp()
     if input.flag() { reactor.send(.sessionEnded(client.id)) }
@@ -244,7 +244,7 @@ private struct SessionRun {
 
   // MARK: Promises
 
-  /// What the handles hold, and what their file says of it.
+  /// Compares the levels that the handles hold with the state of their file.
   func checkLocks() {
     let handles = thread.sessions.values.flatMap { $0.handles.all }
     for (index, handle) in handles.enumerated() {
@@ -264,7 +264,7 @@ private struct SessionRun {
     }
   }
 
-  /// All sessions end; then nothing is open.
+  /// All sessions end. Then no file may be open.
   mutating func end() {
     outside = nil
     for client in clients { reactor.send(.sessionEnded(client.id)) }
@@ -272,7 +272,7 @@ private struct SessionRun {
     require(loop.sessions.isEmpty, "a session does not end")
     clients = []
     require(thread.sessions.isEmpty, "the file service keeps a session")
-    // A worker may have a file still.
+    // A worker may still have a file.
     let deadline = Clock.monotonicNanoseconds() + 20_000_000_000
     while !parts.files.files(ofDescriptor: nil).isEmpty {
       require(Clock.monotonicNanoseconds() < deadline, "a file is open without a session")

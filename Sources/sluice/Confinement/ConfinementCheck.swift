@@ -1,5 +1,5 @@
-// sluice confinement: what this machine's kernel can hold a sidecar to. Each thing is tried by a
-// process of its own that was confined as a sidecar for the same root would be: some of them end it.
+// sluice confinement: tries how well this machine's kernel confines a sidecar. Each attempt runs in a
+// process of its own, confined as a sidecar for the same root would be, because some attempts end it.
 
 internal import CSluice
 internal import Glibc
@@ -13,12 +13,13 @@ let confinementCommand = Command(
   help: """
     usage: sluice confinement [--root DIR] [--json]
 
-    Tries one after the other what a sidecar that serves DIR may do and what it may not. Exit code 0
-    when everything is as it should be, 1 when something forbidden was possible or something needed
-    was not. Nothing is left behind. SLUICE_CONFINEMENT=0 shows what is possible without.
+    Tries, one after the other, things that a sidecar for DIR may do and things that it may not. Exit
+    code 0 when everything is as it should be, 1 when something forbidden was possible or something
+    needed was not. Nothing is left behind. With SLUICE_CONFINEMENT=0 it shows what is possible
+    without confinement.
 
       --root DIR   the directory as for serve (the current one)
-      --json       an object with the kernel's Landlock version and an array of what was tried
+      --json       an object with the kernel's Landlock version and an array of all attempts
     """,
   run: checkConfinement)
 
@@ -45,7 +46,7 @@ private enum Attempt: String, CaseIterable {
 
   var isAllowed: Bool { self == .useFile }
 
-  /// Tries it beneath `root`, or with `bystander`, a file outside: 0, or the errno.
+  /// Makes the attempt beneath `root`, or on `bystander`, a file outside. Returns 0 or the errno.
   func make(root: String, bystander: String) -> Int32 {
     let name = zeroTerminated(root + "/sluice-confinement-\(getpid())")
     switch self {
@@ -101,15 +102,15 @@ private func errno(of result: Int32, thenRemoving name: [CChar]? = nil) -> Int32
   return 0
 }
 
-/// What came of an attempt.
+/// The result of an attempt.
 private enum Answer {
   case possible
   case refused(Errno)
-  /// The attempt was the process's end.
+  /// The attempt ended the process.
   case killed
   case untried
 
-  /// From what `waitpid` says.
+  /// `status` is the result of `waitpid`.
   init(status: Int32) {
     switch (status & 0x7f, status >> 8) {
     case (0, 0): self = .possible
@@ -137,7 +138,7 @@ private enum Answer {
   }
 }
 
-/// The exit code of an attempt that did not come so far.
+/// The exit code of a process that could not make its attempt.
 private let untriedCode: Int32 = 255
 
 private func checkConfinement(_ words: [String]) throws(CommandError) -> Int32 {
@@ -165,7 +166,7 @@ private func checkConfinement(_ words: [String]) throws(CommandError) -> Int32 {
   return results.allSatisfy { $0.answer.isRight(for: $0.attempt) } ? 0 : 1
 }
 
-/// What of all that was tried is not as it should be, and how much was tried.
+/// The attempts with a wrong result, and the number of all attempts.
 func confinementFaults(root: String) throws(CommandError) -> (faults: [String], triedCount: Int) {
   let results = try tryAll(root: root)
   let wrong = results.filter { !$0.answer.isRight(for: $0.attempt) }
@@ -211,7 +212,7 @@ private func finish(_ process: Int32) throws(Errno) -> Int32 {
   return status
 }
 
-/// Confines this process as a sidecar and makes the attempt; its exit code is what came of it.
+/// Confines this process as a sidecar and makes the attempt. The returned exit code tells the result.
 private func tryConfined(
   _ confinement: Confinement, _ attempt: Attempt, root: String, bystander: String
 ) -> Int32 {
@@ -224,7 +225,7 @@ private func tryConfined(
   return attempt.make(root: root, bystander: bystander)
 }
 
-/// A file that is not beneath the root, there for as long as this.
+/// A file outside the root. It exists as long as this object.
 private final class Bystander {
   let path: String
 
@@ -232,7 +233,7 @@ private final class Bystander {
     let known = unsafe realpath(zeroTerminated(root), nil)
     defer { unsafe free(known) }
     let own = unsafe known.map { unsafe String(cString: $0) } ?? root
-    if own == "/" { throw .usage("there is nothing outside of /") }
+    if own == "/" { throw .usage("no file is outside of /") }
     path = "\(own == "/tmp" ? "/dev/shm" : "/tmp")/.sluice-confinement-\(getpid())"
     do throws(Errno) {
       _ = try unsafe FileDescriptor.open(
