@@ -98,7 +98,7 @@ private final class OneThread: Placement {
 /// The run of one input.
 private struct SessionRun {
   private let parts: SidecarParts
-  private let service: FileService
+  private let own: FileParts
   private let tree: FuzzTree
   private let reactor: Reactor
   private let loop: ReactorLoop
@@ -108,14 +108,14 @@ private struct SessionRun {
   init(_ parts: SidecarParts, _ tree: FuzzTree) {
     self.parts = parts
     self.tree = tree
-    service = FileService(
+    own = FileParts(
       root: parts.root, files: parts.files, windows: parts.windows,
       windowKeeper: parts.windowKeeper, configuration: parts.configuration)
     reactor = Reactor(number: 0)
     loop = ReactorLoop(
       reactor,
       SharedState(
-        service: service, metrics: parts.metrics, life: parts.life,
+        service: FileService(own), metrics: parts.metrics, life: parts.life,
         configuration: parts.configuration.server),
       Spinning(), placement: OneThread())
   }
@@ -278,6 +278,6 @@ private struct SessionRun {
       require(Clock.monotonicNanoseconds() < deadline, "a file is open without a session")
       sluice_yield()
     }
-    service.workers.stop()
+    own.workers.stop()
   }
 }
