@@ -5,20 +5,6 @@ internal import SluiceSystem
 public import SluiceWire
 public import Synchronization
 
-/// One pair of regions, and the lock that lets one call through at a time.
-final class ChannelLine: Sendable {
-  let number: UInt32
-  let end: FutexLock<ClientEnd>
-  /// Used without the lock: its changes are atomic.
-  let standingLocks: StandingLocks
-
-  init(number: UInt32, regions: consuming ChannelRegions) {
-    self.number = number
-    standingLocks = regions.standingLocks
-    end = FutexLock(ClientEnd(regions))
-  }
-}
-
 /// A channel of a session. The last reference to it closes it; files opened on it must be closed
 /// before.
 public final class Channel: Sendable {

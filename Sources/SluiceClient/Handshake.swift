@@ -2,7 +2,7 @@
 // on the socket.
 
 internal import CSluice
-public import SluiceChannel
+internal import SluiceChannel
 internal import SluiceSystem
 internal import SluiceWire
 
@@ -51,25 +51,6 @@ func receiveChannel(on socket: borrowing FileDescriptor) throws(ConnectError) ->
   let regions = try receiveRegions(
     on: socket, as: &message, kind: SLUICE_MESSAGE_CHANNEL)
   return ChannelLine(number: message.channel, regions: regions)
-}
-
-/// What is to be mapped of a file whose descriptor the sidecar sends, in bytes.
-public struct MappedRange: Sendable {
-  public var offset: Int64
-  public var byteCount: Int
-  public var isWritable: Bool
-
-  public init(offset: Int64, byteCount: Int, isWritable: Bool) {
-    self.offset = offset
-    self.byteCount = byteCount
-    self.isWritable = isWritable
-  }
-}
-
-/// A database's read window, and whether its sidecar lives.
-public struct OpenedWindow {
-  public let region: WindowRegion
-  public let life: Life
 }
 
 /// Maps the read window that a request on `file` has just been answered with. The descriptors are

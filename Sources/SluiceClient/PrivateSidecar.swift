@@ -18,6 +18,33 @@ extension Session {
     }
     throw .programNotFound
   }
+
+  /// Starts `program` (zero-terminated) as this process's own sidecar, which ends with it, with the
+  /// calling thread's standing. Blocks until it is ready, at most so long.
+  public static func startPrivate(
+    program: UnsafePointer<CChar>, milliseconds: Int64 = connectMillisecondsMaximum
+  ) throws(ConnectError) -> Session {
+    let deadline = Clock.monotonicNanoseconds() + milliseconds * 1_000_000
+    fillStandardDescriptors()
+    let pair: SocketPair
+    do throws(Errno) { pair = try SocketPair() } catch { throw .system(error) }
+    let ours = pair.ours
+    let theirs = pair.theirs
+    do throws(Errno) {
+      _ = try unsafe SpawnedProcess.start(
+        program,
+        arguments: [
+          characters("serve"), characters("--private"), characters("--capabilities"),
+          decimal(Standing.current.capabilities),
+        ],
+        descriptor: theirs)
+    } catch {
+      throw .notStarted(error)
+    }
+    // As long as this copy is open, a sidecar that died at once is not seen to be dead.
+    _ = consume theirs
+    return try Session(socket: ours, path: nil, deadline: deadline)
+  }
 }
 
 private func isProgram(_ path: [CChar]) -> Bool { unsafe access(path, X_OK) == 0 }
@@ -43,14 +70,14 @@ private func programsInPath() -> [[CChar]] {
 }
 
 /// The text with its terminating zero.
-func characters(_ text: StaticString) -> [CChar] {
+private func characters(_ text: StaticString) -> [CChar] {
   unsafe UnsafeBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount + 1).map {
     CChar(bitPattern: $0)
   }
 }
 
 /// A number in decimal digits with a terminating zero.
-func decimal(_ number: UInt64) -> [CChar] {
+private func decimal(_ number: UInt64) -> [CChar] {
   var digits: [CChar] = [0]
   var rest = number
   repeat {

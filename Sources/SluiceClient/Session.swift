@@ -10,7 +10,7 @@
 internal import CSluice
 internal import SluiceChannel
 internal import SluiceSystem
-public import SluiceWire
+internal import SluiceWire
 internal import Synchronization
 
 public final class Session: Sendable {
@@ -20,7 +20,8 @@ public final class Session: Sendable {
   let shortcuts: Shortcuts
   let socket: SessionSocket
   private let epoch: ProcessEpoch
-  private let homeLine: ChannelLine
+  /// The channel that came with the session.
+  let homeLine: ChannelLine
   /// The socket's path, zero-terminated; nil for a private sidecar.
   public let socketPath: [CChar]?
   /// When the session was lost, by the monotonic clock; 0 while it was not.
@@ -34,7 +35,8 @@ public final class Session: Sendable {
   /// How long it may take to get a session, in milliseconds.
   public static let connectMillisecondsMaximum: Int64 = 10_000
 
-  private init(
+  /// Shakes hands on `socket`, until `deadline`. `path` is the socket's, nil for a private sidecar.
+  init(
     socket: consuming FileDescriptor, path: [CChar]?, deadline: Int64
   ) throws(ConnectError) {
     // Later this process may have shut itself out of /proc.
@@ -59,33 +61,6 @@ public final class Session: Sendable {
     fillStandardDescriptors()
     return try unsafe Session(
       socket: try reach(path, deadline: deadline), path: path, deadline: deadline)
-  }
-
-  /// Starts `program` (zero-terminated) as this process's own sidecar, which ends with it, with the
-  /// calling thread's standing. Blocks until it is ready, at most so long.
-  public static func startPrivate(
-    program: UnsafePointer<CChar>, milliseconds: Int64 = connectMillisecondsMaximum
-  ) throws(ConnectError) -> Session {
-    let deadline = Clock.monotonicNanoseconds() + milliseconds * 1_000_000
-    fillStandardDescriptors()
-    let pair: SocketPair
-    do throws(Errno) { pair = try SocketPair() } catch { throw .system(error) }
-    let ours = pair.ours
-    let theirs = pair.theirs
-    do throws(Errno) {
-      _ = try unsafe SpawnedProcess.start(
-        program,
-        arguments: [
-          characters("serve"), characters("--private"), characters("--capabilities"),
-          decimal(Standing.current.capabilities),
-        ],
-        descriptor: theirs)
-    } catch {
-      throw .notStarted(error)
-    }
-    // As long as this copy is open, a sidecar that died at once is not seen to be dead.
-    _ = consume theirs
-    return try Session(socket: ours, path: nil, deadline: deadline)
   }
 
   private static func reach(
@@ -142,23 +117,7 @@ public final class Session: Sendable {
     socket.shutDown()
   }
 
-  // MARK: Channels
-
-  /// The channel that came with the session; it is there as long as the session.
-  public var home: Channel { Channel(session: self, line: homeLine, shortcuts: []) }
-
-  /// Opens another channel, on which calls may take those of `shortcuts` that the sidecar allows.
-  /// Throws `refused(.limitReached)` where the sidecar gives no more; share
-  /// one then.
-  public func openChannel(_ shortcuts: Shortcuts = .all) throws(CallError) -> Channel {
-    try receiving { () throws(CallError) in
-      try unsafe home.call(.channelOpen, NoFields(), replyingWith: ChannelFields.self).reply.channel
-    } from: { (socket, number) throws(ConnectError) in
-      let line = try receiveChannel(on: socket)
-      guard UInt64(line.number) == number else { throw .notASidecar }
-      return Channel(session: self, line: line, shortcuts: shortcuts.intersection(self.shortcuts))
-    }
-  }
+  // MARK: Descriptors
 
   /// Runs a call that is answered with a read window.
   func receivingWindow(
@@ -184,7 +143,7 @@ public final class Session: Sendable {
 
   /// Runs a call, then receives from the socket what its answer announced: one at a time, for what
   /// comes must reach who asked. A sidecar that sends something else has ended the session.
-  private func receiving<Answer, Received>(
+  func receiving<Answer, Received>(
     _ call: () throws(CallError) -> Answer,
     from receive: (borrowing FileDescriptor, Answer) throws(ConnectError) -> Received
   ) throws(CallError) -> Received {

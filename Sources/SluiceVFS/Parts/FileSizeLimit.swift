@@ -1,10 +1,10 @@
-// How large the program may make a file (RLIMIT_FSIZE). The kernel holds whoever writes to it, and
-// that is the sidecar now; so the VFS does: a write beyond the limit sends SIGXFSZ to the thread, as
-// the kernel would, and fails with EFBIG.
+// How large the program may make a file (RLIMIT_FSIZE). The kernel applies this limit to the process that
+// writes, which is the sidecar now. So the VFS applies the program's limit: a write beyond it sends SIGXFSZ
+// to the thread, as the kernel would, and fails with EFBIG.
 //
-// The program may set the limit at any time. To look costs as much as a whole lock, so it is looked at
-// before a file grows, and then the file may grow by a little: a limit that is set later, and would be
-// reached within that, holds from there on. Used by one connection at a time.
+// The program may change the limit at any time. Reading it costs as much as a whole lock. So the VFS reads
+// it before a file grows, and then allows some growth without reading it again. If the program lowers the
+// limit within that growth, the new limit applies only after that growth. Used by one connection at a time.
 
 internal import CSluice
 internal import SluiceClient
@@ -12,9 +12,9 @@ internal import SluiceSystem
 internal import SluiceWire
 
 struct FileSizeLimit {
-  /// How far this file was allowed to be written, in bytes.
+  /// Up to which size writes to this file are allowed, in bytes.
   private var allowedByteCount: Int64 = 0
-  /// How much further than asked for it is allowed at a time.
+  /// How many bytes more than requested are allowed at a time.
   private static let stride: Int64 = 128 * 1024
 
   /// Throws unless the file may be so large.
