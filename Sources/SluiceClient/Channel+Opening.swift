@@ -1,16 +1,15 @@
-// Where channels come from: a session's home channel, and further ones through it.
+// How a session gives channels: its home channel, and further channels through it.
 
 internal import SluiceChannel
 internal import SluiceSystem
 public import SluiceWire
 
 extension Session {
-  /// The channel that came with the session; it is there as long as the session.
+  /// The channel that came with the session. It lasts as long as the session.
   public var home: Channel { Channel(session: self, line: homeLine, shortcuts: []) }
 
-  /// Opens another channel, on which calls may take those of `shortcuts` that the sidecar allows.
-  /// Throws `refused(.limitReached)` where the sidecar gives no more; share
-  /// one then.
+  /// Opens another channel. Calls on it may use those of `shortcuts` that the sidecar allows. Throws
+  /// `refused(.limitReached)` if the sidecar gives no more; then share a channel.
   public func openChannel(_ shortcuts: Shortcuts = .all) throws(CallError) -> Channel {
     try receiving { () throws(CallError) in
       try unsafe home.call(.channelOpen, NoFields(), replyingWith: ChannelFields.self).reply.channel

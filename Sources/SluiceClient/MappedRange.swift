@@ -1,8 +1,8 @@
-// What a client maps when the sidecar sends a descriptor.
+// The memory that a client maps when the sidecar sends a descriptor.
 
 public import SluiceChannel
 
-/// What is to be mapped of a file whose descriptor the sidecar sends, in bytes.
+/// The part of a file to map, in bytes, when the sidecar sends the file's descriptor.
 public struct MappedRange: Sendable {
   public var offset: Int64
   public var byteCount: Int
@@ -15,7 +15,7 @@ public struct MappedRange: Sendable {
   }
 }
 
-/// A database's read window, and whether its sidecar lives.
+/// A database's read window, and its sidecar's sign of life.
 public struct OpenedWindow {
   public let region: WindowRegion
   public let life: Life

@@ -1,4 +1,4 @@
-// Which program a private sidecar is.
+// How a process starts its private sidecar, and from which program.
 
 internal import CSluice
 internal import SluiceSystem
@@ -19,8 +19,8 @@ extension Session {
     throw .programNotFound
   }
 
-  /// Starts `program` (zero-terminated) as this process's own sidecar, which ends with it, with the
-  /// calling thread's standing. Blocks until it is ready, at most so long.
+  /// Starts `program` (zero-terminated) as this process's own sidecar, with the calling thread's standing.
+  /// It ends with this process. Blocks until it is ready, for at most `milliseconds`.
   public static func startPrivate(
     program: UnsafePointer<CChar>, milliseconds: Int64 = connectMillisecondsMaximum
   ) throws(ConnectError) -> Session {
@@ -41,7 +41,7 @@ extension Session {
     } catch {
       throw .notStarted(error)
     }
-    // As long as this copy is open, a sidecar that died at once is not seen to be dead.
+    // While this copy is open, the death of the sidecar would go unnoticed.
     _ = consume theirs
     return try Session(socket: ours, path: nil, deadline: deadline)
   }

@@ -5,9 +5,9 @@ internal import SluiceSystem
 public import SluiceWire
 
 extension Channel {
-  /// Opens a file. Throws `refused(.notFound)` where it is absent and `create` was not asked. A
-  /// database or super-journal that is made gets this process's umask as it is now, whatever the
-  /// request says; to read that costs more than a call, so one that is there is looked for first.
+  /// Opens a file. Throws `refused(.notFound)` if the file is absent and the request has no `create`. A new
+  /// database or super-journal gets this process's current umask, whatever the request says. Reading the
+  /// umask costs more than a call, so this first tries to open an existing file.
   public func open(_ request: OpenRequest) throws(CallError) -> RemoteFile {
     var request = request
     let hasOwnPermissions = request.kind == .mainDatabase || request.kind == .superJournal

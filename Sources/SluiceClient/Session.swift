@@ -1,11 +1,11 @@
-// A session: this process's standing with one sidecar. It owns the socket, whose end-of-file is
-// the proof of either side's death, and the home channel; further channels are opened through it.
+// A session: this process's connection to one sidecar. It owns the socket and the home channel. End-of-file
+// on the socket proves the other side's death. Further channels are opened through the session.
 //
-// It has the standing that this process had when it was made: the sidecar keeps to that, whatever the
-// process becomes later.
+// A session keeps the standing that this process had when the session was made. The sidecar applies that
+// standing, even if the process changes its own later.
 //
-// Threads: everything may be called from any thread. A forked child's copy of a session is dead:
-// every call on it throws `forked`, and the regions are not even mapped there.
+// Threads: everything may be called from any thread. A forked child's copy of a session is dead: every call
+// on it throws `forked`, and the child has no mapping of the regions.
 
 internal import CSluice
 internal import SluiceChannel
@@ -14,9 +14,9 @@ internal import SluiceWire
 internal import Synchronization
 
 public final class Session: Sendable {
-  /// Whether paths are the host's own (a private sidecar) rather than a root's.
+  /// Whether paths are the host's own (with a private sidecar), and not relative to a root.
   public let usesHostPaths: Bool
-  /// What the sidecar allows.
+  /// The shortcuts that the sidecar allows.
   let shortcuts: Shortcuts
   let socket: SessionSocket
   private let epoch: ProcessEpoch
@@ -24,22 +24,22 @@ public final class Session: Sendable {
   let homeLine: ChannelLine
   /// The socket's path, zero-terminated; nil for a private sidecar.
   public let socketPath: [CChar]?
-  /// When the session was lost, by the monotonic clock; 0 while it was not.
+  /// When the session was lost, by the monotonic clock; 0 until then.
   private let lostAt = Atomic<Int64>(0)
-  /// Held while descriptors are awaited: they must reach the one who asked.
+  /// Held while a caller waits for descriptors, so that they reach this caller.
   private let passing = FutexLock<Void>(())
 
-  /// A sidecar that does not answer for so long counts as dead. Long, for a disk may be slow.
+  /// A sidecar that does not answer within this time counts as dead. It is long because a disk may be slow.
   static let callTimeoutNanoseconds: Int64 = 60_000_000_000
 
   /// How long it may take to get a session, in milliseconds.
   public static let connectMillisecondsMaximum: Int64 = 10_000
 
-  /// Shakes hands on `socket`, until `deadline`. `path` is the socket's, nil for a private sidecar.
+  /// Makes a session on `socket`, with a handshake until `deadline`. `path` is nil for a private sidecar.
   init(
     socket: consuming FileDescriptor, path: [CChar]?, deadline: Int64
   ) throws(ConnectError) {
-    // Later this process may have shut itself out of /proc.
+    // Read it now, because this process may lose its access to /proc later.
     _ = processorCount
     let welcome = try shakeHands(on: socket, deadline: deadline)
     usesHostPaths = welcome.usesHostPaths
@@ -50,10 +50,10 @@ public final class Session: Sendable {
     do throws(Errno) { self.socket = try SessionSocket(socket) } catch { throw .system(error) }
   }
 
-  // MARK: Getting one
+  // MARK: Connecting
 
-  /// Connects to the shared sidecar that listens on `path` (zero-terminated). Blocks for the
-  /// handshake, at most so long.
+  /// Connects to the shared sidecar that listens on `path` (zero-terminated). Blocks for the handshake, for
+  /// at most `milliseconds`.
   public static func connect(
     toSocket path: [CChar], milliseconds: Int64 = connectMillisecondsMaximum
   ) throws(ConnectError) -> Session {
@@ -71,11 +71,11 @@ public final class Session: Sendable {
       do throws(Errno) {
         return try unsafe FileDescriptor.connect(toSocket: path)
       } catch .connectionRefused where refusalCount < 5 {
-        // The socket's file is there a moment before its sidecar listens.
+        // The socket's file appears a moment before its sidecar listens.
         refusalCount += 1
         Clock.sleep(nanoseconds: 2_000_000)
       } catch .again {
-        // A full queue: the sidecar is busy greeting others.
+        // The queue is full: the sidecar is busy with other handshakes.
         guard Clock.monotonicNanoseconds() < deadline else { throw .noAnswer }
         Clock.sleep(nanoseconds: 10_000_000)
       } catch {
@@ -86,31 +86,31 @@ public final class Session: Sendable {
 
   // MARK: Its state
 
-  /// False in a process forked from the one that made the session.
+  /// False in a process that was forked from the process that made the session.
   public var belongsToThisProcess: Bool { epoch.isCurrent }
 
-  /// Whether the sidecar is there right now: one system call.
+  /// Whether the sidecar lives right now. Costs one system call.
   public func probe() -> Bool {
     if epoch.isCurrent, socket.peerIsGone() { lose() }
     return callObstacle == nil
   }
 
-  /// Why a call cannot even be tried.
+  /// The reason why no call can be tried, or nil.
   @inline(__always)
   var callObstacle: CallError? {
     if !epoch.isCurrent { return .forked }
     return lostAt.load(ordering: .relaxed) != 0 ? .sessionLost : nil
   }
 
-  /// When a call first found the sidecar dead, stuck or lying, in nanoseconds by the monotonic clock;
-  /// nil as long as none did.
+  /// When a call first found the sidecar dead, stuck or lying, in nanoseconds by the monotonic clock; nil
+  /// until then.
   public var lossNanoseconds: Int64? {
     let time = lostAt.load(ordering: .relaxed)
     return time == 0 ? nil : time
   }
 
-  /// Ends the session after a call found the sidecar dead, stuck or lying.
-  /// The sidecar, if it lives, learns of it and gives back the session's locks.
+  /// Ends the session after a call found the sidecar dead, stuck or lying. If the sidecar lives, it learns
+  /// of this and releases the session's locks.
   func lose() {
     let now = Clock.monotonicNanoseconds()
     _ = lostAt.compareExchange(expected: 0, desired: now, ordering: .relaxed)
@@ -128,9 +128,9 @@ public final class Session: Sendable {
     }
   }
 
-  /// Runs a call that is answered with a descriptor too, gives which file that is of, and maps it. No
-  /// such descriptor is closed while that could take the locks of stock SQLite's connections to the
-  /// same file (see KeptDescriptors). No mapping means that this process has no room for it.
+  /// Runs a call that is also answered with a descriptor and returns the number of its file. Maps the
+  /// descriptor. It is not closed while a close could take the locks of stock SQLite's connections to the
+  /// same file (see KeptDescriptors). Nil if this process has no room for the mapping.
   func receivingMapping(
     of file: UInt64, for purpose: DescriptorPurpose, _ range: MappedRange,
     inPlaceOf present: SharedMapping?, _ call: () throws(CallError) -> FileNumber
@@ -141,8 +141,8 @@ public final class Session: Sendable {
     }
   }
 
-  /// Runs a call, then receives from the socket what its answer announced: one at a time, for what
-  /// comes must reach who asked. A sidecar that sends something else has ended the session.
+  /// Runs a call, then receives the message that its answer announced. One caller at a time, so that the
+  /// message reaches the caller that asked. If the sidecar sends something else, the session ends.
   func receiving<Answer, Received>(
     _ call: () throws(CallError) -> Answer,
     from receive: (borrowing FileDescriptor, Answer) throws(ConnectError) -> Received
