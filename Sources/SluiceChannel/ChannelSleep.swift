@@ -4,7 +4,7 @@
 internal import SluiceSystem
 internal import Synchronization
 
-/// A word with which other threads of this process interrupt a `ChannelSet` wait.
+/// A word with which other threads of this process end a `ChannelSleep`.
 public final class WakeWord: Sendable {
   private let count = Atomic<UInt32>(0)
 
@@ -16,14 +16,14 @@ public final class WakeWord: Sendable {
     unsafe Futex.wake(address)
   }
 
-  /// How often it was signalled; changes with every signal.
+  /// The number of signals so far. Every signal changes it.
   @inline(__always)
   public var signals: UInt32 { count.load(ordering: .acquiring) }
 
   fileprivate var address: SharedWord { unsafe withUnsafePointer(to: count) { unsafe $0 } }
 }
 
-/// The proxy's sleep: on every channel of a reactor at once, and on its wake word.
+/// The proxy's sleep: on all channels of a reactor at once, and on its wake word.
 public struct ChannelSleep: ~Copyable {
   private var words = FutexSet()
 
@@ -32,13 +32,14 @@ public struct ChannelSleep: ~Copyable {
 
   public init() {}
 
-  /// Begins anew: to be woken when `wake` is signalled after it showed `signals`.
+  /// Starts a new list of words: a signal of `wake` after it showed `signals` ends the sleep.
   public mutating func prepare(wake: WakeWord, signals: UInt32) {
     words.removeAll()
     unsafe words.append(wake.address, while: signals)
   }
 
-  /// To be woken by requests on a channel whose sleep was announced; false when one is there.
+  /// Adds a channel on which the sleep was announced: a request on it ends the sleep. False if a request is
+  /// there already.
   public mutating func add(_ watch: RequestWatch) -> Bool {
     // SYNC nap
     let present = unsafe watch.sequence.pointee.load(ordering: .sequentiallyConsistent)
@@ -46,7 +47,7 @@ public struct ChannelSleep: ~Copyable {
     return present == watch.idle
   }
 
-  /// Sleeps until something of that happens, or the time is up. May return early for no reason.
+  /// Sleeps until one of these events happens or the time is up. May return early for no reason.
   public func sleep(timeoutNanoseconds: Int64?) {
     words.wait(timeoutNanoseconds: timeoutNanoseconds)
   }

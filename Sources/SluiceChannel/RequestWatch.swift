@@ -1,15 +1,16 @@
-// A quick look at a channel, for a thread that looks at many channels.
+// A quick check of a channel, for a thread that serves many channels.
 
 internal import Synchronization
 
-/// Whether a channel may have requests, in one load and without a reference to it: whether the word
-/// where the next one shows has changed since this look was made. Good as long as the end that gave
-/// it, which knows for certain. When it has completed a request, a look from before says yes.
+/// Says in one load, and without a reference to the channel, whether the channel may have a request. It
+/// checks whether the word in which the next request shows has changed since this watch was made. A watch is
+/// valid as long as the end that gave it. Only that end knows for certain: after it has completed a request,
+/// an older watch says yes.
 @safe
 public struct RequestWatch {
-  /// That of the slot where the request would stand.
+  /// The `sequence` of the slot in which the next request will come.
   let sequence: SharedWord
-  /// What it is while there is none.
+  /// Its value until then.
   let idle: UInt32
 
   @inline(__always)
