@@ -1,5 +1,5 @@
-// The two mapped regions of a channel, as typed places. Only this file computes an address in the shared
-// memory of a channel.
+// The two mapped regions of a channel, as typed places. Only this file computes an address in the
+// shared memory of a channel.
 
 internal import CSluice
 public import SluiceSystem
@@ -83,8 +83,8 @@ public struct ChannelRegions: ~Copyable, Sendable {
     unsafe word(sluice_sequence(slot(slotIndex(of: number))))
   }
 
-  /// The value of that word until request `number` is handed over: the answer to the slot's previous
-  /// request.
+  /// The value of that word until request `number` is handed over: the answer to the slot's
+  /// previous request.
   func sequence(before number: UInt32) -> UInt32 { ~(number &- UInt32(shape.slotCount)) }
 
   func slot(_ index: Int) -> UnsafeMutablePointer<sluice_slot> {

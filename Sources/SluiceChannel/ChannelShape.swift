@@ -1,5 +1,5 @@
-// The sizes of a channel's parts. The proxy chooses them and writes them into the control region, as its
-// facts. The client checks every number before it uses any.
+// The sizes of a channel's parts. The proxy chooses them and writes them into the control region,
+// as its facts. The client checks every number before it uses any.
 
 internal import CSluice
 public import SluiceWire
@@ -11,14 +11,14 @@ public struct ChannelShape: Equatable, Sendable {
   public var payloadByteCount: Int
   public var byteOrder: ByteOrder
 
-  /// A path of 1,024 bytes fits the argument area. The payload ring holds four of SQLite's largest pages, so
-  /// that a write can be posted while the one before it is under way.
+  /// A path of 1,024 bytes fits the argument area. The payload ring holds four of SQLite's largest
+  /// pages, so that a write can be posted while the one before it is under way.
   public static let standard = ChannelShape(
     slotCount: 32, argumentAreaByteCount: 1152, payloadByteCount: 256 * 1024,
     byteOrder: .littleEndian)
 
-  /// For a process whose files may not be that large (RLIMIT_FSIZE), because the regions count as files. The
-  /// ring holds two of the largest pages.
+  /// For a process whose files may not be that large (RLIMIT_FSIZE), because the regions count as
+  /// files. The ring holds two of the largest pages.
   public static let compact = ChannelShape(
     slotCount: 8, argumentAreaByteCount: 1152, payloadByteCount: 128 * 1024,
     byteOrder: .littleEndian)

@@ -1,5 +1,5 @@
-// The sleep of a thread that serves many channels: a request on any of them ends it, and so does the
-// thread's wake word. Waiting.swift says why no wake is lost.
+// The sleep of a thread that serves many channels: a request on any of them ends it, and so does
+// the thread's wake word. Waiting.swift says why no wake is lost.
 
 internal import SluiceSystem
 internal import Synchronization
@@ -38,8 +38,8 @@ public struct ChannelSleep: ~Copyable {
     unsafe words.append(wake.address, while: signals)
   }
 
-  /// Adds a channel on which the sleep was announced: a request on it ends the sleep. False if a request is
-  /// there already.
+  /// Adds a channel on which the sleep was announced: a request on it ends the sleep. False if a
+  /// request is there already.
   public mutating func add(_ watch: RequestWatch) -> Bool {
     // SYNC nap
     let present = unsafe watch.sequence.pointee.load(ordering: .sequentiallyConsistent)

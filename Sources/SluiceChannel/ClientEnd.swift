@@ -1,12 +1,12 @@
-// The client's side of a channel: fill a slot, hand it over, and wait for the answer or post it without a
-// wait.
+// The client's side of a channel: fill a slot, hand it over, and wait for the answer or post it
+// without a wait.
 //
-// The caller serialises use. The proxy does requests in the order in which they were sent. It answers a
-// posted request like any other, but the client reads that answer later: in the next call, in `settle`, or
-// when it needs the slot again. A failure is kept until `forgetFailure`.
+// The caller serialises use. The proxy does requests in the order in which they were sent. It
+// answers a posted request like any other, but the client reads that answer later: in the next
+// call, in `settle`, or when it needs the slot again. A failure is kept until `forgetFailure`.
 //
-// The payloads of requests under way follow one another in the ring. When no request is under way, the next
-// payload begins at the ring's start, where the memory stays in the caches.
+// The payloads of requests under way follow one another in the ring. When no request is under way,
+// the next payload begins at the ring's start, where the memory stays in the caches.
 
 internal import CSluice
 public import SluiceSystem
@@ -48,8 +48,8 @@ public struct ClientEnd: ~Copyable, Sendable {
   private var settled: UInt32 = 0
   /// The offset of the next payload.
   private var payloadEnd = 0
-  /// How the client waits for requests that the sidecar answers from memory, for requests that name files,
-  /// and for requests that make data durable.
+  /// How the client waits for requests that the sidecar answers from memory, for requests that name
+  /// files, and for requests that make data durable.
   private var briefHabit = WaitHabit()
   private var nameHabit = WaitHabit()
   private var syncHabit = WaitHabit()
@@ -68,11 +68,12 @@ public struct ClientEnd: ~Copyable, Sendable {
   ///
   /// - Parameters:
   ///   - sending: at most `ChannelShape.transferByteCountMaximum` bytes that go with the request.
-  ///   - receiving: the buffer for the bytes that come back; its size is the number of bytes asked for.
+  ///   - receiving: the buffer for the bytes that come back; its size is the number of bytes asked
+  ///     for.
   ///   - timeoutNanoseconds: after this time the peer counts as dead, even if its socket is open.
   ///   - peerIsGone: called now and then during a long wait.
-  ///   - sleepsAtOnce: for a request that always takes long. Spinning would take the processor from the
-  ///     process that this call waits for.
+  ///   - sleepsAtOnce: for a request that always takes long. Spinning would take the processor from
+  ///     the process that this call waits for.
   @inline(__always)
   public mutating func call<Request: Message, Reply: Message>(
     _ operation: Operation, file: UInt64, _ request: Request, sending: UnsafeRawBufferPointer,
@@ -99,9 +100,9 @@ public struct ClientEnd: ~Copyable, Sendable {
     }
   }
 
-  /// Sends a change of a file and does not wait. If it fails, `failureOfChange` says so once the change is
-  /// settled. All changes under way belong to one file, so that no other file is changed after a failure.
-  /// Waits only if the ring is full or the previous change was to another file.
+  /// Sends a change of a file and does not wait. If it fails, `failureOfChange` says so once the
+  /// change is settled. All changes under way belong to one file, so that no other file is changed
+  /// after a failure. Waits only if the ring is full or the previous change was to another file.
   @inline(__always)
   public mutating func post<Request: Message>(
     _ operation: Operation, file: UInt64, _ request: Request,

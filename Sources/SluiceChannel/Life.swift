@@ -1,6 +1,6 @@
-// Shared memory that says whether the sidecar lives. The sidecar's death shows there before another process
-// can open the files that the sidecar had alone. When a process dies, the kernel first marks its words
-// (exit_robust_list) and takes down its memory, and closes its files after that.
+// Shared memory that says whether the sidecar lives. The sidecar's death shows there before another
+// process can open the files that the sidecar had alone. When a process dies, the kernel first
+// marks its words (exit_robust_list) and takes down its memory, and closes its files after that.
 
 internal import CSluice
 public import SluiceSystem

@@ -1,9 +1,9 @@
-// The proxy's side of a channel: copy a request out of shared memory once, check the copy, answer in the
-// same slot.
+// The proxy's side of a channel: copy a request out of shared memory once, check the copy, answer
+// in the same slot.
 //
-// The client may write anything at any time. So the proxy copies a slot once and uses only values that it
-// has checked in its copy. The payload is the exception: it is read and written in place. Its bounds come
-// from the copy, and its content concerns only the client.
+// The client may write anything at any time. So the proxy copies a slot once and uses only values
+// that it has checked in its copy. The payload is the exception: it is read and written in place.
+// Its bounds come from the copy, and its content concerns only the client.
 
 internal import CSluice
 public import SluiceSystem
@@ -16,7 +16,8 @@ public struct Request {
   /// Nil if this protocol version does not have the code.
   public let operation: Operation?
   public let file: UInt64
-  /// The bytes that came with the request, or room for the bytes that it asks for. The client can write here.
+  /// The bytes that came with the request, or room for the bytes that it asks for. The client can
+  /// write here.
   public let payload: UnsafeMutableRawBufferPointer
   fileprivate let slot: sluice_slot
 }
@@ -139,8 +140,8 @@ public final class ProxyEnd {
       sequence: sequence, idle: present == number ? regions.sequence(before: number) : present)
   }
 
-  /// From now on the client wakes the thread that sleeps on the channel. Check for requests once more before
-  /// the sleep.
+  /// From now on the client wakes the thread that sleeps on the channel. Check for requests once
+  /// more before the sleep.
   public func announceSleep() {
     unsafe regions.proxySleeps.pointee.store(1, ordering: .sequentiallyConsistent)  // SYNC nap
   }

@@ -2,10 +2,10 @@
 
 internal import Synchronization
 
-/// Says in one load, and without a reference to the channel, whether the channel may have a request. It
-/// checks whether the word in which the next request shows has changed since this watch was made. A watch is
-/// valid as long as the end that gave it. Only that end knows for certain: after it has completed a request,
-/// an older watch says yes.
+/// Says in one load, and without a reference to the channel, whether the channel may have a
+/// request. It checks whether the word in which the next request shows has changed since this watch
+/// was made. A watch is valid as long as the end that gave it. Only that end knows for certain:
+/// after it has completed a request, an older watch says yes.
 @safe
 public struct RequestWatch {
   /// The `sequence` of the slot in which the next request will come.

@@ -1,6 +1,6 @@
-// Locks that a client keeps after their use until another client needs them. Taking such a lock again costs
-// one atomic operation and no request. The locks stand in one word of the channel's control region. Both
-// sides change this word. It has five bits for each lock:
+// Locks that a client keeps after their use until another client needs them. Taking such a lock
+// again costs one atomic operation and no request. The locks stand in one word of the channel's
+// control region. Both sides change this word. It has five bits for each lock:
 //
 //   granted  alone   the client has the lock: shared with others, or alone (then for either use)
 //   used  usedAlone  the client uses the lock: shared, or as its only holder
@@ -13,14 +13,14 @@
 //            granted, alone, used, not usedAlone → granted, used      lets others share it
 //            granted, used                      → wanted too
 //
-// The proxy's count of held locks does not depend on the bits that a client writes here. A client that lies
-// about its use loses a lock that it relies on, or keeps a lock as any client may.
+// The proxy's count of held locks does not depend on the bits that a client writes here. A client
+// that lies about its use loses a lock that it relies on, or keeps a lock as any client may.
 
 internal import CSluice
 internal import Synchronization
 
-/// The locks that can stand: the locks of the WAL index, and SHARED on the database, which no client has
-/// alone.
+/// The locks that can stand: the locks of the WAL index, and SHARED on the database, which no
+/// client has alone.
 public struct LockSet: OptionSet, Equatable, Sendable {
   public let rawValue: UInt32
   @inline(__always)
@@ -92,8 +92,8 @@ public struct StandingLocks: @unchecked Sendable {
       setting: Self.used(locks) | (alone ? Self.usedAlone(locks) : 0), clearing: 0)
   }
 
-  /// Gives back locks that were taken or granted, and lets them stand; false if a request must give them
-  /// back.
+  /// Gives back locks that were taken or granted, and lets them stand; false if a request must give
+  /// them back.
   @inline(__always)
   public func giveBack(_ locks: LockSet) -> Bool {
     change(
@@ -129,8 +129,9 @@ public struct StandingLocks: @unchecked Sendable {
     unsafe word.pointee.bitwiseOr(bits, ordering: .acquiringAndReleasing)
   }
 
-  /// Takes back the unused ones of `locks`, all of which stand (`freed`). Locks in shared use are no longer
-  /// the client's alone (`shared`). From now on every lock in use is wanted back, unless it may be shared.
+  /// Takes back the unused ones of `locks`, all of which stand (`freed`). Locks in shared use are
+  /// no longer the client's alone (`shared`). From now on every lock in use is wanted back, unless
+  /// it may be shared.
   public func takeBack(_ locks: LockSet, toShare: Bool) -> (freed: LockSet, shared: LockSet) {
     var present = unsafe word.pointee.load(ordering: .relaxed)
     for _ in 0..<Self.attemptMaximum {
@@ -148,7 +149,8 @@ public struct StandingLocks: @unchecked Sendable {
       if exchanged { return (freed, shared) }
       present = original
     }
-    // Its client changes the word all the time. No use of locks does that, so the client loses them.
+    // Its client changes the word all the time. No use of locks does that, so the client loses
+    // them.
     forget(locks)
     return (locks, [])
   }

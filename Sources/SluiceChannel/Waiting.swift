@@ -1,32 +1,32 @@
-// All waiting on a channel: spin for a short time, because a sleep costs 500 round trips; then sleep on a
-// futex, in slices, and check after each slice whether the peer still lives.
+// All waiting on a channel: spin for a short time, because a sleep costs 500 round trips; then
+// sleep on a futex, in slices, and check after each slice whether the peer still lives.
 //
-// A sleeper announces its sleep, then checks the word once more. A publisher publishes, then checks for
-// sleepers. Both use sequentially consistent order, so one of the two sees the other, and no wake is lost.
-// If a wake is lost all the same (a peer that lies), the time slice ends the sleep.
+// A sleeper announces its sleep, then checks the word once more. A publisher publishes, then checks
+// for sleepers. Both use sequentially consistent order, so one of the two sees the other, and no
+// wake is lost. If a wake is lost all the same (a peer that lies), the time slice ends the sleep.
 //
 //   sleeper                          publisher
 //   sleeps.store(1)      SYNC nap    word.store(new)
 //   word.load() == old?              sleeps.load() == 1?  → wake
 //
-// The word is the `sequence` of a slot: the next slot for the proxy, the last slot for the client. A
-// sleeping client says which answer it awaits, and only that answer wakes it, because several answers may be
-// under way.
+// The word is the `sequence` of a slot: the next slot for the proxy, the last slot for the client.
+// A sleeping client says which answer it awaits, and only that answer wakes it, because several
+// answers may be under way.
 
 internal import CSluice
 internal import SluiceSystem
 internal import Synchronization
 
-/// How long a reactor spins before it sleeps. This time is fixed: if both sides learn to sleep early, they
-/// never learn anything else (a round trip then stayed at 10 µs).
+/// How long a reactor spins before it sleeps. This time is fixed: if both sides learn to sleep
+/// early, they never learn anything else (a round trip then stayed at 10 µs).
 public struct SpinPolicy: Sendable {
   private let nanoseconds: Int64
 
   /// On a single processor the time is 0, because spinning keeps the peer from running.
   public init(nanoseconds: Int64) { self.nanoseconds = processorCount > 1 ? nanoseconds : 0 }
 
-  /// Spins until `condition` holds; false if the time is up first. Yields the processor now and then, because
-  /// the peer may be waiting for it.
+  /// Spins until `condition` holds; false if the time is up first. Yields the processor now and
+  /// then, because the peer may be waiting for it.
   @inline(__always)
   public func spin(until condition: () -> Bool) -> Bool {
     if condition() { return true }
@@ -43,8 +43,8 @@ public struct SpinPolicy: Sendable {
   }
 }
 
-/// How a client waits for one kind of request. It spins for about as long as such waits usually take. If
-/// they take long, it sleeps at once, because a wake of some 50 µs then matters little.
+/// How a client waits for one kind of request. It spins for about as long as such waits usually
+/// take. If they take long, it sleeps at once, because a wake of some 50 µs then matters little.
 struct WaitHabit {
   /// How long recent waits took on average, without those that ended at once.
   private var usualNanoseconds: Int64 = 20_000
@@ -130,8 +130,8 @@ struct CompletionWait {
   }
 }
 
-/// Hands a slot over: publishes `value` in its `sequence`, and wakes the peer if it may sleep and `isAwaited`
-/// says that it awaits this slot.
+/// Hands a slot over: publishes `value` in its `sequence`, and wakes the peer if it may sleep and
+/// `isAwaited` says that it awaits this slot.
 @inline(__always)
 func publish(
   _ value: UInt32, in sequence: SharedWord, waking sleeps: SharedWord,

@@ -1,14 +1,14 @@
-// The read window of a database, as typed places. It holds what the proxy knows of the file, and the pages
-// that were read or written through the proxy, in memory that clients map for reading.
+// The read window of a database, as typed places. It holds what the proxy knows of the file, and
+// the pages that were read or written through the proxy, in memory that clients map for reading.
 //
-// Only the proxy writes. The window is true while `ownership` is odd: then only the proxy's clients have the
-// database open. A reader checks `ownership` before and after it copies. SQLite's locks keep writers off the
-// pages that it copies, as with any file.
+// Only the proxy writes. The window is true while `ownership` is odd: then only the proxy's clients
+// have the database open. A reader checks `ownership` before and after it copies. SQLite's locks
+// keep writers off the pages that it copies, as with any file.
 //
-// The proxy may take granules out of the window and give their memory back, so that it reads as zeros, and
-// may put the same granules in again later. A reader must not take these zeros for content, although the
-// granule was valid when its copy began and is valid again when it ends. So `ownership` changes in between,
-// and stays odd:
+// The proxy may take granules out of the window and give their memory back, so that it reads as
+// zeros, and may put the same granules in again later. A reader must not take these zeros for
+// content, although the granule was valid when its copy began and is valid again when it ends. So
+// `ownership` changes in between, and stays odd:
 //
 //   proxy                                    reader
 //   valid[g] = 0
@@ -17,10 +17,11 @@
 //   gives the memory back                    copies
 //   (fills g again, valid[g] = 1)            fence; ownership == count?
 //
-// A reader that loads `count` after the addition also finds valid[g] == 0, or content that was filled after
-// it. A reader that copies a zero, or a byte filled later, sees the effect of a step after the addition: the
-// kernel takes the page out of every page table before it gives the page away, and the reader's page fault
-// waits for that. So the reader's second check finds the addition.
+// A reader that loads `count` after the addition also finds valid[g] == 0, or content that was
+// filled after it. A reader that copies a zero, or a byte filled later, sees the effect of a step
+// after the addition: the kernel takes the page out of every page table before it gives the page
+// away, and the reader's page fault waits for that. So the reader's second check finds the
+// addition.
 
 internal import CSluice
 public import SluiceSystem
@@ -64,11 +65,11 @@ public final class WindowRegion: @unchecked Sendable {
     granulesOffset(granuleCount) + granuleCount * granuleByteCount + 4096
   }
 
-  /// Makes a window for the first `granuleCount` granules of a file, for its proxy, and the descriptor by
-  /// which clients may map it. Only filled granules use memory.
+  /// Makes a window for the first `granuleCount` granules of a file, for its proxy, and the
+  /// descriptor by which clients may map it. Only filled granules use memory.
   ///
-  /// A sealed window can never be mapped for writing. Its memory cannot be given back, because the kernel
-  /// takes that for a write. An unsealed window is for a client that can only harm itself.
+  /// A sealed window can never be mapped for writing. Its memory cannot be given back, because the
+  /// kernel takes that for a write. An unsealed window is for a client that can only harm itself.
   public static func create(
     granuleCount: Int, isSealed: Bool
   ) throws(Errno) -> (region: WindowRegion, descriptor: SharedDescriptor) {
@@ -83,8 +84,8 @@ public final class WindowRegion: @unchecked Sendable {
     return (region, SharedDescriptor(descriptor))
   }
 
-  /// Maps a window that a proxy made. Nil if it is malformed. A forked child has the mapping too, because
-  /// SQLite may use its pages there.
+  /// Maps a window that a proxy made. Nil if it is malformed. A forked child has the mapping too,
+  /// because SQLite may use its pages there.
   public static func attach(_ descriptor: borrowing FileDescriptor) throws(Errno) -> WindowRegion? {
     guard let byteCount = Int(exactly: try descriptor.status().byteCount),
       byteCount >= self.byteCount(granuleCount: 1), descriptor.isSealedMemory(byteCount: byteCount)
@@ -191,8 +192,8 @@ public final class WindowRegion: @unchecked Sendable {
 
   public var isOwned: Bool { ownershipCount & 1 == 1 }
 
-  /// From now on the sidecar owns the file, which has this size. Nothing else is known of it. The first
-  /// `granuleCount` granules may have been filled before.
+  /// From now on the sidecar owns the file, which has this size. Nothing else is known of it. The
+  /// first `granuleCount` granules may have been filled before.
   public func begin(fileByteCount byteCount: Int64, filledBefore granuleCount: Int) {
     end()
     for granule in 0..<granuleCount { invalidate(granule) }
@@ -212,8 +213,8 @@ public final class WindowRegion: @unchecked Sendable {
     unsafe retired.pointee.store(1, ordering: .releasing)
   }
 
-  /// To be called after granules were made invalid, and before their memory is given back or filled with
-  /// anything but the file's content at that time.
+  /// To be called after granules were made invalid, and before their memory is given back or filled
+  /// with anything but the file's content at that time.
   public func noteEviction() {
     unsafe ownership.pointee.wrappingAdd(2, ordering: .sequentiallyConsistent)  // SYNC eviction
     atomicMemoryFence(ordering: .sequentiallyConsistent)

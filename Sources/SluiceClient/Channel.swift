@@ -5,7 +5,8 @@ internal import SluiceSystem
 public import SluiceWire
 public import Synchronization
 
-/// A channel of a session. The last reference to it closes it. Files opened on it must be closed before.
+/// A channel of a session. The last reference to it closes it. Files opened on it must be closed
+/// before.
 public final class Channel: Sendable {
   public let session: Session
   public let shortcuts: Shortcuts
@@ -19,8 +20,8 @@ public final class Channel: Sendable {
     self.shortcuts = shortcuts
   }
 
-  /// Whether other connections may use it too. True for the home channel, which connections share when the
-  /// sidecar gives no more channels.
+  /// Whether other connections may use it too. True for the home channel, which connections share
+  /// when the sidecar gives no more channels.
   public var isShared: Bool { line.number == 0 }
 
   /// Whether a call found the sidecar dead, stuck or lying. Every later call fails then.
@@ -40,8 +41,8 @@ public final class Channel: Sendable {
 
   // MARK: Calls
 
-  /// Sends one request and waits for the answer; throws unless the request was done. With `tellsFailure`
-  /// it also throws if a posted change has failed.
+  /// Sends one request and waits for the answer; throws unless the request was done. With
+  /// `tellsFailure` it also throws if a posted change has failed.
   @inline(__always)
   func call<Request: Message, Reply: Message>(
     _ operation: Operation, file: UInt64 = 0, _ request: Request,
@@ -65,8 +66,8 @@ public final class Channel: Sendable {
     return answer
   }
 
-  /// Sends a change and does not wait for the answer. If an earlier posted change has failed, this throws
-  /// that failure and posts nothing, until `transactionEnded`.
+  /// Sends a change and does not wait for the answer. If an earlier posted change has failed, this
+  /// throws that failure and posts nothing, until `transactionEnded`.
   @inline(__always)
   func post<Request: Message>(
     _ operation: Operation, file: UInt64, _ request: Request, sending: UnsafeRawBufferPointer
@@ -84,8 +85,8 @@ public final class Channel: Sendable {
     if hasFailure { try settle() }
   }
 
-  /// Waits until all posted changes are done, and throws if one has failed. With `file`, it does not wait
-  /// if all of them change that file.
+  /// Waits until all posted changes are done, and throws if one has failed. With `file`, it does
+  /// not wait if all of them change that file.
   @inline(never)
   func settle(besides file: UInt64? = nil) throws(CallError) {
     var failed: PostedFailure?
@@ -104,16 +105,17 @@ public final class Channel: Sendable {
   /// Whether a caller has learned of a failed change.
   private let hasTold = Atomic<Bool>(false)
 
-  /// The error for a failed change. It is thrown again and again: the caller believes that the journal or
-  /// page was written, and must not rely on it, neither to continue nor to roll back.
+  /// The error for a failed change. It is thrown again and again: the caller believes that the
+  /// journal or page was written, and must not rely on it, neither to continue nor to roll back.
   @inline(never)
   private func tell(_ failed: PostedFailure) -> CallError {
     hasTold.store(true, ordering: .relaxed)
     return .writeRefused(failed.status, failed.errno)
   }
 
-  /// The caller has given back its right to write, and no longer relies on its writes. A failure that it has
-  /// learned of is forgotten. A failure that it has not learned of is still thrown later.
+  /// The caller has given back its right to write, and no longer relies on its writes. A failure
+  /// that it has learned of is forgotten. A failure that it has not learned of is still thrown
+  /// later.
   @inline(__always)
   public func transactionEnded() {
     if hasTold.load(ordering: .relaxed) { forgetFailure() }

@@ -1,4 +1,5 @@
-// hello → welcome, on the client's side. Only the handshake and later descriptors travel on the socket.
+// hello → welcome, on the client's side. Only the handshake and later descriptors travel on the
+// socket.
 
 internal import CSluice
 internal import SluiceChannel
@@ -15,8 +16,8 @@ struct Welcome: ~Copyable {
   var regions: ChannelRegions
 }
 
-/// Sends hello, and waits for the welcome until `deadline` (by the monotonic clock). A private sidecar
-/// starts in the meantime.
+/// Sends hello, and waits for the welcome until `deadline` (by the monotonic clock). A private
+/// sidecar starts in the meantime.
 func shakeHands(
   on socket: borrowing FileDescriptor, deadline: Int64
 ) throws(ConnectError) -> Welcome {
@@ -52,8 +53,8 @@ func receiveChannel(on socket: borrowing FileDescriptor) throws(ConnectError) ->
   return ChannelLine(number: message.channel, regions: regions)
 }
 
-/// Maps the read window that a request on `file` has just been answered with. Its descriptors are those of
-/// anonymous memory, on which no lock can stand. Nil if there is no room for it.
+/// Maps the read window that a request on `file` has just been answered with. Its descriptors are
+/// those of anonymous memory, on which no lock can stand. Nil if there is no room for it.
 func receiveWindow(
   on socket: borrowing FileDescriptor, file: UInt64
 ) throws(ConnectError) -> OpenedWindow? {
@@ -82,8 +83,8 @@ func receiveWindow(
   return OpenedWindow(region: region, life: life)
 }
 
-/// Maps the descriptor that a request on `file` has just been answered with, a descriptor of the file
-/// `number`: anywhere, or in the place of `present`. Nil if there is no room for it.
+/// Maps the descriptor that a request on `file` has just been answered with, a descriptor of the
+/// file `number`: anywhere, or in the place of `present`. Nil if there is no room for it.
 func receiveMapping(
   on socket: borrowing FileDescriptor, file: UInt64, purpose: DescriptorPurpose,
   _ range: MappedRange, of number: FileNumber, inPlaceOf present: SharedMapping?
@@ -106,8 +107,9 @@ func receiveMapping(
   return mapped.mapping
 }
 
-/// Receives a message, also from a peer that has closed its end without reading our hello. The first call
-/// then fails (ECONNRESET), and the next returns the peer's last message, for example a refusal.
+/// Receives a message, also from a peer that has closed its end without reading our hello. The
+/// first call then fails (ECONNRESET), and the next returns the peer's last message, for example a
+/// refusal.
 private func receiveLastWord(
   on socket: borrowing FileDescriptor, into room: UnsafeMutableRawBufferPointer
 ) throws(Errno) -> ReceivedMessage {

@@ -19,8 +19,8 @@ extension Session {
     throw .programNotFound
   }
 
-  /// Starts `program` (zero-terminated) as this process's own sidecar, with the calling thread's standing.
-  /// It ends with this process. Blocks until it is ready, for at most `milliseconds`.
+  /// Starts `program` (zero-terminated) as this process's own sidecar, with the calling thread's
+  /// standing. It ends with this process. Blocks until it is ready, for at most `milliseconds`.
   public static func startPrivate(
     program: UnsafePointer<CChar>, milliseconds: Int64 = connectMillisecondsMaximum
   ) throws(ConnectError) -> Session {

@@ -32,8 +32,8 @@ extension RemoteFile {
     }
   }
 
-  /// To be called before addresses in the read window are used. Until the file is closed, the sidecar takes
-  /// nothing out of the window.
+  /// To be called before addresses in the read window are used. Until the file is closed, the
+  /// sidecar takes nothing out of the window.
   public func pinWindow() throws(CallError) {
     _ = try unsafe channel.call(.pinWindow, file: id, NoFields(), replyingWith: NoFields.self)
   }
@@ -56,8 +56,8 @@ extension RemoteFile {
       isReadOnly: answer.status == .doneReadOnly)
   }
 
-  /// Maps an existing part of the WAL index: anywhere, or in the place of `present`. Nil if this process
-  /// has no room for it.
+  /// Maps an existing part of the WAL index: anywhere, or in the place of `present`. Nil if this
+  /// process has no room for it.
   public func mapWALIndex(
     _ request: WALIndexMapRequest, _ range: MappedRange, inPlaceOf present: SharedMapping? = nil
   ) throws(CallError) -> SharedMapping? {
@@ -68,7 +68,8 @@ extension RemoteFile {
     ) { () throws(CallError) in try askForWALIndex(request).file }
   }
 
-  /// Takes or gives back locks of the WAL index; throws `refused(.busy)` if another holder is in the way.
+  /// Takes or gives back locks of the WAL index; throws `refused(.busy)` if another holder is in
+  /// the way.
   @inline(__always)
   public func lockWALIndex(
     first: Int, count: Int, _ kind: WALLockKind

@@ -5,9 +5,10 @@ internal import SluiceSystem
 public import SluiceWire
 
 extension Channel {
-  /// Opens a file. Throws `refused(.notFound)` if the file is absent and the request has no `create`. A new
-  /// database or super-journal gets this process's current umask, whatever the request says. Reading the
-  /// umask costs more than a call, so this first tries to open an existing file.
+  /// Opens a file. Throws `refused(.notFound)` if the file is absent and the request has no
+  /// `create`. A new database or super-journal gets this process's current umask, whatever the
+  /// request says. Reading the umask costs more than a call, so this first tries to open an
+  /// existing file.
   public func open(_ request: OpenRequest) throws(CallError) -> RemoteFile {
     var request = request
     let hasOwnPermissions = request.kind == .mainDatabase || request.kind == .superJournal

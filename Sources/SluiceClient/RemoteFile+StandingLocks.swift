@@ -1,10 +1,11 @@
-// Locks that stand in the file's channel, taken and given back without a request. See StandingLocks.
+// Locks that stand in the file's channel, taken and given back without a request. See
+// StandingLocks.
 
 public import SluiceChannel
 
 extension RemoteFile {
-  /// Takes standing locks, to share them or `alone`. False if they must be requested, and always once the
-  /// sidecar is dead. Never blocks.
+  /// Takes standing locks, to share them or `alone`. False if they must be requested, and always
+  /// once the sidecar is dead. Never blocks.
   @inline(__always)
   public func takeStanding(_ locks: LockSet, alone: Bool = false, _ life: Life) -> Bool {
     // A forked child has no mapping of the regions and the life.
@@ -24,7 +25,8 @@ extension RemoteFile {
 }
 
 extension LockSet {
-  /// The locks whose release ends a transaction: SHARED on the database, and the lock to write the WAL.
+  /// The locks whose release ends a transaction: SHARED on the database, and the lock to write the
+  /// WAL.
   @inline(__always)
   fileprivate static var ofTransactions: LockSet { LockSet.file.union(.walIndex(1)) }
 }

@@ -4,9 +4,9 @@ internal import SluiceChannel
 public import SluiceWire
 
 extension RemoteFile {
-  /// Blocks until this file's turn for a lock comes, for at most `milliseconds`. False if the time is up;
-  /// false at once if waiting could not help. The caller then requests the lock itself, and soon: the
-  /// sidecar keeps others from the lock for a few milliseconds only.
+  /// Blocks until this file's turn for a lock comes, for at most `milliseconds`. False if the time
+  /// is up; false at once if waiting could not help. The caller then requests the lock itself, and
+  /// soon: the sidecar keeps others from the lock for a few milliseconds only.
   /// - Parameter sleepsAtOnce: false if the lock is probably free.
   ///
   /// Not for a shared channel, because the other users' calls would wait as well.

@@ -1,18 +1,19 @@
-// An open file in the sidecar. A call blocks until the sidecar has done it. A posted call returns when it is
-// submitted. The sidecar does all calls on one channel in the order of submission.
+// An open file in the sidecar. A call blocks until the sidecar has done it. A posted call returns
+// when it is submitted. The sidecar does all calls on one channel in the order of submission.
 
 internal import SluiceChannel
 public import SluiceWire
 
-/// A file that the sidecar holds open for this session, until `close` or until the last reference ends.
+/// A file that the sidecar holds open for this session, until `close` or until the last reference
+/// ends.
 public final class RemoteFile: @unchecked Sendable {
   public let channel: Channel
   /// False if only reading was allowed.
   public let isWritable: Bool
   private let identity: FileIdentity
   private let origin: UInt64
-  /// For a database: whether one kernel sees every program that opens it. If not, the database has no WAL
-  /// index, and nothing is known of it without asking the sidecar.
+  /// For a database: whether one kernel sees every program that opens it. If not, the database has
+  /// no WAL index, and nothing is known of it without asking the sidecar.
   public let isLocal: Bool
   let id: UInt64
   /// Only `close` writes it. No other use of the file may run beside `close`.
@@ -45,8 +46,8 @@ public final class RemoteFile: @unchecked Sendable {
   @inline(__always)
   var mayPost: Bool { channel.shortcuts.contains(.postedWrites) }
 
-  /// Reads into `buffer` from `offset` (bytes). Returns the number of bytes read, which is smaller than
-  /// requested at the end of the file. Throws if a posted write has failed.
+  /// Reads into `buffer` from `offset` (bytes). Returns the number of bytes read, which is smaller
+  /// than requested at the end of the file. Throws if a posted write has failed.
   @inline(__always)
   public func read(
     into buffer: UnsafeMutableRawBufferPointer, at offset: Int64
@@ -64,9 +65,9 @@ public final class RemoteFile: @unchecked Sendable {
     return done
   }
 
-  /// Writes all of `buffer` at `offset` (bytes). A `posted` write returns at once. If it fails, every later
-  /// write, read, `sync`, `truncate` or `settle` on the channel throws that failure, until the transaction
-  /// ends; nothing is written to another file before.
+  /// Writes all of `buffer` at `offset` (bytes). A `posted` write returns at once. If it fails,
+  /// every later write, read, `sync`, `truncate` or `settle` on the channel throws that failure,
+  /// until the transaction ends; nothing is written to another file before.
   @inline(__always)
   public func write(
     _ buffer: UnsafeRawBufferPointer, at offset: Int64, posted: Bool = false
@@ -104,15 +105,16 @@ public final class RemoteFile: @unchecked Sendable {
       .sync, file: id, NoFields(), tellsFailure: true, replyingWith: NoFields.self)
   }
 
-  /// The file's size in bytes. Throws if a posted write has failed: otherwise a journal that stayed empty
-  /// would look like a journal with nothing to roll back.
+  /// The file's size in bytes. Throws if a posted write has failed: otherwise a journal that stayed
+  /// empty would look like a journal with nothing to roll back.
   public func byteCount() throws(CallError) -> Int64 {
     try unsafe channel.call(
       .fileSize, file: id, NoFields(), tellsFailure: true, replyingWith: OffsetFields.self
     ).reply.offset
   }
 
-  /// Raises the lock; throws `refused(.busy)` at once if another connection or program is in the way.
+  /// Raises the lock; throws `refused(.busy)` at once if another connection or program is in the
+  /// way.
   public func lock(_ level: LockLevel) throws(CallError) {
     _ = try unsafe channel.call(
       .lock, file: id, LockFields(level: level), replyingWith: NoFields.self)

@@ -1,11 +1,12 @@
-// A session: this process's connection to one sidecar. It owns the socket and the home channel. End-of-file
-// on the socket proves the other side's death. Further channels are opened through the session.
+// A session: this process's connection to one sidecar. It owns the socket and the home channel.
+// End-of-file on the socket proves the other side's death. Further channels are opened through the
+// session.
 //
-// A session keeps the standing that this process had when the session was made. The sidecar applies that
-// standing, even if the process changes its own later.
+// A session keeps the standing that this process had when the session was made. The sidecar applies
+// that standing, even if the process changes its own later.
 //
-// Threads: everything may be called from any thread. A forked child's copy of a session is dead: every call
-// on it throws `forked`, and the child has no mapping of the regions.
+// Threads: everything may be called from any thread. A forked child's copy of a session is dead:
+// every call on it throws `forked`, and the child has no mapping of the regions.
 
 internal import CSluice
 internal import SluiceChannel
@@ -29,13 +30,15 @@ public final class Session: Sendable {
   /// Held while a caller waits for descriptors, so that they reach this caller.
   private let passing = FutexLock<Void>(())
 
-  /// A sidecar that does not answer within this time counts as dead. It is long because a disk may be slow.
+  /// A sidecar that does not answer within this time counts as dead. It is long because a disk may
+  /// be slow.
   static let callTimeoutNanoseconds: Int64 = 60_000_000_000
 
   /// How long it may take to get a session, in milliseconds.
   public static let connectMillisecondsMaximum: Int64 = 10_000
 
-  /// Makes a session on `socket`, with a handshake until `deadline`. `path` is nil for a private sidecar.
+  /// Makes a session on `socket`, with a handshake until `deadline`. `path` is nil for a private
+  /// sidecar.
   init(
     socket: consuming FileDescriptor, path: [CChar]?, deadline: Int64
   ) throws(ConnectError) {
@@ -52,8 +55,8 @@ public final class Session: Sendable {
 
   // MARK: Connecting
 
-  /// Connects to the shared sidecar that listens on `path` (zero-terminated). Blocks for the handshake, for
-  /// at most `milliseconds`.
+  /// Connects to the shared sidecar that listens on `path` (zero-terminated). Blocks for the
+  /// handshake, for at most `milliseconds`.
   public static func connect(
     toSocket path: [CChar], milliseconds: Int64 = connectMillisecondsMaximum
   ) throws(ConnectError) -> Session {
@@ -102,15 +105,15 @@ public final class Session: Sendable {
     return lostAt.load(ordering: .relaxed) != 0 ? .sessionLost : nil
   }
 
-  /// When a call first found the sidecar dead, stuck or lying, in nanoseconds by the monotonic clock; nil
-  /// until then.
+  /// When a call first found the sidecar dead, stuck or lying, in nanoseconds by the monotonic
+  /// clock; nil until then.
   public var lossNanoseconds: Int64? {
     let time = lostAt.load(ordering: .relaxed)
     return time == 0 ? nil : time
   }
 
-  /// Ends the session after a call found the sidecar dead, stuck or lying. If the sidecar lives, it learns
-  /// of this and releases the session's locks.
+  /// Ends the session after a call found the sidecar dead, stuck or lying. If the sidecar lives, it
+  /// learns of this and releases the session's locks.
   func lose() {
     let now = Clock.monotonicNanoseconds()
     _ = lostAt.compareExchange(expected: 0, desired: now, ordering: .relaxed)
@@ -128,9 +131,10 @@ public final class Session: Sendable {
     }
   }
 
-  /// Runs a call that is also answered with a descriptor and returns the number of its file. Maps the
-  /// descriptor. It is not closed while a close could take the locks of stock SQLite's connections to the
-  /// same file (see KeptDescriptors). Nil if this process has no room for the mapping.
+  /// Runs a call that is also answered with a descriptor and returns the number of its file. Maps
+  /// the descriptor. It is not closed while a close could take the locks of stock SQLite's
+  /// connections to the same file (see KeptDescriptors). Nil if this process has no room for the
+  /// mapping.
   func receivingMapping(
     of file: UInt64, for purpose: DescriptorPurpose, _ range: MappedRange,
     inPlaceOf present: SharedMapping?, _ call: () throws(CallError) -> FileNumber
@@ -141,8 +145,9 @@ public final class Session: Sendable {
     }
   }
 
-  /// Runs a call, then receives the message that its answer announced. One caller at a time, so that the
-  /// message reaches the caller that asked. If the sidecar sends something else, the session ends.
+  /// Runs a call, then receives the message that its answer announced. One caller at a time, so
+  /// that the message reaches the caller that asked. If the sidecar sends something else, the
+  /// session ends.
   func receiving<Answer, Received>(
     _ call: () throws(CallError) -> Answer,
     from receive: (borrowing FileDescriptor, Answer) throws(ConnectError) -> Received

@@ -1,9 +1,10 @@
 // The socket of a session, in a process whose other code may close it.
 //
-// A program that closes all its descriptors (closefrom, a daemon) closes the socket too, and the next open
-// may get its number. So the socket has a high number, and is recognised by its inode before each use and
-// before it is closed. If the number belongs to another file now, it is left alone, and the session counts
-// as lost. Nothing prevents another thread from closing and opening between this check and the use.
+// A program that closes all its descriptors (closefrom, a daemon) closes the socket too, and the
+// next open may get its number. So the socket has a high number, and is recognised by its inode
+// before each use and before it is closed. If the number belongs to another file now, it is left
+// alone, and the session counts as lost. Nothing prevents another thread from closing and opening
+// between this check and the use.
 //
 // Threads: any.
 

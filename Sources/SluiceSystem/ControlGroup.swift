@@ -1,13 +1,13 @@
-// The control groups of this process, of version 1, 2 or both: their directories, and how much processor
-// time they allow. ControlGroupMemory says how much memory they allow.
+// The control groups of this process, of version 1, 2 or both: their directories, and how much
+// processor time they allow. ControlGroupMemory says how much memory they allow.
 //
-// The limits of a group's ancestors bind the group too. Ancestors above the mount, or above the root of the
-// process's namespace, cannot be seen and so do not count. Every file is read once, up to a maximum size. A
-// file that is absent or makes no sense counts as no limit.
+// The limits of a group's ancestors bind the group too. Ancestors above the mount, or above the
+// root of the process's namespace, cannot be seen and so do not count. Every file is read once, up
+// to a maximum size. A file that is absent or makes no sense counts as no limit.
 //
-// /proc/self/cgroup names a group beneath the root of its hierarchy. /proc/self/mountinfo says which part
-// of the hierarchy is mounted where. In a container the mount may show only the group's own part, and the
-// two names may be relative to different roots.
+// /proc/self/cgroup names a group beneath the root of its hierarchy. /proc/self/mountinfo says
+// which part of the hierarchy is mounted where. In a container the mount may show only the group's
+// own part, and the two names may be relative to different roots.
 
 /// A limit, and the file that contains it.
 public struct ControlGroupLimit: Sendable {
@@ -21,12 +21,13 @@ public struct ControlGroup: Sendable {
   public struct Hierarchy: Sendable {
     /// 1 or 2.
     public let version: Int
-    /// The directory of the process's own group, not zero-terminated, and how many of its bytes name the
-    /// topmost visible directory.
+    /// The directory of the process's own group, not zero-terminated, and how many of its bytes
+    /// name the topmost visible directory.
     fileprivate let path: [UInt8]
     fileprivate let topByteCount: Int
 
-    /// The directories from the process's own group to the topmost visible one; not zero-terminated.
+    /// The directories from the process's own group to the topmost visible one; not
+    /// zero-terminated.
     public var directories: [[UInt8]] {
       var found: [[UInt8]] = []
       forEach { found.append($0) }
@@ -51,8 +52,8 @@ public struct ControlGroup: Sendable {
   public let memory: Hierarchy?
   public let processors: Hierarchy?
 
-  /// Reads /proc and the files that it names, all beneath `root` (not zero-terminated), because a test has
-  /// its own tree.
+  /// Reads /proc and the files that it names, all beneath `root` (not zero-terminated), because a
+  /// test has its own tree.
   public init(root: [UInt8] = []) {
     guard
       let groups = readText(joined(root, "/proc/self/cgroup"), byteCountMaximum: 1 << 16),
@@ -66,7 +67,8 @@ public struct ControlGroup: Sendable {
     processors = ControlGroup.find("cpu", in: groups, mounts, root)
   }
 
-  /// How much processor time the group may have, in thousandths of one processor; nil without a limit.
+  /// How much processor time the group may have, in thousandths of one processor; nil without a
+  /// limit.
   public func processorLimit() -> ControlGroupLimit? {
     var least: ControlGroupLimit?
     processors?.forEach { directory in
@@ -96,8 +98,8 @@ public struct ControlGroup: Sendable {
 
   // MARK: Directories
 
-  /// A controller is in a hierarchy of version 1 if /proc/self/cgroup says so, else in the hierarchy of
-  /// version 2.
+  /// A controller is in a hierarchy of version 1 if /proc/self/cgroup says so, else in the
+  /// hierarchy of version 2.
   private static func find(
     _ controller: StaticString, in groups: PlainText, _ mounts: PlainText, _ root: [UInt8]
   ) -> Hierarchy? {
@@ -119,8 +121,8 @@ public struct ControlGroup: Sendable {
     return directories(of: unified, nil, in: mounts, root)
   }
 
-  /// The directories of `group`, a path in the hierarchy of version 1 with that controller, or in the
-  /// hierarchy of version 2 (nil). Nil if the hierarchy is not mounted.
+  /// The directories of `group`, a path in the hierarchy of version 1 with that controller, or in
+  /// the hierarchy of version 2 (nil). Nil if the hierarchy is not mounted.
   private static func directories(
     of group: PlainText, _ controller: StaticString?, in mounts: PlainText, _ root: [UInt8]
   ) -> Hierarchy? {
@@ -169,7 +171,8 @@ private let levelsMaximum = 32
 private let colon = UInt8(ascii: ":")
 private let slash = UInt8(ascii: "/")
 
-/// A line of /proc/self/mountinfo: "36 35 98:0 /root /place options optional… - type source options".
+/// A line of /proc/self/mountinfo: "36 35 98:0 /root /place options optional… - type source
+/// options".
 private struct Mount {
   let root: PlainText
   let place: PlainText
@@ -195,7 +198,8 @@ private struct Mount {
     self.place = place
   }
 
-  /// Whether this mount shows the hierarchy of version 1 with that controller, or that of version 2.
+  /// Whether this mount shows the hierarchy of version 1 with that controller, or that of version
+  /// 2.
   func shows(_ controller: StaticString?) -> Bool {
     guard let controller else { return isUnified }
     return !isUnified && options.lists(controller)

@@ -1,10 +1,11 @@
-// How much memory the control groups of a process allow, and how much of it is left. The files with these
-// numbers are opened once and read again and again, because limits and use change, and a confined sidecar
-// cannot open the files later. Of the ancestors, only those with a limit at the start stay open, because
-// there may be many ancestors and few descriptors.
+// How much memory the control groups of a process allow, and how much of it is left. The files with
+// these numbers are opened once and read again and again, because limits and use change, and a
+// confined sidecar cannot open the files later. Of the ancestors, only those with a limit at the
+// start stay open, because there may be many ancestors and few descriptors.
 //
-// The memory left in a group is its limit less its use, plus the memory that the kernel would take back by
-// itself: pages of files that were used once. (Memory of a memfd counts as use, and is never taken back.)
+// The memory left in a group is its limit less its use, plus the memory that the kernel would take
+// back by itself: pages of files that were used once. (Memory of a memfd counts as use, and is
+// never taken back.)
 //
 // Threads: any.
 
@@ -73,9 +74,9 @@ public final class ControlGroupMemory: Sendable {
     return most.map { ControlGroupLimit(value: $0, path: joined(level.directory, name)) }
   }
 
-  /// How many more bytes the groups can hold, beyond a reserve that each group keeps. The result is the
-  /// smallest number of all groups, and negative if a reserve is in use. `reserve` computes the reserve from
-  /// a limit. Nil without limits.
+  /// How many more bytes the groups can hold, beyond a reserve that each group keeps. The result is
+  /// the smallest number of all groups, and negative if a reserve is in use. `reserve` computes the
+  /// reserve from a limit. Nil without limits.
   public func surplus(reserve: (Int64) -> Int64) -> Int64? {
     var least: Int64?
     for level in levels {

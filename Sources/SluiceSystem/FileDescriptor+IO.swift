@@ -1,5 +1,5 @@
-// Reading, writing and measuring a file. Positions and counts are in bytes. Every call may block on the
-// disk.
+// Reading, writing and measuring a file. Positions and counts are in bytes. Every call may block on
+// the disk.
 
 internal import CSluice
 
@@ -63,8 +63,8 @@ extension FileDescriptor {
     _ = try check(sluice_ftruncate(rawValue, byteCount))
   }
 
-  /// Makes the file this large and reserves its space. If the file system cannot reserve space, this only
-  /// makes the file this large.
+  /// Makes the file this large and reserves its space. If the file system cannot reserve space,
+  /// this only makes the file this large.
   public borrowing func allocate(byteCount: Int64) throws(Errno) {
     let result = sluice_fallocate(rawValue, byteCount)
     if result == -EOPNOTSUPP { return try truncate(toByteCount: byteCount) }

@@ -16,15 +16,15 @@ public enum ByteRangeLock: Sendable {
 
 /// Another holder's lock.
 public struct LockBlocker: Sendable {
-  /// Whether it belongs to an open file description, as the locks of sidecars do. Otherwise it belongs to a
-  /// process, as the locks of SQLite's own VFS do.
+  /// Whether it belongs to an open file description, as the locks of sidecars do. Otherwise it
+  /// belongs to a process, as the locks of SQLite's own VFS do.
   public var isDescription: Bool
   public var isExclusive: Bool
 }
 
 extension FileDescriptor {
-  /// Sets this description's lock on `range`, in place of any lock that it has there. False if another
-  /// holder's lock is in the way.
+  /// Sets this description's lock on `range`, in place of any lock that it has there. False if
+  /// another holder's lock is in the way.
   public borrowing func setLock(
     _ lock: ByteRangeLock, start: Int64, byteCount: Int64
   ) throws(Errno) -> Bool {
@@ -45,14 +45,15 @@ extension FileDescriptor {
       isExclusive: answer & SLUICE_BLOCKER_IS_EXCLUSIVE != 0)
   }
 
-  /// Locks the whole file or directory with flock(2), until this description is closed. Throws `again` if
-  /// another holder has the lock.
+  /// Locks the whole file or directory with flock(2), until this description is closed. Throws
+  /// `again` if another holder has the lock.
   public borrowing func lockWhole() throws(Errno) {
     _ = try check(sluice_flock_exclusive(rawValue))
   }
 
-  /// Takes a write lease. The kernel grants it only if this is the sole open description of the file. It
-  /// announces a break of the lease as `Signal.leaseBreak`; the answer must be `giveBackLease`.
+  /// Takes a write lease. The kernel grants it only if this is the sole open description of the
+  /// file. It announces a break of the lease as `Signal.leaseBreak`; the answer must be
+  /// `giveBackLease`.
   public borrowing func takeLease() throws(Errno) {
     _ = try check(sluice_lease_take(rawValue, sluice_lease_signal))
   }

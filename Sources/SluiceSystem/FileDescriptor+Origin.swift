@@ -1,6 +1,6 @@
-// The origin of an open file: its file system, and the values that tell it from another file that had, or
-// will have, the same device and inode number. How reliable these values are depends on the file system.
-// This file does not decide that.
+// The origin of an open file: its file system, and the values that tell it from another file that
+// had, or will have, the same device and inode number. How reliable these values are depends on the
+// file system. This file does not decide that.
 
 internal import CSluice
 
@@ -25,8 +25,8 @@ extension FileDescriptor {
     return numbers
   }
 
-  /// The kernel's handle of the file, after the handle's type; nil if there is none. A handle that only names
-  /// a file cannot open it, but more file systems have such handles.
+  /// The kernel's handle of the file, after the handle's type; nil if there is none. A handle that
+  /// only names a file cannot open it, but more file systems have such handles.
   public borrowing func handle(isOnlyAName: Bool = false) -> [UInt8]? {
     let number = rawValue
     var isThere = false

@@ -86,8 +86,9 @@ public func readSymbolicLink(
   return target
 }
 
-/// The current path of an open directory: from /proc or, if /proc is not mounted, by changing the working
-/// directory to it for a moment. No thread may open anything relative to the working directory meanwhile.
+/// The current path of an open directory: from /proc or, if /proc is not mounted, by changing the
+/// working directory to it for a moment. No thread may open anything relative to the working
+/// directory meanwhile.
 public func pathOfDirectory(_ descriptor: Int32) throws(Errno) -> [UInt8] {
   do throws(Errno) {
     return try unsafe withDescriptorPath(descriptor) { (path) throws(Errno) in
@@ -125,8 +126,8 @@ public func withDescriptorPath<R: ~Copyable>(
   return try unsafe body(path)
 }
 
-/// Opens the file of `descriptor` again, and replaces the old description by the new one. A thread that uses
-/// the number meanwhile uses either the old or the new description.
+/// Opens the file of `descriptor` again, and replaces the old description by the new one. A thread
+/// that uses the number meanwhile uses either the old or the new description.
 public func renewDescription(
   of descriptor: borrowing FileDescriptor, _ options: OpenFlags
 ) throws(Errno) {

@@ -15,8 +15,8 @@ public struct FileDescriptor: ~Copyable, Sendable {
 
   deinit { _ = sluice_close(rawValue) }
 
-  /// Closes the descriptor now, and throws if the close failed, which a deinit cannot report. The descriptor
-  /// is gone either way.
+  /// Closes the descriptor now, and throws if the close failed, which a deinit cannot report. The
+  /// descriptor is gone either way.
   public consuming func close() throws(Errno) {
     let raw = rawValue
     discard self
@@ -43,6 +43,6 @@ public enum WellKnownDescriptor {
   public static var workingDirectory: Int32 { AT_FDCWD }
 }
 
-/// Opens something harmless as standard input, output and error if these are closed, and leaves it open. So
-/// no descriptor that is opened later gets their numbers.
+/// Opens something harmless as standard input, output and error if these are closed, and leaves it
+/// open. So no descriptor that is opened later gets their numbers.
 public func fillStandardDescriptors() { sluice_descriptors_fill_standard() }

@@ -1,11 +1,11 @@
-// A mutual-exclusion lock in one word: 0 free, 1 held, 2 held and perhaps awaited (the third lock in Drepper's
-// "Futexes Are Tricky"). Without contention, taking and releasing it are two writing instructions. Embedded
-// Swift does not have the standard library's Mutex.
+// A mutual-exclusion lock in one word: 0 free, 1 held, 2 held and perhaps awaited (the third lock
+// in Drepper's "Futexes Are Tricky"). Without contention, taking and releasing it are two writing
+// instructions. Embedded Swift does not have the standard library's Mutex.
 
 internal import Synchronization
 
-/// A lock that protects `Value`. It is neither recursive nor fair. It is never held during a wait for a peer
-/// without a time limit.
+/// A lock that protects `Value`. It is neither recursive nor fair. It is never held during a wait
+/// for a peer without a time limit.
 public final class FutexLock<Value: ~Copyable>: @unchecked Sendable {
   private let word = Atomic<UInt32>(0)
   private var value: Value

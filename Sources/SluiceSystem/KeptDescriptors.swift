@@ -1,24 +1,26 @@
-// Descriptors from the sidecar that are open in this process, because the process could not use a child that
-// receives them in its place (see `SharedMapping.receive`). Closing any descriptor of a file drops every POSIX
-// lock that the process has on the file, and stock SQLite may have some. So:
+// Descriptors from the sidecar that are open in this process, because the process could not use a
+// child that receives them in its place (see `SharedMapping.receive`). Closing any descriptor of a
+// file drops every POSIX lock that the process has on the file, and stock SQLite may have some. So:
 //
-//   - There is one descriptor for each file and session. All mappings of the file use it. If another
-//     descriptor of the same file comes with a message, the kernel drops it, which takes no lock.
-//   - A descriptor without mappings is closed only if this process has no other descriptor of the file,
-//     because then it has no lock on the file. /proc shows this. If /proc cannot show it, the descriptor is
-//     closed only if no process has a lock on the file, as F_OFD_GETLK says. That call counts this process's
-//     own POSIX locks as another's.
-//   - Between this check and the close, stock SQLite opens no index, because the caller of `closeUnused` holds
-//     the mutex under which its unix VFS opens one. Another copy of SQLite in the process has its own mutex.
-//     If it opens this database natively within that microsecond, it may lose its first lock.
-//   - Otherwise the descriptor stays open, and `closeUnused` checks again when the next index is opened or
-//     closed. If its file is opened again before that, the descriptor is used again.
+//   - There is one descriptor for each file and session. All mappings of the file use it. If
+//     another descriptor of the same file comes with a message, the kernel drops it, which takes no
+//     lock.
+//   - A descriptor without mappings is closed only if this process has no other descriptor of the
+//     file, because then it has no lock on the file. /proc shows this. If /proc cannot show it, the
+//     descriptor is closed only if no process has a lock on the file, as F_OFD_GETLK says. That
+//     call counts this process's own POSIX locks as another's.
+//   - Between this check and the close, stock SQLite opens no index, because the caller of
+//     `closeUnused` holds the mutex under which its unix VFS opens one. Another copy of SQLite in
+//     the process has its own mutex. If it opens this database natively within that microsecond, it
+//     may lose its first lock.
+//   - Otherwise the descriptor stays open, and `closeUnused` checks again when the next index is
+//     opened or closed. If its file is opened again before that, the descriptor is used again.
 //
-// A program that closes all its descriptors closes these too. So a number is checked before it is used or
-// closed.
+// A program that closes all its descriptors closes these too. So a number is checked before it is
+// used or closed.
 //
-// Threads: any, under one lock. A forked child starts without kept descriptors, and leaves inherited ones
-// open.
+// Threads: any, under one lock. A forked child starts without kept descriptors, and leaves
+// inherited ones open.
 
 internal import CSluice
 internal import Synchronization
@@ -54,8 +56,8 @@ public final class KeptDescriptors: Sendable {
   fileprivate final class Entry: @unchecked Sendable {
     let number: Int32
     let file: FileNumber
-    /// The socket that it came from. What one sidecar says about a file gives no access to a descriptor from
-    /// another sidecar.
+    /// The socket that it came from. What one sidecar says about a file gives no access to a
+    /// descriptor from another sidecar.
     let source: UInt64
     var useCount = 1
     var next: Entry?
@@ -119,8 +121,8 @@ public final class KeptDescriptors: Sendable {
     }
   }
 
-  /// Keeps a descriptor that has just come from this socket. Nil if the descriptor belongs to no file; it then
-  /// stays open for ever.
+  /// Keeps a descriptor that has just come from this socket. Nil if the descriptor belongs to no
+  /// file; it then stays open for ever.
   static func take(_ number: Int32, from socket: borrowing FileDescriptor) -> KeptDescriptor? {
     var status = stat()
     guard unsafe sluice_fstat(number, &status) == 0, sluice_descriptor_mark(number) == 0 else {
@@ -144,8 +146,8 @@ public final class KeptDescriptors: Sendable {
     if epoch.isCurrent { list.withLock { _ in entry.useCount -= 1 } }
   }
 
-  /// Closes the descriptors without mappings, if the close drops no lock. The caller holds the mutex under
-  /// which stock SQLite opens such files.
+  /// Closes the descriptors without mappings, if the close drops no lock. The caller holds the
+  /// mutex under which stock SQLite opens such files.
   public static func closeUnused() {
     let keeper = current
     keeper.list.withLock { list in
@@ -177,7 +179,8 @@ public final class KeptDescriptors: Sendable {
     list.first = kept
   }
 
-  /// Whether this process has no descriptor of the file except unused ones in this list, or no lock on it.
+  /// Whether this process has no descriptor of the file except unused ones in this list, or no lock
+  /// on it.
   private func mayClose(_ entry: Entry, _ list: borrowing List) -> Bool {
     var ours: Int32 = 0
     var next = list.first

@@ -1,5 +1,5 @@
-// Landlock: rights on files that a process gives up for good, for itself and for every program that it
-// starts. Files that are open already stay open.
+// Landlock: rights on files that a process gives up for good, for itself and for every program that
+// it starts. Files that are open already stay open.
 
 internal import CSluice
 
@@ -14,10 +14,12 @@ public struct FileRights: OptionSet, Sendable {
   public static let readDirectory = FileRights(rawValue: 1 << 3)
   public static let removeDirectory = FileRights(rawValue: 1 << 4)
   public static let removeFile = FileRights(rawValue: 1 << 5)
-  /// To make regular files. The other rights to make are for devices, directories, sockets, pipes and links.
+  /// To make regular files. The other rights to make are for devices, directories, sockets, pipes
+  /// and links.
   public static let makeFile = FileRights(rawValue: 1 << 8)
   private static let makeOthers = FileRights(rawValue: 0b1_1110_1100_0000)
-  /// To move or link a file into another directory. Since version 2; before that it is never allowed.
+  /// To move or link a file into another directory. Since version 2; before that it is never
+  /// allowed.
   public static let moveElsewhere = FileRights(rawValue: 1 << 13)
   /// Since version 3. Before that, a process that can reach a file may truncate it.
   public static let truncate = FileRights(rawValue: 1 << 14)
@@ -52,9 +54,9 @@ public struct LandlockRuleset: ~Copyable {
   /// The version of the kernel's Landlock; 0 if there is none or it is turned off.
   public static var version: Int { max(0, Int(sluice_landlock_version())) }
 
-  /// Denies `rights` everywhere except where they are allowed, as far as the kernel knows them. With
-  /// `isolates` also denies TCP (since version 4), and abstract sockets and signals to processes outside
-  /// (since version 6). Throws if there is no Landlock.
+  /// Denies `rights` everywhere except where they are allowed, as far as the kernel knows them.
+  /// With `isolates` also denies TCP (since version 4), and abstract sockets and signals to
+  /// processes outside (since version 6). Throws if there is no Landlock.
   public init(denying rights: FileRights, isolates: Bool) throws(Errno) {
     let version = Int(try check(sluice_landlock_version()))
     let number = try check(

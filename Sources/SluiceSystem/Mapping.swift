@@ -9,8 +9,8 @@ public struct Mapping: ~Copyable, @unchecked Sendable {
   public let byteCount: Int
   private let process: ProcessEpoch?
 
-  /// Maps `byteCount` bytes of `descriptor` from `offset`, a multiple of the page size. A forked child has
-  /// the mapping only if it is `inheritable`.
+  /// Maps `byteCount` bytes of `descriptor` from `offset`, a multiple of the page size. A forked
+  /// child has the mapping only if it is `inheritable`.
   public init(
     _ descriptor: borrowing FileDescriptor, offset: Int64 = 0, byteCount: Int,
     writable: Bool = true, inheritable: Bool = false
@@ -32,8 +32,8 @@ public struct Mapping: ~Copyable, @unchecked Sendable {
     process = nil
   }
 
-  /// Replaces the mapping by private memory, all zeros. From now on code that uses the address neither sees
-  /// the other processes' writes nor writes where they can see it.
+  /// Replaces the mapping by private memory, all zeros. From now on code that uses the address
+  /// neither sees the other processes' writes nor writes where they can see it.
   public borrowing func letGo() { _ = unsafe sluice_map_zeros(start, UInt64(byteCount)) }
 
   /// From now on a forked child has private zeros at this address, until `showToChildren`.
@@ -58,14 +58,14 @@ public final class SharedMapping: Sendable {
 
   public var start: UnsafeMutableRawPointer { unsafe mapping.start }
 
-  /// The descriptor of the mapping, if this process had to keep it open itself. Only `receive` changes it, in
-  /// the thread that uses the mapping.
+  /// The descriptor of the mapping, if this process had to keep it open itself. Only `receive`
+  /// changes it, in the thread that uses the mapping.
   private nonisolated(unsafe) var kept: KeptDescriptor?
 
-  /// Receives one message into `message` and maps the file whose descriptor comes with it: anywhere, or in
-  /// the place of `present`, which has the same size. `file` is the file that the sender claims. A forked
-  /// child has the mapping too. Throws if no message was received. A message is received even if its file
-  /// could not be mapped.
+  /// Receives one message into `message` and maps the file whose descriptor comes with it:
+  /// anywhere, or in the place of `present`, which has the same size. `file` is the file that the
+  /// sender claims. A forked child has the mapping too. Throws if no message was received. A
+  /// message is received even if its file could not be mapped.
   public static func receive(
     on socket: borrowing FileDescriptor, message: UnsafeMutableRawBufferPointer,
     offset: Int64, byteCount: Int, writable: Bool, of file: FileNumber,
@@ -77,7 +77,8 @@ public final class SharedMapping: Sendable {
     var messageByteCount: Int64 = 0
     var kept = KeptDescriptors.use(file, from: socket)
     if kept == nil {
-      // Usually a child receives it. If this process cannot use a child, it receives the descriptor itself.
+      // Usually a child receives it. If this process cannot use a child, it receives the descriptor
+      // itself.
       let refusal = unsafe sluice_receive_mapping(
         socket.rawValue, message.baseAddress!, message.count, offset, UInt64(byteCount),
         writable ? 1 : 0, &address, &error, &messageByteCount)
@@ -118,8 +119,8 @@ public struct ReceivedMapping {
 }
 
 extension FileDescriptor {
-  /// Makes anonymous shared memory that no holder of the descriptor can resize. Unless it is `final`,
-  /// `forbidWriting` can seal it further.
+  /// Makes anonymous shared memory that no holder of the descriptor can resize. Unless it is
+  /// `final`, `forbidWriting` can seal it further.
   public static func sealedMemory(
     _ name: StaticString, byteCount: Int, isFinal: Bool = true
   ) throws(Errno) -> FileDescriptor {
@@ -135,14 +136,14 @@ extension FileDescriptor {
     _ = try check(sluice_memfd_forbid_writing(rawValue))
   }
 
-  /// Gives the memory of a part back to the system. From then on it reads as zeros in all mappings. Throws
-  /// if writing is forbidden.
+  /// Gives the memory of a part back to the system. From then on it reads as zeros in all mappings.
+  /// Throws if writing is forbidden.
   public borrowing func release(offset: Int64, byteCount: Int) throws(Errno) {
     _ = try check(sluice_memfd_release(rawValue, UInt64(offset), UInt64(byteCount)))
   }
 
-  /// Whether this is memory of exactly `byteCount` bytes that no process can resize. If this process mapped
-  /// anything else, the owner of that file could kill this process with SIGBUS.
+  /// Whether this is memory of exactly `byteCount` bytes that no process can resize. If this
+  /// process mapped anything else, the owner of that file could kill this process with SIGBUS.
   public borrowing func isSealedMemory(byteCount: Int) -> Bool {
     guard sluice_memfd_is_sealed(rawValue) == 1 else { return false }
     guard let status = try? status() else { return false }

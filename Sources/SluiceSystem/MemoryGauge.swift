@@ -1,5 +1,5 @@
-// How much memory this process may use for things that it does not strictly need: the smallest amount that
-// its control groups and the machine have left, less a reserve for others.
+// How much memory this process may use for things that it does not strictly need: the smallest
+// amount that its control groups and the machine have left, less a reserve for others.
 //
 // A measurement costs some system calls. Threads: any.
 

@@ -1,5 +1,5 @@
-// The kernel's text files, read whole and parsed by position: words, lines, numbers. The code is small,
-// because libsluice.so contains it too.
+// The kernel's text files, read whole and parsed by position: words, lines, numbers. The code is
+// small, because libsluice.so contains it too.
 
 /// The text of a file, or of a part of it.
 struct PlainText {
@@ -23,7 +23,8 @@ struct PlainText {
     for index in range { path.append(bytes[index]) }
   }
 
-  /// Takes the text before the next `separator`, or all of it, off the front; nil when nothing is left.
+  /// Takes the text before the next `separator`, or all of it, off the front; nil when nothing is
+  /// left.
   mutating func take(upTo separator: UInt8) -> PlainText? {
     if range.isEmpty { return nil }
     var end = range.lowerBound
@@ -70,8 +71,8 @@ struct PlainText {
     return false
   }
 
-  /// The number, if the text has only decimal digits. Nil for anything else ("max", "-1") and for a number
-  /// that is too large.
+  /// The number, if the text has only decimal digits. Nil for anything else ("max", "-1") and for a
+  /// number that is too large.
   var number: Int64? {
     if range.isEmpty || range.count > 19 { return nil }
     var value: UInt64 = 0

@@ -19,7 +19,8 @@ public struct Poller: ~Copyable, Sendable {
     _ = sluice_epoll_remove(descriptor.rawValue, member.rawValue)
   }
 
-  /// The token of a member that has input, or nil when the time is up. A timeout of `nil` has no limit.
+  /// The token of a member that has input, or nil when the time is up. A timeout of `nil` has no
+  /// limit.
   public borrowing func wait(timeoutMilliseconds: Int32?) throws(Errno) -> UInt64? {
     var token: UInt64 = 0
     let count = try unsafe check(

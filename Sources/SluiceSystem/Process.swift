@@ -2,12 +2,14 @@
 
 internal import CSluice
 
-/// A program that was started without a trace in this process: no SIGCHLD, and `wait(-1)` does not find it.
+/// A program that was started without a trace in this process: no SIGCHLD, and `wait(-1)` does not
+/// find it.
 public struct SpawnedProcess: Sendable {
   public let id: Int32
 
-  /// Starts `program` with `arguments` (zero-terminated, without its name) in its own session. Its descriptor
-  /// 3 is `descriptor`, and it gets no other descriptor beyond standard error. Throws the error of `exec`.
+  /// Starts `program` with `arguments` (zero-terminated, without its name) in its own session. Its
+  /// descriptor 3 is `descriptor`, and it gets no other descriptor beyond standard error. Throws
+  /// the error of `exec`.
   public static func start(
     _ program: UnsafePointer<CChar>, arguments: [[CChar]],
     descriptor: borrowing FileDescriptor
@@ -68,8 +70,8 @@ public func fileLoaded(at address: UnsafeRawPointer) -> UnsafePointer<CChar>? {
   unsafe sluice_loaded_from(address)
 }
 
-/// The value of an environment variable; nil if it is unset or empty. The pointer is valid until the
-/// environment changes.
+/// The value of an environment variable; nil if it is unset or empty. The pointer is valid until
+/// the environment changes.
 public func environmentValue(_ name: StaticString) -> UnsafePointer<CChar>? {
   let start = unsafe UnsafeRawPointer(name.utf8Start).assumingMemoryBound(to: CChar.self)
   guard let value = unsafe getenv(start), unsafe value[0] != 0 else { return nil }
@@ -102,8 +104,8 @@ public func processExists(_ process: Int32) -> Bool {
   kill(process, 0) == 0 || sluice_errno() == EPERM
 }
 
-/// Replaces this program by another. `words` are its name, which is searched in PATH, and its arguments, all
-/// zero-terminated. Returns only by throwing.
+/// Replaces this program by another. `words` are its name, which is searched in PATH, and its
+/// arguments, all zero-terminated. Returns only by throwing.
 public func become(_ words: [[CChar]]) throws(Errno) -> Never {
   precondition(!words.isEmpty, "a program has a name")
   var vector = unsafe argumentVector(words)

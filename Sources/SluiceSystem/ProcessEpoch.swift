@@ -1,5 +1,5 @@
-// Tells a process from a forked copy of it, however it was forked. The mark is in a page that the kernel
-// gives to a child filled with zeros (MADV_WIPEONFORK), so a check costs one load.
+// Tells a process from a forked copy of it, however it was forked. The mark is in a page that the
+// kernel gives to a child filled with zeros (MADV_WIPEONFORK), so a check costs one load.
 
 internal import CSluice
 internal import Synchronization
@@ -19,8 +19,8 @@ public struct ProcessEpoch: Sendable {
     if !installed { _ = unsafe sluice_unmap(address!, UInt64(memoryPageByteCount)) }
   }
 
-  /// The epoch of the calling process. The first call in a process chooses it; a forked child is a new
-  /// process.
+  /// The epoch of the calling process. The first call in a process chooses it; a forked child is a
+  /// new process.
   public static var current: ProcessEpoch {
     while true {
       let value = unsafe mark.pointee.load(ordering: .acquiring)

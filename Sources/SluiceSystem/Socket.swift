@@ -1,5 +1,5 @@
-// SOCK_SEQPACKET Unix sockets: whole messages, descriptors with them, and end-of-file when the peer is gone.
-// Only `awaitReadable` waits.
+// SOCK_SEQPACKET Unix sockets: whole messages, descriptors with them, and end-of-file when the peer
+// is gone. Only `awaitReadable` waits.
 
 internal import CSluice
 
@@ -91,9 +91,9 @@ extension FileDescriptor {
     return (user, process)
   }
 
-  /// A descriptor that becomes readable when the process that connected, or made the pair, ends. It works
-  /// across pid namespaces. Throws `noProcess` if the process has ended, and another error if the kernel
-  /// cannot show it.
+  /// A descriptor that becomes readable when the process that connected, or made the pair, ends. It
+  /// works across pid namespaces. Throws `noProcess` if the process has ended, and another error if
+  /// the kernel cannot show it.
   public borrowing func peerEnd() throws(Errno) -> FileDescriptor {
     FileDescriptor(owning: try check(sluice_socket_peer_end(rawValue)))
   }

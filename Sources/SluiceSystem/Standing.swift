@@ -1,9 +1,10 @@
-// A thread's standing: its identity for the kernel, and the root of its names. A system call takes these from
-// its caller without an argument. A program may change all of them at any time, and a thread some of them. So
-// each call that depends on the standing reads it, and it is never remembered longer.
+// A thread's standing: its identity for the kernel, and the root of its names. A system call takes
+// these from its caller without an argument. A program may change all of them at any time, and a
+// thread some of them. So each call that depends on the standing reads it, and it is never
+// remembered longer.
 //
-// The standing does not show a Landlock domain that a program with CAP_SYS_ADMIN enters without no_new_privs,
-// because the kernel shows such a domain to no process.
+// The standing does not show a Landlock domain that a program with CAP_SYS_ADMIN enters without
+// no_new_privs, because the kernel shows such a domain to no process.
 
 internal import CSluice
 
@@ -27,20 +28,22 @@ public struct Standing: Equatable, Sendable {
   }
 }
 
-/// The calling thread's umask, read without changing it: from /proc, or else in a child. 0o077 if both fail.
+/// The calling thread's umask, read without changing it: from /proc, or else in a child. 0o077 if
+/// both fail.
 public func currentUmask() -> UInt32 { sluice_umask() }
 
 /// Sets this process's umask.
 public func setUmask(_ mask: UInt32) { _ = sluice_set_umask(mask) }
 
-/// The largest size to which this process may grow a file, in bytes (RLIMIT_FSIZE); `Int64.max` without a
-/// limit.
+/// The largest size to which this process may grow a file, in bytes (RLIMIT_FSIZE); `Int64.max`
+/// without a limit.
 public func fileSizeLimit() -> Int64 { sluice_file_size_limit() }
 
 /// Raises that limit as far as this process may.
 public func raiseFileSizeLimit() { sluice_raise_file_size_limit() }
 
-/// Sends SIGXFSZ to the calling thread, as the kernel does to a thread that writes beyond that limit.
+/// Sends SIGXFSZ to the calling thread, as the kernel does to a thread that writes beyond that
+/// limit.
 public func signalFileSizeLimit() { sluice_raise_file_size_signal() }
 
 /// Gives up all capabilities except `kept` (a bit for each), for good.

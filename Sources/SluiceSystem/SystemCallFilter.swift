@@ -3,14 +3,15 @@
 internal import CSluice
 
 public enum SystemCallFilter {
-  /// Leaves all threads of this process only the calls that a serving sidecar needs. With `reports`, each
-  /// refused call is named once on standard error. Call `forbidNewPrivileges` first.
+  /// Leaves all threads of this process only the calls that a serving sidecar needs. With
+  /// `reports`, each refused call is named once on standard error. Call `forbidNewPrivileges`
+  /// first.
   public static func enterSidecar(reports: Bool) throws(Errno) {
     _ = try check(sluice_seccomp_enter_sidecar(reports ? 1 : 0))
   }
 
-  /// Forbids this process, and the programs that it starts, to change the properties of files: owners,
-  /// permissions, times, attributes. Call `forbidNewPrivileges` first.
+  /// Forbids this process, and the programs that it starts, to change the properties of files:
+  /// owners, permissions, times, attributes. Call `forbidNewPrivileges` first.
   public static func enterSandbox() throws(Errno) {
     _ = try check(sluice_seccomp_enter_sandbox())
   }

@@ -34,15 +34,15 @@ public struct Thread: ~Copyable, @unchecked Sendable {
 /// The kernel's number for the calling thread.
 public func threadID() -> Int32 { sluice_thread_id() }
 
-/// Makes the kernel store FUTEX_OWNER_DIED in `word`, which holds the calling thread's id, when that thread
-/// ends, however it ends. Each thread can have one word. Nil takes the request back.
+/// Makes the kernel store FUTEX_OWNER_DIED in `word`, which holds the calling thread's id, when
+/// that thread ends, however it ends. Each thread can have one word. Nil takes the request back.
 public func announceEndOfThread(in word: UnsafeMutablePointer<UInt32>?) throws(Errno) {
   _ = try unsafe check(sluice_thread_announce_end(word))
 }
 
-/// How many processors this process may use at a time: the processors that it may run on, or as many whole
-/// ones as its control group's quota allows, and at least one. Read once, at the first use, which must come
-/// before the process gives up its right to open files.
+/// How many processors this process may use at a time: the processors that it may run on, or as
+/// many whole ones as its control group's quota allows, and at least one. Read once, at the first
+/// use, which must come before the process gives up its right to open files.
 public let processorCount: Int = {
   let allowed = max(1, Int(sluice_processor_count()))
   // A single processor counts as one, whatever the quota.

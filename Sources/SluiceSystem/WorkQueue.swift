@@ -1,7 +1,8 @@
 // Work for threads that may block, put in by threads that must not block.
 //
-// A taker sleeps on the count of all changes so far. It reads the count under the lock, and releases the lock
-// before it sleeps. An element that is put in after that changes the count, so the sleep does not begin.
+// A taker sleeps on the count of all changes so far. It reads the count under the lock, and
+// releases the lock before it sleeps. An element that is put in after that changes the count, so
+// the sleep does not begin.
 
 internal import Synchronization
 

@@ -2,13 +2,13 @@
 //
 //   Entry.swift   the extension's entry points
 //   Calls         SQLite's callbacks: by name (VFS), on an open file (IOMethods, FileControl)
-//   Files         an open file (OpenFile), and the table where open files find each other (Registry)
+//   Files         an open file (OpenFile), and the table of open databases (Registry)
 //   Parts         the parts of an open file: what it knows, its WAL index, how it waits, its limits
 //   Sessions      which sidecar serves a name: sessions, URI parameters, host paths
 //   Errors        the VFS's errors, SQLite's result codes and log
 //
-// A file may name files in its own folder and in the folders below it in this list, and none above. No two
-// concepts name each other.
+// A file may name files in its own folder and in the folders below it in this list, and none above.
+// No two concepts name each other.
 
 public import CSQLite
 internal import SluiceSystem

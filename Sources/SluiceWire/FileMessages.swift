@@ -1,5 +1,5 @@
-// The arguments of the file operations. Paths are bytes without a zero, as the kernel takes them. Offsets
-// and sizes are in bytes.
+// The arguments of the file operations. Paths are bytes without a zero, as the kernel takes them.
+// Offsets and sizes are in bytes.
 
 /// No arguments at all.
 public struct NoFields: Message {
@@ -40,7 +40,8 @@ public struct OpenOptions: OptionSet, Equatable, Sendable {
   /// No lock is kept after its transaction, whatever the sidecar's default.
   public static let unlockAsSoonAsPossible = OpenOptions(rawValue: 32)
 
-  /// Locks may stand in the channel. A channel has the standing locks of one file; the home channel has none.
+  /// Locks may stand in the channel. A channel has the standing locks of one file; the home channel
+  /// has none.
   public static let standingLocks = OpenOptions(rawValue: 64)
 
   static let known = OpenOptions(rawValue: 127)
@@ -82,8 +83,8 @@ public struct OpenRequest: Message {
   }
 }
 
-/// The identity of a file, whatever its name. Valid while the file is open somewhere: once the file is gone,
-/// another file may get its numbers.
+/// The identity of a file, whatever its name. Valid while the file is open somewhere: once the file
+/// is gone, another file may get its numbers.
 public struct FileIdentity: Hashable, Sendable {
   public var device: UInt64 = 0
   public var inode: UInt64 = 0
@@ -100,8 +101,8 @@ public struct OpenReply: Message {
   /// False if only reading was allowed.
   public var isWritable = false
   public var identity = FileIdentity()
-  /// For a database: a value that tells it from any file that has the same numbers at another time. 0 if no
-  /// such value is known.
+  /// For a database: a value that tells it from any file that has the same numbers at another time.
+  /// 0 if no such value is known.
   public var origin: UInt64 = 0
   /// For a database: whether one kernel sees every program that opens it.
   public var isLocal = false
@@ -265,7 +266,8 @@ public struct WALIndexMapRequest: Message {
 public struct WALIndexMapReply: Message {
   /// The size of the index, in bytes.
   public var offset: Int64 = 0
-  /// The numbers of the index's file, as in fstat. A client that has a descriptor of this file needs no other.
+  /// The numbers of the index's file, as in fstat. A client that has a descriptor of this file
+  /// needs no other.
   public var device: UInt64 = 0
   public var inode: UInt64 = 0
 

@@ -1,14 +1,14 @@
 // The lock for which a client stands in line, and for how long.
 
-/// A lock that a client waits for: a level of the file, or locks of the WAL index. Those are bits; lock 0
-/// (WRITE) is the lowest bit.
+/// A lock that a client waits for: a level of the file, or locks of the WAL index. Those are bits;
+/// lock 0 (WRITE) is the lowest bit.
 public enum AwaitedLock: Equatable, Sendable {
   case file(LockLevel)
   case walIndexShared(UInt8)
   case walIndexExclusive(UInt8)
 
-  /// The right to write, in rollback mode or in WAL mode. One client holds it at a time, and the sidecar
-  /// grants it in turns.
+  /// The right to write, in rollback mode or in WAL mode. One client holds it at a time, and the
+  /// sidecar grants it in turns.
   public static let reserved = AwaitedLock.file(.reserved)
   public static let walWrite = AwaitedLock.walIndexExclusive(1)
 
@@ -21,8 +21,8 @@ public enum AwaitedLock: Equatable, Sendable {
     }
   }
 
-  /// The value on the wire: a level, or 0x100 plus the bits of locks to be shared, or 0x200 plus the bits of
-  /// locks to be held alone.
+  /// The value on the wire: a level, or 0x100 plus the bits of locks to be shared, or 0x200 plus
+  /// the bits of locks to be held alone.
   public var code: UInt64 {
     switch self {
     case .file(let level): level.rawValue

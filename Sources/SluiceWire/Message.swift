@@ -1,4 +1,5 @@
-// A message declares its fields once. Three coders use this one declaration to count, write and read them.
+// A message declares its fields once. Three coders use this one declaration to count, write and
+// read them.
 
 /// The arguments of a request or a reply.
 public protocol Message: Equatable, Sendable {

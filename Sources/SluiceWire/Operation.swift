@@ -1,6 +1,6 @@
-// The operations that a slot can request. Raw values are part of the protocol: they never change and are
-// never reused. 0x0000–0x00ff is the file range; 0x0100 (SQL), 0x0200 (records) and 0x0300 (documents) are
-// reserved. Protocol/SPEC.md has the table, and a test compares it with this file.
+// The operations that a slot can request. Raw values are part of the protocol: they never change
+// and are never reused. 0x0000–0x00ff is the file range; 0x0100 (SQL), 0x0200 (records) and 0x0300
+// (documents) are reserved. Protocol/SPEC.md has the table, and a test compares it with this file.
 
 /// An operation code.
 public enum Operation: UInt16, CaseIterable, Sendable {
@@ -33,8 +33,8 @@ public enum Operation: UInt16, CaseIterable, Sendable {
   case openWindow = 0x002b
   /// Stands in line for a lock until this file's turn comes. Does not take the lock.
   case lockAwait = 0x002c
-  /// The client is about to use addresses in the database's read window. Until the file is closed, the
-  /// sidecar takes nothing out of the window.
+  /// The client is about to use addresses in the database's read window. Until the file is closed,
+  /// the sidecar takes nothing out of the window.
   case pinWindow = 0x002d
 
   /// Joins the database's WAL index, the `-shm` file, and measures or extends it.

@@ -7,9 +7,9 @@
 //   3 boolean  i32 (1 or 0)    18 unsigned  u64
 //   4 string   i32 byte length, then UTF-8
 //
-// The original checks no bounds and lets the count wrap at 256. Here both directions check everything. The
-// byte order is the one in the regions' facts (the original's builds write big-endian).
-// Protocol/vectors/serializer.json has bytes that the original wrote.
+// The original checks no bounds and lets the count wrap at 256. Here both directions check
+// everything. The byte order is the one in the regions' facts (the original's builds write
+// big-endian). Protocol/vectors/serializer.json has bytes that the original wrote.
 
 public enum ArgumentType: UInt8, CaseIterable, Sendable {
   case number = 1

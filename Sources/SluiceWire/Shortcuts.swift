@@ -1,5 +1,5 @@
-// The shortcuts with which a client avoids waiting. The sidecar can turn off each one for all its clients,
-// and a connection for itself, for a comparison or for good.
+// The shortcuts with which a client avoids waiting. The sidecar can turn off each one for all its
+// clients, and a connection for itself, for a comparison or for good.
 
 internal import CSluice
 

@@ -1,5 +1,5 @@
-// The result of a request: the wire's step in the ladder Errno → FileError → Status → SQLite result code.
-// Raw values are part of the protocol.
+// The result of a request: the wire's step in the ladder Errno → FileError → Status → SQLite result
+// code. Raw values are part of the protocol.
 
 /// The return code of a slot. From 0 to 15: the request was done.
 public enum Status: Int32, CaseIterable, Error, Sendable {

@@ -1,6 +1,6 @@
-// xFileControl: the codes that SQLite's unix VFS answers, with the same meaning. SYNC waits for posted
-// writes. Every other code gets SQLITE_NOTFOUND, which tells SQLite to continue by itself. So do the
-// codes that are only notices (COMMIT_PHASETWO, BUSYHANDLER, PRAGMA …).
+// xFileControl: the codes that SQLite's unix VFS answers, with the same meaning. SYNC waits for
+// posted writes. Every other code gets SQLITE_NOTFOUND, which tells SQLite to continue by itself.
+// So do the codes that are only notices (COMMIT_PHASETWO, BUSYHANDLER, PRAGMA …).
 
 internal import CSQLite
 internal import CSluice
@@ -24,8 +24,8 @@ enum FileControl {
     }
   }
 
-  /// A transaction is about to be committed. Its writes must be in the file at this point, whether or not
-  /// a sync follows.
+  /// A transaction is about to be committed. Its writes must be in the file at this point, whether
+  /// or not a sync follows.
   private static func settle(_ file: OpenFile) -> Int32 {
     do throws(CallError) {
       try file.remote.settle()

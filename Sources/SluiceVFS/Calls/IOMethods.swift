@@ -12,8 +12,8 @@ enum IOMethods {
   /// The usual table. Never freed.
   private nonisolated(unsafe) static let table = unsafe makeTable()
 
-  /// The table of a database that can have no WAL index. SQLite checks for xShmMap before it enters WAL
-  /// mode or opens a database in WAL mode, unless it has locked the file exclusively.
+  /// The table of a database that can have no WAL index. SQLite checks for xShmMap before it enters
+  /// WAL mode or opens a database in WAL mode, unless it has locked the file exclusively.
   private nonisolated(unsafe) static let tableWithoutWALIndex = {
     let table = unsafe makeTable()
     unsafe table.pointee.xShmMap = nil

@@ -1,8 +1,8 @@
-// A database can have no WAL index if its users may be on several hosts, because the index is memory that
-// all users share. The table of methods then has no xShmMap, and SQLite follows from that:
-// `PRAGMA journal_mode=WAL` is refused and the old mode stays, and a database in WAL mode cannot be opened
-// (SQLITE_CANTOPEN). With `PRAGMA locking_mode=EXCLUSIVE` SQLite needs no index. It then holds an exclusive
-// lock on the file as long as the database is open.
+// A database can have no WAL index if its users may be on several hosts, because the index is
+// memory that all users share. The table of methods then has no xShmMap, and SQLite follows from
+// that: `PRAGMA journal_mode=WAL` is refused and the old mode stays, and a database in WAL mode
+// cannot be opened (SQLITE_CANTOPEN). With `PRAGMA locking_mode=EXCLUSIVE` SQLite needs no index.
+// It then holds an exclusive lock on the file as long as the database is open.
 //
 // SQLite does not report the reason. The log and sqlite3_system_errno do.
 

@@ -181,8 +181,8 @@ enum VFS {
   }
 }
 
-/// Runs `body`, which opens a database, and runs it again if the sidecar turns out to be dead. A dying
-/// process closes its socket last, so the check before may have come too early.
+/// Runs `body`, which opens a database, and runs it again if the sidecar turns out to be dead. A
+/// dying process closes its socket last, so the check before may have come too early.
 func onceMore<R>(
   if isWanted: Bool = true, _ body: () throws(VFSError) -> R
 ) throws(VFSError) -> R {

@@ -6,8 +6,8 @@ internal import CSQLite
 internal import CSluice
 internal import SluiceSystem
 
-/// How much goes to sqlite3_log. SLUICE_LOG is 0 for nothing, 1 for significant failures (the default),
-/// 2 for every failure.
+/// How much goes to sqlite3_log. SLUICE_LOG is 0 for nothing, 1 for significant failures (the
+/// default), 2 for every failure.
 private let logLevel: Int = {
   guard let value = unsafe environmentValue("SLUICE_LOG"), unsafe value[1] == 0 else { return 1 }
   switch unsafe UInt8(bitPattern: value[0]) {
@@ -34,8 +34,8 @@ func report(_ error: VFSError, _ operation: VFSOperation, _ path: [UInt8]) -> In
   return code
 }
 
-/// sqlite3_log cuts a message after 209 bytes, and the reason follows the path. So the log gets only the
-/// end of a long path.
+/// sqlite3_log cuts a message after 209 bytes, and the reason follows the path. So the log gets
+/// only the end of a long path.
 private let loggedPathByteCountMaximum = 80
 
 private func describe(

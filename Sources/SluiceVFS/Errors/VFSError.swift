@@ -1,5 +1,5 @@
-// The VFS's errors, and the operations that they interrupt. The last step of the error ladder maps both to
-// SQLite's result codes (VFSError+ResultCode) and to its log (Report).
+// The VFS's errors, and the operations that they interrupt. The last step of the error ladder maps
+// both to SQLite's result codes (VFSError+ResultCode) and to its log (Report).
 
 internal import CSQLite
 internal import SluiceChannel
@@ -18,8 +18,8 @@ enum VFSError: Error {
   case system(Errno)
   /// The sidecar was replaced, and SQLite must start again.
   case recovering
-  /// The file that the new sidecar has under the database's name is not, or may not be, the file that this
-  /// connection had open.
+  /// The file that the new sidecar has under the database's name is not, or may not be, the file
+  /// that this connection had open.
   case replaced
   /// The database can have no WAL index, because its users may be on several hosts.
   case noWALIndex

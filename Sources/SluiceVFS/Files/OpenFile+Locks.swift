@@ -1,8 +1,9 @@
 // The locks of an open file: the database's five levels, and the locks of its WAL index.
 //
-// A standing lock is taken without the sidecar. Any other lock is requested from the sidecar, and waited
-// for if it is refused (+Waiting). If the sidecar turns out to be dead, a connection that holds nothing
-// moves to the next sidecar (+Succession). A connection that only gives back its lock has lost nothing.
+// A standing lock is taken without the sidecar. Any other lock is requested from the sidecar, and
+// waited for if it is refused (+Waiting). If the sidecar turns out to be dead, a connection that
+// holds nothing moves to the next sidecar (+Succession). A connection that only gives back its lock
+// has lost nothing.
 
 internal import CSQLite
 internal import SluiceChannel
@@ -56,8 +57,8 @@ extension OpenFile {
     do throws(CallError) {
       try remote.unlock(level)
     } catch {
-      // Nobody knows whether a writer's last writes were done. A reader's lock has ended with its sidecar,
-      // as it should.
+      // Nobody knows whether a writer's last writes were done. A reader's lock has ended with its
+      // sidecar, as it should.
       guard error.endsSession, held == .shared else { throw error }
     }
   }
@@ -68,7 +69,8 @@ extension OpenFile {
   func lockWALIndex(first: Int, count: Int, _ kind: WALLockKind) throws(VFSError) {
     var maySucceed = true
     while true {
-      // Without any lock, the next step is a new transaction or a checkpoint. A checkpoint reads no pages.
+      // Without any lock, the next step is a new transaction or a checkpoint. A checkpoint reads no
+      // pages.
       if mustDropPages, kind != .unlock, first != WALIndexMap.checkpointLock, !wait.holdsWALLocks {
         mustDropPages = false
         throw .recovering

@@ -1,37 +1,39 @@
-// How a connection continues after its sidecar died: with the next sidecar on the same socket, or with a
-// new private one.
+// How a connection continues after its sidecar died: with the next sidecar on the same socket, or
+// with a new private one.
 //
-// A transaction under way fails, and SQLite rolls it back. A connection that holds no lock opens its file
-// again when it takes its next lock. In the meantime nothing protected the file, so the connection
-// establishes two facts.
+// A transaction under way fails, and SQLite rolls it back. A connection that holds no lock opens
+// its file again when it takes its next lock. In the meantime nothing protected the file, so the
+// connection establishes two facts.
 //
-//   It is the same file. Another file may have the same device and inode number by now, so the sidecar's
-//   `origin` decides (RemoteFile.isCertainlySame). If it cannot decide, the connection ends, and the
-//   program opens the database again.
+//   It is the same file. Another file may have the same device and inode number by now, so the
+//   sidecar's `origin` decides (RemoteFile.isCertainlySame). If it cannot decide, the connection
+//   ends, and the program opens the database again.
 //
-//   SQLite drops its pages. The same file may have other content, for example a restored snapshot, and the
-//   bytes that SQLite compares need not have changed. In rollback mode, SQLite takes SHARED and reads the 16
-//   bytes from offset 24, which contain the change counter. It drops its pages if they differ from what it
-//   remembers (sqlite3PagerSharedLock in pager.c). It never reads just these 16 bytes for another purpose,
-//   never reads them by pointer, and remembers them only from reads of the whole page 1. So the first such
-//   read after a succession returns bytes that no database has.
+//   SQLite drops its pages. The same file may have other content, for example a restored snapshot,
+//   and the bytes that SQLite compares need not have changed. In rollback mode, SQLite takes SHARED
+//   and reads the 16 bytes from offset 24, which contain the change counter. It drops its pages if
+//   they differ from what it remembers (sqlite3PagerSharedLock in pager.c). It never reads just
+//   these 16 bytes for another purpose, never reads them by pointer, and remembers them only from
+//   reads of the whole page 1. So the first such read after a succession returns bytes that no
+//   database has.
 //
-// In WAL mode a connection holds SHARED between its transactions too. SQLite also keeps its WAL open and
-// keeps the addresses of the WAL index. So the connection opens all three again when SQLite asks for the
-// first lock of the index, and maps the new index at the old addresses. Then the first lock of a transaction
-// is refused with SQLITE_BUSY_RECOVERY. SQLite calls the busy handler and drops its pages
-// (pagerBeginReadTransaction in pager.c). It cannot know whether they are valid, because a rebuilt index may
-// look like the old one and mean other content.
+// In WAL mode a connection holds SHARED between its transactions too. SQLite also keeps its WAL
+// open and keeps the addresses of the WAL index. So the connection opens all three again when
+// SQLite asks for the first lock of the index, and maps the new index at the old addresses. Then
+// the first lock of a transaction is refused with SQLITE_BUSY_RECOVERY. SQLite calls the busy
+// handler and drops its pages (pagerBeginReadTransaction in pager.c). It cannot know whether they
+// are valid, because a rebuilt index may look like the old one and mean other content.
 //
-// While nobody held SHARED for the connection, the database may have left WAL mode. Then the connection ends.
+// While nobody held SHARED for the connection, the database may have left WAL mode. Then the
+// connection ends.
 
 internal import CSQLite
 internal import SluiceClient
 internal import SluiceWire
 
 extension OpenFile {
-  /// Opens the database in the next sidecar. If that sidecar is just starting, this blocks for at most half
-  /// a second.
+  /// Opens the database in the next sidecar. If that sidecar is just starting, this blocks for at
+  /// most half a second.
   @inline(never)
   func succeed() throws(VFSError) { move(to: try openSuccessor()) }
 
@@ -41,8 +43,8 @@ extension OpenFile {
     return try openAgain(in: session)
   }
 
-  /// The same for a connection in WAL mode, whose request for a lock or a part of the WAL index failed with
-  /// `error`. Throws `error` if the connection holds more than SHARED.
+  /// The same for a connection in WAL mode, whose request for a lock or a part of the WAL index
+  /// failed with `error`. Throws `error` if the connection holds more than SHARED.
   @inline(never)
   func succeedInWALMode(_ error: CallError) throws(VFSError) {
     guard level == .shared, !wait.holdsWALLocks else { throw .call(error) }
@@ -75,8 +77,9 @@ extension OpenFile {
 }
 
 extension OpenFile {
-  /// Whether this read is SQLite's check for changes of the file. If so, fills `buffer` with bytes that no
-  /// file has there: bytes 32 to 35 are the number of a free page, which never has this value.
+  /// Whether this read is SQLite's check for changes of the file. If so, fills `buffer` with bytes
+  /// that no file has there: bytes 32 to 35 are the number of a free page, which never has this
+  /// value.
   @inline(never)
   func showsAnotherVersion(_ buffer: UnsafeMutableRawBufferPointer, at offset: Int64) -> Bool {
     guard offset == 24, buffer.count == 16 else { return false }

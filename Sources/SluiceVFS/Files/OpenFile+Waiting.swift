@@ -1,5 +1,5 @@
-// How an open file waits for its locks: in a lock call, before a transaction reads, or in the xSleep after
-// a refusal. LockWait decides when.
+// How an open file waits for its locks: in a lock call, before a transaction reads, or in the
+// xSleep after a refusal. LockWait decides when.
 
 internal import SluiceChannel
 internal import SluiceClient
@@ -20,13 +20,14 @@ extension OpenFile {
     }
   }
 
-  /// A lock was refused. Stands in line for it, if this connection waits in its lock calls. False if the
-  /// lock remains refused.
+  /// A lock was refused. Stands in line for it, if this connection waits in its lock calls. False
+  /// if the lock remains refused.
   @inline(never)
   private func awaitAndRetry(
     _ lock: AwaitedLock, _ body: () throws(CallError) -> Void
   ) throws(CallError) -> Bool {
-    // An xSleep may follow. It has no file, and finds this one as the file that the thread used last.
+    // An xSleep may follow. It has no file, and finds this one as the file that the thread used
+    // last.
     noteThreadUses(token)
     wait.wasRefused(lock)
     guard wait.mayWait(for: lock, holding: level), !remote.channel.isShared else { return false }
@@ -50,8 +51,8 @@ extension OpenFile {
     return false
   }
 
-  /// A transaction begins that will probably write, while others write. It waits for its turn now, because
-  /// it cannot wait once it reads.
+  /// A transaction begins that will probably write, while others write. It waits for its turn now,
+  /// because it cannot wait once it reads.
   @inline(__always)
   func waitBeforeReading(_ lock: AwaitedLock) {
     if wait.waitsBeforeReading, !remote.channel.isShared {
@@ -70,7 +71,8 @@ extension OpenFile {
       let wasCalled = try? remote.awaitLock(lock, milliseconds: milliseconds)
     else { return Clock.sleep(nanoseconds: sleep.nanoseconds) }
     let slept = Clock.monotonicNanoseconds() - began
-    // Refused at once: the wait would be a deadlock. Sleep, because others may release their locks meanwhile.
+    // Refused at once: the wait would be a deadlock. Sleep, because others may release their locks
+    // meanwhile.
     if !wasCalled, slept < nanoseconds { Clock.sleep(nanoseconds: nanoseconds - slept) }
     wait.endSleep(wasCalled: wasCalled)
   }

@@ -1,7 +1,8 @@
 // The object behind a sqlite3_file: its state, how it is opened, and its content.
 //
-// Its other files hold one concern each: the handle that SQLite has (+Handle), locks (+Locks), waiting
-// for locks (+Waiting), the next sidecar (+Succession), sizes (+Chunks), the registry (+Registry).
+// Its other files hold one concern each: the handle that SQLite has (+Handle), locks (+Locks),
+// waiting for locks (+Waiting), the next sidecar (+Succession), sizes (+Chunks), the registry
+// (+Registry).
 
 internal import CSQLite
 internal import CSluice
@@ -11,7 +12,8 @@ internal import Synchronization
 
 /// SQLite uses a file in one thread at a time.
 final class OpenFile: @unchecked Sendable {
-  /// The file in the sidecar. Replaced, with `knowledge`, when the file is opened again in another sidecar.
+  /// The file in the sidecar. Replaced, with `knowledge`, when the file is opened again in another
+  /// sidecar.
   private(set) var remote: RemoteFile
   let kind: FileKind
   /// For messages; empty for a temporary file.
@@ -33,7 +35,8 @@ final class OpenFile: @unchecked Sendable {
   let connectMilliseconds: Int64
   /// The database's WAL that SQLite opened last.
   var wal: OpenFile?
-  /// Whether SQLite must drop its pages of a WAL database, because it cannot know whether they are valid.
+  /// Whether SQLite must drop its pages of a WAL database, because it cannot know whether they are
+  /// valid.
   var mustDropPages = false
   /// The same for a database in rollback mode.
   var mustShowAnotherVersion = false
@@ -115,7 +118,8 @@ final class OpenFile: @unchecked Sendable {
 
   // MARK: In another session
 
-  /// Opens the database in `session`, and throws unless it is the same file. It is not used until `move`.
+  /// Opens the database in `session`, and throws unless it is the same file. It is not used until
+  /// `move`.
   func openAgain(in session: Session) throws(VFSError) -> RemoteFile {
     var request = request
     request.options.subtract([.create, .exclusive, .deleteBeforeOpen])
@@ -199,15 +203,16 @@ final class OpenFile: @unchecked Sendable {
     }
   }
 
-  /// The size as SQLite sees it. A file of one byte counts as empty, as in SQLite's unix VFS. On some
-  /// systems that VFS itself writes one byte into an empty file (ticket 3260 in os_unix.c).
+  /// The size as SQLite sees it. A file of one byte counts as empty, as in SQLite's unix VFS. On
+  /// some systems that VFS itself writes one byte into an empty file (ticket 3260 in os_unix.c).
   func byteCount() throws(CallError) -> Int64 {
     let known = try knowledge?.byteCount()
     let byteCount = if let known { known } else { try remote.byteCount() }
     return byteCount == 1 ? 0 : byteCount
   }
 
-  /// Sets how many bytes may be fetched; a negative number changes nothing. Returns the former value.
+  /// Sets how many bytes may be fetched; a negative number changes nothing. Returns the former
+  /// value.
   func setFetchMaximum(_ byteCount: Int64) -> Int64 {
     let before = fetchByteCountMaximum
     if byteCount >= 0, !(knowledge?.isInUse ?? false) {

@@ -1,15 +1,15 @@
 // Which databases this process has open, by name, and the table of its sessions.
 //
-// SQLite gives xAccess and xDelete a path and no connection. The path is that of a journal, a WAL or a
-// super-journal, and begins with the name of its database. The registry finds the channel by that name.
-// Two connections may have the same database open, so it looks first at the database that this thread
-// used last.
+// SQLite gives xAccess and xDelete a path and no connection. The path is that of a journal, a WAL
+// or a super-journal, and begins with the name of its database. The registry finds the channel by
+// that name. Two connections may have the same database open, so it looks first at the database
+// that this thread used last.
 //
-// The registry is generic in the kind of file, because it only stores the files and returns them. So
-// OpenFile may name the registry, and the registry names no OpenFile.
+// The registry is generic in the kind of file, because it only stores the files and returns them.
+// So OpenFile may name the registry, and the registry names no OpenFile.
 //
-// Threads: any, under one lock. After a fork the child makes an empty registry of its own and does not
-// touch the inherited one (OpenFile.registry).
+// Threads: any, under one lock. After a fork the child makes an empty registry of its own and does
+// not touch the inherited one (OpenFile.registry).
 
 internal import CSluice
 internal import SluiceChannel
@@ -33,8 +33,8 @@ final class Registry<File: AnyObject & Sendable>: Sendable {
 
   private struct State: ~Copyable {
     var databases: [Database?] = []
-    /// The number of databases entered so far. A forked child starts at another number, so that none of
-    /// its parent's tokens is valid in the child.
+    /// The number of databases entered so far. A forked child starts at another number, so that
+    /// none of its parent's tokens is valid in the child.
     var registered = UInt64(truncatingIfNeeded: Clock.monotonicNanoseconds()) & 0xffff_ffff
 
     @inline(__always)
@@ -70,8 +70,8 @@ final class Registry<File: AnyObject & Sendable>: Sendable {
     }
   }
 
-  /// Takes a database out. Does nothing for a database that the parent process entered, because it was
-  /// never in this registry.
+  /// Takes a database out. Does nothing for a database that the parent process entered, because it
+  /// was never in this registry.
   func leave(_ token: UInt64) {
     state.withLock { state in
       if let index = state.index(of: token) { state.databases[index] = nil }
@@ -137,15 +137,15 @@ final class Registry<File: AnyObject & Sendable>: Sendable {
     }
   }
 
-  /// The channel for a file of this name, or for a temporary file (nil). It is the channel of the database
-  /// that the file belongs to, or else the home channel of the default session.
+  /// The channel for a file of this name, or for a temporary file (nil). It is the channel of the
+  /// database that the file belongs to, or else the home channel of the default session.
   func channel(for path: [UInt8]?) throws(VFSError) -> Channel {
     if let channel = database(for: path)?.channel { return channel }
     return try unsafe sessions.session(socket: nil).home
   }
 
-  /// The database that a file of this name belongs to. For a temporary file (nil): the database that this
-  /// thread used last.
+  /// The database that a file of this name belongs to. For a temporary file (nil): the database
+  /// that this thread used last.
   func database(for path: [UInt8]?) -> (file: File, channel: Channel)? {
     let token = sluice_thread_token()
     return state.withLock { state in

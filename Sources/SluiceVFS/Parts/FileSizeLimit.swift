@@ -1,10 +1,11 @@
-// How large the program may make a file (RLIMIT_FSIZE). The kernel applies this limit to the process that
-// writes, which is the sidecar now. So the VFS applies the program's limit: a write beyond it sends SIGXFSZ
-// to the thread, as the kernel would, and fails with EFBIG.
+// How large the program may make a file (RLIMIT_FSIZE). The kernel applies this limit to the
+// process that writes, which is the sidecar now. So the VFS applies the program's limit: a write
+// beyond it sends SIGXFSZ to the thread, as the kernel would, and fails with EFBIG.
 //
-// The program may change the limit at any time. Reading it costs as much as a whole lock. So the VFS reads
-// it before a file grows, and then allows some growth without reading it again. If the program lowers the
-// limit within that growth, the new limit applies only after that growth. Used by one connection at a time.
+// The program may change the limit at any time. Reading it costs as much as a whole lock. So the
+// VFS reads it before a file grows, and then allows some growth without reading it again. If the
+// program lowers the limit within that growth, the new limit applies only after that growth. Used
+// by one connection at a time.
 
 internal import CSluice
 internal import SluiceClient

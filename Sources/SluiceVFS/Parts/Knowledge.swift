@@ -1,12 +1,14 @@
-// What a connection knows of its database without asking the sidecar: the pages in the read window, the
-// file's size, whether a journal or WAL exists, and which locks stand. This is true while the sidecar owns
-// the database, which the window says, and once all posted writes on the file are done.
+// What a connection knows of its database without asking the sidecar: the pages in the read window,
+// the file's size, whether a journal or WAL exists, and which locks stand. This is true while the
+// sidecar owns the database, which the window says, and once all posted writes on the file are
+// done.
 //
-// A lock or an absence is believed for one second after the sidecar last confirmed it. A sidecar that was
-// stopped for long has lost its lease, and a program need not open a database to put a journal beside it.
+// A lock or an absence is believed for one second after the sidecar last confirmed it. A sidecar
+// that was stopped for long has lost its lease, and a program need not open a database to put a
+// journal beside it.
 //
-// xFetch gives SQLite pointers into the window. The pages stay there while the window is mapped and pinned,
-// and nobody changes them while SQLite's locks protect them.
+// xFetch gives SQLite pointers into the window. The pages stay there while the window is mapped and
+// pinned, and nobody changes them while SQLite's locks protect them.
 
 internal import CSluice
 internal import SluiceChannel
@@ -23,8 +25,8 @@ final class Knowledge: Sendable {
   private let epoch = ProcessEpoch.current
   private nonisolated(unsafe) var wasOpened = false
   private nonisolated(unsafe) var life: Life?
-  /// When the sidecar last granted a lock, and when it last said that a journal or WAL was absent, by the
-  /// coarse clock.
+  /// When the sidecar last granted a lock, and when it last said that a journal or WAL was absent,
+  /// by the coarse clock.
   private nonisolated(unsafe) var lockedAt: Int64 = .min / 2
   private let journalMissedAt = Atomic<Int64>(.min / 2)
   private let walMissedAt = Atomic<Int64>(.min / 2)
@@ -33,7 +35,8 @@ final class Knowledge: Sendable {
   nonisolated(unsafe) var hasPosted = false
   /// How many pages SQLite has in use.
   private nonisolated(unsafe) var fetchCount = 0
-  /// Whether the sidecar knows that addresses in the window are in use. Nil if the window cannot be pinned.
+  /// Whether the sidecar knows that addresses in the window are in use. Nil if the window cannot be
+  /// pinned.
   private nonisolated(unsafe) var isPinned: Bool? = false
 
   init(of remote: RemoteFile) {
@@ -41,8 +44,8 @@ final class Knowledge: Sendable {
     shortcuts = remote.channel.shortcuts
   }
 
-  /// The sidecar has granted a lock. The first time, this maps the window, because nothing is owned without
-  /// a lock. If this fails, every call goes to the sidecar.
+  /// The sidecar has granted a lock. The first time, this maps the window, because nothing is owned
+  /// without a lock. If this fails, every call goes to the sidecar.
   @inline(__always)
   func wasGranted() {
     if unsafe !wasOpened { openOnce() }

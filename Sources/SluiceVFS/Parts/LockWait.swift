@@ -1,20 +1,20 @@
 // How a connection waits for a lock: in the sidecar's line, instead of asking again and again.
 //
-// SQLite does not announce that it waits. If a lock is refused with SQLITE_BUSY, SQLite releases its locks
-// and calls the busy handler. The handler of sqlite3_busy_timeout calls xSleep, for 1 to 100 ms by a fixed
-// table, and SQLite tries again. So the connection remembers the lock that was refused last, and an xSleep
-// right after a refusal stands in line for it. The xSleep returns when the connection's turn has come, so
-// that SQLite tries again and finds the lock free.
+// SQLite does not announce that it waits. If a lock is refused with SQLITE_BUSY, SQLite releases
+// its locks and calls the busy handler. The handler of sqlite3_busy_timeout calls xSleep, for 1 to
+// 100 ms by a fixed table, and SQLite tries again. So the connection remembers the lock that was
+// refused last, and an xSleep right after a refusal stands in line for it. The xSleep returns when
+// the connection's turn has come, so that SQLite tries again and finds the lock free.
 //
-// SQLite counts the time that it asked for as slept. All sleeps of one wait together may take that time and
-// a little more, which spares the waker interruptions in a short wait. If one sleep was too short, the next
-// may be longer.
+// SQLite counts the time that it asked for as slept. All sleeps of one wait together may take that
+// time and a little more, which spares the waker interruptions in a short wait. If one sleep was
+// too short, the next may be longer.
 //
-// With `wait=MS` in the URI, or SQLITE_FCNTL_LOCK_TIMEOUT, the lock call itself stands in line. During this
-// wait SQLite keeps its locks. A reader that wants to write would keep the writer before it from
-// committing, or would wait for a snapshot that is stale by then. So it is refused at once. To avoid this, a
-// transaction that will probably write waits for its turn before it begins to read. A transaction will
-// probably write if the last one wrote, or was refused just now.
+// With `wait=MS` in the URI, or SQLITE_FCNTL_LOCK_TIMEOUT, the lock call itself stands in line.
+// During this wait SQLite keeps its locks. A reader that wants to write would keep the writer
+// before it from committing, or would wait for a snapshot that is stale by then. So it is refused
+// at once. To avoid this, a transaction that will probably write waits for its turn before it
+// begins to read. A transaction will probably write if the last one wrote, or was refused just now.
 
 internal import CSQLite
 internal import CSluice
@@ -30,8 +30,8 @@ struct LockWait {
   private var refusedAt: Int64 = 0
   /// Whether a grant must change this state.
   private var isUnsettled = false
-  /// The sleeps of the present wait: their start, the time that SQLite asked for, the number of calls, and
-  /// the end of the last sleep.
+  /// The sleeps of the present wait: their start, the time that SQLite asked for, the number of
+  /// calls, and the end of the last sleep.
   private var beganAt: Int64 = 0
   private var askedNanoseconds: Int64 = 0
   private var turnCount: Int64 = 0
@@ -51,11 +51,11 @@ struct LockWait {
   /// The bits of the readers' locks.
   private static let readLocks: UInt8 = 0xf8
 
-  /// How much longer all sleeps of a wait may take than SQLite asked for. A hand-over among eight writers
-  /// takes less. One sleep instead of three spares the holder two interruptions.
+  /// How much longer all sleeps of a wait may take than SQLite asked for. A hand-over among eight
+  /// writers takes less. One sleep instead of three spares the holder two interruptions.
   private static let slack: Int64 = 20_000_000
-  /// An xSleep that comes later than this after a refusal has another reason. A sleep that comes later than
-  /// this after the last sleep begins another wait.
+  /// An xSleep that comes later than this after a refusal has another reason. A sleep that comes
+  /// later than this after the last sleep begins another wait.
   private static let freshness: Int64 = 50_000_000
   private static let contention: Int64 = 1_000_000_000
 
@@ -128,10 +128,10 @@ struct LockWait {
 
   // MARK: xSleep
 
-  /// The lock for which an xSleep of this length should stand in line, nil if it should sleep; and for how
-  /// many nanoseconds. Outside programs take any free lock without a line. So, beside them, every second
-  /// xSleep sleeps. It also makes up for the last one, because a turn that failed has used up as much of the
-  /// timeout as a sleep.
+  /// The lock for which an xSleep of this length should stand in line, nil if it should sleep; and
+  /// for how many nanoseconds. Outside programs take any free lock without a line. So, beside them,
+  /// every second xSleep sleeps. It also makes up for the last one, because a turn that failed has
+  /// used up as much of the timeout as a sleep.
   mutating func beginSleep(
     _ nanoseconds: Int64, beside hasOutsiders: Bool
   ) -> (lock: AwaitedLock?, nanoseconds: Int64) {

@@ -1,6 +1,6 @@
-// A connection's view of the WAL index: the `-shm` file, mapped region by region as SQLite asks. The
-// sidecar opens and measures the file and keeps its locks. All programs that have the database open share
-// the memory, stock SQLite included.
+// A connection's view of the WAL index: the `-shm` file, mapped region by region as SQLite asks.
+// The sidecar opens and measures the file and keeps its locks. All programs that have the database
+// open share the memory, stock SQLite included.
 
 internal import CSQLite
 internal import SluiceClient
@@ -11,17 +11,17 @@ final class WALIndexMap {
   /// WAL_CKPT_LOCK in wal.c.
   static let checkpointLock = 1
 
-  /// Each unit is as large as a region, or as a page of memory if that is larger. A forked child has memory
-  /// of its own at these addresses. SQLite continues to read there, and a child that rolls back its
-  /// parent's transaction cleans up there. In the parent's memory, that would make the parent's transaction
-  /// unreadable.
+  /// Each unit is as large as a region, or as a page of memory if that is larger. A forked child
+  /// has memory of its own at these addresses. SQLite continues to read there, and a child that
+  /// rolls back its parent's transaction cleans up there. In the parent's memory, that would make
+  /// the parent's transaction unreadable.
   private var units: [SharedMapping] = []
   private var isReadOnly = false
 
   deinit { for unit in units { unit.mapping.showToChildren() } }
 
-  /// xShmMap: stores the address of a region in `out`; or nil if the index is smaller and must not be
-  /// extended.
+  /// xShmMap: stores the address of a region in `out`; or nil if the index is smaller and must not
+  /// be extended.
   func map(
     region: Int, byteCount: Int, extends: Bool, isReadOnly wantsReadOnly: Bool, of file: RemoteFile,
     _ out: UnsafeMutablePointer<UnsafeMutableRawPointer?>
@@ -44,12 +44,13 @@ final class WALIndexMap {
     return resultCode
   }
 
-  /// The sidecar is dead, and with it every lock of this connection. Other connections may rebuild the
-  /// index or write to it, while SQLite still has to clean up what it wrote there itself. From now on SQLite
-  /// does that in private memory.
+  /// The sidecar is dead, and with it every lock of this connection. Other connections may rebuild
+  /// the index or write to it, while SQLite still has to clean up what it wrote there itself. From
+  /// now on SQLite does that in private memory.
   func letGo() { for unit in units { unit.mapping.letGo() } }
 
-  /// Maps the index of `file` at the addresses that were let go, because SQLite keeps these addresses.
+  /// Maps the index of `file` at the addresses that were let go, because SQLite keeps these
+  /// addresses.
   func mapAgain(of file: RemoteFile) throws(CallError) {
     // A read-only index may be too small, and cannot be extended.
     guard !isReadOnly else { throw .sessionLost }

@@ -1,12 +1,12 @@
 // The sessions of this process, by socket and by standing.
 //
-// A session keeps the standing in which it was made: its sidecar keeps the rights that the process had
-// then. So a thread uses a session only while its own standing is the same. A session of another standing
-// lasts only as long as its open files, as a descriptor would. A program that gives up rights and regains
-// them makes a new session each time.
+// A session keeps the standing in which it was made: its sidecar keeps the rights that the process
+// had then. So a thread uses a session only while its own standing is the same. A session of
+// another standing lasts only as long as its open files, as a descriptor would. A program that
+// gives up rights and regains them makes a new session each time.
 //
-// The sidecar decides how long a connect takes, so it happens outside the table's lock. Only threads that
-// want the same session wait for it, each until its own deadline.
+// The sidecar decides how long a connect takes, so it happens outside the table's lock. Only
+// threads that want the same session wait for it, each until its own deadline.
 //
 // Threads: any.
 
@@ -15,7 +15,8 @@ internal import SluiceClient
 internal import SluiceSystem
 
 final class SessionTable: Sendable {
-  /// The place of a session, which may still be empty. The thread that holds the lock makes the session.
+  /// The place of a session, which may still be empty. The thread that holds the lock makes the
+  /// session.
   private final class Place: Sendable {
     /// Zero-terminated; nil for a private sidecar.
     let socketPath: [CChar]?
@@ -30,8 +31,8 @@ final class SessionTable: Sendable {
 
   private let places = FutexLock<[Place]>([])
 
-  /// The session with the sidecar on `socket`. Without a socket: with the sidecar on SLUICE_SOCKET, or
-  /// else with a private sidecar. Blocks for at most `milliseconds`.
+  /// The session with the sidecar on `socket`. Without a socket: with the sidecar on SLUICE_SOCKET,
+  /// or else with a private sidecar. Blocks for at most `milliseconds`.
   func session(
     socket: UnsafePointer<CChar>?, milliseconds: Int64 = Session.connectMillisecondsMaximum
   ) throws(VFSError) -> Session {
@@ -46,9 +47,9 @@ final class SessionTable: Sendable {
     }
   }
 
-  /// The successor of a session whose sidecar is dead, or that belongs to this process's parent. It is on
-  /// the same socket, or private as the lost session was. Within half a second of the loss, this waits
-  /// for a sidecar that is just starting.
+  /// The successor of a session whose sidecar is dead, or that belongs to this process's parent. It
+  /// is on the same socket, or private as the lost session was. Within half a second of the loss,
+  /// this waits for a sidecar that is just starting.
   func session(after lost: Session, milliseconds: Int64) throws(VFSError) -> Session {
     let deadline =
       (lost.lossNanoseconds ?? Clock.monotonicNanoseconds()) + Self.replacementNanoseconds
@@ -68,8 +69,8 @@ final class SessionTable: Sendable {
 
   private static let replacementNanoseconds: Int64 = 500_000_000
 
-  /// The session with the sidecar on `socketPath`, or with a private one (nil). A session whose sidecar is
-  /// dead is replaced. Blocks for at most `milliseconds`.
+  /// The session with the sidecar on `socketPath`, or with a private one (nil). A session whose
+  /// sidecar is dead is replaced. Blocks for at most `milliseconds`.
   private func session(
     _ socketPath: [CChar]?, milliseconds: Int64
   ) throws(ConnectError) -> Session {
@@ -94,7 +95,8 @@ final class SessionTable: Sendable {
   }
 
   private func place(_ socketPath: [CChar]?, _ standing: Standing) -> Place {
-    // Places of other standings are released outside the lock, and their sessions perhaps with them.
+    // Places of other standings are released outside the lock, and their sessions perhaps with
+    // them.
     let (place, _) = places.withLock { places -> (Place, former: [Place]) in
       let former = places.contains { $0.standing != standing } ? places : []
       if !former.isEmpty { places.removeAll { $0.standing != standing } }

@@ -2,7 +2,7 @@
 //
 //   socket=PATH              the shared sidecar that serves the database
 //   connect-timeout=MS       wait for the sidecar's welcome for up to MS milliseconds
-//   delete-before-open=1     delete the database first, with its journal and WAL, unless it is in use
+//   delete-before-open=1     delete the database first, with journal and WAL, unless it is in use
 //   implicit-locks=MS        keep locks for MS milliseconds after each transaction
 //   unlock-asap=1            keep no lock after its transaction, whatever the sidecar's default
 //   wait=MS                  stand in line for a lock for up to MS milliseconds
@@ -113,9 +113,9 @@ extension StaticString {
 
 /// The value of a parameter, or nil. An empty value counts as none.
 ///
-/// SQLite's core passes xFullPathname and xOpen a file name with its parameters: four zero bytes, the
-/// path, the parameters (see `sqlite3_create_filename`). A VFS on top of this one may pass a bare string.
-/// The bytes before the name tell the two apart.
+/// SQLite's core passes xFullPathname and xOpen a file name with its parameters: four zero bytes,
+/// the path, the parameters (see `sqlite3_create_filename`). A VFS on top of this one may pass a
+/// bare string. The bytes before the name tell the two apart.
 private func value(
   _ filename: UnsafePointer<CChar>, _ name: StaticString
 ) -> UnsafePointer<CChar>? {
