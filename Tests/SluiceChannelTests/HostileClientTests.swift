@@ -1,5 +1,5 @@
-// A client that lies. Whatever stands in the regions, the proxy's end says which rule was broken,
-// and never reads or writes beyond what it checked.
+// A client that lies. Whatever it writes into the regions, the proxy's end reports which rule was
+// broken, and never reads or writes beyond the checked bounds.
 
 import CSluice
 import SluiceChannel
@@ -64,7 +64,7 @@ import Testing
     #expect(try proxy.nextRequest()?.operation == .sync)
   }
 
-  /// A reactor that believed such a look would never see another request of that channel.
+  /// If such a watch said no, a reactor would never see another request of that channel.
   @Test func aLookFromBeforeARequestWasCompletedSaysYes() throws {
     let before = proxy.watch
     #expect(!before.hasRequest)

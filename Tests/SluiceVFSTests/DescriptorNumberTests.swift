@@ -1,5 +1,5 @@
-// A descriptor number belongs to whoever opened it last: programs that close what they do not know, or
-// run with standard descriptors closed.
+// A descriptor number belongs to the code that opened it last: programs that close descriptors
+// which they do not know, or that run with closed standard descriptors.
 
 import Foundation
 import Glibc

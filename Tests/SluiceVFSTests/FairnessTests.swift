@@ -1,5 +1,5 @@
-// What users see of the line: nobody is told busy who waits, everybody gets on, natives too, and a
-// timeout takes its time.
+// The line as users see it: a client that waits never gets busy, every client makes progress,
+// native ones too, and a timeout lasts as long as it says.
 
 import Testing
 
@@ -69,7 +69,7 @@ struct FairnessTests {
     outcome.expectLines(["[]", "True", "True"])
   }
 
-  /// A call that comes early must not use up the timeout.
+  /// An early turn must not use up the timeout.
   @Test(arguments: ["delete", "wal"])
   func timeoutTakesItsTime(mode: String) throws {
     let fixture = try Fixture(sidecar: true)
@@ -173,9 +173,10 @@ struct FairnessTests {
     outcome.expectLines(["[] [[20000]]", "OK", "[] [[20000]]", "OK"])
   }
 
-  /// Five programs that answer SQLITE_BUSY by trying again at once, in rollback mode: each has SHARED
-  /// nearly always, and keeps the others from EXCLUSIVE. For each transaction it is some 2,000 times BUSY
-  /// with SQLite's own VFS, and was 10,000 and more here before EXCLUSIVE was put off for a moment.
+  /// Five programs in rollback mode that try again at once after SQLITE_BUSY. Each has SHARED
+  /// nearly always, and so keeps the others from EXCLUSIVE. With SQLite's own VFS, each transaction
+  /// gets BUSY about 2,000 times. Here it was 10,000 times and more, before EXCLUSIVE was put off
+  /// for a moment.
   @Test func whoTriesAgainAtOnceIsLetIn() throws {
     let fixture = try Fixture(sidecar: true)
     _ = try fixture.runNative(

@@ -1,5 +1,6 @@
-// A file system that other hosts may have mounted: two mounts of one directory by a daemon each, which
-// passes locks on and caches nothing, are two hosts. There a lease of this kernel's proves nothing.
+// A file system that other hosts may have mounted. Two mounts of one directory stand for two hosts.
+// Each has its own daemon, which passes locks on and caches nothing. There this kernel's lease
+// proves nothing.
 
 import Foundation
 import Testing
@@ -16,7 +17,7 @@ struct SharedFileSystemTests {
     outcome.expectLines(expected, location)
   }
 
-  /// How the two databases `a` and `b`, one on each host, are opened.
+  /// Opens the databases `a` and `b`, one on each host.
   private static let opening = """
     kind = sys.argv[1]
     SA, SB = SOCKET, SOCKET + ".b"
@@ -91,7 +92,8 @@ struct SharedFileSystemTests {
         """, arguments: [kind], ["True True", "True True", "ok"])
   }
 
-  /// Neither from its cache, nor from a window, nor because it believes that there is no journal.
+  /// It reads nothing old from its cache or from a window, or because it believes that there is no
+  /// journal.
   @Test(arguments: ["private", "shared", "both"])
   func readerSeesWhatAnotherHostWrites(kind: String) throws {
     try run(
@@ -160,7 +162,7 @@ struct SharedFileSystemTests {
       ])
   }
 
-  /// What a crash left in WAL and index is recovered by the one who has the database alone.
+  /// The connection that has the database alone recovers the WAL and index that a crash left.
   @Test func walThatACrashLeftIsRecovered() throws {
     try run(
       """
@@ -190,9 +192,10 @@ struct SharedFileSystemTests {
       ])
   }
 
-  // MARK: Everything else that a lease was believed for
+  // MARK: Other uses of a lease
 
-  /// The daemon is told of a dead sidecar's files that they are closed, and of no unlocking.
+  /// The kernel tells the daemon that a dead sidecar's files are closed, but not that they are
+  /// unlocked.
   @Test(arguments: [SIGKILL, SIGTERM])
   func sidecarThatEndsLeavesNoLock(signal: Int32) throws {
     try run(
@@ -217,7 +220,7 @@ struct SharedFileSystemTests {
       ["SQLITE_BUSY", "0 OK", "True SQLITE_CANTOPEN", "1 ok"])
   }
 
-  /// Nobody can tell whether another host uses a database: it is not deleted.
+  /// No call shows whether another host uses a database, so the database is not deleted.
   @Test func databaseThatMayBeUsedIsNotMadeAnew() throws {
     try run(
       """

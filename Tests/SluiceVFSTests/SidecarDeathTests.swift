@@ -1,11 +1,11 @@
-// The sidecar is killed: every call returns, nothing is lost that was acknowledged, and a new
-// sidecar on the same socket takes over.
+// The sidecar is killed. Every call returns, no acknowledged transaction is lost, and a new sidecar
+// on the same socket takes over.
 
 import Foundation
 import Testing
 
 struct SidecarDeathTests {
-  /// Inserts until an error, then shows that no further call hangs; works again when told so.
+  /// Inserts until an error, then shows that no further call hangs. Works again on command.
   private static let worker = """
     done = 0
     c = proxied("app.db")
@@ -52,8 +52,8 @@ struct SidecarDeathTests {
     _ = try fixture.nativeAnswer(fixture.inRoot("app.db"), "SELECT 1")
   }
 
-  /// A lock that stands needs no sidecar to be taken, except a living one: what others have written
-  /// since its death must not be missed.
+  /// A standing lock is taken without a request, but only while the sidecar lives. Otherwise the
+  /// client would miss what others have written since the sidecar's death.
   @Test(arguments: ["DELETE", "WAL"])
   func nobodyReadsOnWhenTheSidecarIsDead(mode: String) throws {
     let fixture = try Fixture(sidecar: true)

@@ -1,4 +1,4 @@
-// Protocol/THREATS.md names the tests that show its promises: they exist.
+// Protocol/THREATS.md names the tests that show its promises. These tests exist.
 
 import Foundation
 import TestSupport
@@ -27,7 +27,7 @@ import Testing
     for row in rows { #expect(row.contains("Tests"), "\(row)") }
   }
 
-  /// What stands in the files named after each suite; two targets may have one of the same name.
+  /// The text of the files named after each suite. Two targets may have a suite of the same name.
   private func sourcesOfSuites() throws -> [String: String] {
     let tests = repositoryFile("Tests")
     var sources: [String: String] = [:]
