@@ -30,7 +30,7 @@ public struct Answer<Reply: Message>: Sendable {
   public var errno: Errno
   /// How many bytes came back.
   public var receivedByteCount: Int
-  /// The results; empty unless `status` is one of those of a request that was done.
+  /// The results; empty unless the request was done.
   public var reply: Reply
 }
 

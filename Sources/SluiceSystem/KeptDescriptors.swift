@@ -3,8 +3,8 @@
 // file drops every POSIX lock that the process has on the file, and stock SQLite may have some. So:
 //
 //   - There is one descriptor for each file and session. All mappings of the file use it. If
-//     another descriptor of the same file comes with a message, the kernel drops it, which takes no
-//     lock.
+//     another descriptor of the same file comes with a message, the kernel drops it, and the
+//     process loses no lock.
 //   - A descriptor without mappings is closed only if this process has no other descriptor of the
 //     file, because then it has no lock on the file. /proc shows this. If /proc cannot show it, the
 //     descriptor is closed only if no process has a lock on the file, as F_OFD_GETLK says. That

@@ -1,4 +1,4 @@
-// The size of a file, in whole chunks where SQLite wants chunks.
+// The size of a file, in whole chunks if SQLite wants chunks.
 
 internal import SluiceClient
 

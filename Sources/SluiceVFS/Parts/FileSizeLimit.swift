@@ -18,7 +18,7 @@ struct FileSizeLimit {
   /// How many bytes more than requested are allowed at a time.
   private static let stride: Int64 = 128 * 1024
 
-  /// Throws unless the file may be so large.
+  /// Throws unless the file may have this size.
   @inline(__always)
   mutating func allow(_ byteCount: Int64) throws(CallError) {
     if byteCount > allowedByteCount { try look(byteCount) }
