@@ -2,7 +2,7 @@
 // libsluice.so is preloaded (or linked before it). The first call registers the VFS, and every call
 // is passed on to SQLite. sqlite3_config must come before SQLite is initialized, and registering a
 // VFS initializes SQLite. So nothing happens before the program opens a database or asks for a VFS.
-#define SQLITE_CORE 1  // keep the names below the functions', not those of an extension's table
+#define SQLITE_CORE 1  // so that names below are functions, not entries of an extension's table
 #include <dlfcn.h>
 #include <pthread.h>
 #include <sqlite3.h>

@@ -53,7 +53,7 @@ import Testing
     #expect(client.failure(of: .nothing) == .timedOut)
     client.timeoutNanoseconds = watchdogNanoseconds
     #expect(client.failure(of: .nothing) == .timedOut)
-    #expect(channel.view.clientSleeps == 0, "nobody sleeps any more")
+    #expect(channel.view.clientSleeps == 0, "the client does not sleep any more")
   }
 
   @Test func whatADyingProxyHadCompletedCounts() throws {

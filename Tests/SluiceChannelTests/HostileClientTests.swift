@@ -52,7 +52,7 @@ import Testing
     #expect(!proxy.hasRequest)
     #expect(try proxy.nextRequest() == nil)
     post(sluice_slot(.nothing))
-    #expect(try proxy.nextRequest() != nil, "its turn comes all the same")
+    #expect(try proxy.nextRequest() != nil, "its turn still comes")
   }
 
   @Test func aRequestAheadOfItsTurnWaitsForThoseBefore() throws {
@@ -92,7 +92,7 @@ import Testing
       proxy.complete(.done)
       #expect(channel.view[request: number].sequence == ~number)
     }
-    #expect(try proxy.nextRequest() == nil, "what the round before left is not taken")
+    #expect(try proxy.nextRequest() == nil, "a request of the round before is not taken again")
     channel.view[request: 5] = sluice_slot(.nothing, number: 5)
     #expect(try proxy.nextRequest() == nil)
   }
@@ -243,7 +243,7 @@ import Testing
     }
     #expect(seen == [.argumentLength, .payloadRange, .arguments])
     #expect(passedOverCount > 100, "some were not handed over")
-    #expect(servedCount > 100, "some were honest enough")
+    #expect(servedCount > 100, "some were honest")
   }
 
   private func randomSlot(_ number: UInt32, _ random: inout SeededRandom) -> sluice_slot {

@@ -31,7 +31,7 @@ struct StandingLockWordTests {
     #expect(locks.giveBack(.file), "it may be shared")
     #expect(locks.take(.file, alone: false))
     #expect(locks.takeBack(.file, toShare: false) == ([], .file))
-    #expect(!locks.giveBack(.file), "somebody waits for it")
+    #expect(!locks.giveBack(.file), "another client waits for it")
     locks.forget(.file)
     locks.grant(.file, alone: [], .none)
     locks.grant(read, alone: [], .shared)

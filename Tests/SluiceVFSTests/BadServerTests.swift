@@ -131,7 +131,7 @@ struct BadServerTests {
       import socket, struct
       c = proxied("app.db")
       c.execute("CREATE TABLE t(x)")
-      # The magic number, from a refusal.
+      # The magic number, taken from a refusal.
       def ask(message):
           s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
           s.settimeout(20)

@@ -76,7 +76,7 @@ struct BystanderTests {
             c = proxied("app.db"); c.execute("CREATE TABLE t(x)")
             os._exit(0)
         print(os.wait()[0] == child)
-        # What the program left behind ends with it.
+        # Processes that the program left behind end with it.
         print(other_child(10) != "hangs")
         """)
     outcome.expectLines(["True", "True"])
@@ -133,7 +133,7 @@ struct BystanderTests {
                         .execute("SELECT 1 FROM sqlite_schema"))
           waited.append((said, 1.4 <= time.monotonic() - began < 8))
       waited = []
-      # The second waits for the first, and no longer than it would for the sidecar.
+      # The second thread waits for the first, and no longer than it would wait for the sidecar.
       threads = [threading.Thread(target=connect) for _ in range(2)]
       for thread in threads: thread.start()
       longest, count, end = 0, 0, time.monotonic() + 1.2

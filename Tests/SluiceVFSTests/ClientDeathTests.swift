@@ -111,7 +111,7 @@ struct ClientDeathTests {
           free[result(c.execute, "BEGIN IMMEDIATE")] += 1
           if c.in_transaction: c.execute("ROLLBACK")
           os.kill(grandchild, signal.SIGKILL)
-          # The sidecar has heard of it before the next turn.
+          # The sidecar has noticed the death before the next round.
           if not eventually(lambda: result(c.execute, "BEGIN IMMEDIATE") == "OK"): print("locked for ever")
           c.execute("ROLLBACK")
       print(dict(free))

@@ -170,7 +170,7 @@ struct DoctorTests {
     #expect(try report.fact(name).value == value)
     #expect(try report.fact(name).worth == worth)
     #expect(try report.fact("SLUICE_PRIVATE_MATTER").value == "set")
-    #expect(!outcome.output.contains("hunter2"), "people paste this")
+    #expect(!outcome.output.contains("hunter2"), "users paste this output")
   }
 
   @Test func aLibraryOfAnotherReleaseIsNamed() throws {

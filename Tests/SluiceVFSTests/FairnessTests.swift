@@ -133,17 +133,17 @@ struct FairnessTests {
       began = time.monotonic()
       print(result(c.execute, "SELECT * FROM t"), time.monotonic() - began >= 0.1)
       meanwhile("COMMIT", b.execute, "SELECT count(*) FROM t")
-      # A writer waits for a reader to go.
+      # A writer waits until a reader ends.
       a.execute("BEGIN"); one(a, "SELECT count(*) FROM t")
       meanwhile("COMMIT", b.execute, "INSERT INTO t VALUES (1)")
-      # Two who read and want to write: one is refused at once.
+      # Two readers want to write: one of them is refused at once.
       for x in (a, b): x.execute("BEGIN"); one(x, "SELECT count(*) FROM t")
       a.execute("INSERT INTO t VALUES (2)")
       print(result(a.execute, "COMMIT"))
       began = time.monotonic()
       print(result(b.execute, "INSERT INTO t VALUES (2)"), time.monotonic() - began < 10)
       b.execute("COMMIT"); print(result(a.execute, "COMMIT"))
-      # Who was refused stands in line before he reads again.
+      # The refused connection stands in line before it reads again.
       a.execute("BEGIN IMMEDIATE")
       meanwhile("COMMIT", b.execute, "INSERT INTO t VALUES (3)")
       """)

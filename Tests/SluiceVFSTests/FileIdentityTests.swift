@@ -205,7 +205,7 @@ struct FileIdentityTests {
       before = os.stat(merged + "/app.db")
       sidecar = serve(merged, SOCKET)
       c = shared("app.db", SOCKET)
-      # Whether the file stands for its name is asked before the first write.
+      # Before its first write, SQLite asks whether the file still has its name.
       print(result(c.execute, "INSERT INTO t VALUES (1)"))
       print(os.path.exists(upper + "/app.db"), file=sys.stderr)
       after = os.stat(merged + "/app.db")

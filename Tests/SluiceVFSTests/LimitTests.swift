@@ -119,7 +119,7 @@ struct LimitTests {
       c = proxied("app.db"); c.execute("PRAGMA journal_mode=" + sys.argv[1])
       d = proxied("other.db")
       c.execute("CREATE TABLE IF NOT EXISTS t(x)"); d.execute("CREATE TABLE IF NOT EXISTS t(x)")
-      # Journals come and go within the quota, many times as much as it is.
+      # Journals come and go within the quota; together they are many times as large.
       for i in range(100): d.execute("INSERT OR REPLACE INTO t(rowid, x) VALUES (1, randomblob(10000))")
       added, full = 0, None
       while full is None:

@@ -42,7 +42,7 @@ struct NamespaceTests {
     holder.say("kill")
     try holder.awaitLine("killed")
     try fixture.runPython(judge, arguments: ["free:", "20"]).expectLines(["free: True", "10"])
-    #expect(holder.isRunning, "its child has the socket still")
+    #expect(holder.isRunning, "its child still has the socket")
     #expect(fixture.sidecar?.errors == "")
   }
 

@@ -14,7 +14,7 @@ struct OneByteTests {
       kind = sys.argv[1]
       def open_database(parameters=""):
           return native("app.db") if kind == "native" else proxied("app.db", parameters)
-      # Somebody else has it open, so that the sidecar knows nothing without asking.
+      # Another program has it open, so that the sidecar knows nothing without asking.
       other = open(ROOT + "/app.db", "rb") if kind == "unowned" else None
       """ + "\n" + script, arguments: [kind])
     outcome.expectSuccess()

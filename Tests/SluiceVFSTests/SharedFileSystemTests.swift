@@ -77,7 +77,7 @@ struct SharedFileSystemTests {
                 except Error as error:
                     failed.add(error.sqlite_errorname)
                     if c.in_transaction: result(c.execute, "ROLLBACK")
-                # A turn for the other, who only asks now and then.
+                # Give the other host a turn, because it asks only now and then.
                 time.sleep(0.002)
             done[node] = n, failed
         workers = [threading.Thread(target=write, args=w) for w in (("a", open_a), ("b", open_b))]
@@ -145,10 +145,10 @@ struct SharedFileSystemTests {
       print(result(c.execute, "INSERT INTO t VALUES (1)"), one(c, "SELECT x FROM t"), one(c, "PRAGMA journal_mode"))
       s = stock(B + "/app.db")
       print(result(s.execute, "SELECT * FROM t"), result(proxied(B + "/app.db").execute, "SELECT * FROM t"))
-      # Back to what several may use.
+      # Back to a mode that several hosts may use.
       print(one(c, "PRAGMA journal_mode = DELETE"), one(c, "PRAGMA locking_mode = NORMAL"), one(c, "SELECT x FROM t"))
       print(one(s, "SELECT x FROM t"), result(s.execute, "INSERT INTO t VALUES (2)"), one(c, "SELECT max(x) FROM t"))
-      # And into WAL mode for one alone.
+      # Then into WAL mode, for one connection alone.
       s.close()
       c.execute("PRAGMA locking_mode = EXCLUSIVE")
       print(one(c, "PRAGMA journal_mode = WAL"), result(c.execute, "INSERT INTO t VALUES (3)"))
@@ -176,7 +176,7 @@ struct SharedFileSystemTests {
       c.execute("PRAGMA locking_mode = EXCLUSIVE")
       print(c.execute("SELECT x FROM t").fetchall(), result(c.execute, "INSERT INTO t VALUES (9)"))
       c.close()
-      # One of whom the sidecar dies, with the WAL that it has made.
+      # The sidecar of one connection dies, and leaves the WAL of that connection.
       d = proxied(A + "/app.db")
       d.execute("PRAGMA locking_mode = EXCLUSIVE")
       d.execute("INSERT INTO t VALUES (10)")
@@ -212,7 +212,7 @@ struct SharedFileSystemTests {
       end(sidecar, int(sys.argv[1]))
       s.execute("PRAGMA busy_timeout = 10000")
       print(one(s, "SELECT count(*) FROM t"), result(s.execute, "INSERT INTO t VALUES (1)"))
-      # Nothing proves there that the file is still the one that the connection had open.
+      # There, nothing proves that the file is still the one that the connection had open.
       serve(A, SOCKET)
       print(result(c.execute, "ROLLBACK") in ("OK", "SQLITE_ERROR"), result(c.execute, "SELECT * FROM t"))
       print(one(shared("app.db", SOCKET), "SELECT count(*) FROM t"), one(s, "PRAGMA integrity_check"))
@@ -249,7 +249,7 @@ struct SharedFileSystemTests {
       print(len(c.execute("SELECT x FROM own ORDER BY x").fetchall()))
       c.execute("DROP TABLE own")
       print(result(c.execute, "INSERT INTO t VALUES (zeroblob(6000000))"), result(c.execute, "INSERT INTO t VALUES (zeroblob(1000000))"))
-      # Replaced, it is not written to any more.
+      # After the file was replaced, the connection no longer writes to it.
       s = stock(A + "/other.db")
       s.execute("CREATE TABLE t(x)")
       s.close()

@@ -14,7 +14,7 @@ struct SidecarDeathTests {
         said = result(c.execute, "INSERT INTO t VALUES (?, ?)", (os.getpid(), done + 1))
         if said == "OK": done += 1
         elif said != "SQLITE_BUSY": break
-    # Where the journal was to be opened just then, it is CANTOPEN.
+    # If SQLite was just opening the journal, the error is CANTOPEN.
     print("failed" if said.startswith(("SQLITE_IOERR", "SQLITE_CANTOPEN")) else said)
     for sql in ["SELECT count(*) FROM t", "BEGIN IMMEDIATE", "INSERT INTO t VALUES (0, 0)", "VACUUM"]:
         said = result(c.execute, sql)

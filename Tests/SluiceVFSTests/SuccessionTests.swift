@@ -122,7 +122,7 @@ struct SuccessionTests {
       """
       o = Peer(sys.argv[1], "app.db")
       print(o("UPDATE t SET x = 10"), o.close())
-      # The next one sets the index up anew.
+      # The next connection rebuilds the index.
       o = Peer(sys.argv[1], "app.db")
       print(o("SELECT x FROM t"))
       ready()

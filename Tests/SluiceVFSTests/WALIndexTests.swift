@@ -189,7 +189,7 @@ struct WALIndexTests {
         for name in ["left.db", "bare.db", "used.db"]:
             if "readonly_shm" in sys.argv[1]:
                 with open(f"{ROOT}/{name}-wal", "rb") as f: wal = f.read()
-            # The proxied first: what it leaves is what the other finds.
+            # The proxied reader comes first, so that the other finds what it leaves.
             p, n = read("proxied", name, sys.argv[1]), read("native", name, sys.argv[1])
             print(name, p[1], p == n or (p, n))
         if "&" in sys.argv[1]: print(sorted(os.listdir(ROOT)) == before or os.listdir(ROOT))

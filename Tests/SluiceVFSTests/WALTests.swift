@@ -196,7 +196,7 @@ struct WALTests {
       let outcome = try fixture.runPython(
         """
         c = (proxied if sys.argv[1] == "proxied" else native)("app.db")
-        # A killed client's locks are there for stock SQLite until the sidecar has noticed.
+        # A killed client's locks exclude stock SQLite until the sidecar notices the death.
         eventually(lambda: result(c.execute, "SELECT * FROM t") != "SQLITE_BUSY")
         print(one(c, "SELECT count(*) FROM t"), one(c, "SELECT sum(x) FROM t"), one(c, "PRAGMA integrity_check"))
         print(eventually(lambda: result(c.execute, "INSERT INTO t VALUES (1000, 0)") == "OK"))

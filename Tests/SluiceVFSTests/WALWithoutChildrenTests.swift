@@ -96,7 +96,7 @@ struct WALWithoutChildrenTests {
     let outcome = try run(
       fixture,
       """
-      # Before the first session: who gives up rights has another from then on.
+      # Before the first session, because a program that gives up rights gets another session.
       refuse_children(1)
       c = proxied("app.db")
       c.execute("PRAGMA page_size = 512")
@@ -149,7 +149,7 @@ struct WALWithoutChildrenTests {
       stock.execute("COMMIT")
       stock.close()
       print(judge("SELECT count(*) FROM t"))
-      # Nobody here has a lock on the index now, and the next one to close looks at it again.
+      # This process has no lock on the index now, and the next close checks the descriptor again.
       for i in range(2):
           c = proxied("app.db")
           c.execute("INSERT INTO t VALUES (3)")

@@ -90,7 +90,7 @@ import Testing
       }
       #expect(error == (isValid ? nil : .invalidUTF8), "\(hex(bytes))")
     }
-    #expect(validCount > 1_000 && validCount < 49_000, "both sides were seen")
+    #expect(validCount > 1_000 && validCount < 49_000, "valid and invalid bytes were tried")
   }
 
   @Test func anyBooleanButZeroReadsAsTrue() throws {

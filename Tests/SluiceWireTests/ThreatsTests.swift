@@ -8,7 +8,7 @@ import Testing
   @Test func everyTestThatIsNamedExists() throws {
     let text = try String(contentsOf: repositoryFile("Protocol/THREATS.md"), encoding: .utf8)
     let names = text.matches(of: /`([A-Za-z]+Tests)(?:\.([A-Za-z]+))?`/)
-    #expect(names.count > 30, "the page is full of them")
+    #expect(names.count > 30, "the page names many tests")
     let sources = try sourcesOfSuites()
     for name in names {
       let suite = String(name.1)
