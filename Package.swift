@@ -48,7 +48,8 @@ let embeddedTargets: [Target] = [.target(name: "CSluicePreload", cSettings: cSet
 
 let hostTargets: [Target] = [
   .target(
-    name: "SluiceFiles", dependencies: ["CSluice", "SluiceChannel"], swiftSettings: swiftSettings),
+    name: "SluiceServer", dependencies: ["CSluice", "SluiceChannel"], swiftSettings: swiftSettings),
+  .target(name: "SluiceFiles", dependencies: ["CSluice", "SluiceServer"], swiftSettings: swiftSettings),
   .target(name: "CSluiceCommand", cSettings: cSettings),
   .executableTarget(
     name: "sluice", dependencies: ["CSQLite", "CSluiceCommand", "SluiceFiles", "SluiceClient"],
@@ -64,6 +65,9 @@ let hostTargets: [Target] = [
     swiftSettings: swiftSettings),
   .testTarget(
     name: "SluiceChannelTests", dependencies: ["CSluice", "SluiceChannel", "TestSupport"],
+    swiftSettings: swiftSettings),
+  .testTarget(
+    name: "SluiceServerTests", dependencies: ["SluiceServer", "SluiceClient", "TestSupport"],
     swiftSettings: swiftSettings),
   .testTarget(
     name: "SluiceFilesTests",

@@ -146,7 +146,12 @@ int sluice_pidfd_open(int pid) {
   return fd < 0 ? -errno : (int)fd;
 }
 
-int sluice_signals_take(int lease_signal) {
+static int signal_descriptor(const sigset_t *taken) {
+  int fd = signalfd(-1, taken, SFD_CLOEXEC | SFD_NONBLOCK);
+  return fd < 0 ? -errno : fd;
+}
+
+int sluice_stop_signals_take(void) {
   sigset_t all, taken;
   sigfillset(&all);
   // A system call that is refused and reported (confinement.c) raises this signal, so it must not
@@ -157,10 +162,16 @@ int sluice_signals_take(int lease_signal) {
   sigaddset(&taken, SIGTERM);
   sigaddset(&taken, SIGINT);
   sigaddset(&taken, SIGHUP);
+  return signal_descriptor(&taken);
+}
+
+int sluice_lease_signals_take(void) {
+  sigset_t taken;
+  sigemptyset(&taken);
   sigaddset(&taken, SIGIO);
-  sigaddset(&taken, lease_signal);
-  int fd = signalfd(-1, &taken, SFD_CLOEXEC | SFD_NONBLOCK);
-  return fd < 0 ? -errno : fd;
+  sigaddset(&taken, sluice_lease_signal);
+  pthread_sigmask(SIG_BLOCK, &taken, NULL);
+  return signal_descriptor(&taken);
 }
 
 int sluice_signals_read(int fd, int *descriptor) {

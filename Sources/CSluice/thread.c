@@ -40,7 +40,7 @@ int sluice_thread_start(const char *name, void *(*body)(void *), void *argument,
                         pthread_t *thread) {
   sigset_t all, before;
   sigfillset(&all);
-  // See sluice_signals_take.
+  // See sluice_stop_signals_take.
   sigdelset(&all, SIGSYS);
   pthread_sigmask(SIG_SETMASK, &all, &before);
   // The new thread inherits the name. Naming another thread takes a file of /proc, which a confined

@@ -2,6 +2,7 @@
 // as its facts. The client checks every number before it uses any.
 
 internal import CSluice
+internal import SluiceSystem
 public import SluiceWire
 
 /// The sizes of a channel's regions, in bytes unless stated otherwise.
@@ -26,6 +27,12 @@ public struct ChannelShape: Equatable, Sendable {
   /// The largest of these shapes that fits a file of `limit` bytes; the compact shape if none fits.
   public static func fitting(fileByteCountMaximum limit: Int64) -> ChannelShape {
     limit < Int64(standard.ioByteCount) ? compact : standard
+  }
+
+  /// The largest shape that this process may make, because its limit of a file's size
+  /// (RLIMIT_FSIZE) applies to shared memory too.
+  public static func fittingThisProcess() -> ChannelShape {
+    fitting(fileByteCountMaximum: fileSizeLimit())
   }
 
   /// The most bytes that one request may carry or ask for: SQLite's largest page.

@@ -47,12 +47,12 @@ extension FileDescriptor {
 
   /// Locks the whole file or directory with flock(2), until this description is closed. Throws
   /// `again` if another holder has the lock.
-  public borrowing func lockWhole() throws(Errno) {
+  public borrowing func keepExclusively() throws(Errno) {
     _ = try check(sluice_flock_exclusive(rawValue))
   }
 
   /// Takes a write lease. The kernel grants it only if this is the sole open description of the
-  /// file. It announces a break of the lease as `Signal.leaseBreak`; the answer must be
+  /// file. It announces a break of the lease through `LeaseSignals`; the answer must be
   /// `giveBackLease`.
   public borrowing func takeLease() throws(Errno) {
     _ = try check(sluice_lease_take(rawValue, sluice_lease_signal))

@@ -75,6 +75,11 @@ public struct LandlockRuleset: ~Copyable {
       sluice_landlock_allow(descriptor.rawValue, file.rawValue, allowed.rawValue))
   }
 
+  /// Allows removing the names in `directory`, except those of directories.
+  public func allowRemovingNames(in directory: borrowing FileDescriptor) throws(Errno) {
+    try allow(.removeFile, at: directory)
+  }
+
   /// Binds the calling thread and everything that it starts from now on, for good. Call
   /// `forbidNewPrivileges` first.
   public consuming func enter() throws(Errno) {

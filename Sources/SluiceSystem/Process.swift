@@ -35,33 +35,48 @@ extension FileDescriptor {
   }
 }
 
-/// The signals that a sidecar reads from a descriptor, so that they do not end it.
-public enum Signal: Equatable, Sendable {
-  case stop
-  /// The kernel is breaking the lease of this descriptor.
-  case leaseBreak(descriptor: Int32)
-  /// Lease signals were lost, so every lease must be checked.
-  case leaseBreaksLost
-}
-
-/// Owns the descriptor from which this process reads its signals.
-public struct Signals: ~Copyable, Sendable {
+/// Owns a descriptor that becomes readable when this process is asked to stop (SIGTERM, SIGINT or
+/// SIGHUP).
+public struct StopSignals: ~Copyable, Sendable {
   public let descriptor: FileDescriptor
 
   /// Blocks all signals in this thread and in all threads that it starts from now on.
   public init() throws(Errno) {
-    descriptor = FileDescriptor(owning: try check(sluice_signals_take(sluice_lease_signal)))
+    descriptor = FileDescriptor(owning: try check(sluice_stop_signals_take()))
   }
 
-  /// The next signal, or nil when there is none.
-  public borrowing func next() -> Signal? {
+  /// Takes one signal out of the queue; false when there is none.
+  public borrowing func next() -> Bool {
+    var descriptor: Int32 = -1
+    return unsafe sluice_signals_read(self.descriptor.rawValue, &descriptor) >= 0
+  }
+}
+
+/// The kernel's announcement that another process wants a file on which this process has a lease.
+public enum LeaseBreak: Equatable, Sendable {
+  /// The kernel is breaking the lease of this descriptor.
+  case of(descriptor: Int32)
+  /// Signals were lost, so any lease may be affected.
+  case unknown
+}
+
+/// Owns a descriptor that becomes readable when the kernel is breaking a lease of this process.
+public struct LeaseSignals: ~Copyable, Sendable {
+  public let descriptor: FileDescriptor
+
+  /// Blocks these signals in this thread and in all threads that it starts from now on.
+  public init() throws(Errno) {
+    descriptor = FileDescriptor(owning: try check(sluice_lease_signals_take()))
+  }
+
+  /// Takes one signal out of the queue; nil when there is none.
+  public borrowing func next() -> LeaseBreak? {
     var descriptor: Int32 = -1
     let number = unsafe sluice_signals_read(self.descriptor.rawValue, &descriptor)
     if number < 0 { return nil }
-    if number == sluice_lease_signal, descriptor >= 0 { return .leaseBreak(descriptor: descriptor) }
-    if number == SIGIO { return .leaseBreaksLost }
-    if number == sluice_lease_signal { return .leaseBreaksLost }
-    return .stop
+    // A signal without a descriptor is SIGIO, which the kernel sends when its queue is full, or a
+    // signal that another process sent by hand.
+    return number == sluice_lease_signal && descriptor >= 0 ? .of(descriptor: descriptor) : .unknown
   }
 }
 

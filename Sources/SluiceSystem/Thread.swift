@@ -31,6 +31,18 @@ public struct Thread: ~Copyable, @unchecked Sendable {
   public consuming func join() { pthread_join(handle, nil) }
 }
 
+/// A thread that is kept in a list and joined once.
+public final class JoinableThread: @unchecked Sendable {
+  private var thread: Thread?
+
+  public init(_ thread: consuming Thread) { self.thread = .some(thread) }
+
+  /// Waits for the thread's end. Later calls return at once. One thread at a time may call this.
+  public func join() {
+    if let thread = thread.take() { thread.join() }
+  }
+}
+
 /// The kernel's number for the calling thread.
 public func threadID() -> Int32 { sluice_thread_id() }
 

@@ -4,6 +4,7 @@
 internal import CSluice
 internal import Glibc
 internal import SluiceFiles
+internal import SluiceServer
 internal import SluiceSystem
 
 let confinementCommand = Command(

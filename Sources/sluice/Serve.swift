@@ -3,6 +3,7 @@
 internal import CSluice
 internal import SluiceChannel
 internal import SluiceFiles
+internal import SluiceServer
 internal import SluiceSystem
 internal import SluiceWire
 
@@ -65,7 +66,7 @@ private func serve(_ words: [String]) throws(CommandError) -> Int32 {
   if let users = try options.value("--allow-user") {
     for user in users.split(separator: ",", omittingEmptySubsequences: false) {
       guard let number = UInt32(user) else { throw .usage("--allow-user takes numbers of users") }
-      configuration.users.insert(number)
+      configuration.server.users.insert(number)
     }
   }
   try takeLimits(&options, &configuration)
@@ -96,7 +97,7 @@ private func serve(_ words: [String]) throws(CommandError) -> Int32 {
   // How `sluice run` starts one: descriptor 3 becomes readable when the command ends. Then it lasts
   // as long as there are sessions, and some seconds more.
   let hasLifeline = options.flag("--lifeline") && descriptorIsOpen(3)
-  configuration.linger = try options.number("--linger", in: 0...3_600_000, or: 0)
+  configuration.server.linger = try options.number("--linger", in: 0...3_600_000, or: 0)
   try options.finish()
   do throws(SidecarError) {
     let sidecar = try Sidecar(
@@ -128,10 +129,10 @@ private func takeLimits(
     guard let count = Int(count), (1...1024).contains(count) else {
       throw .usage("--sessions-per-user takes a number from 1 to 1024")
     }
-    configuration.sessionsPerUser = count
+    configuration.server.sessionsPerUser = count
   }
-  configuration.channelsPerSessionMaximum = try options.number(
-    "--channels-per-session", in: 2...127, or: configuration.channelsPerSessionMaximum)
+  configuration.server.channelsPerSessionMaximum = try options.number(
+    "--channels-per-session", in: 2...127, or: configuration.server.channelsPerSessionMaximum)
   configuration.filesPerSessionMaximum = try options.number(
     "--files-per-session", in: 1...65536, or: configuration.filesPerSessionMaximum)
 }

@@ -6,6 +6,7 @@ import SluiceWire
 import Testing
 
 @testable import SluiceFiles
+@testable import SluiceServer
 
 struct LockQueueTests {
   private typealias Patience = LockQueue.Patience
@@ -15,12 +16,12 @@ struct LockQueueTests {
     var queue = LockQueue()
     var now: Int64 = 1_000_000_000
     var holder: UInt64?
-    var waiters: [UInt64: LockWaiter] = [:]
-    let alarm = ReactorAlarm(wake: WakeWord())
+    var waiters: [UInt64: Waiter] = [:]
+    let alarm = Alarm(wake: WakeWord())
     var isMirrored = false
 
     func standInLine(_ holder: UInt64, _ lock: AwaitedLock = .reserved) {
-      let waiter = LockWaiter(deadline: .max, alarm: alarm)
+      let waiter = Waiter(deadline: .max, alarm: alarm)
       waiters[holder] = waiter
       queue.enter(holder, lock, waiter, isReader: false, now: now)
       look()
@@ -241,7 +242,7 @@ struct LockQueueTests {
   @Test func whoeverWaitsForAnythingElseIsToldOfEveryRelease() {
     let line = Line()
     #expect(line.take(1))
-    let waiter = LockWaiter(deadline: .max, alarm: line.alarm)
+    let waiter = Waiter(deadline: .max, alarm: line.alarm)
     line.queue.enter(2, .file(.shared), waiter, isReader: false, now: line.now)
     #expect(waiter.lookAt == .max)
     line.queue.tellOthers(now: line.now)

@@ -100,6 +100,18 @@ struct WindowEvictionTests {
     #expect(sealed.window.isWhole)
   }
 
+  /// The part of a write that lies in the window must not stand there as it was.
+  @Test func aWriteAcrossTheEndOfTheWindowLeavesNothingOldInIt() throws {
+    let test = try TestWindow(byteCountMaximum: 16 * granule, content: numbered(24))
+    _ = try test.fill(14 * granule, 2 * granule)
+    let bytes = [UInt8](repeating: 255, count: 4 * granule)
+    try unsafe bytes.withUnsafeBytes {
+      try unsafe test.window.write($0, at: Int64(14 * granule), to: test.file)
+    }
+    #expect(test.look(15 * granule, 8) == nil, "it is read anew")
+    #expect(try test.fill(15 * granule, 8) == Array(bytes[..<8]))
+  }
+
   /// Random steps, and after each the client sees what a plain array holds, or nothing.
   @Test func windowSaysWhatAPlainArrayHolds() throws {
     var random = SeededRandom(for: "windowSaysWhatAPlainArrayHolds")

@@ -113,7 +113,7 @@ struct SidecarLifeTests {
     try "precious".write(to: fixture.socket, atomically: true, encoding: .utf8)
     let outcome = try fixture.run(serve(fixture))
     #expect(outcome.ending == .exited(2))
-    #expect(outcome.errors.contains("there is a file that is no socket"))
+    #expect(outcome.errors.contains("is taken by something that is no socket"))
     #expect(try String(contentsOf: fixture.socket, encoding: .utf8) == "precious")
   }
 

@@ -45,8 +45,11 @@ int sluice_become(char *const arguments[]);
 // A descriptor that becomes readable when the process `pid` ends, or -errno.
 int sluice_pidfd_open(int pid);
 // Blocks every signal in this thread and the threads that it starts. Returns a descriptor from
-// which SIGTERM, SIGINT, SIGHUP, SIGIO and `lease_signal` can be read.
-int sluice_signals_take(int lease_signal);
+// which SIGTERM, SIGINT and SIGHUP can be read.
+int sluice_stop_signals_take(void);
+// Blocks SIGIO and `sluice_lease_signal` likewise. Returns a descriptor from which they can be
+// read.
+int sluice_lease_signals_take(void);
 // Reads one signal. Returns its number and the descriptor that it names (-1: none), or -errno.
 int sluice_signals_read(int fd, int *descriptor);
 extern const int sluice_lease_signal;

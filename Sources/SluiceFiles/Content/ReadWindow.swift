@@ -184,12 +184,12 @@ final class ReadWindow: @unchecked Sendable {
       if offset <= limit - Int64(buffer.count), let place = unsafe change(buffer, Int(offset)) {
         try unsafe file.write(place, at: offset)
       } else {
+        // A stretch that crosses the window's end has granules in the window too.
+        invalidate(from: offset, byteCount: buffer.count)
         try unsafe file.write(buffer, at: offset)
       }
     } catch {
-      if offset < limit {
-        invalidate(Self.granules(Int(offset), min(buffer.count, Int(limit - offset))))
-      }
+      invalidate(from: offset, byteCount: buffer.count)
       // Some of it may have been written all the same.
       if let status = try? file.status() { set(fileByteCount: status.byteCount) }
       throw error
@@ -218,6 +218,13 @@ final class ReadWindow: @unchecked Sendable {
       rebasing: place[from..<(from + buffer.count)])
     unsafe target.copyMemory(from: buffer)
     return UnsafeRawBufferPointer(target)
+  }
+
+  /// Invalidates what the window has of a stretch of the file.
+  private func invalidate(from offset: Int64, byteCount: Int) {
+    let limit = Int64(region.granuleCount * WindowRegion.granuleByteCount)
+    guard offset < limit else { return }
+    invalidate(Self.granules(Int(offset), min(byteCount, Int(limit - offset))))
   }
 
   private func invalidate(_ stretch: Range<Int>) {

@@ -1,5 +1,6 @@
 // How much memory a sidecar's read windows may take, and who takes care of that.
 
+internal import SluiceServer
 internal import SluiceSystem
 internal import SluiceWire
 

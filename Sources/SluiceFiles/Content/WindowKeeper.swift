@@ -10,6 +10,7 @@
 // keeper retires such a window as a whole: a client maps the next one when it takes its next lock.
 
 internal import SluiceChannel
+internal import SluiceServer
 internal import SluiceSystem
 internal import Synchronization
 

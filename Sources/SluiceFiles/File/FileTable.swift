@@ -8,6 +8,7 @@
 // Threads: any. The table's lock protects the table and the open counts, and is held across the
 // system calls of an open, so that two sessions cannot open one inode twice.
 
+internal import SluiceServer
 internal import SluiceSystem
 internal import SluiceWire
 

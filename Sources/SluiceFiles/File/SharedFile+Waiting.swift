@@ -1,6 +1,7 @@
 // Who waits for a lock of this file, and whether he can be called. See LockQueue.
 
 internal import SluiceChannel
+internal import SluiceServer
 internal import SluiceSystem
 internal import SluiceWire
 
@@ -14,7 +15,7 @@ extension SharedFile {
   /// stay in its slot, and `busy` when its time is up or waiting would be for ever: `stopWaiting`
   /// must follow then, as after any other error.
   func awaitLock(
-    _ lock: AwaitedLock, for seeker: LockHolder, _ waiter: LockWaiter
+    _ lock: AwaitedLock, for seeker: LockHolder, _ waiter: Waiter
   ) throws(FileError) {
     let now = Clock.monotonicNanoseconds()
     try state.withLock { (state) throws(FileError) in
@@ -57,7 +58,7 @@ extension SharedFile {
 
   /// Nil if the lock can be had now; else when to look again, `max` if that will be told.
   private func wait(
-    for lock: AwaitedLock, _ seeker: LockHolder, _ waiter: LockWaiter, _ state: inout State,
+    for lock: AwaitedLock, _ seeker: LockHolder, _ waiter: Waiter, _ state: inout State,
     now: Int64
   ) throws(FileError) -> Int64? {
     guard lock.isOfFile || state.walIndex != nil && seeker.walIndex != nil else { throw .misuse }
@@ -69,7 +70,7 @@ extension SharedFile {
       return .max
     }
     guard state.isMirrored, try isTakenOutside(lock, seeker, state) else { return nil }
-    return waiter.nextOutsideLook(now: now)
+    return waiter.nextUntoldLook(now: now)
   }
 
   private func isTaken(

@@ -16,6 +16,7 @@
 // `state`, if both are.
 
 internal import SluiceChannel
+internal import SluiceServer
 internal import SluiceSystem
 internal import SluiceWire
 internal import Synchronization

@@ -19,6 +19,7 @@
 // All other locks can be had by several, or are awaited by one alone: who waits for them is called
 // when they are free, and has no claim.
 
+internal import SluiceServer
 internal import SluiceWire
 
 struct LockQueue {
@@ -52,7 +53,7 @@ struct LockQueue {
     let holder: UInt64
     var lock: AwaitedLock
     /// Nil for who was answered and has not come again yet.
-    var waiter: LockWaiter?
+    var waiter: Waiter?
     /// Whether it holds SHARED, and so is in the way of who waits for the readers to go.
     var isReader: Bool
     var seenAt: Int64
@@ -98,7 +99,7 @@ struct LockQueue {
 
   /// Gives `holder` a place, or finds the one that he has.
   mutating func enter(
-    _ holder: UInt64, _ lock: AwaitedLock, _ waiter: LockWaiter?, isReader: Bool, now: Int64
+    _ holder: UInt64, _ lock: AwaitedLock, _ waiter: Waiter?, isReader: Bool, now: Int64
   ) {
     sweep(now)
     // Who had the turn falls asleep now.

@@ -9,6 +9,7 @@
 // host's own; links of /proc are refused, since /proc/self is another process here.
 
 internal import SluiceChannel
+internal import SluiceServer
 internal import SluiceSystem
 
 /// An open directory. Kept by the databases in it, so that a journal lies beside its database even

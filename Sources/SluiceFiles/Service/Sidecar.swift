@@ -1,25 +1,20 @@
-// A sidecar as its starter sees it: configured, run until it is told to stop, and gone without a
+// A sidecar for files as its starter sees it: configured, run until it has to end, and gone without a
 // trace.
 
-internal import SluiceChannel
+public import SluiceServer
 public import SluiceSystem
 
 /// Why a sidecar did not start.
 public enum SidecarError: Error, Sendable {
   case root(path: String, Errno)
-  /// Another sidecar serves this socket.
-  case socketInUse(path: String)
-  /// Something that is no socket bears the socket's name.
-  case socketNameTaken(path: String)
-  case socket(path: String, Errno)
+  /// Its socket cannot be had; why.
+  case socket(String)
   case system(call: String, Errno)
 
   public var description: String {
     switch self {
     case .root(let path, let errno): "root \(path): \(errno.message)"
-    case .socketInUse(let path): "socket \(path): another sidecar is serving it"
-    case .socketNameTaken(let path): "socket \(path): there is a file that is no socket"
-    case .socket(let path, let errno): "socket \(path): \(errno.message)"
+    case .socket(let reason): reason
     case .system(let call, let errno): "\(call): \(errno.message)"
     }
   }
@@ -27,35 +22,27 @@ public enum SidecarError: Error, Sendable {
 
 /// A sidecar in this process, which does nothing else from then on.
 public final class Sidecar {
-  private let doorman: Doorman
-  private let socketFile: SocketFile?
-  /// The file system that its root is on. Those of other mounts beneath it may be of other kinds.
+  private let server: Server
+  /// The file system of its root. File systems that are mounted beneath the root may be of other kinds.
   public let rootFileSystem: FileSystemKind
 
-  /// Makes a shared sidecar that listens on `socketPath` (zero-terminated). From now on this
-  /// process's signals belong to it, and it is confined as configured, for good. Once `lifeline` is
-  /// readable it ends when it has had no session for the configured time.
+  /// Makes a shared sidecar that listens on `socketPath` (zero-terminated). This process's signals belong
+  /// to it from now on, and the process is confined as configured, for good. Once `lifeline` is readable,
+  /// the sidecar ends when it has had no session for the configured time.
   public convenience init(
     _ configuration: SidecarConfiguration, socketPath: [CChar], lifeline: SharedDescriptor? = nil
   ) throws(SidecarError) {
-    let metrics: Metrics
-    do throws(Errno) {
-      // Whoever reads it works elsewhere.
-      metrics = try Metrics(
-        socketPath: absolutePath(socketPath),
-        rootPath: absolutePath(configuration.rootPath ?? cString("/")))
-    } catch .noEntry {
-      Log.warning(
-        "/dev/shm is not there, so 'sluice stats' does not show this sidecar; mount a tmpfs on it")
-      metrics = Metrics()
+    let metrics = try publicMetrics(configuration, socketPath)
+    let socket: (listener: SharedDescriptor, name: SocketName)
+    let permissions: UInt32 = configuration.server.users == [processIdentity().user] ? 0o600 : 0o666
+    do throws(ServerError) {
+      socket = try listen(onSocket: socketPath, permissions: permissions)
     } catch {
-      throw .system(call: "shm_open", error)
+      throw .socket(error.description)
     }
-    let permissions: UInt32 = configuration.users == [processIdentity().user] ? 0o600 : 0o666
-    let socket = try listenOnSocketFile(socketPath, permissions: permissions)
     try self.init(
-      configuration, metrics: metrics, listener: socket.listener, socketFile: socket.file,
-      firstVisitor: nil, lifeline: lifeline)
+      configuration, .shared(socket.listener, lifeline: lifeline), metrics: metrics,
+      socketName: socket.name)
   }
 
   /// Makes a private sidecar for the client at the other end of `client`.
@@ -63,68 +50,92 @@ public final class Sidecar {
     _ configuration: SidecarConfiguration, client: consuming FileDescriptor
   ) throws(SidecarError) {
     var configuration = configuration
-    // The client's effective user: this process has its file-system user, which may be another.
-    if let peer = try? client.peer() { configuration.users = [peer.user] }
-    try self.init(
-      configuration, metrics: Metrics(), listener: nil, socketFile: nil, firstVisitor: client,
-      lifeline: nil)
+    configuration.isPrivate = true
+    // The client's effective user. This process has the client's file-system user, which may be another.
+    if let peer = try? client.peer() { configuration.server.users = [peer.user] }
+    try self.init(configuration, .oneClient(client), metrics: Metrics(), socketName: nil)
   }
 
   private init(
-    _ configuration: SidecarConfiguration, metrics: Metrics,
-    listener: SharedDescriptor?, socketFile: SocketFile?,
-    firstVisitor: consuming FileDescriptor?, lifeline: SharedDescriptor?
+    _ configuration: SidecarConfiguration, _ entrance: consuming Entrance, metrics: Metrics,
+    socketName: SocketName?
   ) throws(SidecarError) {
-    self.socketFile = socketFile
     let root: Root
     do throws(Errno) {
       root = try Root(configuration.rootPath, isReadOnly: configuration.isReadOnly)
     } catch {
-      socketFile?.remove()
+      socketName?.remove()
       throw .root(path: String(zeroTerminated: configuration.rootPath ?? cString("/")), error)
     }
     rootFileSystem = root.fileSystemKind
     var configuration = configuration
-    // A file takes two descriptors, its own and its directory's: a session may have half of all.
+    // A file takes two descriptors, its own and its directory's. A session may have half of all.
     configuration.filesPerSessionMaximum = min(
       configuration.filesPerSessionMaximum, max(16, raiseDescriptorLimit() / 4))
+    let files = FileTable(
+      metrics: metrics, isReadOnly: configuration.isReadOnly,
+      quota: configuration.quotaByteCount.map {
+        Quota($0, root: root) { Log.warning("counting the files beneath the root") }
+      })
+    let (windows, windowKeeper) = makeWindows(
+      configuration, isPrivate: configuration.isPrivate, files: files, metrics: metrics)
+    let service = FileService(
+      root: root, files: files, windows: windows, windowKeeper: windowKeeper,
+      configuration: configuration)
+    // Later this process has no /proc and no /sys.
+    _ = processorCount
     do throws(Errno) {
-      let files = FileTable(
-        metrics: metrics, isReadOnly: configuration.isReadOnly,
-        quota: configuration.quotaByteCount.map {
-          Quota($0, root: root) { Log.warning("counting the files beneath the root") }
-        })
-      let (windows, windowKeeper) = makeWindows(
-        configuration, isPrivate: listener == nil, files: files, metrics: metrics)
-      // Later this process has no /proc and no /sys.
-      _ = processorCount
-      doorman = try Doorman(
-        shared: SharedState(
-          root: root, files: files, windows: windows, windowKeeper: windowKeeper,
-          metrics: metrics, life: try Life.create(), workers: SyncWorkers(files: files),
-          configuration: configuration),
-        signals: try Signals(), listener: listener, firstVisitor: firstVisitor, lifeline: lifeline)
+      server = try Server(
+        service, configuration.server, entrance, metrics: metrics, socketName: socketName)
     } catch {
-      socketFile?.remove()
+      socketName?.remove()
       throw .system(call: "start", error)
     }
-    configuration.confinement.enter(root: root, socketPath: socketFile?.path)
+    // A private sidecar would say to every program that starts one that there is no Landlock, and loses
+    // less by it.
+    server.enter(configuration.confinement, tellsOfLandlock: !root.usesHostPaths)
   }
 
-  /// Serves until the end of what it was made for, or a signal (SIGTERM, SIGINT or SIGHUP; see
-  /// Ending). Every lock and file
-  /// is given back, and the socket's name removed, before it returns.
+  /// Serves until the end of what the sidecar was made for, or a signal (SIGTERM, SIGINT or SIGHUP).
+  /// Every lock and file is given back, and the socket's name removed, before it returns.
   public func run() throws(SidecarError) {
-    defer {
-      socketFile?.remove()
-      Log.finish()
-    }
-    do throws(Errno) { try doorman.run() } catch { throw .system(call: "epoll_wait", error) }
+    do throws(Errno) { try server.run() } catch { throw .system(call: "epoll_wait", error) }
   }
 }
 
-/// `path` as seen from anywhere (all zero-terminated); as it is where this process does not know
-/// where it works.
+extension Confinement {
+  /// Confines this process for good, as a sidecar that serves `rootPath` (zero-terminated) is confined.
+  public func enter(rootPath: [CChar]) throws(SidecarError) {
+    do throws(Errno) {
+      let root = try Root(rootPath)
+      enter(socketPath: nil, tellsOfLandlock: !root.usesHostPaths) { (ruleset) throws(Errno) in
+        try root.allowItsUse(in: ruleset)
+      }
+    } catch {
+      throw .root(path: String(zeroTerminated: rootPath), error)
+    }
+  }
+}
+
+/// The counters that `sluice stats` shows. Its reader works in another directory.
+private func publicMetrics(
+  _ configuration: SidecarConfiguration, _ socketPath: [CChar]
+) throws(SidecarError) -> Metrics {
+  do throws(Errno) {
+    return try Metrics(
+      socketPath: absolutePath(socketPath),
+      rootPath: absolutePath(configuration.rootPath ?? cString("/")))
+  } catch .noEntry {
+    Log.warning(
+      "/dev/shm is not there, so 'sluice stats' does not show this sidecar; mount a tmpfs on it")
+    return Metrics()
+  } catch {
+    throw .system(call: "shm_open", error)
+  }
+}
+
+/// `path` made absolute (all zero-terminated). It stays as it is where this process's working directory has
+/// no name.
 private func absolutePath(_ path: [CChar]) -> [CChar] {
   let slash = CChar(bitPattern: UInt8(ascii: "/"))
   guard path.first != slash, let known = try? workingDirectoryPath() else { return path }

@@ -7,10 +7,10 @@ internal import SluiceSystem
 
 /// Confined to the thread that made it, the only one of its process.
 final class InterruptibleWait {
-  private let signals: Signals
+  private let signals: StopSignals
 
   /// From now on SIGINT, SIGTERM and SIGHUP end waits and nothing else.
-  init() throws(Errno) { signals = try Signals() }
+  init() throws(Errno) { signals = try StopSignals() }
 
   /// Waits until `descriptor` has input or its end; false when the time is up.
   func awaitReadable(
@@ -25,7 +25,7 @@ final class InterruptibleWait {
       // Rounded up, or the last millisecond is spun away.
       let milliseconds = Int32(max(0, min(60_000, (left + 999_999) / 1_000_000)))
       _ = unsafe sluice_poll(&entries, 2, milliseconds)
-      if entries[0].revents != 0, signals.next() == .stop { throw .interrupted }
+      if entries[0].revents != 0, signals.next() { throw .interrupted }
       if entries[1].revents != 0 { return true }
       if left <= 0 { return false }
     }

@@ -1,0 +1,105 @@
+// What clients map: the WAL index and the database's content; and what goes with it.
+
+internal import SluiceChannel
+internal import SluiceServer
+internal import SluiceSystem
+internal import SluiceWire
+
+extension FileSession {
+  func allocate(_ request: Request, _ channel: FileChannel, now: Int64) throws(ServeError) {
+    let byteCount = try arguments(request, channel, as: OffsetFields.self).offset
+    let handle = try writableHandle(request, now: now)
+    try file { () throws(FileError) in try handle.file.allocate(byteCount: byteCount) }
+    channel.end.complete(.done)
+  }
+
+  /// A file without a name cannot have moved.
+  func hasMoved(_ request: Request, _ channel: FileChannel) throws(ServeError) {
+    let handle = try handle(request)
+    var answer = false
+    if let location = handle.location {
+      // As the file is numbered now: with overlayfs another's writing can give it other numbers.
+      let present = try? unsafe location.directory.descriptor.status(of: location.name)
+      let own = try? handle.file.status()
+      answer = own == nil || present.map(FileIdentity.init) != own.map(FileIdentity.init)
+    }
+    channel.end.complete(.done, AnswerReply(answer: answer))
+  }
+
+  /// The database's read window; its descriptor and that of the sidecar's life are on the socket
+  /// before the answer.
+  func openWindow(_ request: Request, _ channel: FileChannel) throws(ServeError) {
+    let handle = try handle(request)
+    try file { () throws(FileError) in
+      guard handle.kind == .mainDatabase else { throw .misuse }
+      let window = try handle.file.openWindow(service.windows)
+      try system { () throws(Errno) in
+        try sendDescriptors(
+          window.descriptor.rawValue, and: thread.serving.lifeDescriptor.descriptor.rawValue, .window,
+          file: handle.id, on: link.socket.descriptor)
+      }
+    }
+    channel.end.complete(.done)
+  }
+
+  /// The client is about to use addresses in the database's window. Where there is none now, the
+  /// client's is one that was given up, of which it will use nothing.
+  func pinWindow(_ request: Request, _ channel: FileChannel) throws(ServeError) {
+    let handle = try handle(request)
+    guard handle.kind == .mainDatabase else { throw .file(.misuse) }
+    handle.file.withWindow { $0.pin(for: handle.id) }
+    channel.end.complete(.done)
+  }
+
+  func mapWALIndex(_ request: Request, _ channel: FileChannel) throws(ServeError) {
+    var wanted = try arguments(request, channel, as: WALIndexMapRequest.self)
+    if service.root.isReadOnly { wanted.isReadOnly = true }
+    let handle = try handle(request)
+    let index = try file { () throws(FileError) in
+      guard let location = handle.location else { throw .misuse }
+      return try handle.file.mapWALIndex(
+        handle.holder, wanted, at: location, opensForWriting: !service.root.isReadOnly,
+        remove: { service.files.removeUnlessOpen($0) }
+      ) { (descriptor) throws(Errno) in
+        try sendDescriptors(
+          descriptor, .walIndex, file: handle.id, on: link.socket.descriptor)
+      }
+    }
+    channel.end.complete(
+      index.isReadOnly ? .doneReadOnly : .done,
+      WALIndexMapReply(
+        offset: index.byteCount, device: index.identity.device, inode: index.identity.inode))
+  }
+
+  func lockWALIndex(_ request: Request, _ channel: FileChannel, now: Int64) throws(ServeError) {
+    let wanted = try arguments(request, channel, as: WALIndexLockRequest.self)
+    let handle = try usableHandle(request, now: now)
+    try file { () throws(FileError) in
+      do throws(FileError) {
+        try handle.file.lockWALIndex(handle.holder, wanted, now: now)
+      } catch {
+        if error.isRefusal, wanted.isForWriting { handle.file.wasRefused(handle.holder, .walWrite) }
+        throw error
+      }
+    }
+    channel.end.complete(.done)
+  }
+
+  func unmapWALIndex(_ request: Request, _ channel: FileChannel) throws(ServeError) {
+    let deletes = try arguments(request, channel, as: WALIndexUnmapRequest.self).deletes
+    let handle = try handle(request)
+    try file { () throws(FileError) in
+      try handle.file.unmapWALIndex(handle.holder, deletes: deletes)
+    }
+    channel.end.complete(.done)
+  }
+
+  func hasExternalReader(_ request: Request, _ channel: FileChannel) throws(ServeError) {
+    let handle = try handle(request)
+    // A session is a process, and its own connections are not external.
+    let own = handles.all.filter { $0.file === handle.file }.map(\.holder)
+    let answer = try file { () throws(FileError) in try handle.file.hasExternalReader(besides: own)
+    }
+    channel.end.complete(.done, AnswerReply(answer: answer))
+  }
+}

@@ -1,0 +1,395 @@
+// What each operation does. One function an operation: decode, do, answer. A thrown FileError is
+// answered as its status; a ProtocolViolation ends the session.
+
+internal import SluiceChannel
+internal import SluiceServer
+internal import SluiceSystem
+internal import SluiceWire
+
+/// An operation that could not be done, and whose fault that is.
+enum ServeError: Error {
+  case file(FileError)
+  case violation(ProtocolViolation)
+}
+
+extension FileSession {
+  /// Does one request and answers it. False where the workers have it now.
+  @inline(__always)
+  func serve(_ request: Request, _ operation: Operation, on channel: FileChannel, now: Int64)
+    throws(ServeError) -> Bool
+  {
+    switch operation {
+    case .nothing, .channelOpen, .channelClose: preconditionFailure("the server does these")
+    case .sync:
+      let work = try syncWork(request, now: now)
+      return try sync(work, request, .sync, channel, now: now)
+    case .delete:
+      let work = try deleted(request, channel)
+      return try sync(work, request, .delete, channel, now: now)
+    case .fullPathname: try fullPathname(request, channel)
+    case .open: try open(request, channel, now: now)
+    case .access: try access(request, channel)
+    case .close: try closeFile(request, channel)
+    case .read: try read(request, channel, now: now)
+    case .write: try write(request, channel, now: now)
+    case .truncate: try truncate(request, channel, now: now)
+    case .fileSize: try fileSize(request, channel, now: now)
+    case .lock: try lock(request, channel, now: now)
+    case .unlock: try unlock(request, channel, now: now)
+    case .checkReservedLock: try checkReservedLock(request, channel, now: now)
+    case .allocate: try allocate(request, channel, now: now)
+    case .hasMoved: try hasMoved(request, channel)
+    case .openWindow: try openWindow(request, channel)
+    case .pinWindow: try pinWindow(request, channel)
+    case .lockAwait: try awaitLock(request, channel, now: now)
+    case .walIndexMap: try mapWALIndex(request, channel)
+    case .walIndexLock: try lockWALIndex(request, channel, now: now)
+    case .walIndexUnmap: try unmapWALIndex(request, channel)
+    case .hasExternalReader: try hasExternalReader(request, channel)
+    }
+    return true
+  }
+
+  /// Makes something durable before the request is answered; false where the workers do it.
+  private func sync(
+    _ work: SyncWork?, _ request: Request, _ operation: Operation, _ channel: FileChannel,
+    now: Int64
+  ) throws(ServeError) -> Bool {
+    defer { thread.serving.noteSlowRequest() }
+    if let work {
+      let errand = SyncErrand(
+        session: link.id, channel: channel.number, operation: operation, file: request.file)
+      let isDone = try file { () throws(FileError) in
+        try thread.sync(work, errand, of: self, now: now)
+      }
+      guard isDone else { return false }
+    }
+    channel.end.complete(.done)
+    return true
+  }
+
+  @inline(__always)
+  func arguments<M: Message>(
+    _ request: Request, _ channel: FileChannel, as type: M.Type
+  ) throws(ServeError) -> M {
+    do throws(ProtocolViolation) {
+      return try channel.end.arguments(of: request, as: type)
+    } catch {
+      throw .violation(error)
+    }
+  }
+
+  @inline(__always)
+  func handle(_ request: Request) throws(ServeError) -> Handle {
+    guard let handle = handles.find(request.file) else { throw .file(.badFile) }
+    return handle
+  }
+
+  /// The handle, if it may be used for content now.
+  @inline(__always)
+  func usableHandle(_ request: Request, now: Int64) throws(ServeError) -> Handle {
+    let handle = try handle(request)
+    try file { () throws(FileError) in try handle.checkLocks(now: now) }
+    return handle
+  }
+
+  @inline(__always)
+  func file<R>(_ body: () throws(FileError) -> R) throws(ServeError) -> R {
+    do throws(FileError) { return try body() } catch { throw .file(error) }
+  }
+
+  // MARK: By name
+
+  private func fullPathname(_ request: Request, _ channel: FileChannel) throws(ServeError) {
+    let path = try arguments(request, channel, as: PathFields.self).path
+    let full = try file { () throws(FileError) in try service.root.fullPathname(path) }
+    channel.end.complete(
+      full.isThroughLink ? .doneThroughLink : .done, PathFields(path: full.path))
+  }
+
+  private func open(_ request: Request, _ channel: FileChannel, now: Int64) throws(ServeError) {
+    var wanted = try arguments(request, channel, as: OpenRequest.self)
+    // Reading first: what a client may not write it may still read.
+    if wanted.options.contains(.create) { wanted.options.insert(.readWrite) }
+    let handle = try file { () throws(FileError) in try openFile(wanted, channel) }
+    handles.insert(handle)
+    if handle.kind == .mainDatabase { channel.database = handle }
+    let isDatabase = handle.kind == .mainDatabase && handle.location != nil
+    channel.end.complete(
+      .done,
+      OpenReply(
+        file: handle.id, isWritable: handle.isWritable, identity: handle.file.identity,
+        origin: isDatabase ? SluiceFiles.origin(of: handle.file.descriptor) : 0,
+        isLocal: isDatabase && handle.file.isLocal))
+  }
+
+  private func openFile(
+    _ request: OpenRequest, _ channel: FileChannel
+  ) throws(FileError) -> Handle {
+    guard !handles.isFull else { throw .tooManyFiles }
+    guard let path = request.path else {
+      let temporary = try service.root.openTemporaryDirectory()
+      let file = try service.files.openTemporary(in: temporary.descriptor)
+      return newHandle(file, request, channel, location: nil)
+    }
+    let location = try locate(path, on: channel)
+    if !request.options.isDisjoint(with: [.deleteBeforeOpen, .deleteOnClose]) {
+      try service.root.checkWritable()
+    }
+    if request.options.contains(.deleteBeforeOpen) { try deleteDatabase(location) }
+    let model: FileStatus? =
+      request.kind == .mainJournal || request.kind == .wal
+      ? try database(of: path, on: channel)?.file.status() : nil
+    let mode = FileTable.Mode(
+      isWritable: request.options.contains(.readWrite),
+      creates: request.options.contains(.create),
+      isExclusive: request.options.contains(.exclusive), model: model,
+      permissions: (request.options.contains(.deleteOnClose) ? 0o600 : 0o644)
+        & ~UInt32(request.umask))
+    let neighbour = mode.creates ? neighbour(of: path, on: channel) : nil
+    func forget() {
+      guard let neighbour else { return }
+      neighbour.database.file.withWindow { $0.forget(neighbour.file) }
+    }
+    // Before, so that nobody is told that it is not there once it is; and after, for somebody may
+    // have looked in between.
+    forget()
+    defer { forget() }
+    let file: SharedFile
+    do throws(FileError) {
+      file = try service.files.open(location, mode)
+    } catch .system(.accessDenied)
+      where request.kind.isJournal && request.options.contains(.create)
+    {
+      let exists = unsafe (try? location.directory.descriptor.status(of: location.name)) != nil
+      throw exists ? .system(.accessDenied) : .readOnlyDirectory
+    }
+    file.noteUse(byReactor: thread.number)
+    if request.options.contains(.deleteOnClose) {
+      try? unsafe location.directory.descriptor.unlink(location.name)
+    }
+    return newHandle(file, request, channel, location: location)
+  }
+
+  private func newHandle(
+    _ file: SharedFile, _ request: OpenRequest, _ channel: FileChannel, location: Location?
+  ) -> Handle {
+    let keepMilliseconds =
+      request.options.contains(.unlockAsSoonAsPossible)
+      ? 0
+      : request.implicitLockMilliseconds >= 0
+        ? request.implicitLockMilliseconds
+        : Int64(service.configuration.implicitLockMilliseconds)
+    return Handle(
+      id: handles.nextID(), file: file, request: request, channel: channel.number,
+      location: location,
+      needsDirectorySync: request.kind.isJournal && request.options.contains(.create),
+      keepNanoseconds: keepMilliseconds * 1_000_000,
+      standing: keepMilliseconds == 0 ? standingLocks(for: request, channel) : nil)
+  }
+
+  /// The word in which a file's locks may stand: that of its channel, if it is the first there.
+  private func standingLocks(for request: OpenRequest, _ channel: FileChannel) -> StandingLocks? {
+    guard request.options.contains(.standingLocks), request.kind == .mainDatabase,
+      !request.options.contains(.unlockAsSoonAsPossible), channel.number != 0,
+      service.configuration.shortcuts.contains(.standingLocks), !channel.hasStandingLocks
+    else { return nil }
+    channel.hasStandingLocks = true
+    return channel.end.standingLocks
+  }
+
+  /// A database that nobody has open, and all that belongs to it: a journal left behind would be
+  /// rolled back into the new one.
+  private func deleteDatabase(_ location: Location) throws(FileError) {
+    try service.files.deleteUnused(location)
+    for suffix in ["-journal", "-wal", "-shm"] {
+      do throws(FileError) {
+        try service.files.unlink(location.beside(suffix))
+      } catch .system(.noEntry) {
+      }
+    }
+  }
+
+  /// Deletes a file; gives what has to become durable before the answer, if anything has.
+  func deleted(_ request: Request, _ channel: FileChannel) throws(ServeError) -> SyncWork? {
+    let wanted = try arguments(request, channel, as: DeleteRequest.self)
+    let look = Look(after: wanted.path, session: self, channel)
+    return try file { () throws(FileError) in
+      let location = try locate(wanted.path, on: channel)
+      try service.root.checkWritable()
+      try proveLocks(toEnd: wanted.path, channel)
+      try service.files.unlink(location)
+      look.foundNothing()
+      return wanted.syncDirectory ? syncWork(nil, location.directory) : nil
+    }
+  }
+
+  /// To delete, cut or overwrite a database's journal is to commit, which the database's lock allows.
+  private func proveLocks(
+    toEnd path: [UInt8], _ channel: FileChannel
+  ) throws(FileError) {
+    guard let neighbour = neighbour(of: path, on: channel), neighbour.file == .journal else {
+      return
+    }
+    let database = neighbour.database
+    if database.file.isLocal { return }
+    try database.checkLocks(now: Clock.coarseNanoseconds())
+    if database.file.holdsAnything(database.holder) { try database.file.proveLocks() }
+  }
+
+  /// Whether this, at its start, is how SQLite ends a journal that persists: zeros, in place of a part of
+  /// the header. (A header is written whole.)
+  private func endsJournal(_ payload: UnsafeMutableRawBufferPointer) -> Bool {
+    unsafe payload.count < 512 && payload.first == 0
+  }
+
+  private func syncWork(_ file: SharedFile?, _ directory: Directory?) -> SyncWork {
+    SyncWork(
+      file: file, directory: directory,
+      delayNanoseconds: Int64(service.configuration.syncDelayMilliseconds) * 1_000_000)
+  }
+
+  private func access(_ request: Request, _ channel: FileChannel) throws(ServeError) {
+    let wanted = try arguments(request, channel, as: AccessRequest.self)
+    let answer = try file { () throws(FileError) in
+      let location: Location
+      do throws(FileError) {
+        location = try locate(wanted.path, on: channel)
+      } catch .system(let errno) where !errno.leavesOpenWhatIsThere {
+        return false
+      }
+      let directory = location.directory
+      let look = Look(after: wanted.path, session: self, channel)
+      let status: FileStatus
+      do throws(Errno) {
+        status = try unsafe directory.descriptor.status(of: location.name)
+      } catch {
+        if error == .noEntry { look.foundNothing() }
+        if error.leavesOpenWhatIsThere { throw .system(error) }
+        return false
+      }
+      switch wanted.mode {
+      case .exists: return !status.isRegular || status.byteCount > 0
+      case .read: return unsafe directory.descriptor.allows(location.name, writing: false)
+      case .readWrite:
+        return unsafe !service.root.isReadOnly
+          && directory.descriptor.allows(location.name, writing: true)
+      }
+    }
+    channel.end.complete(.done, AnswerReply(answer: answer))
+  }
+
+  // MARK: By handle
+
+  private func closeFile(_ request: Request, _ channel: FileChannel) throws(ServeError) {
+    close(try handle(request))
+    channel.end.complete(.done)
+  }
+
+  private func read(_ request: Request, _ channel: FileChannel, now: Int64) throws(ServeError) {
+    let offset = try arguments(request, channel, as: OffsetFields.self).offset
+    let handle = try usableHandle(request, now: now)
+    let byteCount = try file { () throws(FileError) in
+      try unsafe handle.file.read(into: request.payload, at: offset)
+    }
+    unsafe channel.end.complete(
+      byteCount == request.payload.count ? .done : .doneShort, sentByteCount: byteCount)
+  }
+
+  private func write(_ request: Request, _ channel: FileChannel, now: Int64) throws(ServeError) {
+    let offset = try arguments(request, channel, as: OffsetFields.self).offset
+    let handle = try writableHandle(request, now: now)
+    try file { () throws(FileError) in
+      if handle.kind == .mainJournal, offset == 0, unsafe endsJournal(request.payload) {
+        try proveLocks(toEnd: handle.path, channel)
+      }
+      try unsafe handle.file.write(UnsafeRawBufferPointer(request.payload), at: offset)
+    }
+    channel.end.complete(.done)
+  }
+
+  private func truncate(_ request: Request, _ channel: FileChannel, now: Int64) throws(ServeError)
+  {
+    let byteCount = try arguments(request, channel, as: OffsetFields.self).offset
+    let handle = try writableHandle(request, now: now)
+    try file { () throws(FileError) in
+      if handle.kind == .mainJournal { try proveLocks(toEnd: handle.path, channel) }
+      try handle.file.truncate(toByteCount: byteCount)
+    }
+    channel.end.complete(.done)
+  }
+
+  func writableHandle(_ request: Request, now: Int64) throws(ServeError) -> Handle {
+    let handle = try usableHandle(request, now: now)
+    guard handle.isWritable else { throw .file(.readOnly) }
+    return handle
+  }
+
+  /// What a sync has to make durable.
+  func syncWork(_ request: Request, now: Int64) throws(ServeError) -> SyncWork {
+    let handle = try usableHandle(request, now: now)
+    return syncWork(handle.file, handle.needsDirectorySync ? handle.location?.directory : nil)
+  }
+
+  /// The work of a sync of this file id was done.
+  func synced(_ file: UInt64) { handles.find(file)?.needsDirectorySync = false }
+
+  private func fileSize(_ request: Request, _ channel: FileChannel, now: Int64) throws(ServeError)
+  {
+    let handle = try usableHandle(request, now: now)
+    let byteCount = try file { () throws(FileError) in try handle.file.status().byteCount }
+    channel.end.complete(.done, OffsetFields(offset: byteCount))
+  }
+
+  private func lock(_ request: Request, _ channel: FileChannel, now: Int64) throws(ServeError) {
+    let level = try arguments(request, channel, as: LockFields.self).level
+    let handle = try usableHandle(request, now: now)
+    try file { () throws(FileError) in try handle.lock(to: level, now: now) }
+    channel.end.complete(.done)
+  }
+
+  private func unlock(_ request: Request, _ channel: FileChannel, now: Int64) throws(ServeError) {
+    let level = try arguments(request, channel, as: LockFields.self).level
+    let handle = try handle(request)
+    try file { () throws(FileError) in try handle.unlock(to: level, now: now) }
+    if let time = handle.keptUntil { keepsLock(handle, until: time) }
+    channel.end.complete(.done)
+  }
+
+  private func checkReservedLock(
+    _ request: Request, _ channel: FileChannel, now: Int64
+  ) throws(ServeError) {
+    let handle = try usableHandle(request, now: now)
+    let answer = try file { () throws(FileError) in try handle.file.isReserved() }
+    channel.end.complete(.done, AnswerReply(answer: answer))
+  }
+}
+
+extension Errno {
+  /// Whether the system was in no state to look, which says nothing of what is there. To take that
+  /// for an absence would be to read a database without the journal that belongs to it.
+  fileprivate var leavesOpenWhatIsThere: Bool {
+    // Nor does a server that does not answer.
+    mayEndDescriptions
+      || [.outOfMemory, .tooManyOpen, .tooManyOpenInSystem].contains(self)
+  }
+}
+
+/// A look for a database's journal or WAL that may find nothing there, which is worth knowing.
+private struct Look {
+  private let neighbour: (database: Handle, file: AbsentFiles)?
+  private let creationCount: Int
+
+  /// To be made before the look.
+  init(after path: [UInt8], session: FileSession, _ channel: FileChannel) {
+    neighbour = session.neighbour(of: path, on: channel)
+    creationCount = neighbour?.database.file.withWindow { $0.creationCount } ?? 0
+  }
+
+  func foundNothing() {
+    guard let neighbour else { return }
+    neighbour.database.file.withWindow {
+      $0.note(absent: neighbour.file, besides: neighbour.database.path, since: creationCount)
+    }
+  }
+}

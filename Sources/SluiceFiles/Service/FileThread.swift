@@ -1,0 +1,54 @@
+// The file service in one thread that serves: its sessions, and the locks that they keep for a while.
+//
+// Confined to that thread, except for `number` and `post`.
+
+internal import SluiceServer
+internal import SluiceSystem
+
+final class FileThread: ServiceThread, @unchecked Sendable {
+  let service: FileService
+  let number: Int
+  let post: any ThreadPost
+  /// It lives longer than any call to this.
+  unowned let serving: any ServingThread
+  var sessions: [UInt64: FileSession] = [:]
+  /// While this thread settles requests that are in others' way, it settles no others.
+  var isSettling = false
+  /// How long syncs took lately, on average.
+  var usualSyncNanoseconds: Int64 = 0
+  /// When the next kept lock is due.
+  private var keptLockDue: Int64?
+
+  init(_ serving: any ServingThread, _ service: FileService) {
+    self.serving = serving
+    self.service = service
+    number = serving.number
+    post = serving.post
+  }
+
+  func openSession(_ link: SessionLink) -> any ServiceSession {
+    let session = FileSession(link, self)
+    sessions[link.id] = session
+    return session
+  }
+
+  func channel(_ number: UInt32, ofSession id: UInt64) -> FileChannel? {
+    sessions[id]?.channels.first { $0.number == number }
+  }
+
+  // MARK: Kept locks
+
+  /// One of the sessions keeps a lock until `time`.
+  func keepsLock(until time: Int64) {
+    keptLockDue = min(keptLockDue ?? time, time)
+    post.alarm.set(time)
+  }
+
+  func alarmRang(now: Int64) {
+    guard let keptLockDue else { return }
+    if now >= keptLockDue {
+      self.keptLockDue = sessions.values.compactMap { $0.dropKeptLocks(now: now) }.min()
+    }
+    if let next = self.keptLockDue { post.alarm.set(next) }
+  }
+}
