@@ -1,6 +1,6 @@
 // swift-tools-version: 6.2
-// Two builds of the same sources. The ordinary one makes the `sluice` command, the Swift libraries
-// and the tests. With SLUICE_EMBEDDED=1 the client-side targets become libsluice.so in Embedded
+// Two builds of the same sources. The ordinary one makes the `sluice` command, its harness and benchmarks,
+// the Swift libraries and the tests. With SLUICE_EMBEDDED=1 the client-side targets become libsluice.so in Embedded
 // Swift, which needs libc and nothing else. SLUICE_FUZZ=1 adds the fuzzers to the ordinary build; see
 // Tools/fuzz.
 
@@ -51,9 +51,24 @@ let hostTargets: [Target] = [
     name: "SluiceServer", dependencies: ["CSluice", "SluiceChannel"], swiftSettings: swiftSettings),
   .target(name: "SluiceFiles", dependencies: ["CSluice", "SluiceServer"], swiftSettings: swiftSettings),
   .target(name: "CSluiceCommand", cSettings: cSettings),
-  .executableTarget(
-    name: "sluice", dependencies: ["CSQLite", "CSluiceCommand", "SluiceFiles", "SluiceClient"],
+  .target(
+    name: "SluiceCommand", dependencies: ["CSluice", "CSluiceCommand", "SluiceSystem"],
     swiftSettings: swiftSettings),
+  .executableTarget(
+    name: "sluice", dependencies: ["CSluiceCommand", "SluiceCommand", "SluiceFiles"],
+    swiftSettings: swiftSettings),
+  // What harness and benchmarks share.
+  .target(
+    name: "ToolSupport", dependencies: ["CSQLite", "CSluice", "SluiceCommand", "SluiceSystem"],
+    path: "Tools/support", swiftSettings: swiftSettings),
+  .executableTarget(
+    name: "sluice-harness",
+    dependencies: ["CSQLite", "CSluice", "SluiceClient", "SluiceCommand", "ToolSupport"],
+    path: "Tools/harness", exclude: ["README.md"], swiftSettings: swiftSettings),
+  .executableTarget(
+    name: "sluice-bench",
+    dependencies: ["CSQLite", "CSluice", "SluiceClient", "SluiceCommand", "ToolSupport"],
+    path: "Tools/bench", exclude: ["README.md", "results"], swiftSettings: swiftSettings),
   .executableTarget(
     name: "stress", dependencies: ["CSQLite"], path: "Tools/stress", swiftSettings: swiftSettings,
     linkerSettings: [.linkedLibrary("sqlite3")]),
@@ -83,7 +98,8 @@ let fuzzTargets: [Target] = [
   .executableTarget(
     name: "fuzzers",
     dependencies: [
-      "CSluice", "SluiceWire", "SluiceChannel", "SluiceClient", "SluiceFiles", "SluiceVFS",
+      "CSluice", "SluiceWire", "SluiceChannel", "SluiceClient", "SluiceServer", "SluiceFiles",
+      "SluiceVFS",
       "TestSupport",
     ],
     path: "Tools/fuzzers", swiftSettings: swiftSettings)
@@ -95,6 +111,8 @@ let package = Package(
     ? [.library(name: "sluice", type: .dynamic, targets: ["SluiceVFS"])]
     : [
       .executable(name: "sluice", targets: ["sluice"]),
+      .executable(name: "sluice-harness", targets: ["sluice-harness"]),
+      .executable(name: "sluice-bench", targets: ["sluice-bench"]),
       .library(name: "SluiceClient", targets: ["SluiceClient"]),
     ],
   targets: clientTargets + (embedded ? embeddedTargets : hostTargets) + (fuzz ? fuzzTargets : [])

@@ -1,13 +1,13 @@
-# Steps that may take long, for a script that sources this: what each says goes to a file, and who is
-# told to end while one lasts ends it too.
+# Runs steps that may take long, for a script that sources this. The output of a step goes to a file. A
+# signal that ends the script ends the step too.
 #
-# The script has set `log`, the file, and `step_seconds_max`, and leaves SIGHUP, SIGINT and SIGTERM to
-# this.
+# The script has set `log`, the file, and `step_seconds_max`. It leaves SIGHUP, SIGINT and SIGTERM to this
+# file.
 
 child=
 
-# Told to end in the middle of a step: what that step had said may show what it hung on. Only
-# SIGINT makes `swift test` end its tests too.
+# A signal came in the middle of a step. The step's output may show where it hung. Only SIGINT makes
+# `swift test` end its tests too.
 give_up() {
   trap '' HUP INT TERM
   if [ -n "$child" ]; then
@@ -21,7 +21,7 @@ trap 'give_up 129' HUP
 trap 'give_up 130' INT
 trap 'give_up 143' TERM
 
-# Runs a command and gives its exit code, 124 when it was not done in time.
+# Runs a command and returns its exit code, or 124 if it was not done in time.
 quietly() {
   timeout -s INT -k 10 "$step_seconds_max" "$@" >"$log" 2>&1 </dev/null &
   child=$!

@@ -1,6 +1,7 @@
-// sluice run: an unmodified program with its databases in a sidecar.
+// sluice run: runs an unmodified program whose databases are in a sidecar.
 
 internal import CSluice
+internal import SluiceCommand
 internal import SluiceSystem
 
 let runCommand = Command(
@@ -9,23 +10,23 @@ let runCommand = Command(
     usage: sluice run [--sandbox] [--root DIR | --socket PATH] [--] COMMAND [ARGUMENT …]
 
     Runs COMMAND, which must link libsqlite3 dynamically, with Sluice as its default VFS. The
-    program needs no change: libsluice.so is preloaded into it and into all that it starts.
+    program needs no change: libsluice.so is preloaded into it and into all programs that it starts.
 
-      --root DIR      let a sidecar of its own serve DIR, and `/` and relative names mean DIR; the
-                      sidecar ends when the command has ended and nothing that it started has had a
-                      database open for ten seconds
+      --root DIR      start a sidecar that serves DIR; `/` and relative names mean DIR. The sidecar
+                      ends when COMMAND has ended and no program that it started has had a database
+                      open for ten seconds
       --socket PATH   use the sidecar that listens there
-                      With neither, each process has a private sidecar, and names mean what they
-                      always did.
-      --sandbox       COMMAND and what it starts can change no file, owner, permission or time on this
-                      machine, but for /dev/null and its terminal; databases it changes through
-                      the sidecar. Needs --root or --socket, and Landlock (Linux 6.2); without
-                      that COMMAND is not started, and the exit code is 1
+                      Without --root and --socket each process has a private sidecar, and names mean
+                      the same as without Sluice.
+      --sandbox       COMMAND and the programs that it starts can change no file, owner, permission or
+                      time on this machine, except /dev/null and their terminal. They change
+                      databases through the sidecar. Needs --root or --socket, and Landlock
+                      (Linux 6.2); without Landlock COMMAND is not started, and the exit code is 1
 
-    The library is ../lib/libsluice.so beside this program, or what SLUICE_LIBRARY names. The exit
-    code is the command's.
+    The library is the file that SLUICE_LIBRARY names, or else ../lib/libsluice.so beside this
+    program. The exit code is COMMAND's.
     """,
-  takesCommand: true, run: runProgram)
+  ownWords: { splitCommand($0).own }, run: runProgram)
 
 private func runProgram(_ words: [String]) throws(CommandError) -> Int32 {
   let (own, command) = splitCommand(words)
@@ -37,8 +38,8 @@ private func runProgram(_ words: [String]) throws(CommandError) -> Int32 {
   guard !command.isEmpty else { throw .usage("which command?") }
   guard root == nil || socket == nil else { throw .usage("--root and --socket exclude each other") }
   if isSandboxed {
-    // A private sidecar would be in the sandbox too; one that takes all of the host's names would
-    // be none.
+    // A private sidecar would be in the sandbox too. A sandbox with a sidecar for all of the host's
+    // names would be no sandbox.
     guard root != nil || socket != nil else { throw .usage("--sandbox needs --root or --socket") }
     if let obstacle = Sandbox.obstacle {
       printError("sluice: run: --sandbox: \(obstacle); the command was not started")
@@ -85,7 +86,7 @@ private func runProgram(_ words: [String]) throws(CommandError) -> Int32 {
   }
 }
 
-/// The options of `run`, and the command behind them.
+/// Splits the words of `run` into its options and the command after them.
 func splitCommand(_ words: [String]) -> (own: [String], command: [String]) {
   var index = 0
   while index < words.count {

@@ -2,48 +2,47 @@
 
 internal import CSluice
 internal import SluiceChannel
+internal import SluiceCommand
 internal import SluiceFiles
 internal import SluiceServer
 internal import SluiceSystem
 internal import SluiceWire
-
-let protocolVersionNumber = protocolVersion
 
 let serveCommand = Command(
   name: "serve", summary: "run the sidecar that owns the files below a directory",
   help: """
     usage: sluice serve --root DIR --socket PATH [OPTION …]
 
-    Serves SQLite databases below DIR to the programs of this user that connect to PATH. Nobody gets
-    out of DIR, whatever path or link he names. Ends on SIGTERM, SIGINT or SIGHUP.
+    Serves SQLite databases below DIR to the programs of this user that connect to PATH. No path and
+    no link leads a client out of DIR. SIGTERM, SIGINT or SIGHUP ends the sidecar.
 
       --root DIR            the directory whose databases are served
-      --socket PATH         the socket to listen on; one that a dead sidecar left behind is replaced
+      --socket PATH         the socket to listen on; a socket of a dead sidecar is replaced
       --allow-user UID[,…]  let these users connect too (the socket's file is then open to all, and
-                            the sidecar checks who comes); the default is its own user only
-      --read-only           change no file: databases are as on a disk that is mounted read-only
-      --quota BYTES         let the files beneath DIR have so many bytes together at the most (also
-                            16K, 200M, 4G); who would exceed it gets SQLITE_FULL
-      --sessions-per-user N   programs of one user at a time (an equal share of 1024)
-      --channels-per-session N  connections of one program with a channel of their own, and one (64)
-      --files-per-session N     files that one program has open at a time (4096)
+                            the sidecar checks each user); the default is its own user only
+      --read-only           change no file: databases behave as on a disk that is mounted read-only
+      --quota BYTES         the most bytes that all files beneath DIR may have together (also 16K,
+                            200M, 4G); a write that would exceed it gets SQLITE_FULL
+      --sessions-per-user N   the most programs of one user at a time (an equal share of 1024)
+      --channels-per-session N  the most channels of one program: one, and one for each connection (64)
+      --files-per-session N     the most files that one program has open at a time (4096)
       --implicit-locks MS   keep a connection's lock for MS milliseconds after its transaction (0)
       --reactors N          share the sessions among N threads before one of them has 127 channels
-                            (one less than there are processors, and one at least; as many as the
-                            control group's quota comes to, where it has one)
+                            (one less than there are processors, but at least one; if the control
+                            group has a quota, as many as the quota allows)
       --read-window MIB     memory that the read windows of all databases may take together, in MiB;
                             0 for none (a quarter of the machine's memory or of the control group's
-                            limit, 4096 at most). They take it as they need it, while an eighth of the
-                            limit stays free, and give it back when others need it, N or no N
-      --no-posted-writes    clients wait for each write, not for the call that must know of it
-      --no-owned-knowledge  clients ask again for sizes, and for journals that were not there
-      --no-standing-locks   clients ask for each lock, also for one that nobody else needs
-      --no-confinement      keep rights and system calls that a sidecar does not need; for sanitizers,
-                            debuggers and preloaded libraries. For private sidecars too:
-                            SLUICE_CONFINEMENT=0
-      --report-confinement  name each system call that is refused on standard error, once;
-                            SLUICE_CONFINEMENT=report
-      --quiet               do not say on standard output that it is ready
+                            limit, 4096 at most). They grow as needed while an eighth of the limit
+                            stays free, and give memory back when others need it, with or without N
+      --no-posted-writes    clients wait for each write, not only for a call that depends on it
+      --no-owned-knowledge  clients ask again for sizes, and for journals that were absent
+      --no-standing-locks   clients ask for each lock, even if no other client needs it
+      --no-confinement      keep rights and system calls that a sidecar does not need, for sanitizers,
+                            debuggers and preloaded libraries (private sidecars:
+                            SLUICE_CONFINEMENT=0)
+      --report-confinement  name each refused system call on standard error, once (private sidecars:
+                            SLUICE_CONFINEMENT=report)
+      --quiet               do not report on standard output that the sidecar is ready
 
     Clients name the socket in SLUICE_SOCKET or in the database's URI:
       file:app.db?vfs=sluice&socket=PATH
@@ -52,7 +51,7 @@ let serveCommand = Command(
 
 private func serve(_ words: [String]) throws(CommandError) -> Int32 {
   var options = Options(words)
-  // How the VFS starts a private sidecar: its client is at the other end of descriptor 3.
+  // The VFS starts a private sidecar this way. Its client has the other end of descriptor 3.
   if options.flag("--private") {
     let capabilities = try options.value("--capabilities")
     try options.finish()
@@ -88,14 +87,14 @@ private func serve(_ words: [String]) throws(CommandError) -> Int32 {
   if options.flag("--no-posted-writes") { configuration.shortcuts.remove(.postedWrites) }
   if options.flag("--no-owned-knowledge") { configuration.shortcuts.remove(.ownedKnowledge) }
   if options.flag("--no-standing-locks") { configuration.shortcuts.remove(.standingLocks) }
-  // For tests: a slow disk in the place of a fast one.
+  // For tests: makes a fast disk slow.
   configuration.syncDelayMilliseconds = try options.number("--sync-delay", in: 0...60_000, or: 0)
   configuration.confinement = try confinement()
   if options.flag("--report-confinement") { configuration.confinement = .reporting }
   if options.flag("--no-confinement") { configuration.confinement = .none }
   let isQuiet = options.flag("--quiet")
-  // How `sluice run` starts one: descriptor 3 becomes readable when the command ends. Then it lasts
-  // as long as there are sessions, and some seconds more.
+  // `sluice run` starts a sidecar this way. Descriptor 3 becomes readable when the command ends.
+  // Then the sidecar goes on while it has sessions, and some seconds more.
   let hasLifeline = options.flag("--lifeline") && descriptorIsOpen(3)
   configuration.server.linger = try options.number("--linger", in: 0...3_600_000, or: 0)
   try options.finish()
@@ -137,7 +136,7 @@ private func takeLimits(
     "--files-per-session", in: 1...65536, or: configuration.filesPerSessionMaximum)
 }
 
-/// "200M" in bytes; nil for what is none.
+/// "200M" in bytes; nil if the text is not a size.
 private func byteCount(_ text: String) -> Int64? {
   let units = ["K": 10, "M": 20, "G": 30, "T": 40]
   let shift = text.last.flatMap { units[String($0)] }
@@ -148,8 +147,8 @@ private func byteCount(_ text: String) -> Int64? {
   return overflows ? nil : product
 }
 
-/// `capabilities` are those that the client has: this process must not have more of them, whatever
-/// it got by being executed.
+/// `capabilities` are the client's. This process must not have more than those, whatever it got by
+/// being executed.
 private func servePrivate(capabilities: String?) throws(CommandError) -> Int32 {
   guard descriptorIsOpen(3) else {
     throw .failed("serve --private: descriptor 3 is not open; the VFS starts this, not you")
@@ -160,10 +159,10 @@ private func servePrivate(capabilities: String?) throws(CommandError) -> Int32 {
       throw .failed("serve --private: capset: \(unsafe String(cString: error.text))")
     }
   }
-  // The client sends its umask with each file that is to be made, and keeps to its file-size limit.
+  // The client sends its umask with each new file, and keeps to its own file-size limit.
   setUmask(0)
   raiseFileSizeLimit()
-  // Hold no file system busy but those of the databases.
+  // Keep no file system busy except those of the databases.
   _ = unsafe chdir("/")
   var configuration = SidecarConfiguration(rootPath: nil)
   configuration.confinement = try confinement()
@@ -176,7 +175,7 @@ private func servePrivate(capabilities: String?) throws(CommandError) -> Int32 {
   return 0
 }
 
-/// What SLUICE_CONFINEMENT says: a private sidecar is given no options.
+/// The value of SLUICE_CONFINEMENT, because a private sidecar gets no options.
 func confinement() throws(CommandError) -> Confinement {
   guard let value = unsafe environmentValue("SLUICE_CONFINEMENT") else { return .full }
   switch unsafe String(cString: value) {
@@ -186,5 +185,3 @@ func confinement() throws(CommandError) -> Confinement {
   default: throw .usage("SLUICE_CONFINEMENT is 0, 1 or report")
   }
 }
-
-func zeroTerminated(_ text: String) -> [CChar] { text.utf8.map { CChar(bitPattern: $0) } + [0] }

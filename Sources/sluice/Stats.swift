@@ -1,18 +1,19 @@
-// sluice stats: what the shared sidecars on this machine have counted so far. It reads their
-// metrics regions and asks no sidecar anything.
+// sluice stats: shows the counters of the shared sidecars on this machine. It reads their metrics
+// regions and asks no sidecar anything.
 
 internal import CSluice
+internal import SluiceCommand
 internal import SluiceFiles
 internal import SluiceSystem
 
 let statsCommand = Command(
-  name: "stats", summary: "show what the running shared sidecars have counted",
+  name: "stats", summary: "show the counters of the running shared sidecars",
   help: """
     usage: sluice stats [--socket PATH | --pid N] [--json]
 
-    Shows for each shared sidecar of this machine whom it serves and how many operations of each
-    kind it has done since it was started. Private sidecars do not show themselves. Exit code 1 when
-    there is none to show.
+    Shows for each shared sidecar of this machine its root, its socket and how many operations of
+    each kind it has done since its start. Private sidecars have no counters. Exit code 1 when there
+    is no sidecar to show.
 
       --socket PATH   only the sidecar that serves this socket
       --pid N         only this process
@@ -62,8 +63,8 @@ private func resolved(_ path: String) -> String? {
 }
 
 extension MetricsReading {
-  /// Whether `path` leads to this sidecar's socket. The sidecar shows its socket's path as it was
-  /// given it, which may be relative to its own working directory.
+  /// Whether `path` leads to this sidecar's socket. The sidecar shows the path that it was given,
+  /// which may be relative to its own working directory.
   fileprivate func serves(_ path: String) -> Bool {
     if socketPath == path { return true }
     let own = socketPath.hasPrefix("/") ? socketPath : "/proc/\(process)/cwd/\(socketPath)"

@@ -1,8 +1,13 @@
 // The `sluice` command: the sidecar itself and what people run beside it.
 
 internal import CSluice
+internal import SluiceCommand
 internal import SluiceSystem
 
 // Before anything is opened: what is printed must not go to a socket.
 fillStandardDescriptors()
-exit(Command.run(Arguments.words))
+exit(
+  Program(
+    name: "sluice", title: "SQLite's files on the other side of shared memory",
+    commands: [serveCommand, runCommand, statsCommand, doctorCommand, confinementCommand]
+  ).run(Arguments.words))

@@ -1,12 +1,12 @@
-// sluice bench: each benchmark says what it should and leaves nothing behind. Not how fast anything
-// is: the parameters are tiny.
+// sluice-bench: each benchmark reports its subjects and leaves nothing behind. The tests do not
+// check speed: their parameters are tiny.
 
 import Foundation
 import FoundationXML
 import Glibc
 import Testing
 
-/// What `--json` prints, as far as the tests look.
+/// The part of the `--json` output that the tests check.
 private struct Document: Decodable {
   struct Ratio: Decodable {
     var median: Double
@@ -61,10 +61,10 @@ private struct Document: Decodable {
   }
 }
 
-/// A run of `sluice bench` whose files and processes can be told from others.
+/// A run of `sluice-bench` with files and processes that the test can tell from others.
 private struct BenchRun {
   let fixture: Fixture
-  /// Where its databases are.
+  /// The directory of its databases.
   let directory: URL
   private let mark = "SLUICE_TEST_MARK=\(UUID().uuidString)"
 
@@ -79,7 +79,7 @@ private struct BenchRun {
     variables[parts[0]] = parts[1]
     variables.merge(environment) { $1 }
     return try fixture.start(
-      [Fixture.program, "bench"] + words + ["--directory", directory.path], variables)
+      [Fixture.benchProgram] + words + ["--directory", directory.path], variables)
   }
 
   func run(_ words: [String], _ environment: [String: String] = [:]) throws -> Outcome {
@@ -96,7 +96,7 @@ private struct BenchRun {
     #expect(sockets == [], sourceLocation: location)
   }
 
-  /// What runs in the environment of this run: private sidecars name no path of ours.
+  /// All processes with this run's environment: private sidecars name no path of ours.
   func processes() -> [String] {
     let all = (try? FileManager.default.contentsOfDirectory(atPath: "/proc")) ?? []
     return all.filter { name in
@@ -139,7 +139,7 @@ struct BenchTests {
   ])
   func ratiosOfEveryRoundAreTold(words: [String], subjects: [String]) throws {
     let document = try measure(words)
-    #expect(document.command.hasPrefix("sluice bench \(words[0])"))
+    #expect(document.command.hasPrefix("sluice-bench \(words[0])"))
     #expect(document.machine.processors > 0)
     let benchmark = try #require(document.benchmarks.first)
     #expect(document.benchmarks.count == 1)
@@ -179,15 +179,15 @@ struct BenchTests {
       let subject = try #require(subjects.first { $0.subject == name })
       #expect(subject.unit == unit)
       #expect(subject.row(BenchTests.sluice)?.rounds.count == 2)
-      // No server, no figure.
+      // Without a server there is no figure.
       #expect(subject.row(BenchTests.stock) == nil)
     }
   }
 
   // MARK: speedtest1
 
-  /// In the place of speedtest1, which takes its time: makes a database in the mode that it is told,
-  /// and insists on the VFS.
+  /// A quick stand-in for speedtest1: it makes a database in the given mode, and fails in another
+  /// VFS.
   private func makeSpeedtest(_ run: BenchRun) throws -> String {
     let script = """
       #!/bin/sh
@@ -247,7 +247,7 @@ struct BenchTests {
     let drawn = try String(contentsOf: chart, encoding: .utf8)
     #expect(drawn.hasPrefix("<svg ") && drawn.hasSuffix("</svg>\n"))
     for words in [
-      "sluice bench all", "null operation ÷ bare spin ping-pong", "xRead 4 KiB", "Linux",
+      "sluice-bench all", "null operation ÷ bare spin ping-pong", "xRead 4 KiB", "Linux",
     ] { #expect(drawn.contains(words), "\(words)") }
     // An element that is not closed would show here.
     #expect(XMLParser(data: Data(drawn.utf8)).parse())
@@ -255,9 +255,9 @@ struct BenchTests {
     #expect(written.contains("| xRead 4 KiB | stock unix VFS |"))
   }
 
-  // MARK: Endings
+  // MARK: Ends of a run
 
-  /// Runs so short that the interruption comes in any variant's turn.
+  /// Runs so short that the interruption may come during any variant.
   @Test(arguments: [
     ["channel", "--count", "100000"], ["vfs", "--count", "5000", "--file-size", "1"],
     ["txn", "--seconds", "0.1"], ["contend", "--seconds", "0.2", "--writers", "2"],
@@ -273,12 +273,12 @@ struct BenchTests {
             == false
       }
       #expect(isUnderWay)
-      // Anywhere: it must not matter where.
+      // At any moment: the run must leave nothing, whenever it is interrupted.
       usleep(UInt32.random(in: 0..<2_000_000))
       bench.send(signal)
       let outcome = try bench.wait(within: 30)
       #expect(outcome.ending == .exited(130), "\(outcome.ending) \(outcome.errors)")
-      #expect(outcome.errors == "sluice: bench: interrupted\n")
+      #expect(outcome.errors == "sluice-bench: interrupted\n")
       try run.expectNothingLeft()
     }
   }
@@ -286,11 +286,11 @@ struct BenchTests {
   @Test func killedBenchmarkLeavesNoProcess() throws {
     let run = try BenchRun()
     let bench = try run.start(["contend", "--seconds", "1", "--writers", "2"])
-    // The benchmark, two writers, a sidecar. This also shows that the look at what is left finds
-    // something where there is something.
+    // The benchmark, two writers, a sidecar. This also shows that `processes` finds processes while
+    // there are some.
     #expect(eventually { run.processes().count >= 4 })
     try bench.killNow()
-    // Only its files are still there.
+    // Only its files are left.
     try FileManager.default.removeItem(at: run.directory)
     try FileManager.default.createDirectory(at: run.directory, withIntermediateDirectories: true)
     try run.expectNothingLeft()
@@ -303,7 +303,7 @@ struct BenchTests {
     let outcome = try run.run(["txn"], ["LD_LIBRARY_PATH": run.fixture.outside.path])
     #expect(outcome.ending == .exited(2))
     #expect(
-      outcome.errors.hasPrefix("sluice: bench: libsqlite3.so.0: cannot be loaded: ")
+      outcome.errors.hasPrefix("sluice-bench: libsqlite3.so.0: cannot be loaded: ")
         && outcome.errors.hasSuffix("; install libsqlite3-0\n"), "\(outcome.errors)")
   }
 
@@ -313,7 +313,7 @@ struct BenchTests {
       let outcome = try run.run(["txn", "--seconds", "3600", option, "/nowhere/file"])
       #expect(outcome.ending == .exited(2))
       #expect(
-        outcome.errors == "sluice: bench: /nowhere/file: No such file or directory\n")
+        outcome.errors == "sluice-bench: /nowhere/file: No such file or directory\n")
       try run.expectNothingLeft()
     }
   }
@@ -343,6 +343,6 @@ struct BenchTests {
     let run = try BenchRun()
     let outcome = try run.run(["select", "--peer", "fuse"])
     #expect(outcome.ending == .exited(2))
-    #expect(outcome.errors.hasPrefix("sluice: bench: --peer fuse: "), "\(outcome.errors)")
+    #expect(outcome.errors.hasPrefix("sluice-bench: --peer fuse: "), "\(outcome.errors)")
   }
 }

@@ -1,5 +1,6 @@
-// The sluice command: its words, its answers and its exit codes.
+// The command lines of sluice, sluice-harness and sluice-bench: words, answers and exit codes.
 
+import Foundation
 import Testing
 
 struct CommandLineTests {
@@ -38,27 +39,93 @@ struct CommandLineTests {
       "--implicit-locks takes a number"
     ),
     (["stats", "--pid", "x"], "--pid takes a process's number"),
-    (["bench"], "which benchmark?"),
-    (["bench", "frobnicate"], "frobnicate: no such benchmark"),
-    (["bench", "txn", "--count", "10"], "--count: not understood"),
-    (["bench", "vfs", "--count", "few"], "--count takes a number"),
-    (["bench", "txn", "--seconds", "0"], "--seconds takes a number from 0.01"),
-    (["bench", "contend", "--writers", "0"], "--writers takes a number"),
-    (["bench", "select", "--rounds"], "--rounds needs a value"),
-    (["bench", "all", "--peer", "nfs"], "--peer takes fuse, not nfs"),
-    (["harness"], "which mode?"),
-    (["harness", "frobnicate"], "frobnicate: no such mode"),
-    (["harness", "model", "--seed", "x"], "--seed takes a number"),
-    (["harness", "model", "--canary", "yellow"], "--canary takes truncate, pending or close"),
-    (["harness", "model", "--words", "1"], "--words: not understood"),
-    (["harness", "hostile", "--ratio-max", "0"], "--ratio-max takes a number above 0"),
-    (["bench-peer", "vfs-of-some-kind"], "'sluice bench' starts this"),
+    (["harness", "model"], "harness: no such subcommand"),
+    (["bench", "all"], "bench: no such subcommand"),
   ])
   func wrongWordsAreNamed(words: [String], message: String) throws {
     let outcome = try Fixture().run([Fixture.program] + words)
     #expect(outcome.ending == .exited(64), "\(outcome.errors)")
     #expect(outcome.errors.contains(message), "\(outcome.errors)")
     #expect(outcome.output.isEmpty)
+  }
+
+  @Test(arguments: [
+    ([], "which benchmark?"),
+    (["frobnicate"], "frobnicate: no such benchmark"),
+    (["txn", "--count", "10"], "--count: not understood"),
+    (["vfs", "--count", "few"], "--count takes a number"),
+    (["txn", "--seconds", "0"], "--seconds takes a number from 0.01"),
+    (["contend", "--writers", "0"], "--writers takes a number"),
+    (["select", "--rounds"], "--rounds needs a value"),
+    (["all", "--peer", "nfs"], "--peer takes fuse, not nfs"),
+    (["peer", "vfs-of-some-kind"], "'sluice-bench' starts this"),
+  ])
+  func wrongWordsOfTheBenchmarksAreNamed(words: [String], message: String) throws {
+    try expectUsageError(Fixture.benchProgram, words, message)
+  }
+
+  @Test(arguments: [
+    ([], "which mode?"),
+    (["frobnicate"], "frobnicate: no such mode"),
+    (["model", "--seed", "x"], "--seed takes a number"),
+    (["model", "--canary", "yellow"], "--canary takes truncate, pending or close"),
+    (["model", "--words", "1"], "--words: not understood"),
+    (["hostile", "--ratio-max", "0"], "--ratio-max takes a number above 0"),
+    (["peer", "of-some-kind"], "'sluice-harness' starts this"),
+  ])
+  func wrongWordsOfTheHarnessAreNamed(words: [String], message: String) throws {
+    try expectUsageError(Fixture.harnessProgram, words, message)
+  }
+
+  private func expectUsageError(_ program: String, _ words: [String], _ message: String) throws {
+    let outcome = try Fixture().run([program] + words)
+    let name = try #require(program.split(separator: "/").last)
+    #expect(outcome.ending == .exited(64), "\(outcome.errors)")
+    #expect(outcome.errors.hasPrefix("\(name): "), "\(outcome.errors)")
+    #expect(outcome.errors.contains(message), "\(outcome.errors)")
+    #expect(outcome.errors.contains("; see '\(name)"), "\(outcome.errors)")
+    #expect(outcome.output.isEmpty)
+  }
+
+  @Test(arguments: [Fixture.harnessProgram, Fixture.benchProgram])
+  func toolsTellHelpAndVersion(program: String) throws {
+    let name = try #require(program.split(separator: "/").last)
+    for words in [["--help"], ["-h"], ["help"]] {
+      let outcome = try Fixture().run([program] + words)
+      outcome.expectSuccess()
+      #expect(outcome.output.hasPrefix("usage: \(name) "))
+      #expect(outcome.errors.isEmpty)
+    }
+    let version = try Fixture().run([program, "--version"])
+    version.expectSuccess()
+    #expect(version.output.hasPrefix("\(name) ") && version.output.contains("protocol "))
+  }
+
+  /// The tools serve no files themselves: they need the `sluice` beside them, or another one.
+  @Test(arguments: [
+    (Fixture.harnessProgram, ["model", "--operations", "1"]), (Fixture.benchProgram, ["channel"]),
+  ])
+  func toolsNameTheSidecarThatIsMissing(program: String, words: [String]) throws {
+    let fixture = try Fixture()
+    let copy = fixture.scratch.appending(path: "alone").path
+    // Another process writes the copy: a child that another test starts meanwhile would inherit the
+    // open file, and a file that is open for writing cannot be executed.
+    try fixture.run(["cp", program, copy]).expectSuccess()
+    let directory = fixture.scratch.appending(path: "files").path
+    let call = [copy] + words + ["--directory", directory]
+    let outcome = try fixture.run(call)
+    #expect(outcome.ending == .exited(2))
+    #expect(
+      outcome.errors.contains(
+        "\(fixture.scratch.path)/sluice: No such file or directory; name the sidecar's program in"
+          + " SLUICE_SIDECAR"), "\(outcome.errors)")
+    let named = try fixture.run(call, ["SLUICE_SIDECAR": "/nowhere"])
+    #expect(named.ending == .exited(2))
+    #expect(
+      named.errors.contains("SLUICE_SIDECAR: /nowhere: No such file or directory"),
+      "\(named.errors)")
+    let left = (try? FileManager.default.contentsOfDirectory(atPath: directory)) ?? []
+    #expect(left == [])
   }
 
   @Test func privateServeIsNotForPeople() throws {

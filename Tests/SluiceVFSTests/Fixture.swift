@@ -35,6 +35,8 @@ final class Fixture {
   }()
 
   static let program = build.appending(path: "bin/sluice").path
+  static let harnessProgram = build.appending(path: "bin/sluice-harness").path
+  static let benchProgram = build.appending(path: "bin/sluice-bench").path
   static let library = build.appending(path: "lib/libsluice.so").path
 
   /// With `sidecar`, a shared sidecar serves `root` on `socket` from the start.

@@ -1,11 +1,11 @@
-// sluice harness, in short: it finds nothing where nothing is wrong, finds what is wrong on purpose,
-// and leaves nothing behind.
+// sluice-harness in short runs: it finds nothing where nothing is wrong, finds faults made on
+// purpose, and leaves nothing behind.
 
 import Foundation
 import Glibc
 import Testing
 
-/// What `--json` prints, as far as the tests look.
+/// The part of the `--json` output that the tests check.
 private struct Report: Decodable {
   var mode: String
   var seed: UInt64?
@@ -22,7 +22,7 @@ private struct Report: Decodable {
   var sqlite: Deaths?
   var intervals: [Interval]?
 
-  /// What was killed.
+  /// The kills that were done.
   struct Deaths: Decodable {
     var clientKills: Int
     var sidecarKills: Int
@@ -35,7 +35,7 @@ private struct Report: Decodable {
     var operationsPerSecond: Double
   }
 
-  /// The lines of a script, or of a replayed one how many there were.
+  /// The lines of a script, or the number of lines of a replayed script.
   enum Steps: Decodable {
     case lines([String])
     case count(Int)
@@ -56,7 +56,7 @@ private struct Report: Decodable {
 
 @Suite(.timeLimit(.minutes(5))) struct HarnessTests {
   private let fixture: Fixture
-  /// Where sidecars of the harness's own have their files.
+  /// The directory for the files of the harness's own sidecars.
   private let directory: URL
 
   init() throws {
@@ -66,7 +66,7 @@ private struct Report: Decodable {
   }
 
   private func start(_ words: [String]) throws -> ChildProcess {
-    try fixture.start([Fixture.program, "harness"] + words)
+    try fixture.start([Fixture.harnessProgram] + words)
   }
 
   private func run(_ words: [String]) throws -> Outcome {
@@ -113,7 +113,7 @@ private struct Report: Decodable {
       return
     }
     #expect((3...10).contains(steps.count), "\(steps)")
-    // The sidecar is right, and the script shows it each time.
+    // The sidecar is right, and the script fails each time.
     try run(["model", "--replay", script]).expectSuccess()
     for _ in 0..<2 {
       let replayed = try run(["model", "--replay", script, "--canary", canary])
@@ -128,7 +128,7 @@ private struct Report: Decodable {
     let outcome = try run(["model", "--replay", script.path])
     #expect(outcome.ending == .exited(2))
     #expect(outcome.errors.contains("no.script: this is no script"), "\(outcome.errors)")
-    try "# sluice harness model script, sessions: 1\n0.0 open file=99 name=a.db\n".write(
+    try "# sluice-harness model script, sessions: 1\n0.0 open file=99 name=a.db\n".write(
       to: script, atomically: true, encoding: .utf8)
     let second = try run(["model", "--replay", script.path])
     #expect(second.errors.contains("line 2 is no step"), "\(second.errors)")
@@ -214,7 +214,7 @@ private struct Report: Decodable {
     outcome.expectSuccess()
     let report = try Report(outcome)
     print("nothingIsLostWhenSomebodyIsKilled: --seed \(report.seed ?? 0)")
-    // Each case of the table in each phase, but for the one that a sidecar does not have.
+    // Each case of the table in each phase, without the phase that a sidecar does not have.
     #expect(report.table?.clientKills == 29 * 5)
     #expect(report.table?.sidecarKills == 29 * 4)
     #expect((report.sqlite?.clientKills ?? 0) >= 18)
@@ -224,8 +224,8 @@ private struct Report: Decodable {
     #expect(try names(in: directory) == [])
   }
 
-  /// A commit that is acknowledged before its time is lost with its client; a request that nobody
-  /// handed over is not done.
+  /// A commit that is acknowledged too early is lost together with its client. A request that was
+  /// not handed over is not done.
   @Test(arguments: [
     ("acknowledge", ["--rounds", "0"], "was told that transaction"),
     ("table", ["--kills", "0"], "filled, client killed: undone, not done"),

@@ -1,14 +1,15 @@
-// Protocol/THREATS.md names the tests that show its promises. These tests exist.
+// Protocol/THREATS.md and README.md name the tests that show their promises. These tests exist.
 
 import Foundation
 import TestSupport
 import Testing
 
 @Suite struct ThreatsTests {
-  @Test func everyTestThatIsNamedExists() throws {
-    let text = try String(contentsOf: repositoryFile("Protocol/THREATS.md"), encoding: .utf8)
+  @Test(arguments: [("Protocol/THREATS.md", 30), ("README.md", 5)])
+  func everyTestThatIsNamedExists(page: String, countMinimum: Int) throws {
+    let text = try String(contentsOf: repositoryFile(page), encoding: .utf8)
     let names = text.matches(of: /`([A-Za-z]+Tests)(?:\.([A-Za-z]+))?`/)
-    #expect(names.count > 30, "the page names many tests")
+    #expect(names.count > countMinimum, "the page names many tests")
     let sources = try sourcesOfSuites()
     for name in names {
       let suite = String(name.1)

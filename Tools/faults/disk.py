@@ -1,22 +1,20 @@
-"""What a power cut may leave of a disk.
+"""The disks that a power cut may leave.
 
-A record (Tools/faults/record.c) tells in order what was written, created, deleted and synced. Cut at
-any place, it stands for many disks, of which `Disk.state` makes one by chance:
+A record (Tools/faults/record.c) lists in order all writes, creations, deletions and syncs. A record that
+is cut at any place stands for many disks. `Disk.state` makes one of them at random:
 
-  - What was synced is there: a file's content and size after a sync of the file, a name after a sync
-    of its directory.
-  - Of each write that was not synced each 512-byte sector, or each page, is there or not, whatever
-    became of the others. That is all that reordering can do: of two writes to a sector it leaves the
-    one or the other.
-  - A size may have changed without the data: then there are zeros.
-  - Of each name any of the states since its directory's last sync is there, and with it the file that
-    it named then.
+  - Synced content is there: a file's content and size after a sync of the file, a name after a sync of
+    its directory.
+  - Of each unsynced write each 512-byte sector, or each page, is there or not, independently of the
+    others. Reordering can do no more: of two writes to a sector it leaves one or the other.
+  - A size may have changed without the data. Then the file has zeros there.
+  - Each name has one of its states since its directory's last sync, with the file that it named then.
   - A WAL index is never synced: it has any content, or none.
 
-On every other disk names and truncations keep their order: none of these is there without those
-before it, as journalling file systems have it. On the others they do not. SQLite relies on that order
-in DELETE mode with less than synchronous=EXTRA: it truncates a database after it has deleted the
-journal by which it could be undone.
+On every second disk names and truncations keep their order: none is there without those before it, as
+on journalling file systems. On the other disks they do not. SQLite relies on that order in DELETE mode
+with less than synchronous=EXTRA: it truncates a database after it has deleted the journal that could
+undo the transaction.
 """
 
 import json
@@ -46,13 +44,13 @@ def read_record(path):
 
 
 def mark(descriptor, **what):
-    """Puts a mark into the record that is open for appending, ordered among its other entries."""
+    """Appends a mark to the open record, in order with its other entries."""
     data = json.dumps(what).encode()
     os.write(descriptor, HEAD.pack(MARK, 0, len(data), 0, 0, 0) + data)
 
 
 class File:
-    """A file's content as it was synced, and what happened to it since."""
+    """A file's synced content, and the changes since."""
 
     def __init__(self):
         self.durable = bytearray()
@@ -64,7 +62,7 @@ class File:
         self.pending = []
 
     def state(self, chance, names_end):
-        """Its content after a cut, chosen by `chance`. From moment `names_end` on names are lost."""
+        """The file's content after a cut, chosen by `chance`. Names from moment `names_end` on are lost."""
         content = bytearray(self.durable)
         for moment, step in self.pending:
             if step[0] != TRUNCATE or moment < names_end:
@@ -90,11 +88,11 @@ def grow(content, byte_count):
 
 
 class Chance:
-    """How kind a power cut is to what was not synced: how much of it is there, and torn at what."""
+    """How much unsynced data a power cut leaves, and at which size it tears writes."""
 
     def __init__(self, random):
         self.random = random
-        # Nothing and everything are the likeliest disks, and those where errors of order show.
+        # Disks with nothing and with everything are the likeliest, and they show errors of order.
         self.kept = random.choice([0, 0, 0.1, 0.3, 0.5, 0.7, 0.9, 0.97, 1, 1])
         self.keeps_order = random.random() < 0.5
         self.torn = random.choice([0, 0, 0.1, 0.5])
@@ -117,7 +115,7 @@ class Chance:
             self.tear(content, offset, data)
 
     def tear(self, content, offset, data):
-        """Some sectors or pages of the write, perhaps only the first or the last ones."""
+        """Chooses some sectors or pages of the write, perhaps only the first or the last ones."""
         end = offset + len(data)
         starts = [offset] + list(range(offset - offset % self.grain + self.grain, end, self.grain))
         how, split = self.random.randrange(3), self.random.randrange(len(starts) + 1)
@@ -131,20 +129,20 @@ class Chance:
                 content[start:stop] = data[start - offset:stop - offset]
 
     def choose(self, count):
-        """One of the states 0 to `count`, where 0 is the synced one and the last the newest."""
+        """One of the states 0 to `count`: 0 is the synced state, `count` the newest."""
         return count * self.kept if self.kept in (0, 1) else self.random.randint(0, count)
 
 
 class Disk:
-    """The files below one directory as the record has told so far. `ignores` names a kind of sync
-    that is taken for no sync at all, which must be found."""
+    """The files below one directory after the entries so far. `ignores` names a kind of sync that this
+    disk ignores; the test must find that."""
 
     def __init__(self, ignores=None):
         self.ignores = ignores
         self.moment = 0
         self.files = {}
-        # The names that are durable, and what happened to names since: (moment, name, file), where
-        # no file is a deletion. A directory's sync takes its own names from there.
+        # The durable names, and the changes of names since: (moment, name, file). A change without a
+        # file is a deletion. A directory's sync makes the changes of its own names durable.
         self.durable_names = {}
         self.pending_names = []
 
@@ -179,7 +177,7 @@ class Disk:
         return {name: file.durable for name, file in names.items()}
 
     def state(self, random):
-        """One disk after a cut here: content by name, and whether it kept the order of names."""
+        """A disk after a cut here: content by name, and whether it kept the order of names."""
         chance = Chance(random)
         pending, names, names_end = self.pending_names, dict(self.durable_names), self.moment + 1
         if chance.keeps_order:

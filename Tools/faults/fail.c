@@ -1,4 +1,4 @@
-// Counts calls by where they come from, and has some of them fail. See layer.h.
+// Counts calls by the places that make them, and makes some of them fail. See layer.h.
 
 #include "layer.h"
 
@@ -89,7 +89,7 @@ int fail_now(enum call call) {
   struct walk walk = {0};
   _Unwind_Backtrace(note_frame, &walk);
   int how = 0;
-  // What comes from elsewhere, the C++ library's or this one's own, is not the product's.
+  // A call from elsewhere, the C++ library or this library itself, is not the product's.
   if (walk.count > 0) {
     pthread_mutex_lock(&lock);
     uint64_t number = ++control->counts[call];

@@ -1,5 +1,5 @@
-"""SQLite as io-errors' host program uses it: by its C interface, for what Python's module does not
-give away, extended result codes of every call and file controls.
+"""SQLite for io-errors' host program, by its C interface. Python's module does not give the extended
+result codes of every call, and has no file controls.
 """
 
 import ctypes
@@ -11,7 +11,7 @@ CHUNK_SIZE, HAS_MOVED = 6, 20
 ACCESS_READWRITE, ACCESS_READ = 1, 2
 BUSY_MILLISECONDS = 500
 
-# The library that Python's module uses too: a VFS registered in one is there for the other.
+# Python's module uses the same library, so a VFS registered in one is there for the other.
 library = ctypes.CDLL("libsqlite3.so.0")
 library.sqlite3_vfs_find.restype = ctypes.c_void_p
 library.sqlite3_column_text.restype = ctypes.c_char_p
@@ -33,12 +33,12 @@ EXTENDED.update({32 << 8 | 10: "IOERR_DATA", 33 << 8 | 10: "IOERR_CORRUPTFS"})
 
 
 def code_name(code):
-    """IOERR_READ, BUSY, …; a number where SQLite has no such code."""
+    """IOERR_READ, BUSY, …; the number if SQLite has no such code."""
     return PRIMARY.get(code) or EXTENDED.get(code) or str(code)
 
 
 class Database:
-    """One connection. `code` is the extended result code of its opening."""
+    """One connection. `code` is the extended result code of its open."""
 
     def __init__(self, uri):
         self.handle = ctypes.c_void_p()
@@ -49,8 +49,8 @@ class Database:
         library.sqlite3_busy_timeout(self.handle, BUSY_MILLISECONDS)
 
     def run(self, sql):
-        """Does one statement: its code and rows of text. In a database that could not be opened
-        nothing is done."""
+        """Runs one statement. Returns its code and rows of text. If the database could not be opened,
+        it does nothing."""
         if self.code != OK:
             return None, []
         statement = ctypes.c_void_p()
@@ -72,7 +72,7 @@ class Database:
 
     @property
     def path(self):
-        """Its full name; None where it could not be opened."""
+        """The database's full name; None if it could not be opened."""
         return library.sqlite3_db_filename(self.handle, b"main") if self.code == OK else None
 
     def control(self, code, value=0):
@@ -86,7 +86,7 @@ class Database:
 
 
 def access(path, flags):
-    """The VFS's xAccess, which SQLite itself calls in this way only for directories."""
+    """Calls the VFS's xAccess. SQLite itself calls it in this way only for directories."""
     if path is None:
         return None
     class Methods(ctypes.Structure):

@@ -1,6 +1,6 @@
-// The calls of libc that a sidecar makes on files and on the system, each first asked whether it has
-// to fail (fail.c), then made, then recorded (record.c). The names with 64 and `open` are those that
-// stock SQLite uses, which power-loss runs as a control.
+// The calls of libc that a sidecar makes on files and on the system. Each call first asks whether it has
+// to fail (fail.c), then makes the real call, then records it (record.c). Stock SQLite, which power-loss
+// runs as a control, uses the names with 64 and `open`.
 
 #include "layer.h"
 
@@ -30,8 +30,8 @@
 #define SYS_futex_waitv 449
 #endif
 
-// The function of that name that would have been called without this library. Several threads may
-// find it at once, and find the same.
+// The function of that name that a caller would reach without this library. Several threads may look it
+// up at once, and all find the same.
 #define REAL(name)                                             \
   ({                                                           \
     static __typeof__(&name) real_;                            \
@@ -39,7 +39,7 @@
     real_;                                                     \
   })
 
-// Fails the call here and now, if it has to.
+// Fails the call at once, if it has to fail.
 #define MAY_FAIL(call, failure)        \
   do {                                 \
     int how_ = fail_now(CALL_##call);  \
@@ -49,7 +49,7 @@
     }                                  \
   } while (0)
 
-// For calls of which nothing is recorded: the whole function.
+// The whole function, for calls that are not recorded.
 #define INTERPOSE(type, name, failure, parameters, words) \
   type name parameters {                                  \
     MAY_FAIL(name, failure);                              \
@@ -260,7 +260,7 @@ int fcntl(int fd, int command, ...) {
   enum call call = call_of(command, argument);
   int how = call != CALL_none ? fail_now(call) : 0;
   if (how != 0) {
-    // That fails only where the system took the lease away before.
+    // This fails only if the system took the lease away before.
     if (call == CALL_unlease) REAL(fcntl)(fd, command, argument);
     errno = how;
     return -1;
@@ -317,7 +317,7 @@ INTERPOSE(ssize_t, getrandom, -1, (void *buffer, size_t count, unsigned flags),
 INTERPOSE(int, sched_getaffinity, -1, (pid_t process, size_t count, cpu_set_t *set),
           (process, count, set))
 
-// Gives its error rather than leave it in errno.
+// Returns its error instead of setting errno.
 int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*body)(void *),
                    void *argument) {
   int how = fail_now(CALL_pthread_create);

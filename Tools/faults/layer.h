@@ -1,10 +1,10 @@
-// The fault layer: a library that is loaded (LD_PRELOAD) into an unmodified sidecar and stands
-// between it and libc. It has two uses, each begun by a variable of the environment and off without:
+// The fault layer: a library that is loaded (LD_PRELOAD) into an unmodified sidecar, between it and
+// libc. It has two uses. A variable of the environment turns each on:
 //
-//   SLUICE_FAULTS_RECORD=FILE  record.c writes down everything that changes what is on the disk, for
-//                              Tools/faults/power-loss; only below SLUICE_FAULTS_ROOT
-//   SLUICE_FAULTS_FAIL=FILE    fail.c counts calls and has some of them fail, as the one who runs it
-//                              says in shared memory, for Tools/faults/io-errors
+//   SLUICE_FAULTS_RECORD=FILE  record.c records every change of the disk below SLUICE_FAULTS_ROOT, for
+//                              Tools/faults/power-loss
+//   SLUICE_FAULTS_FAIL=FILE    fail.c counts calls and makes some of them fail, as its user says in
+//                              shared memory, for Tools/faults/io-errors
 //
 // interpose.c has the calls themselves.
 #pragma once
@@ -14,8 +14,8 @@
 
 // --- record.c -----------------------------------------------------------------------------------
 
-// What happened, in the order in which it happened: one of these, then a name and data. Little
-// endian, as all machines that Sluice runs on. Tools/faults/disk.py reads it.
+// The events, in their order: each is one of these, then a name and data. Little endian, as all machines
+// that Sluice runs on. Tools/faults/disk.py reads them.
 enum record_kind {
   RECORD_CREATE = 1,    // name: path below the root; file
   RECORD_WRITE = 2,     // file, offset, data
@@ -24,7 +24,7 @@ enum record_kind {
   RECORD_UNLINK = 5,    // name
   RECORD_SYNC = 6,      // file
   RECORD_SYNC_DIRECTORY = 7,  // name
-  RECORD_MARK = 8,      // data: whatever a workload wants to have ordered among these
+  RECORD_MARK = 8,      // data: anything that a workload wants in order with these
 };
 struct record {
   uint32_t kind;
@@ -36,12 +36,12 @@ struct record {
 };
 _Static_assert(sizeof(struct record) == 32, "disk.py reads 32 bytes");
 
-// Whether anything is recorded. All below are for that case only.
+// Whether the layer records. The functions below are only for that case.
 extern int records;
-// Between these two a call is made and recorded, so that the record's order is that of the calls.
+// A call is made and recorded between these two, so that the record has the order of the calls.
 void record_begin(void);
 void record_end(void);
-// A descriptor was opened or closed. `created` where the file was not there before.
+// A descriptor was opened or closed. `created`: the file did not exist before.
 void record_opened(int fd, int created);
 void record_closed(int fd);
 // Whether the path, beneath `directory`, is there already.
@@ -49,9 +49,9 @@ int record_exists(int directory, const char *path);
 void record_write(int fd, const void *data, size_t byte_count, int64_t offset);
 void record_size(int fd, enum record_kind kind, int64_t byte_count);
 void record_sync(int fd);
-// `path` as record_path gave it before it was unlinked.
+// `path` is the result of record_path before the unlink.
 void record_unlink(const char *path);
-// The path of `name` in `directory`, below the root: 1, or 0 where it is not below.
+// The path of `name` in `directory`, below the root. Returns 1, or 0 if it is not below.
 int record_path(int directory, const char *name, char path[4096]);
 
 // --- fail.c -------------------------------------------------------------------------------------
@@ -73,7 +73,7 @@ int record_path(int directory, const char *name, char path[4096]);
 enum call { CALL_none, CALLS(AS_CASE) CALL_COUNT };
 #undef AS_CASE
 
-// What `fail_now` answers instead of an errno: the call transfers less than was asked for.
+// `fail_now` returns this instead of an errno: the call transfers less than it should.
 #define FAIL_SHORT 10000
 
 #define SITE_DEPTH 8
@@ -86,10 +86,10 @@ struct fail_site {
 };
 #define SITE_COUNT 4096
 
-// Shared with who runs the sidecar. He writes the first part, the layer the rest.
+// Shared with the process that runs the sidecar. That process writes the first part, the layer the rest.
 struct fail_control {
   uint32_t armed;  // 0: nothing is counted
-  uint32_t call;   // which call fails, 0 for none
+  uint32_t call;   // the call that fails, 0 for none
   uint32_t how;    // an errno, or FAIL_SHORT
   uint32_t reserved;
   uint64_t first;  // the first call that fails, from 1, and how many do
@@ -105,5 +105,5 @@ _Static_assert(sizeof(struct fail_site) == 80, "io-errors reads 80 bytes");
 _Static_assert(offsetof(struct fail_control, sites) == 560, "io-errors reads from there");
 
 extern struct fail_control *fail_control;
-// Counts a call; the errno that it has to fail with, FAIL_SHORT, or 0.
+// Counts a call. Returns the errno with which it has to fail, FAIL_SHORT, or 0.
 int fail_now(enum call call);

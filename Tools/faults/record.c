@@ -1,8 +1,8 @@
-// The record of all that changes the disk below one directory. See layer.h.
+// The record of everything that changes the disk below one directory. See layer.h.
 //
-// One lock is held across each call and its record, so that the order of the record is an order in
-// which the calls may have happened. Each record goes out in one write to a file opened for
-// appending, so that other processes, of the workload, can put theirs between.
+// The thread holds one lock during each call and its record, so that the record is in an order in which
+// the calls may have happened. Each record is one write to a file opened for appending, so that other
+// processes of the workload can put their records between.
 
 #include "layer.h"
 
@@ -23,7 +23,7 @@ static int record_fd = -1;
 static char root[4096];
 static size_t root_byte_count;
 
-// What is known of a descriptor below the root.
+// The state of a descriptor below the root.
 enum { DESCRIPTOR_COUNT = 65536 };
 static struct watched {
   uint64_t file;
@@ -43,7 +43,7 @@ __attribute__((constructor)) static void begin(void) {
   root_byte_count = strlen(root);
   record_fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
   if (record_fd < 0) give_up(path);
-  // Out of the way of limits, and of who counts descriptors.
+  // A number that does not meet limits, nor code that counts descriptors.
   records = 1;
 }
 
@@ -55,7 +55,7 @@ void record_end(void) {
   errno = error;
 }
 
-// Writes one record; the calls' errno is kept.
+// Writes one record, and keeps errno as the call left it.
 static void put(enum record_kind kind, uint64_t file, int64_t offset, const char *name,
                 const void *data, size_t data_byte_count) {
   int error = errno;
@@ -117,7 +117,7 @@ void record_opened(int fd, int created) {
   struct stat status;
   if (fd < 0 || fd >= DESCRIPTOR_COUNT || !path_of(fd, path) || fstat(fd, &status) < 0) return;
   const char *below = below_root(path);
-  // A file without a name is gone after a power cut whatever was written to it.
+  // A file without a name is gone after a power cut, so its content does not matter.
   int has_name = status.st_nlink > 0;
   int is_directory = S_ISDIR(status.st_mode);
   watched[fd] = (struct watched){.file = status.st_ino,

@@ -1,8 +1,8 @@
-"""What io-errors does while calls fail: some short pieces of work that between them make a sidecar
-do every call that it can. Each runs in a process of its own.
+"""The work that io-errors does while calls fail: short scenarios that together make a sidecar do every
+call that it can do. Each runs in a process of its own.
 
-A transaction writes the same number to the tables t and u, so that half of one shows. What was
-acknowledged is written down, and every code that was not OK.
+A transaction writes the same number to the tables t and u, so that half a transaction shows. The host
+program notes the acknowledged transactions and every code that was not OK.
 """
 
 import json
@@ -16,7 +16,7 @@ FILLING = "zeroblob(300)"
 
 
 class Host:
-    """The host program. `outside` has somebody else come and go: see Outsider."""
+    """The host program. `outside` makes an outsider come and go: see Outsider."""
 
     def __init__(self, socket, outside):
         self.socket, self.outside = socket, outside
@@ -31,7 +31,7 @@ class Host:
                 "opened": self.opened, "wrong": self.wrong}
 
     def open(self, name, words="", expects=None):
-        """`expects` is the code where it is to fail."""
+        """`expects` is the code with which it must fail."""
         uri = f"file:{name}?vfs=sluice&socket={self.socket}{words}"
         database = host.Database(uri)
         database.name = name
@@ -68,7 +68,7 @@ class Host:
             self.run(database, "ROLLBACK")
 
     def look(self, database):
-        """What is read is right, or there is an error."""
+        """Checks that a read gives the right content or an error."""
         is_done, rows = self.run(database, "SELECT n FROM t ORDER BY n")
         if not is_done:
             return
@@ -79,18 +79,18 @@ class Host:
                 self.wrong.append(f"{name}: transaction {n} was acknowledged and is not read")
         strange = [n for n in found if n >= FIRST_NUMBER and n not in known]
         if strange:
-            self.wrong.append(f"{database.name}: {strange} are read, which nobody has written")
+            self.wrong.append(f"{database.name}: {strange} are read, but no program wrote them")
         if len([n for n in found if n < FIRST_NUMBER]) != ROWS:
             self.wrong.append(f"{database.name}: rows are missing or too many: {found}")
 
 
-# What the databases hold before: numbers below FIRST_NUMBER.
+# The databases hold numbers below FIRST_NUMBER before a scenario begins.
 ROWS = 6
 FIRST_NUMBER = 1000
 
 
 def session(program):
-    """Two connections; nothing is written."""
+    """Two connections that write nothing."""
     one, two = program.open("a.db"), program.open("a.db")
     program.look(one)
     program.look(two)
@@ -135,7 +135,7 @@ def modes(program):
 
 
 def wal(program):
-    """A WAL that is read, checkpointed, emptied, taken away."""
+    """A WAL that is read, checkpointed, emptied and removed."""
     one, two = program.open("w.db"), program.open("w.db")
     program.transact(one, 1000)
     program.look(two)
@@ -151,7 +151,7 @@ def wal(program):
 
 
 def hot(program):
-    """Journals and a WAL that somebody left behind in the middle of his work."""
+    """Journals and a WAL that a program left in the middle of its work."""
     for name in ["hot.db", "walhot.db"]:
         database = program.open(name)
         program.look(database)
@@ -214,7 +214,7 @@ def names(program):
 
 
 def beside(program):
-    """A stock program has the databases open all the while: locks stand on the files."""
+    """A stock program has the databases open all the time, so the locks are on the files."""
     program.outside("come")
     for name in ["a.db", "w.db"]:
         database = program.open(name)
@@ -229,7 +229,7 @@ def beside(program):
 
 
 def comings(program):
-    """A stock program comes in the midst of a transaction, and goes again."""
+    """A stock program comes in the middle of a transaction, and goes again."""
     for name in ["a.db", "w.db"]:
         database = program.open(name)
         program.look(database)
@@ -250,7 +250,7 @@ def comings(program):
 
 
 def contention(program):
-    """Two programs that write to one database, in line for its lock."""
+    """Two programs that write to one database and stand in line for its lock."""
     reading, writing = os.pipe()
     child = os.fork()
     start = 1000 if child else 1100
@@ -272,7 +272,7 @@ def contention(program):
 
 
 def bounded(program):
-    """The same as `rollback`, where the files have a quota."""
+    """The same as `rollback`, with a quota for the files."""
     rollback(program)
 
 
@@ -282,11 +282,11 @@ SCENARIOS = {function.__name__: function for function in [
 
 
 def options(name):
-    """What the sidecar of a scenario is told besides its root and socket."""
+    """The options of a scenario's sidecar, besides its root and socket."""
     return ["--quota", "1G"] if name == "bounded" else []
 
 
-# --- what is there before ---
+# --- the databases before a scenario ---
 
 def fill(connection, schema="main"):
     connection.execute(f"PRAGMA {schema}.page_size = 1024")
@@ -304,7 +304,7 @@ def connect(root, name):
 
 
 def make(root, record):
-    """Makes the databases; runs under the layer, which records it."""
+    """Makes the databases. It runs under the layer, which records the work."""
     for name in ["a.db", "b.db", "w.db", "hot.db", "walhot.db", "odd.db", "oddwal.db", "gone.db",
                  "c.db"]:
         connection = connect(root, name)
@@ -330,8 +330,8 @@ def make(root, record):
 
 
 def template(record_path):
-    """The content of each file: databases at rest, and three at a moment in their last transaction
-    when all was written and nothing deleted."""
+    """The content of each file: databases at rest, and three at a moment of their last transaction when
+    everything was written and nothing deleted."""
     entries = read_record(record_path)
     ends = {"hot.db": last_deletion(entries, "hot.db-journal"),
             "walhot.db": next(i for i, e in enumerate(entries) if e[0] == MARK),
@@ -350,7 +350,7 @@ def last_deletion(entries, start):
 
 
 def whole(entries):
-    """The files after these entries, if no power is cut."""
+    """The files after these entries, without a power cut."""
     disk = Disk()
     for entry in entries:
         if entry[0] != MARK:

@@ -1,5 +1,5 @@
-"""What power-loss and io-errors have in common: the product, a sidecar under the layer, and what is
-said while one waits."""
+"""The common parts of power-loss and io-errors: the product, a sidecar under the layer, and the lines of
+progress."""
 
 import os
 import signal
@@ -12,11 +12,11 @@ READY_SECONDS_MAX = 20
 
 
 class Failure(Exception):
-    """Something is wrong with the product, or with what it is tried with."""
+    """A fault of the product, or of the means to test it."""
 
 
 class Product:
-    """Where the parts lie. SLUICE_BUILD names another build directory, as in the tests."""
+    """The paths of the parts. SLUICE_BUILD names another build directory, as in the tests."""
 
     def __init__(self, arguments):
         build = os.environ.get("SLUICE_BUILD", os.path.join(TOP, "build"))
@@ -26,7 +26,7 @@ class Product:
         for path, how in [(self.program, "Tools/build"), (self.library, "Tools/build"),
                           (self.layer, "Tools/faults/build")]:
             if not os.path.exists(path):
-                print(f"sluice: faults: {path}: it is not there; run {how}", file=sys.stderr)
+                print(f"sluice: faults: {path}: not there; run {how}", file=sys.stderr)
                 sys.exit(2)
 
     @staticmethod
@@ -36,7 +36,7 @@ class Product:
 
 
 class Sidecar:
-    """A shared sidecar, watched by the layer as `layer`, its environment, says."""
+    """A shared sidecar under the layer. `layer` is the layer's part of the environment."""
 
     def __init__(self, product, root, socket, options, layer):
         self.errors_path = socket + ".errors"
@@ -49,7 +49,7 @@ class Sidecar:
         self.is_ready = False
 
     def await_ready(self):
-        """Whether it serves; False when it has ended instead."""
+        """Waits until the sidecar serves. False if it has ended instead."""
         os.set_blocking(self.process.stdout.fileno(), False)
         end, said = time.monotonic() + READY_SECONDS_MAX, b""
         while time.monotonic() < end:
@@ -68,12 +68,12 @@ class Sidecar:
             return file.read()
 
     def stop(self):
-        """Has it end in peace; its exit code."""
+        """Makes the sidecar end normally. Returns its exit code."""
         self.process.send_signal(signal.SIGTERM)
         try:
             return self.process.wait(timeout=20)
         except subprocess.TimeoutExpired:
-            raise Failure("the sidecar does not end when it is told to") from None
+            raise Failure("the sidecar does not end when told to") from None
 
     def kill(self):
         if self.process.poll() is None:
@@ -88,7 +88,7 @@ class Sidecar:
 
 
 class Progress:
-    """Lines on standard output, or with --json nothing; on a terminal one line that changes."""
+    """Progress on standard output: lines, on a terminal one line that changes, with --json nothing."""
 
     def __init__(self, is_json):
         self.is_silent = is_json
@@ -112,7 +112,7 @@ class Progress:
 
 
 def stop_on_signals():
-    """SIGTERM and SIGHUP end the program as Ctrl-C does: everything is cleaned up."""
+    """Makes SIGTERM and SIGHUP end the program as Ctrl-C does, so that everything is cleaned up."""
     def interrupt(number, frame):
         raise KeyboardInterrupt
     signal.signal(signal.SIGTERM, interrupt)
@@ -120,7 +120,7 @@ def stop_on_signals():
 
 
 def parse_arguments(parser):
-    """The arguments, or the exit code 64."""
+    """Returns the arguments, or ends with exit code 64."""
     def refuse(message):
         print(f"sluice: {message}; {parser.prog} --help", file=sys.stderr)
         sys.exit(64)
@@ -129,7 +129,7 @@ def parse_arguments(parser):
 
 
 def run(main):
-    """Ends the program with what `main` gives; after a signal, once everything is cleaned up."""
+    """Ends the program with the value of `main`. After a signal it cleans everything up first."""
     try:
         sys.exit(main())
     except KeyboardInterrupt:

@@ -1,5 +1,5 @@
-"""From where in the sidecar a call is made: by the program's symbols, and by its machine code the
-list of all places where such a call stands.
+"""The places in the sidecar from which calls are made. The program's symbols name the place of a call;
+its machine code gives the list of all places.
 """
 
 import bisect
@@ -7,44 +7,46 @@ import collections
 import re
 import subprocess
 
-# Modules that serve the proxy, of whose callers the reader wants to be told.
+# Modules below the sidecar's own. The report names their callers instead.
 DEEP = ("SluiceSystem", "SluiceChannel", "C")
 
 
 def module_of(symbol):
     """The module of a mangled name: SluiceFiles, …, "sluice" for the command, "C" for a function of
-    CSluice, None for what is not ours."""
+    CSluice, None if the name is not ours."""
     if symbol.startswith("sluice_") or symbol in C_FUNCTIONS:
         return "C"
-    for count, module in (("11", "SluiceFiles"), ("12", "SluiceSystem"), ("13", "SluiceChannel"),
-                          ("12", "SluiceClient"), ("10", "SluiceWire"), ("6", "sluice")):
+    for count, module in (("11", "SluiceFiles"), ("12", "SluiceServer"), ("12", "SluiceSystem"),
+                          ("13", "SluiceChannel"), ("13", "SluiceCommand"), ("12", "SluiceClient"),
+                          ("10", "SluiceWire"), ("6", "sluice")):
         if symbol.startswith(f"$s{count}{module}"):
             return module
-    # Closures, specialisations and accessors have it further behind.
-    found = re.match(r"\$s.*?(11SluiceFiles|12SluiceSystem|13SluiceChannel|12SluiceClient)", symbol)
+    # Closures, specialisations and accessors have the module further behind.
+    found = re.match(r"\$s.*?(11SluiceFiles|12SluiceServer|12SluiceSystem|13SluiceChannel|12SluiceClient)",
+                     symbol)
     return found.group(1)[2:] if found else None
 
 
 def reason(module, function, name):
-    """Why no sidecar is seen to make a call at such a place; None where that is not known."""
+    """Why no run shows a sidecar that makes a call at such a place; None if no reason is known."""
     if module in ("SluiceClient", "SluiceWire"):
         return "the client's"
-    if module == "sluice":
+    if module in ("sluice", "SluiceCommand"):
         return "another command's, or that of a private sidecar"
     for words, text in REASONS:
         if any(word in name for word in words):
             return text
     if function in ("close", "munmap"):
-        return "gives back what was had when something fails that cannot be made to fail"
+        return "cleans up after a failure that the test cannot cause"
     return None
 
 
 def reason_of_callers(symbol, callers):
-    """The same for a copy of a function that was compiled into all its callers in the sidecar too."""
+    """The same for a copy of a function that the compiler also put into all its callers in the sidecar."""
     seen, waiting = set(), [symbol]
     while waiting:
         known = waiting.pop()
-        if module_of(known) == "SluiceFiles":
+        if module_of(known) in ("SluiceFiles", "SluiceServer"):
             return None
         for caller in callers.get(known, ()):
             if caller not in seen:
@@ -66,7 +68,7 @@ REASONS = [
 ]
 
 
-# Those of CSluice that are static.
+# Static functions of CSluice.
 C_FUNCTIONS = {"ofd_call", "socket_at", "spawn_program", "spawn_middle", "run_beside",
                "receive_mapping"}
 
@@ -83,7 +85,7 @@ class Program:
         self.disassembly = run("objdump", "-d", "--no-show-raw-insn", path).splitlines()
 
     def symbol_of(self, address):
-        """The function in which the call before this return address stands."""
+        """The function that contains the call before this return address."""
         return self.symbols[bisect.bisect_right(self.starts, address - 1) - 1]
 
     def demangle(self, symbols):
@@ -93,14 +95,14 @@ class Program:
             self.names.update(zip(unknown, said.splitlines()))
 
     def caller(self, callers):
-        """The function by which a reader knows the call: the innermost of the proxy."""
+        """The function that the report names for the call: the innermost one of the sidecar."""
         symbols = [self.symbol_of(address) for address in callers if address]
         ours = [symbol for symbol in symbols if module_of(symbol)]
         named = [symbol for symbol in ours if module_of(symbol) not in DEEP]
         return (named or ours or symbols)[0]
 
     def callers(self):
-        """By function: those that call it or know its address."""
+        """For each function, the functions that call it or take its address."""
         callers, symbol = collections.defaultdict(set), None
         for line in self.disassembly:
             if line.endswith(">:"):
@@ -111,8 +113,8 @@ class Program:
         return callers
 
     def places(self, calls):
-        """Every place in our code where one of these functions of libc is called: (function, symbol,
-        return address, or None for a jump at the function's end)."""
+        """Every place in our code that calls one of these functions of libc: (function, symbol, return
+        address). The address is None for a jump at the function's end."""
         places, symbol, waiting = [], None, None
         for line in self.disassembly:
             if line.endswith(">:"):

@@ -1,13 +1,13 @@
-"""The work of one database that power-loss does over the fault layer: transactions by chance, each
-announced in the record before it begins, with a digest of what the database must hold after it, and
-again when it was acknowledged.
+"""The work that power-loss does on one database over the fault layer: random transactions.
 
-The digest comes from a copy in memory, by stock SQLite, to which the same statements are done.
+The program notes each transaction in the record before it begins, with a digest of the content that the
+database must have after it. It notes it again when it was acknowledged. The digest comes from a copy in
+memory: stock SQLite runs the same statements there.
 
 usage: transactions.py DATABASE MODE SEED COUNT    (power-loss starts this, with RECORD, LIBRARY,
                                                     SOCKET and ROOT in the environment)
-  MODE is JOURNALMODE[+WORD…]: extra, super (a second database attached), mixed (every other
-  transaction by stock SQLite), native (all)
+  MODE is JOURNALMODE[+WORD…]: extra, super (a second database is attached), mixed (stock SQLite does
+  every second transaction), native (stock SQLite does all)
 """
 
 import hashlib
@@ -21,7 +21,7 @@ from disk import mark  # noqa: E402
 
 
 def digest(connection, schemas):
-    """Of the table with all its rows, if it is there."""
+    """The digest of the table with all its rows, if the table exists."""
     sum = hashlib.sha256()
     for schema in schemas:
         has_table = f"SELECT 1 FROM {schema}.sqlite_schema WHERE name = 't'"
@@ -71,7 +71,7 @@ class Work:
             connection.execute("ATTACH ? AS second", (place.format(second_name(self.name)),))
         connection.execute(f"PRAGMA cache_size = {self.random.choice([5, 10, 200])}")
         for schema in self.schemas:
-            # Both have an effect on a database without content only.
+            # Both have an effect only on a database without content.
             connection.execute(f"PRAGMA {schema}.page_size = {self.page_byte_count}")
             connection.execute(f"PRAGMA {schema}.auto_vacuum = {self.vacuum_mode}")
             level = "EXTRA" if "extra" in self.words else "FULL"
@@ -84,7 +84,7 @@ class Work:
 
     def connection(self):
         index = self.random.randrange(2)
-        # One connection at a time may be closed: the last one takes the WAL away.
+        # Only one connection is closed at a time, because the last one removes the WAL.
         if self.connections[index] is not None and self.random.random() < 0.1:
             self.close(index)
             if self.random.random() < 0.3 and self.connections[1 - index] is not None:
@@ -136,7 +136,7 @@ class Work:
         mark(self.record, database=self.name, acknowledged=self.done)
 
     def abandon(self):
-        """A transaction that is rolled back, after it was perhaps too large for the cache."""
+        """A transaction that is rolled back. It may be too large for the cache."""
         connection = self.connection()
         connection.execute("BEGIN")
         connection.execute("UPDATE t SET v = zeroblob(700), n = -1")
@@ -167,7 +167,7 @@ class Work:
                 self.close(index)
         found = digest(self.open(0), self.schemas)
         if found != digest(self.copy, self.schemas):
-            raise SystemExit(f"{self.name}: it does not hold what was written to it")
+            raise SystemExit(f"{self.name}: its content is not what was written")
 
 
 def main():

@@ -1,15 +1,15 @@
 /* fuse-passthrough [-o nocache] SOURCE MOUNTPOINT: shows the files of the directory SOURCE, of one
-** level, at MOUNTPOINT. It is what `sluice bench --peer fuse` compares Sluice with: SQLite's own VFS, whose
+** level, at MOUNTPOINT. It is what `sluice-bench --peer fuse` compares Sluice with: SQLite's own VFS, whose
 ** files another process owns. It does all I/O and holds all locks.
 **
-** What the kernel may keep: names and attributes for one second, absent names not at all, a file's
-** pages as long as its time and size are what they were when it was opened before. Writes go
-** through at once. Up to ten threads serve calls, each one at a time. With `nocache` the kernel keeps
-** nothing: two mounts of one directory are then like two hosts that have one file system mounted.
+** The kernel may keep names and attributes for one second, and absent names not at all. It may keep a
+** file's pages while the file's time and size are the same as at its last open. Writes go through at
+** once. Up to ten threads serve calls, each one at a time. With `nocache` the kernel keeps nothing: two
+** mounts of one directory are then like two hosts that have one file system mounted.
 **
-** SIGUSR1 is the loss of a connection, as a file system with a server behind it has it: all locks are
-** gone, and what was opened before fails with EBADFD from then on. SIGUSR2 begins a cut, in which
-** everything fails with ENOTCONN, and ends it. Says `done` when it is so.
+** SIGUSR1 is the loss of a connection, as on a file system with a server behind it: all locks are gone,
+** and every descriptor that was open before fails with EBADFD from then on. SIGUSR2 begins a cut, in
+** which every call fails with ENOTCONN; the next SIGUSR2 ends it. Prints `done` after each.
 **
 ** Says `ready` when it is mounted; unmounts and ends on SIGTERM, and with the process that started
 ** it. Linked with libfuse3; Tools/fuse/build makes it. */
@@ -36,14 +36,14 @@ static const char *beneath(const char *path) { return path[1] ? path + 1 : "."; 
 
 static volatile int is_cut;
 
-/* What the kernel is told. Where there is no descriptor, its server has forgotten it. */
+/* The answer to the kernel. If there is no descriptor, its server has forgotten it. */
 static int result(int code) {
   if (is_cut) return -ENOTCONN;
   if (code >= 0) return code;
   return errno == EBADF ? -EBADFD : -errno;
 }
 
-/* How many connections were lost. */
+/* The number of lost connections. */
 static volatile unsigned losses;
 
 /* An open file is its descriptor and, above that, the count of losses at its opening. */
@@ -65,7 +65,7 @@ struct holder {
   ino_t inode;
   uint64_t owner;
   int fd;
-  /* The open file by which they were put there last. */
+  /* The open file through which they were last put there. */
   uint64_t file;
 };
 
@@ -144,7 +144,7 @@ static void forget_all_holders(void) {
   pthread_mutex_unlock(&holders_lock);
 }
 
-/* A thread: does what signals ask for. */
+/* A thread that serves the signals. */
 static void *answer_signals(void *asked) {
   for (int number; sigwait(asked, &number) == 0;) {
     if (number == SIGUSR2) {
@@ -161,7 +161,7 @@ static void *answer_signals(void *asked) {
 
 static int on_lock(const char *path, struct fuse_file_info *info, int command, struct flock *lock) {
   (void)path;
-  /* SQLite never waits in a lock; a thread of ours that did could wait for its own release. */
+  /* SQLite never waits in a lock. If a thread of ours waited, it could wait for its own release. */
   if (command == F_SETLKW) return -ENOTSUP;
   int file = file_of(info);
   if (is_cut || file < 0) return is_cut ? -ENOTCONN : -EBADFD;

@@ -1,5 +1,5 @@
-// The client's end of a channel whose proxy answers anything: every call ends with an answer that
-// keeps to what was asked for, or with the violation.
+// The client's end of a channel whose proxy answers anything. Every call must end with an answer
+// that fits the request, or with the violation.
 
 import CSluice
 import SluiceSystem
@@ -7,58 +7,6 @@ import SluiceWire
 import Synchronization
 
 @testable import SluiceChannel
-
-/// A client's end where it can be shared with closures. Used by one thread.
-final class ClientEndBox {
-  private var end: ClientEnd
-
-  init(_ regions: consuming ChannelRegions) { end = ClientEnd(regions) }
-
-  /// No wait is longer; a proxy that answers at all does so at once.
-  private let timeoutNanoseconds: Int64 = 20_000_000_000
-
-  func call<Reply: Message>(
-    _ operation: SluiceWire.Operation, _ sending: [UInt8], _ receivingByteCount: Int,
-    replyingWith: Reply.Type
-  ) throws(ChannelFailure) {
-    // Ends where it ends: a byte too many is an error of addresses.
-    let room = UnsafeMutableRawBufferPointer.allocate(byteCount: receivingByteCount, alignment: 1)
-    defer { unsafe room.deallocate() }
-    let sent = UnsafeMutableRawBufferPointer.allocate(byteCount: sending.count, alignment: 1)
-    defer { unsafe sent.deallocate() }
-    unsafe sent.copyBytes(from: sending)
-    let answer = try unsafe end.call(
-      operation, file: 1, NoFields(), sending: UnsafeRawBufferPointer(sent), receiving: room,
-      timeoutNanoseconds: timeoutNanoseconds, peerIsGone: { false }, replyingWith: Reply.self)
-    require(answer.receivedByteCount <= receivingByteCount, "more than was asked for")
-    require(answer.status.isDone || answer.reply == Reply(), "results of what was not done")
-  }
-
-  func post(file: UInt64, _ byteCount: Int) throws(ChannelFailure) {
-    let sent = UnsafeMutableRawBufferPointer.allocate(byteCount: byteCount, alignment: 1)
-    defer { unsafe sent.deallocate() }
-    unsafe sent.initializeMemory(as: UInt8.self, repeating: 7)
-    try unsafe end.post(
-      .write, file: file, OffsetFields(offset: 0), sending: UnsafeRawBufferPointer(sent),
-      timeoutNanoseconds: timeoutNanoseconds, peerIsGone: { false })
-  }
-
-  func settle() throws(ChannelFailure) {
-    try end.settle(timeoutNanoseconds: timeoutNanoseconds, peerIsGone: { false })
-  }
-
-  /// The failure of a posted change that nobody was told of.
-  func takeFailure() -> PostedFailure? {
-    let has = end.hasFailure
-    let failure = end.failureOfChange
-    require(has == (failure != nil) && has == end.hasFailure, "a failure is told again and again")
-    end.forgetFailure()
-    require(!end.hasFailure, "until it is forgotten")
-    return failure
-  }
-
-  func changesOnly(_ file: UInt64) -> Bool { end.changesOnly(file) }
-}
 
 struct AnswerTarget: FuzzTarget {
   static let name = "answers"
@@ -72,7 +20,7 @@ struct AnswerTarget: FuzzTarget {
     try proxy.start()
   }
 
-  /// Every operation called, and answered with each of the vectors' lists.
+  /// Calls of every operation, answered with each of the vectors' lists.
   static func seeds(from vectors: SeedVectors) -> [[UInt8]] {
     vectors.requests.filter { $0.arguments.count <= 255 }.map { request in
       let code = UInt8(SluiceWire.Operation.allCases.firstIndex(of: request.operation)!)
@@ -83,7 +31,7 @@ struct AnswerTarget: FuzzTarget {
 
   func run(_ input: [UInt8]) {
     var input = FuzzInput(input)
-    // First what the proxy will answer, in its order; then what the client asks for.
+    // First the proxy's answers, in their order; then the client's requests.
     let lies = (0..<(1 + input.choice(4))).map { _ in Lie(&input) }
     regions.clear()
     let end = ClientEndBox(regions.attach())
@@ -104,7 +52,7 @@ struct AnswerTarget: FuzzTarget {
     }
   }
 
-  /// A violation ends the channel: every later call says the same.
+  /// A violation ends the channel: every later call reports the same violation.
   private func checkIsOver(_ end: ClientEndBox, _ failure: ChannelFailure) {
     do throws(ChannelFailure) {
       try end.call(.nothing, [], 0, replyingWith: NoFields.self)
@@ -135,15 +83,15 @@ struct AnswerTarget: FuzzTarget {
   }
 }
 
-/// What is answered to one request.
+/// The answer to one request.
 struct Lie: Sendable {
   var arguments: [UInt8]
   var returnCode: Int32
   var errorNumber: Int32
   var payloadByteCount: UInt32
-  /// Instead of the length of the arguments, if any.
+  /// Replaces the length of the arguments, if it is set.
   var argumentByteCount: UInt32?
-  /// Which bits of the sequence are wrong.
+  /// The wrong bits of the sequence.
   var sequenceError: UInt32
 
   init(_ input: inout FuzzInput) {
@@ -154,13 +102,14 @@ struct Lie: Sendable {
     errorNumber = Int32(input.byte())
     payloadByteCount = input.size(ChannelShape.transferByteCountMaximum)
     argumentByteCount = isWild && input.flag() ? input.size(1152) : nil
-    // Never all: then the request would still stand there, and the client only wait.
+    // Never all bits, because then the request would still be there, and the client would only
+    // wait.
     sequenceError = isWild && input.choice(4) == 3 ? 1 + input.number() >> 1 : 0
   }
 }
 
-/// The proxy on a thread of its own: answers each request with the next of the lies it is given, and
-/// those beyond the last with the last again.
+/// The proxy, on a thread of its own. It answers each request with the next of its lies. After the
+/// last lie it repeats that one.
 @safe
 private final class LyingProxy: @unchecked Sendable {
   private let regions: RawRegions
@@ -172,7 +121,7 @@ private final class LyingProxy: @unchecked Sendable {
   init(_ regions: RawRegions) { self.regions = regions }
 
   func start() throws(Errno) {
-    // It lives as long as the process.
+    // The thread lives as long as the process.
     let thread = try Thread("lying-proxy") { self.work() }
     leak(thread)
   }
@@ -182,7 +131,7 @@ private final class LyingProxy: @unchecked Sendable {
     turn.wrappingAdd(1, ordering: .sequentiallyConsistent)
   }
 
-  /// Returns when it has let go of the regions.
+  /// Returns when the thread has let go of the regions.
   func pause() {
     let now = turn.wrappingAdd(1, ordering: .sequentiallyConsistent).newValue
     while seen.load(ordering: .sequentiallyConsistent) != now { sluice_yield() }

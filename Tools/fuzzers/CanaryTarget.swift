@@ -1,24 +1,24 @@
-// The target that must fail: a run of the others that finds nothing says something only if this one is
-// found within seconds by the same means.
+// The target that must fail. A run of the other targets without a finding means something only if
+// the same means find the fault of this target within seconds.
 
 import SluiceWire
 
-/// Reads from behind the end of its buffer, which only the address sanitizer can see, where the input
-/// is a message of a certain form, which only the coverage of the fuzzer can find.
+/// Reads beyond the end of its buffer if the input is a message of a certain form. Only the address
+/// sanitizer can see the read, and only the fuzzer's coverage can find the form.
 struct CanaryTarget: FuzzTarget {
   static let name = "canary"
 
   static func seeds(from vectors: SeedVectors) -> [[UInt8]] { [[]] }
 
   func run(_ input: [UInt8]) {
-    // A message of one unsigned argument, as libFuzzer has to find out.
+    // libFuzzer has to find this form: a message of one unsigned argument.
     guard input.count == 10, input[0] == 1, input[1] == ArgumentType.unsigned.rawValue else {
       return
     }
     let room = UnsafeMutableRawBufferPointer.allocate(byteCount: input.count, alignment: 1)
     defer { unsafe room.deallocate() }
     unsafe room.copyBytes(from: input)
-    // Fault: it begins where the last byte of the value is.
+    // The fault: the read begins at the last byte of the value.
     let value = unsafe room.baseAddress!.loadUnaligned(fromByteOffset: 9, as: UInt64.self)
     broken("the address sanitizer is not at work: it let \(value) be read")
   }

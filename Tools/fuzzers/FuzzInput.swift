@@ -1,4 +1,5 @@
-// The fuzzer's bytes, taken one after the other as numbers and choices. Beyond the end all is zero.
+// The fuzzer's bytes, taken one after the other as numbers and choices. Beyond the end all bytes
+// are zero.
 
 struct FuzzInput {
   private let bytes: [UInt8]
@@ -25,7 +26,7 @@ struct FuzzInput {
     return value
   }
 
-  /// A number that is probably at most `likely`, with the limits themselves often; else any.
+  /// A number that is probably at most `likely`, and often one of the limits; otherwise any number.
   mutating func size(_ likely: Int) -> UInt32 {
     switch choice(8) {
     case 0: 0
@@ -42,6 +43,6 @@ struct FuzzInput {
     return Array(bytes[position..<end])
   }
 
-  /// Some bytes behind a byte that says how many.
+  /// Some bytes; a byte before them gives their number.
   mutating func sequence() -> [UInt8] { bytes(Int(byte())) }
 }

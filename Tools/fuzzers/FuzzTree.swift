@@ -1,12 +1,12 @@
-// A directory of files for one target, with something beside it that nobody may touch. Gone when the
-// process ends as it should; a run that finds something leaves it for whoever looks.
+// A directory of files for one target, beside files that no input may touch. It is removed when the
+// process ends normally. A run with a finding leaves it for inspection.
 
 import CSluice
 import Foundation
 
 /// Confined to one thread.
 final class FuzzTree {
-  /// Real, without a link in it.
+  /// The real path, without a link in it.
   let rootPath: String
   private let path: String
   private var sentinels: [String: Record] = [:]
@@ -53,7 +53,7 @@ final class FuzzTree {
 
   func makeFile(_ name: String) throws { try Data("file".utf8).write(to: url(name)) }
 
-  /// Whether what lies outside is what it was, and nothing is there besides.
+  /// Whether the files outside are unchanged, and no others are there.
   var isUntouched: Bool { look() == sentinels }
 
   private func look() -> [String: Record] {
@@ -93,7 +93,7 @@ final class FuzzTree {
 
 private nonisolated(unsafe) var temporaryPaths: [String] = []
 
-/// Removes it when the process exits by itself.
+/// Removes the tree when the process exits by itself.
 private func removeAtExit(_ path: String) {
   if unsafe temporaryPaths.isEmpty {
     atexit {

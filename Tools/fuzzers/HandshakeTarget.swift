@@ -1,6 +1,6 @@
-// Any message, with any descriptors, where a hello, a welcome, a new channel, a read window or a WAL
-// index is awaited. What is taken for one must be one, down to the last byte of the memory that came
-// with it.
+// Any message, with any descriptors, for a reader that waits for a hello, a welcome, a new channel,
+// a read window or a WAL index. A message that the reader accepts must be valid, down to the last
+// byte of the memory that came with it.
 
 import CSluice
 import Glibc
@@ -9,7 +9,7 @@ import SluiceWire
 
 @testable import SluiceChannel
 @testable import SluiceClient
-@testable import SluiceFiles
+@testable import SluiceServer
 
 struct HandshakeTarget: FuzzTarget {
   static let name = "handshake"
@@ -18,7 +18,7 @@ struct HandshakeTarget: FuzzTarget {
 
   init() throws { regions = try RawRegions(RawRegions.smallShape) }
 
-  /// Well-formed messages for each who awaits one.
+  /// Well-formed messages for each reader.
   static func seeds(from vectors: SeedVectors) -> [[UInt8]] {
     let magic = unsafe withUnsafeBytes(of: sluice_magic) { unsafe Array($0) }
     func head(_ kind: UInt8, _ status: UInt8 = 0) -> [UInt8] {
@@ -44,7 +44,7 @@ struct HandshakeTarget: FuzzTarget {
     let descriptors = Descriptors(&input, honest: regions)
     if who == 0 { try? ours.receiveCredentials() }
     send(message, descriptors, from: theirs, withCredentials: input.flag())
-    // One who says nothing has left.
+    // A peer without a message has left.
     if message.isEmpty { _ = consume theirs }
     switch who {
     case 0: checkHello(ours, message)
@@ -76,7 +76,7 @@ struct HandshakeTarget: FuzzTarget {
       require(message.count == 32 && message[12] == 5, "a descriptor message of another form")
       require(present == nil || received == nil || received === present, "mapped elsewhere")
     } catch {
-      // Refused, which is as good.
+      // Refused, which is right too.
     }
   }
 
@@ -88,7 +88,7 @@ struct HandshakeTarget: FuzzTarget {
     let room = UnsafeMutableRawBufferPointer.allocate(byteCount: message.count, alignment: 1)
     defer { unsafe room.deallocate() }
     unsafe room.copyBytes(from: message)
-    // A second one comes beside a first only.
+    // A second descriptor comes only with a first one.
     let first = descriptors.first?.descriptor.rawValue ?? -1
     let second = first < 0 ? -1 : descriptors.second?.descriptor.rawValue ?? -1
     guard
@@ -97,9 +97,9 @@ struct HandshakeTarget: FuzzTarget {
     else { broken("a message cannot be sent: \(message)") }
   }
 
-  // MARK: Who awaits what
+  // MARK: The readers
 
-  /// A hello is 32 bytes with the magic, version and kind; nothing else is let in.
+  /// A hello is 32 bytes with the magic, version and kind; no other message is accepted.
   private func checkHello(_ socket: borrowing FileDescriptor, _ message: [UInt8]) {
     let wanted = unsafe withUnsafeBytes(of: sluice_magic) { unsafe Array($0) } + [1, 0, 0, 0, 1, 0]
     let isHello = message.count == 32 && message.prefix(14).elementsEqual(wanted)
@@ -123,7 +123,7 @@ struct HandshakeTarget: FuzzTarget {
     }
   }
 
-  /// The regions are mapped as far as their facts say: beyond a mapping is a fault.
+  /// The regions are mapped as far as their facts say. An access beyond a mapping is a fault.
   private func touch(_ regions: borrowing ChannelRegions) {
     let shape = regions.shape
     var slot = unsafe regions.slot(shape.slotCount - 1).pointee
@@ -149,7 +149,7 @@ struct HandshakeTarget: FuzzTarget {
   }
 }
 
-/// What comes with a message: the regions of a channel, memory that says what it likes, and other files.
+/// The descriptors of a message: regions of a channel, memory with any content, and other files.
 private struct Descriptors: ~Copyable {
   var first: SharedDescriptor?
   var second: SharedDescriptor?
@@ -171,7 +171,7 @@ private struct Descriptors: ~Copyable {
     case 5: facts(&input, &shape)
     case 8: filled(shape.ioByteCount, [])
     case 6:
-      // An ordinary file of a page, which its owner could cut.
+      // An ordinary file of one page, which its owner could truncate.
       try? unsafe SharedDescriptor(FileDescriptor.open("/proc/self/exe", [.readOnly]))
     case 7: try? SharedDescriptor(SocketPair().takeOurs())
     default: nil
@@ -186,7 +186,7 @@ private struct Descriptors: ~Copyable {
     return filled(byteCount, content)
   }
 
-  /// A control region whose facts are those of some shape, or nearly.
+  /// A control region whose facts are right for some shape, or nearly right.
   private static func facts(
     _ input: inout FuzzInput, _ shape: inout ChannelShape
   ) -> SharedDescriptor? {

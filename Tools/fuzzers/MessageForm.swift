@@ -1,8 +1,8 @@
 // Every message of the protocol by its operation, handled alike.
 //
-// The table is the one of Tests/SluiceWireTests once more, for here the compiler has to see each
-// type: of `any Message.Type` it makes generic code, in which the fuzzer tells fewer paths apart (751
-// places of the serializer, not 861).
+// This repeats the table of Tests/SluiceWireTests, because here the compiler has to see each type.
+// From `any Message.Type` it makes generic code, in which the fuzzer tells fewer paths apart (751
+// places of the serializer instead of 861).
 
 import SluiceChannel
 import SluiceWire
@@ -10,11 +10,11 @@ import SluiceWire
 /// A message type without its type.
 struct MessageForm: Sendable {
   let name: String
-  /// Reads the bytes and, if they are such a message, requires of it what holds for every message.
+  /// Reads the bytes and, if they are such a message, checks the rules that hold for every message.
   let check: @Sendable (_ bytes: [UInt8], _ order: ByteOrder) -> Bool
   /// Reads the arguments of a request as such a message.
   let take: @Sendable (_ end: ProxyEnd, _ request: Request) throws(ProtocolViolation) -> Void
-  /// Calls for an answer of that form.
+  /// Makes a call whose answer has that form.
   let call:
     @Sendable (
       _ end: ClientEndBox, _ operation: SluiceWire.Operation, _ sending: [UInt8],
@@ -32,7 +32,7 @@ struct MessageForm: Sendable {
     }
   }
 
-  /// All there are, each once.
+  /// All forms, each once.
   static let all: [MessageForm] = {
     var seen: Set<String> = []
     return SluiceWire.Operation.allCases.flatMap { [$0.request, $0.reply] }
@@ -40,8 +40,8 @@ struct MessageForm: Sendable {
   }()
 }
 
-/// A message that was read can be written, and is read again as what it was; bytes that were written
-/// are those that are written again.
+/// A message that was read can be written and read again, and is then the same message. To write it
+/// again gives the same bytes.
 private func checkMessage<M: Message>(
   _ type: M.Type, _ bytes: [UInt8], _ order: ByteOrder
 ) -> Bool {
@@ -54,14 +54,14 @@ private func checkMessage<M: Message>(
   }
   require(
     encode(again, written.count, order) == written, "\(type) is written in two ways: \(message)")
-  // One byte less is no room for it, and no message.
+  // With one byte less there is no room to write it, and no message to read.
   require(encode(message, written.count - 1, order) == nil, "\(type) in too little room")
   require(decode(type, Array(written.dropLast()), order) == nil, "\(type) without its last byte")
   require(decode(type, written + [0], order) == nil, "\(type) with a byte too many")
   return true
 }
 
-/// From memory that ends where the bytes do, so that the sanitizer sees a look beyond.
+/// Decodes from memory that ends with the bytes, so that the sanitizer sees a read beyond them.
 private func decode<M: Message>(_ type: M.Type, _ bytes: [UInt8], _ order: ByteOrder) -> M? {
   let room = UnsafeMutableRawBufferPointer.allocate(byteCount: bytes.count, alignment: 1)
   defer { unsafe room.deallocate() }
@@ -69,7 +69,7 @@ private func decode<M: Message>(_ type: M.Type, _ bytes: [UInt8], _ order: ByteO
   return try? unsafe M(decoding: UnsafeRawBufferPointer(room), order: order)
 }
 
-/// Nil where it does not fit.
+/// Nil if the message does not fit.
 private func encode<M: Message>(_ message: M, _ byteCount: Int, _ order: ByteOrder) -> [UInt8]? {
   let room = UnsafeMutableRawBufferPointer.allocate(byteCount: byteCount, alignment: 1)
   defer { unsafe room.deallocate() }

@@ -1,5 +1,5 @@
-// Any name, looked for beneath a root with links in it that lead to and fro, and out. Where a name
-// leads is said beforehand by a walk through a model of the tree; nothing outside is ever reached.
+// Any name, looked for beneath a root whose links lead to and fro, and out. A walk through a model
+// of the tree says beforehand where a name leads. No name ever reaches a file outside.
 
 import CSluice
 import Foundation
@@ -23,7 +23,7 @@ struct PathTarget: FuzzTarget {
     for file in PathModel.files { try tree.makeFile(file) }
   }
 
-  /// Each step alone, and each beneath a directory.
+  /// Each step alone, and each step beneath a directory.
   static func seeds(from vectors: SeedVectors) -> [[UInt8]] {
     PathModel.words.indices.flatMap { word -> [[UInt8]] in
       let word = UInt8(0x80 + word)
@@ -38,7 +38,7 @@ struct PathTarget: FuzzTarget {
     require(tree.isUntouched, "something outside the root was touched by \(path)")
   }
 
-  /// High bytes stand for words that mean something in the tree, 0xff for the root's own path.
+  /// High bytes mean words that occur in the tree; 0xff means the root's own path.
   private func path(_ input: [UInt8]) -> [UInt8] {
     input.flatMap { byte -> [UInt8] in
       if byte == 0xff { return Array(tree.rootPath.utf8) }
@@ -61,13 +61,13 @@ struct PathTarget: FuzzTarget {
       require(real.starts(with: tree.rootPath.utf8), "\(path) leads to \(real)")
       require(found == expected, "\(path) is \(found), not \(expected)")
     } catch {
-      // The kernel counts a link again with each new start of its walk, of which it makes up to three.
+      // The kernel starts its walk up to three times, and counts a link again each time.
       if error == .system(.tooManyLinks), linkCount > 40 / 3 { return }
       require(expected == .refused(error), "\(path) is refused as \(error), not \(expected)")
     }
   }
 
-  /// A full name is beneath the root, without links, and its own full name.
+  /// A full name is beneath the root, contains no links, and is its own full name.
   private func checkFullName(_ path: [UInt8]) {
     guard let full = try? root.fullPathname(path).path else { return }
     require(
@@ -102,7 +102,7 @@ struct PathModel {
     case refused(FileError)
   }
 
-  /// Where Root should find `path`, and over how many links.
+  /// The place where Root should find `path`, and the number of links on the way.
   func locate(_ path: [UInt8], root: String, _ linkCount: inout Int) -> Place {
     if path.count > 1024 { return .refused(.system(.nameTooLong)) }
     if path.isEmpty { return .refused(.system(.noEntry)) }
@@ -125,7 +125,7 @@ struct PathModel {
     return .found(directory.map { "/" + $0 }.joined(), name)
   }
 
-  /// One step; the reason if it cannot be made.
+  /// Makes one step. Returns the reason if it cannot.
   private func walk(
     _ part: [UInt8], _ directory: inout [String], _ linkCount: inout Int
   ) -> FileError? {

@@ -1,5 +1,5 @@
-// The regions of a channel in this process, with a look at their memory past both ends: the one place
-// here that knows how a request is handed over and back.
+// The regions of a channel in this process, with access to their memory that bypasses both ends.
+// Only this file of the fuzzers knows how a request is handed over and back.
 
 import CSluice
 import Glibc
@@ -37,11 +37,11 @@ final class RawRegions: @unchecked Sendable {
     ioMapping = try Mapping(self.io.descriptor, byteCount: shape.ioByteCount)
   }
 
-  /// Few slots, so that the ring is gone round often.
+  /// Few slots, so that the ring wraps often.
   static let smallShape = ChannelShape(
     slotCount: 4, argumentAreaByteCount: 1152, payloadByteCount: 131_072, byteOrder: .littleEndian)
 
-  /// The regions as either end has them.
+  /// The regions as either end sees them.
   func attach() -> ChannelRegions {
     guard
       let regions = try? ChannelRegions.attach(control: control.descriptor, io: io.descriptor)
@@ -49,7 +49,7 @@ final class RawRegions: @unchecked Sendable {
     return regions
   }
 
-  /// As they were when they were made; only the payload ring is left as it is behind its first page.
+  /// Resets the regions to their first state. The payload ring stays as it is after its first page.
   func clear() {
     let factsByteCount = MemoryLayout<sluice_facts>.size
     unsafe (controlMapping.start + factsByteCount).initializeMemory(
@@ -83,16 +83,17 @@ final class RawRegions: @unchecked Sendable {
     unsafe slots[index(number)] = slot
   }
 
-  /// Whether the request with this number stands there.
+  /// Whether the request with this number is in its slot.
   func isPosted(_ number: UInt32) -> Bool {
     sluice_full_barrier()
     return slot(of: number).sequence == number
   }
 
-  /// Whether it is answered.
+  /// Whether the request is answered.
   func isAnswered(_ number: UInt32) -> Bool { slot(of: number).sequence == ~number }
 
-  /// Answers it with these results in its slot, and with a sequence that is wrong in the bits of `lie`.
+  /// Answers the request with these results in its slot. The sequence is wrong in the bits of
+  /// `lie`.
   func answer(
     _ change: (inout sluice_slot) -> Void, number: UInt32, arguments: [UInt8], lie: UInt32 = 0
   ) {
@@ -108,7 +109,7 @@ final class RawRegions: @unchecked Sendable {
     }
   }
 
-  /// Puts arguments where their length says.
+  /// Puts arguments into the slot or its area, by their length.
   private func set(_ slot: inout sluice_slot, _ arguments: [UInt8], number: UInt32) {
     slot.argument_byte_count = UInt32(arguments.count)
     if arguments.count <= Int(SLUICE_INLINE_ARGUMENT_BYTE_COUNT) {
@@ -119,7 +120,7 @@ final class RawRegions: @unchecked Sendable {
     }
   }
 
-  /// What the arguments of the request with this number, or its answer, are now.
+  /// The present arguments of the request with this number, or of its answer.
   func arguments(of number: UInt32) -> [UInt8] {
     let slot = slot(of: number)
     let count = Int(slot.argument_byte_count)
@@ -133,7 +134,7 @@ final class RawRegions: @unchecked Sendable {
 
   // MARK: Any bytes
 
-  /// Overwrites the control region but for its facts, as far as it goes.
+  /// Overwrites the control region, except its facts, as far as the bytes reach.
   func write(_ bytes: some Collection<UInt8>, control offset: Int) {
     let first = MemoryLayout<sluice_facts>.size
     let room = shape.controlByteCount - first
@@ -143,7 +144,7 @@ final class RawRegions: @unchecked Sendable {
     }
   }
 
-  /// Overwrites the I/O region, as far as it goes.
+  /// Overwrites the I/O region, as far as the bytes reach.
   func write(_ bytes: some Collection<UInt8>, io offset: Int) {
     let start = offset % shape.ioByteCount
     for (index, byte) in bytes.prefix(shape.ioByteCount - start).enumerated() {
@@ -151,7 +152,7 @@ final class RawRegions: @unchecked Sendable {
     }
   }
 
-  /// The word of the locks that stand.
+  /// The word of the standing locks.
   var standing: UInt64 {
     get { unsafe header.pointee.standing.locks }
     set { unsafe header.pointee.standing.locks = newValue }

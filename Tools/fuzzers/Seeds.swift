@@ -1,13 +1,13 @@
-// Seeds: what the protocol's vectors hold, so that fuzzing begins where messages are well formed.
+// Seeds: the content of the protocol's vectors, so that fuzzing begins with well-formed messages.
 
 import Foundation
 import SluiceWire
 
 /// The bytes of Protocol/vectors.
 struct SeedVectors {
-  /// Argument lists, well formed and not.
+  /// Argument lists, well formed and malformed.
   var arguments: [[UInt8]] = []
-  /// Those of requests, with the operation's name.
+  /// The lists of requests, with the operation.
   var requests: [(operation: SluiceWire.Operation, arguments: [UInt8])] = []
 
   private struct Arguments: Decodable {
@@ -43,7 +43,7 @@ struct SeedVectors {
   }
 }
 
-/// Each under the name of its number.
+/// Writes each seed to a file named by its number.
 func writeSeeds(
   of target: any FuzzTarget.Type, from vectors: SeedVectors, into directory: String
 ) throws {

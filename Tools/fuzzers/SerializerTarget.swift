@@ -15,8 +15,8 @@ struct SerializerTarget: FuzzTarget {
     }
   }
 
-  /// A list that can be read is written as the same bytes, but for booleans that are not 0 or 1,
-  /// which are written as what they mean.
+  /// A list that was read is written as the same bytes. The exception are booleans that are not 0
+  /// or 1, which are written as 0 or 1.
   private func checkList(_ input: [UInt8], _ order: ByteOrder) {
     guard let arguments = read(input, order) else { return }
     let written = write(arguments, input.count, order)

@@ -5,15 +5,15 @@ import SluiceSystem
 import SluiceWire
 
 @testable import SluiceChannel
-@testable import SluiceFiles
+@testable import SluiceServer
 
-/// One channel, with the requests on their way.
+/// One channel, with its requests under way.
 final class SessionChannel {
   let number: UInt32
   let regions: RawRegions
   private(set) var posted: UInt32 = 0
   private var answered: UInt32 = 0
-  /// Somebody has written over it, so that nothing can be said of what stands there.
+  /// The input has written over the channel, so that its content means nothing.
   var isSpoilt = false
   private var asked: [(operation: UInt16, byteCount: UInt32)] = []
 
@@ -30,8 +30,8 @@ final class SessionChannel {
     asked.append((slot.operation, slot.payload_byte_count))
   }
 
-  /// Looks at the answers that have come: each must be one that an honest client understands.
-  /// Gives the files that were opened.
+  /// Checks the answers that have come: an honest client must understand each. Returns the files
+  /// that were opened.
   func takeAnswers() -> [UInt64] {
     if isSpoilt { return [] }
     var files: [UInt64] = []
@@ -58,7 +58,7 @@ final class SessionChannel {
       return nil
     }
     let limit = operation == .read ? byteCount : 0
-    require(slot.payload_byte_count <= limit, "\(operation) gives more than was asked for")
+    require(slot.payload_byte_count <= limit, "\(operation) gives more than the request asked for")
     if !arguments.isEmpty {
       require(operation.reply.check(arguments, .littleEndian), "the results of \(operation)")
     } else {
@@ -74,24 +74,26 @@ final class SessionChannel {
 /// One session. Confined to the target's thread.
 final class SessionClient {
   let id: UInt64
-  let session: ProxySession
+  /// Its home channel, for the reactor.
+  let home: Reactor.NewChannel
   private let socket: FileDescriptor
   private(set) var channels: [SessionChannel] = []
-  /// Every file id that it was given, in order.
+  /// Every file id that the session was given, in order.
   private(set) var files: [UInt64] = []
 
   /// `regions` become those of its home channel.
-  init(id: UInt64, _ shared: SharedState, _ regions: RawRegions) throws(Errno) {
+  init(id: UInt64, servedBy reactor: Reactor, _ regions: RawRegions) throws(Errno) {
     self.id = id
     let pair = try SocketPair()
     let link = SessionLink(
       id: id, socket: SharedDescriptor(pair.ours), user: 0, process: 0, processEnd: nil)
     socket = pair.theirs
-    session = ProxySession(link: link, shared: shared, firstRegions: regions.attach())
+    guard let number = link.addChannel(reactor, maximum: 1) else { broken("a home channel") }
+    home = Reactor.NewChannel(link, number: number, regions.attach())
     channels.append(SessionChannel(number: 0, regions))
   }
 
-  /// Takes what the sidecar has said, on the channels and on the socket.
+  /// Takes the sidecar's answers from the channels and its messages from the socket.
   func listen() {
     for channel in channels { files += channel.takeAnswers() }
     var message = sluice_channel_message()
@@ -111,6 +113,6 @@ final class SessionClient {
     }
   }
 
-  /// Leaves without a word.
+  /// Leaves without a message.
   func hangUp() { socket.shutDown() }
 }

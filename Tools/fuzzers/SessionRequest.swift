@@ -1,5 +1,5 @@
-// Requests that make sense, from the fuzzer's bytes: names of files that belong together, levels,
-// sizes. What makes no sense the fuzzer finds by itself.
+// Makes sensible requests from the fuzzer's bytes: names of files that belong together, levels,
+// sizes. The fuzzer finds requests that make no sense by itself.
 
 import SluiceWire
 

@@ -1,8 +1,8 @@
-// The whole sidecar behind its channels: two sessions on one reactor, which is turned by hand, do what
-// the fuzzer says over files of a temporary root, beside a program outside that opens and locks the
-// same files. No input may trap; every answer must be one that a client understands, the locks must
-// be right after each step, nothing outside the root may change, and when the sessions have ended no
-// file is open any more.
+// The whole sidecar behind its channels. Two sessions on one reactor, which this target turns by
+// hand, follow the fuzzer's bytes over files of a temporary root. A program outside opens and locks
+// the same files. No input may trap. A client must understand every answer, the locks must be right
+// after each step, and nothing outside the root may change. When the sessions have ended no file
+// may be open.
 
 import CSluice
 import Glibc
@@ -11,12 +11,13 @@ import SluiceWire
 
 @testable import SluiceChannel
 @testable import SluiceFiles
+@testable import SluiceServer
 
 struct SessionTarget: FuzzTarget {
   static let name = "session"
 
   private let tree: FuzzTree
-  private let shared: SharedState
+  private let parts: SidecarParts
   private let homes: [RawRegions]
   private var sessionCount: UInt64 = 0
 
@@ -32,11 +33,10 @@ struct SessionTarget: FuzzTarget {
     let metrics = Metrics()
     let files = FileTable(metrics: metrics)
     let windows = WindowBudget(byteCountMaximum: 64 * 4096)
-    shared = SharedState(
+    parts = SidecarParts(
       root: try Root(configuration.rootPath), files: files, windows: windows,
       windowKeeper: WindowKeeper(windows, files: files, metrics: metrics, hasGroupLimit: false),
-      metrics: metrics, life: try Life.create(), workers: SyncWorkers(files: files),
-      configuration: configuration)
+      metrics: metrics, life: try Life.create(), configuration: configuration)
     homes = [try RawRegions(RawRegions.smallShape), try RawRegions(RawRegions.smallShape)]
   }
 
@@ -47,7 +47,7 @@ struct SessionTarget: FuzzTarget {
       return [0, 0, 0, code, 7, UInt8(arguments.count)] + arguments + [1, 0, 2, 0, 0, 16, 0]
     }
     let requests = vectors.requests.filter { $0.arguments.count <= 100 }
-    // /a.db, to be made, read and written, with standing locks.
+    // /a.db: to create, read and write, with standing locks.
     let openCode = UInt8(SluiceWire.Operation.allCases.firstIndex(of: .open)!)
     let open: [UInt8] = [0, 0, 0, openCode, 0, 0, 0, 0, 0x43, 0, 0, 0, 0, 0, 0, 0]
     return [open]
@@ -56,12 +56,12 @@ struct SessionTarget: FuzzTarget {
   }
 
   mutating func run(_ input: [UInt8]) {
-    // libFuzzer has taken it over meanwhile; the sidecar blocks it and sees the error.
+    // libFuzzer has taken this signal over meanwhile. The sidecar blocks it and sees the error.
     ignoreSignal(SIGXFSZ)
     tree.empty()
     for (name, target) in SessionRequest.links { try? tree.makeLink(name, to: target) }
     for home in homes { home.clear() }
-    var run = SessionRun(shared, tree)
+    var run = SessionRun(parts, tree)
     for home in homes {
       sessionCount += 1
       run.adopt(sessionCount, home)
@@ -78,33 +78,60 @@ struct SessionTarget: FuzzTarget {
 
 private func ignoreSignal(_ number: Int32) { _ = signal(number, SIG_IGN) }
 
-/// What one input does.
+/// The parts that all inputs use.
+private struct SidecarParts {
+  let root: Root
+  let files: FileTable
+  let windows: WindowBudget
+  let windowKeeper: WindowKeeper
+  let metrics: Metrics
+  let life: (life: Life, descriptor: SharedDescriptor)
+  let configuration: SidecarConfiguration
+}
+
+/// There is one thread.
+private final class OneThread: Placement {
+  func reactorForChannel() throws(Errno) -> Reactor? { nil }
+  func giveUpRoom(of reactor: Reactor) {}
+}
+
+/// The run of one input.
 private struct SessionRun {
-  private let shared: SharedState
+  private let parts: SidecarParts
+  private let own: FileParts
   private let tree: FuzzTree
   private let reactor: Reactor
   private let loop: ReactorLoop
   private var clients: [SessionClient] = []
   private var outside: SharedDescriptor?
 
-  init(_ shared: SharedState, _ tree: FuzzTree) {
-    self.shared = shared
+  init(_ parts: SidecarParts, _ tree: FuzzTree) {
+    self.parts = parts
     self.tree = tree
-    reactor = Reactor(number: 0, crew: Crew(reactorCount: 1, metrics: shared.metrics))
-    loop = ReactorLoop(reactor: reactor, counts: shared.metrics.takeRow())
-    reactor.alarm.belongsToThisThread()
+    own = FileParts(
+      root: parts.root, files: parts.files, windows: parts.windows,
+      windowKeeper: parts.windowKeeper, configuration: parts.configuration)
+    reactor = Reactor(number: 0)
+    loop = ReactorLoop(
+      reactor,
+      SharedState(
+        service: FileService(own), metrics: parts.metrics, life: parts.life,
+        configuration: parts.configuration.server),
+      Spinning(), placement: OneThread())
   }
+
+  private var thread: FileThread { loop.service as! FileThread }
 
   mutating func adopt(_ id: UInt64, _ home: RawRegions) {
     guard reactor.reserve(Reactor.channelsForSession),
-      let client = try? SessionClient(id: id, shared, home)
+      let client = try? SessionClient(id: id, servedBy: reactor, home)
     else { broken("a session cannot be made") }
     clients.append(client)
-    reactor.send(.adopt(client.session))
+    reactor.send(.adopt(client.home))
     loop.readMail()
   }
 
-  /// What the reactor's thread does between two looks.
+  /// One round of the reactor's thread.
   private func turn(_ count: Int = 1) {
     for _ in 0..<count {
       loop.readMail()
@@ -150,7 +177,7 @@ private struct SessionRun {
     }
     guard channel.hasRoom, loop.sessions[client.id] != nil else { return }
     channel.post(slot, arguments: request.arguments)
-    // Some requests are there together.
+    // Some requests arrive together.
     if input.choice(4) != 3 { turn() }
   }
 
@@ -177,8 +204,8 @@ private struct SessionRun {
     }
   }
 
-  /// Another program opens one of the files. Where the sidecar has a lease it is asked to give it
-  /// back, as the doorman asks its reactors when the kernel signals.
+  /// Another program opens one of the files. If the sidecar has a lease, it must give it back, as
+  /// the lease watch asks the threads when the kernel signals.
   private mutating func openOutside(_ input: inout FuzzInput) {
     let name = SessionRequest.paths[input.choice(8)]
     let path = (tree.rootPath + name).utf8.map { CChar(bitPattern: $0) } + [0]
@@ -188,8 +215,8 @@ private struct SessionRun {
         outside = SharedDescriptor(file)
         return
       } catch .again {
-        loop.settleHere(for: nil, besides: nil)
-        for file in shared.files.files(ofDescriptor: nil) { file.answerLeaseBreak() }
+        thread.settleHere(for: nil, besides: nil)
+        for file in parts.files.files(ofDescriptor: nil) { file.answerLeaseBreak() }
       } catch {
         return
       }
@@ -208,7 +235,7 @@ private struct SessionRun {
 
   private func endSession(_ input: inout FuzzInput) {
     let client = clients[input.choice(clients.count)]
-    // Seldom, or the rest of the input says nothing.
+    // Seldom, because otherwise the rest of the input has no effect.
     if input.choice(4) != 3 { return }
     client.hangUp()
     if input.flag() { reactor.send(.sessionEnded(client.id)) }
@@ -217,9 +244,9 @@ private struct SessionRun {
 
   // MARK: Promises
 
-  /// What the handles hold, and what their file says of it.
+  /// Compares the levels that the handles hold with the state of their file.
   func checkLocks() {
-    let handles = loop.sessions.values.flatMap { $0.handles.all }
+    let handles = thread.sessions.values.flatMap { $0.handles.all }
     for (index, handle) in handles.enumerated() {
       let file = handle.file
       if handles[..<index].contains(where: { $0.file === file }) { continue }
@@ -237,18 +264,20 @@ private struct SessionRun {
     }
   }
 
-  /// All sessions end; then nothing is open.
+  /// All sessions end. Then no file may be open.
   mutating func end() {
     outside = nil
     for client in clients { reactor.send(.sessionEnded(client.id)) }
     turn()
     require(loop.sessions.isEmpty, "a session does not end")
     clients = []
-    // A sync worker may have a file still.
+    require(thread.sessions.isEmpty, "the file service keeps a session")
+    // A worker may still have a file.
     let deadline = Clock.monotonicNanoseconds() + 20_000_000_000
-    while !shared.files.files(ofDescriptor: nil).isEmpty {
+    while !parts.files.files(ofDescriptor: nil).isEmpty {
       require(Clock.monotonicNanoseconds() < deadline, "a file is open without a session")
       sluice_yield()
     }
+    own.workers.stop()
   }
 }

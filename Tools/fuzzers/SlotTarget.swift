@@ -1,5 +1,5 @@
-// The proxy's end of a channel whose client writes anything anywhere: before a request is taken,
-// between its taking and the reading of its arguments, and before it is answered.
+// The proxy's end of a channel whose client writes anything anywhere: before the proxy takes a
+// request, before it reads the arguments, and before it answers.
 
 import CSluice
 import SluiceSystem
@@ -84,7 +84,7 @@ struct SlotTarget: FuzzTarget {
     require(end <= regions.shape.payloadByteCount, "a payload up to \(end) leaves the ring")
     require(unsafe request.payload.count == Int(taken.payload_byte_count), "the payload's length")
     require(request.operation?.rawValue ?? taken.operation == taken.operation, "and its operation")
-    // Where the client might be writing.
+    // The client might write at this moment.
     if input.flag() { corrupt(&input) }
     unsafe touch(request.payload)
     let form = request.operation?.request ?? MessageForm(NoFields.self)
@@ -93,7 +93,7 @@ struct SlotTarget: FuzzTarget {
     answer(request, proxy, &input, number: number)
   }
 
-  /// Payload lies in the ring, all of it: a byte beyond the mapping would be a fault.
+  /// All payload is in the ring. An access beyond the mapping would be a fault.
   private func touch(_ payload: UnsafeMutableRawBufferPointer) {
     guard let last = payload.indices.last else { return }
     require(
@@ -110,7 +110,7 @@ struct SlotTarget: FuzzTarget {
       end.complete(.doneShort, sentByteCount: byteCount)
       require(regions.slot(of: number).argument_byte_count == 0, "no results, no arguments")
     } else {
-      // Up to more than the area holds.
+      // The largest do not fit into the area.
       let path = [UInt8](repeating: 0x61, count: Int(input.number(UInt16.self)) % 1200)
       end.complete(.done, PathFields(path: path))
       let fits = path.count + 6 <= regions.shape.argumentAreaByteCount

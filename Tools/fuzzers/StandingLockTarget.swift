@@ -1,5 +1,5 @@
-// The word of the locks that stand, changed by both sides in any order; by honest ones, whose word
-// must say what a plain list of the locks says, and by a client that writes anything there.
+// The word of the standing locks, changed by both sides in any order. With two honest sides the
+// word must agree with a plain list of the locks. A dishonest client writes anything there.
 
 import SluiceSystem
 
@@ -13,7 +13,7 @@ struct StandingLockTarget: FuzzTarget {
   init() throws { regions = try RawRegions(RawRegions.smallShape) }
 
   static func seeds(from vectors: SeedVectors) -> [[UInt8]] {
-    // Granted, given back, taken, wanted, given back; then a word out of the blue.
+    // Granted, given back, taken, wanted, given back; then an arbitrary word.
     [
       [0, 1, 0, 1, 1, 1, 4, 1, 0, 0, 1, 5, 0, 1, 1, 1],
       [6, 255, 255, 255, 255, 255, 255, 255, 255, 3],
@@ -45,7 +45,7 @@ struct StandingLockTarget: FuzzTarget {
         let toShare = input.flag()
         let back = standing.takeBack(locks, toShare: toShare)
         require(back.freed.isDisjoint(with: back.shared), "freed is not shared")
-        require(back.freed.union(back.shared).isSubset(of: locks), "what was asked for")
+        require(back.freed.union(back.shared).isSubset(of: locks), "only the wanted locks")
         model?.takeBack(locks, toShare: toShare, back)
       case 5:
         standing.forget(locks)
@@ -56,13 +56,13 @@ struct StandingLockTarget: FuzzTarget {
       }
       if let model { require(model.word == regions.standing, "\(model) is \(regions.standing)") }
     }
-    // Whatever stands there, the proxy gets back what it asks for.
+    // Whatever the word is, the proxy gets back the locks that it asks for.
     standing.forget(.all)
     require(standing.takeBack(.all, toShare: false).freed == .all, "nothing is in use")
   }
 }
 
-/// One lock as the table at the top of StandingLocks.swift has it.
+/// One lock, as in the table at the top of StandingLocks.swift.
 private struct LockModel {
   var granted = false
   var alone = false
@@ -76,7 +76,7 @@ extension [LockModel] {
     indices.filter { locks.rawValue >> UInt32($0) & 1 == 1 }
   }
 
-  /// The word that says this.
+  /// This state as a word.
   fileprivate var word: UInt64 {
     var word: UInt64 = 0
     for (index, lock) in enumerated() {
@@ -124,8 +124,8 @@ extension [LockModel] {
     for index in indices(of: locks) {
       let lock = self[index]
       let bit = LockSet(rawValue: 1 << UInt32(index))
-      require(back.freed.contains(bit) == !lock.used, "what is not in use is freed")
-      require(back.shared.contains(bit) == (lock.used && !lock.usedAlone), "and what is, shared")
+      require(back.freed.contains(bit) == !lock.used, "an unused lock is freed")
+      require(back.shared.contains(bit) == (lock.used && !lock.usedAlone), "a used one is shared")
       if !lock.used {
         self[index] = LockModel()
       } else {

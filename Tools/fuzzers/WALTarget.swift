@@ -1,12 +1,13 @@
-// What a WAL is written by SQLite, transaction after transaction: the last write of each is waited
-// for, so that it is done when SQLite calls it committed, and all others need not be.
+// The writes of a WAL by SQLite, transaction after transaction. The client waits for the last write
+// of each transaction, so that it is done when SQLite calls the transaction committed. The other
+// writes need no wait.
 
 @testable import SluiceVFS
 
 struct WALTarget: FuzzTarget {
   static let name = "wal"
 
-  /// Without a spill; with one; with a page that is written again; with a WAL that begins anew.
+  /// Without a spill; with one; with a page that is written twice; with a WAL that begins anew.
   static func seeds(from vectors: SeedVectors) -> [[UInt8]] {
     [
       [0, 1, 7, 0], [0, 3, 1, 2, 3, 0], [3, 3, 1, 2, 3, 1, 2, 1, 4, 0, 2, 5, 6, 0],
@@ -38,7 +39,7 @@ private struct WALWriter {
     /// The pages of this transaction by their frames.
     var frames: [UInt8: Int] = [:]
     var firstRewritten: Int?
-    // Each time but the last the cache spills.
+    // The cache spills each time except the last.
     let batchCount = 1 + input.choice(4)
     for batch in 1...batchCount {
       let pages = (0..<(1 + input.choice(8))).map { _ in input.byte() }
@@ -58,7 +59,7 @@ private struct WALWriter {
     require(!wasPosted, "a transaction is committed while its last write is on its way")
   }
 
-  /// A checkpoint has taken everything over: the WAL is written from its start again.
+  /// A checkpoint has copied everything: SQLite writes the WAL from its start again.
   private mutating func beginAnew() {
     frameCount = 0
     write(32, at: 0, 0)
@@ -76,7 +77,7 @@ private struct WALWriter {
     ends.append(isCommit)
   }
 
-  /// Which frames end a transaction; those behind `frameCount` are of the WAL before.
+  /// The frames that end a transaction. Those after `frameCount` belong to the WAL before.
   private var ends: [Bool] = []
 
   private mutating func rewriteHeaders(from first: Int) {

@@ -1,5 +1,5 @@
-// A read window that says anything, read by a client: nothing is read outside of it, and what the
-// reader is given is what stands there.
+// A read window with any content, and a client that reads it. The client must read nothing outside
+// of the window, and must return what is there.
 
 import CSluice
 import SluiceSystem
@@ -60,7 +60,8 @@ struct WindowTarget: FuzzTarget {
     }
   }
 
-  /// Nothing of the header but what changes in a window's life: `attach` sees to the rest.
+  /// Overwrites only the parts of the header that change in a window's life; `attach` checks the
+  /// rest.
   private func setHeader(_ input: inout FuzzInput) -> Bool {
     var header = unsafe mapping.start.load(as: sluice_window.self)
     header.ownership = input.number()

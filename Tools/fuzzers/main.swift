@@ -1,12 +1,13 @@
-// fuzzers: one program with every fuzz target, for libFuzzer to drive. Tools/fuzz builds and runs it.
+// fuzzers: one program with every fuzz target, for libFuzzer to drive. Tools/fuzz builds and runs
+// it.
 //
 //   fuzzers list                             the names of the targets
 //   fuzzers seeds TARGET DIRECTORY VECTORS   writes the target's seeds, made from the protocol's
 //                                            vectors, into an existing directory
 //   fuzzers TARGET [libFuzzer's arguments]   fuzzes, or runs the inputs that it is given
 //
-// A finding is a trap, an address error or a broken promise, which `broken` makes a trap as well:
-// libFuzzer writes the input to a file and exits with 77.
+// A finding is a trap, an address error or a broken promise, which `broken` turns into a trap.
+// libFuzzer writes the input of a finding to a file and exits with 77.
 
 import Foundation
 
@@ -28,9 +29,4 @@ case let name:
   } catch {
     fail("\(error)", code: 64)
   }
-}
-
-func fail(_ text: String, code: Int32) -> Never {
-  FileHandle.standardError.write(Data("fuzzers: \(text)\n".utf8))
-  exit(code)
 }

@@ -1,7 +1,7 @@
--- Makes a database of Debian's package database, as Tools/packages/export wrote it into the working
--- directory. Stock sqlite3 reads this twice: once through a sidecar, once natively.
+-- Makes a database from the files that Tools/packages/export wrote into the working directory. Stock
+-- sqlite3 reads this script twice: once through a sidecar, once natively.
 
--- Temporary tables hold the raw text; in SQLite they too are files once they have grown.
+-- Temporary tables hold the raw text. SQLite keeps them in files too, once they have grown.
 CREATE TEMP TABLE staged_package(
   name, architecture, version, status, section, priority, essential, multi_arch, source,
   installed_kib, maintainer, homepage, pre_depends, depends, recommends, suggests, provides,

@@ -1,4 +1,4 @@
--- What one might ask the package database. The answers must not depend on where the files are.
+-- Questions to the package database. The answers must not depend on the place of the files.
 .headers on
 .mode column
 

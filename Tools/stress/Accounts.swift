@@ -1,4 +1,4 @@
-// Money that is only moved: a transaction that is seen in part shows in the sum.
+// Accounts among which money only moves. The sum shows if a reader sees part of a transaction.
 
 struct TornTransaction: Error, CustomStringConvertible {
   var sum: String

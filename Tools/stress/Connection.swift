@@ -1,4 +1,4 @@
-// The little of SQLite's C interface that the stress test needs.
+// The part of SQLite's C interface that the stress test needs.
 
 import CSQLite
 
@@ -7,7 +7,7 @@ struct SQLiteError: Error {
   var message: String
   var statement: String
 
-  /// Somebody else's turn; the only error that is none.
+  /// It is another connection's turn. Only this error is not a fault.
   var isBusy: Bool { code & 0xff == SQLITE_BUSY }
 }
 
@@ -16,7 +16,7 @@ struct SQLiteError: Error {
 final class Connection {
   private var handle: OpaquePointer?
 
-  /// Opens `name`; with `extension`, after registering the VFS from that library.
+  /// Opens `name`. With `extension`, first registers the VFS from that library.
   init(_ name: String, extension library: String?) throws {
     if let library {
       var loader: OpaquePointer?
@@ -42,7 +42,7 @@ final class Connection {
 
   func execute(_ sql: String) throws { _ = try rows(sql) }
 
-  /// Runs one statement and gives its rows as text.
+  /// Runs one statement and returns its rows as text.
   @discardableResult
   func rows(_ sql: String) throws -> [[String]] {
     var statement: OpaquePointer?

@@ -1,4 +1,4 @@
-// Makes the database, starts the workers, waits for them, and looks whether all is there.
+// Makes the database, starts the workers, waits for them, and checks that everything is there.
 
 import Foundation
 

@@ -1,5 +1,5 @@
-// One process of the stress test: some connections, a thread each, that change their own rows of a
-// common table and write down what was acknowledged.
+// One process of the stress test. It has some connections, each with its own thread. A connection
+// changes its own rows of a common table and records the acknowledged changes.
 
 import Foundation
 import Synchronization
@@ -17,7 +17,8 @@ struct Worker {
     let seed = UInt64(arguments.number("seed", or: 1))
     let results = Mutex<[String]>([])
     let failures = Atomic<Int>(0)
-    // Threads of their own: concurrentPerform would run only as many at a time as there are cores.
+    // Each has its own thread, because concurrentPerform would run only as many at a time as there
+    // are cores.
     let working = DispatchGroup()
     for index in 0..<connectionCount {
       working.enter()
@@ -58,7 +59,7 @@ struct Random: RandomNumberGenerator {
   }
 }
 
-/// One connection's work. Its rows have ids of its own, so that it knows what must be there.
+/// One connection's work. Its rows have their own ids, so that it knows which rows must be there.
 private final class Lane {
   let number: Int
   private let database: String
@@ -100,7 +101,7 @@ private final class Lane {
     return rows.map { "row \($0.key) \($0.value)" } + ["done \(doneCount) \(busyCount)"]
   }
 
-  /// Looks at the accounts again and again; their sum must always be the same.
+  /// Reads the accounts again and again. Their sum must always be the same.
   func read() throws -> [String] {
     let connection = try Connection(database, extension: library)
     connection.setBusyTimeout(milliseconds: 2000)
@@ -129,7 +130,7 @@ private final class Lane {
       rows = self.rows
       return
     }
-    // A busy COMMIT leaves the transaction open; whoever repeats it long enough gets through.
+    // A busy COMMIT leaves the transaction open. It succeeds if it is repeated long enough.
     while true {
       do {
         try connection.execute("COMMIT")

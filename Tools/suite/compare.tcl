@@ -1,10 +1,10 @@
-# Compares what testfixture printed in two runs of the same test files.
+# Compares the output of testfixture in two runs of the same test files.
 #
 # usage: tclsh compare.tcl NATIVE-LOG PROXIED-LOG NOT-APPLICABLE [FILE.test ...]
-#   With FILEs, only these were asked for; else all that ran natively. A line `== FILE.test` in a log
-#   says that another process follows, which ran that file alone.
-# Prints each test that the proxied run failed, or did not reach, though the native run passed it and
-# NOT-APPLICABLE does not name it. Exit 0 when there is none, else 1.
+#   With FILEs, only these count; else all files that ran natively. A line `== FILE.test` in a log means
+#   that the output of another process follows, which ran that file alone.
+# Prints each test that the native run passed and the proxied run failed or did not reach, if
+# NOT-APPLICABLE does not name it. Exit 0 if there is none, else 1.
 #
 # NOT-APPLICABLE: one line each, `PATTERN  reason`. PATTERN is a glob over test names, or over whole
 # files where it ends in `.test`. A `#` begins a comment line.
@@ -20,14 +20,14 @@ proc readLog {path outcomeName filesName} {
     if {[regexp {^(\S.*?)\.\.\. Ok} $line - name]} {
       if {![dict exists $pending $name]} { dict set pending $name 1 }
     } elseif {[regexp {^(\S.*?)\.\.\.(?: Failed.*)?$} $line - name]} {
-      # The verdict follows on another line: Omitted, or what was expected and what came.
+      # The verdict follows on another line: Omitted, or the expected and the real result.
       set last $name
     } elseif {[regexp {^! (.*?) (expected|got): } $line - name]} {
       dict set pending $name 0
     } elseif {[regexp {^Error: } $line] && [info exists last]} {
       dict set pending $last 0
     } elseif {[regexp {^== (\S+)$} $line - next]} {
-      # Another process; the file of the last one may not have come to its end.
+      # Another process begins. The last one may have ended before its file did.
       dict for {name passed} $pending { set outcome($current,$name) $passed }
       set pending {}
       set current $next
@@ -38,7 +38,7 @@ proc readLog {path outcomeName filesName} {
     }
   }
   close $channel
-  # What came after the last file that ended: a file that did not.
+  # Tests after the last complete file belong to a file that did not end.
   dict for {name passed} $pending { set outcome($current,$name) $passed }
 }
 
@@ -92,8 +92,8 @@ foreach file [lsort -dictionary [array names nativeFiles]] {
     continue
   }
 }
-# Some tests carry a number that comes from random content in their names: so count first. And fault
-# tests fail each call in turn: how many there are is the VFS's own affair.
+# Some test names contain a number from random content, so count first. Fault tests make each call fail in
+# turn; the number of calls depends on the VFS.
 foreach outcome {native proxied} {
   foreach key [array names $outcome -regexp {-(transient|persistent)\.\d+$}] {
     if {[set ${outcome}($key)]} { unset ${outcome}($key) }

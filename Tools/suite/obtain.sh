@@ -1,5 +1,5 @@
-# Part of Tools/sqlite-suite: SQLite's source as Debian's source package of the installed version,
-# and its test programs built from it. Everything lies in $cache; nothing is left half done there.
+# Part of Tools/sqlite-suite: gets SQLite's source, Debian's source package of the installed version, and
+# builds its test programs. Everything is in $cache; nothing is ever left half done there.
 #
 # Sets: cache, its folders source and bin.
 
@@ -8,7 +8,7 @@ sqlite_version=$(dpkg-query -W -f '${source:Version}' libsqlite3-0 2>/dev/null) 
 sqlite_package=$(dpkg-query -W -f '${source:Package}' libsqlite3-0)
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/sluice/sqlite-$sqlite_version
 
-# The machine's own package sources of its own release, asked for source packages: into folder $1.
+# Writes the machine's own package sources, of its own release, as sources of source packages into folder $1.
 write_package_sources() {
   codename=$(. /etc/os-release && echo "${VERSION_CODENAME:-}")
   suites="^(${codename:-stable}|stable|oldstable|testing|unstable|sid)([-/]|\$)"
@@ -36,7 +36,7 @@ write_package_sources() {
   [ -n "$(ls -A "$1")" ] || fail "apt names no package source of this release ($codename)"
 }
 
-# apt-get with a configuration of its own below folder $1, so that the machine's stays as it is.
+# apt-get with its own configuration below folder $1, so that the machine's configuration stays unchanged.
 private_apt() {
   apt_folder=$1
   shift
@@ -45,7 +45,7 @@ private_apt() {
     -o Acquire::Languages=none -o APT::Sandbox::User="$(id -un)" "$@"
 }
 
-# Leaves SQLite's source in $cache/source.
+# Puts SQLite's source into $cache/source.
 obtain_source() {
   [ -d "$cache/source" ] && return
   echo "getting the source of $sqlite_package $sqlite_version"
@@ -58,13 +58,13 @@ obtain_source() {
   unpacked=$(echo "$new/$sqlite_package"-*/)
   [ -f "$unpacked/test/tester.tcl" ] || fail "the source package holds no SQLite tests: $unpacked"
   rm -rf "$unpacked/www"
-  # Another run may have been quicker.
+  # Another run may have been faster.
   mv -T "$unpacked" "$cache/source" 2>/dev/null || [ -d "$cache/source" ]
   rm -rf "$new"
 }
 
-# Builds the Tcl test program as SQLite's own makefile does, but with its names visible to what it
-# loads: Tools/suite/os-variables.c sets the variables that SQLite's tests read.
+# Builds the Tcl test program as SQLite's own makefile does, but with its names visible to extensions,
+# because Tools/suite/os-variables.c sets the variables that SQLite's tests read.
 build_testfixture() {
   [ -x "$cache/bin/testfixture" ] && return
   echo "building testfixture"

@@ -1,8 +1,8 @@
 /* Linked into SQLite's test programs: makes Sluice their default VFS before they first ask for one.
 **
-** SLUICE_LIBRARY names the extension; without it the program runs natively. The linker sends the
-** calls here with --wrap. Not done in a constructor: the programs call sqlite3_config, which SQLite
-** refuses once it is initialized. */
+** SLUICE_LIBRARY names the extension; without it the program runs natively. The linker sends the calls
+** here with --wrap. A constructor cannot do this: the programs call sqlite3_config, and SQLite refuses
+** that once it is initialized. */
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,12 +1,12 @@
-/* The variables by which SQLite's tests look into, and disturb, the operating system layer.
+/* The variables by which SQLite's tests observe and disturb the operating system layer.
 **
-** Compiled for tests, os_unix.c counts files and syncs, fails the calls it is told to fail, and
-** takes its clock and its seed from the test. This extension does the same around the calls of
-** Sluice, so that the tests that need it (sync counts, full disks, I/O errors, dates) say something
-** about Sluice too. It only counts calls and refuses them; what is done is done by Sluice.
+** Compiled for tests, os_unix.c counts files and syncs, makes calls fail, and takes its clock and its
+** seed from the test. This extension does the same around the calls of Sluice. So the tests that need it
+** (sync counts, full disks, I/O errors, dates) test Sluice too. The extension only counts and refuses
+** calls; Sluice does the work.
 **
-** Loaded by preamble.tcl after the library. Puts its functions into Sluice's own tables: SQLite and
-** Sluice know a file by the address of its table. Counts as os_unix.c does, with its race. */
+** preamble.tcl loads it after the library. It puts its functions into Sluice's own tables, because SQLite
+** and Sluice recognise a file by the address of its table. It counts as os_unix.c does, with its race. */
 #include <pthread.h>
 #include <string.h>
 
@@ -75,7 +75,7 @@ static int file_read(sqlite3_file *file, void *buffer, int byte_count, sqlite3_i
   return must_fail() ? SQLITE_IOERR_READ : methods_below.xRead(file, buffer, byte_count, offset);
 }
 
-/* The bytes get there even when the call fails, as in os_unix.c. */
+/* The bytes are written even if the call fails, as in os_unix.c. */
 static int file_write(sqlite3_file *file, const void *bytes, int byte_count, sqlite3_int64 offset) {
   int code = methods_below.xWrite(file, bytes, byte_count, offset);
   if (must_fail()) code = SQLITE_IOERR_WRITE;

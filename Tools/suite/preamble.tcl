@@ -1,15 +1,15 @@
-# Makes Sluice the default VFS of this testfixture process, then runs the script that its arguments
-# name as testfixture itself would have.
+# Makes Sluice the default VFS of this testfixture process, then runs the script in its arguments as
+# testfixture itself would.
 #
 # usage: testfixture preamble.tcl SCRIPT [ARGUMENT ...]
 #   SLUICE_LIBRARY      the extension; SLUICE_DEFAULT=1 makes it the default
 #   SUITE_VARIABLES     os-variables.c as an extension
-#   SUITE_TESTFIXTURE   the program that tests shall start for another process like this one
-#   SUITE_SKIPPED       test files that shall not run (optional)
+#   SUITE_TESTFIXTURE   the program that tests start to get another process like this one
+#   SUITE_SKIPPED       test files that do not run (optional)
 #
-# sqlite3_shutdown forgets which VFS is the default, and the harness calls it; so the extension is
-# loaded again after each sqlite3_initialize that succeeds, and before a connection that would find
-# SQLite's own VFS to be the default. The commands traced here keep their traces when the harness renames them.
+# The harness calls sqlite3_shutdown, and SQLite then forgets the default VFS. So this script loads the
+# extension again after each sqlite3_initialize that succeeds, and before a connection that would find
+# SQLite's own VFS as the default. The traced commands keep their traces when the harness renames them.
 
 namespace eval sluice {
   variable library $env(SLUICE_LIBRARY)
@@ -38,8 +38,8 @@ namespace eval sluice {
     if {$result eq "SQLITE_OK"} { load }
   }
 
-  # sqlite3_shutdown is also called from C, where no trace sees it. Where a test makes SQLite's own
-  # initialization fail, its open must be the one that does.
+  # C code calls sqlite3_shutdown too, and no trace sees that. If a test makes SQLite's own initialization
+  # fail, the failure must come from the test's open.
   proc beforeOpen {command operation} {
     if {[init_wrapper_query] eq "" && [lindex [sqlite3_vfs_list] 0] eq "unix"} { load }
   }
@@ -55,8 +55,8 @@ namespace eval sluice {
     return $program
   }
 
-  # Takes the place of `source` where a test file runs: leaves it out where it shall not run, and
-  # counts an error that ends it as a failure, which would end all tests.
+  # Replaces `source` for test files. Leaves a file out that must not run. An error that ends a file counts
+  # as a failure; with `source` it would end all tests.
   proc sourceTest {args} {
     variable skipped
     variable depth
@@ -80,8 +80,8 @@ namespace eval sluice {
   }
   trace add execution load_testfixture_extensions leave ::sluice::afterExtending
 
-  # What SQLite has written is on its way through shared memory for a moment yet (SPEC.md, Posting without
-  # waiting). A test that looks at files by itself in the midst of a transaction waits that moment.
+  # SQLite's writes are on their way through shared memory for a moment (SPEC.md, Posting without waiting).
+  # A test that looks at files by itself in the middle of a transaction waits that moment.
   proc beforeLook {command operation} { after 2 }
 
   proc beforeFile {command operation} {
@@ -93,7 +93,7 @@ namespace eval sluice {
   }
   trace add execution ::file enter ::sluice::beforeFile
 
-  # Tests start further processes by this name: they shall be proxied too.
+  # Tests start further processes by this name. They must be proxied too.
   namespace ensemble configure ::info -map [dict replace \
       [namespace ensemble configure ::info -map] nameofexecutable ::sluice::nameOfProgram]
 }

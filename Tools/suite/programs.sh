@@ -1,5 +1,5 @@
 # Part of Tools/sqlite-suite: SQLite's test programs in C. They link the installed libsqlite3.so;
-# open-proxied.c makes Sluice their default VFS where SLUICE_LIBRARY is set.
+# open-proxied.c makes Sluice their default VFS if SLUICE_LIBRARY is set.
 
 journal_modes="delete truncate persist memory wal off"
 
@@ -10,7 +10,7 @@ prepare_programs() {
   cp "$cache/bin/mptester" "$cache/bin/threadtest3" "$cache/bin/kvtest" "$cache/bin/speedtest1" \
     "$work/bin/"
   cp -R "$cache/source/mptest" "$work/mptest"
-  # The only script that asks for the VFS's name, to leave out what Windows cannot do.
+  # Only this script asks for the VFS's name, to leave out tests that Windows cannot do.
   sed -i "s/vfsname() GLOB 'unix'/vfsname() GLOB '*'/" "$work/mptest/config01.test"
   mkdir -p "$work/mixed"
   cp "$suite/mptester" "$work/mixed/mptester"
@@ -34,8 +34,8 @@ run_program() {
   ) >"$work/program.log" 2>&1 </dev/null
 }
 
-# True when the database $1 of the last run is in WAL mode, or $2 is another mode: SQLite does
-# without WAL where the VFS cannot, and says nothing.
+# True if the database $1 of the last run is in WAL mode, or if $2 is another mode. If the VFS has no WAL
+# mode, SQLite goes on without it and without an error.
 is_in_mode() {
   [ "$2" != wal ] || [ "$(od -An -tu1 -j18 -N1 "$work/run/$1" | tr -d ' ')" = 2 ] || {
     echo "not in WAL mode: $1" >>"$work/program.log"
@@ -43,7 +43,7 @@ is_in_mode() {
   }
 }
 
-# Says how the last program ended; $1 is its status, the rest its name.
+# Prints how the last program ended. $1 is its status, the rest its name.
 report() {
   status=$1
   shift
@@ -57,13 +57,13 @@ report() {
   fi
 }
 
-# All clients proxied, then with each second one native.
+# Runs with all clients proxied, then with every second one native.
 mptester() {
   prepare_programs
   program_seconds_max=${SUITE_PROGRAM_SECONDS:-600}
   for mode in delete wal; do
     for script in config01 multiwrite01 crash01; do
-      # config01 has clients that leave WAL mode while others are in it: natively 58 errors too.
+      # config01 has clients that leave WAL mode while others are in it. Natively it has 58 errors too.
       [ "$script $mode" != "config01 wal" ] || continue
       for mix in bin mixed; do
         run=0

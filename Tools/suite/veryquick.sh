@@ -1,9 +1,9 @@
 # Part of Tools/sqlite-suite: testfixture's tests, natively and with Sluice.
 #
-# testfixture runs as an unprivileged user, for SQLite's tests of permissions fail as root. That user
-# may reach nothing but $work, a temporary folder that holds copies of all that is needed.
+# testfixture runs as an unprivileged user, because SQLite's tests of permissions fail as root. That user
+# may reach only $work, a temporary folder with copies of everything that the tests need.
 
-# Fails a run whose log stands still for so long: no test natively takes 10 s.
+# A run fails if its log does not grow for this time. Natively no test takes 10 s.
 silence_seconds_max=${SUITE_SILENCE_SECONDS:-180}
 
 as_tester() {
@@ -21,7 +21,7 @@ tester_folder() {
   [ "$(id -u)" -ne 0 ] || chown nobody "$1"
 }
 
-# Copies what the tests need to $work: bin/ and sqlite/, with test and ext.
+# Copies the files that the tests need to $work: bin/ and sqlite/, with test and ext.
 prepare_tests() {
   [ ! -d "$work/sqlite" ] || return 0
   mkdir -p "$work/sqlite" "$work/bin"
@@ -43,8 +43,8 @@ install_sluice() {
   chmod -R a+rX "$work"
 }
 
-# Runs the program $2 (testfixture or testfixture-sqlite) on the files named by $3, all when empty,
-# and lets it print to $1. False when its log stands still; then it is killed.
+# Runs the program $2 (testfixture or testfixture-sqlite) on the files named by $3 (empty: all), with its
+# output in $1. If the output does not grow any more, kills the program and returns false.
 run_testfixture() {
   output=$1
   folder=$work/run
@@ -92,7 +92,7 @@ summary() {
 
 native_log=$cache/native.log
 
-# The native run, once; again with an argument.
+# Makes the native run, once. With an argument, makes it again.
 run_native() {
   [ -z "${1:-}" ] && [ -f "$native_log" ] && return
   prepare_tests
@@ -119,14 +119,14 @@ veryquick() {
   done
 }
 
-# Each of the files alone, so that one that hangs or ends the program hides no other.
+# Runs each of the files alone, so that a file that hangs or ends the program hides no other.
 files() {
   prepare_tests
   run_native
   [ $# -gt 0 ] || set -- $(sed -n 's/^Time: \([^ ]*\) .*/\1/p' "$native_log" | sort -u)
   program=testfixture
   [ -z "$native_only" ] || program=testfixture-sqlite
-  # One log of all of them, for compare.tcl.
+  # One log of all files, for compare.tcl.
   : >"$work/files.log"
   for file in "$@"; do
     run_testfixture "$work/file.log" $program "$file" || failed=1

@@ -1,13 +1,13 @@
 """Hosts made of namespaces of this machine, and a GlusterFS volume between them.
 
-A host has its own network, mounts and processes, and no name anywhere: its first process holds it, and
-when that ends the kernel takes the rest away, processes, mounts and network alike. It ends with the
-program that started it, however that ends. So a crashed run leaves a directory and nothing else, and
-two runs never meet.
+A host has its own network, mounts and processes, and no name anywhere. Its first process holds it. When
+that process ends, the kernel removes the rest: processes, mounts and network. The first process ends
+with the program that started it, in whatever way that program ends. So a crashed run leaves only a
+directory, and two runs never meet.
 
     a ──┐
     b ──┼── switch        Each cable can be pulled at the switch.
-    c ──┘                 c holds the arbiter's brick and is mounted by nobody.
+    c ──┘                 c holds the arbiter's brick and mounts nothing.
 """
 
 import ctypes
@@ -26,11 +26,11 @@ PR_SET_PDEATHSIG = 1
 STEP_SECONDS_MAX = 120
 VOLUME = "v"
 PREFIX = "sluice-two-hosts-"
-# Nothing that one host keeps for itself, as Gluster's own group `db-workload` has it, and then some.
+# Turns off all that one host keeps for itself: the options of Gluster's own group `db-workload` and more.
 CACHES_OFF = {f"performance.{cache}": "off" for cache in [
     "write-behind", "stat-prefetch", "quick-read", "read-ahead", "io-cache", "readdir-ahead",
     "open-behind"]}
-# A host that is cut off learns of it before its locks are given to others: the client's time to notice
+# A host that is cut off notices this before others get its locks, because the client's time to notice
 # (ping-timeout) is shorter than the server's (TCP's user timeout and keepalive).
 TIMES = {
     "network.ping-timeout": "4", "client.tcp-user-timeout": "4",
@@ -58,7 +58,7 @@ CONFIGURATIONS = {
 
 
 class Failure(Exception):
-    """Something is wrong with what the test needs, not with what it tests."""
+    """A fault of the means that the test needs, not of the product."""
 
 
 def die_with_parent():
@@ -66,7 +66,7 @@ def die_with_parent():
 
 
 class Process:
-    """A program on a host. `nsenter` stands between, because only a child is in the host's pid
+    """A program on a host, started by `nsenter`, because only a child is in the host's pid
     namespace."""
 
     def __init__(self, host, command, log=None, **options):
@@ -101,7 +101,7 @@ class Process:
                 pass
 
     def wait(self, seconds):
-        """Its exit code; None when it does not end in time."""
+        """The exit code; None if the program does not end in time."""
         try:
             return self.entry.wait(seconds)
         except subprocess.TimeoutExpired:
@@ -140,7 +140,7 @@ class Host:
         self.prefix = ["nsenter", "--target", str(self.id), *parts, "--"]
 
     def run(self, *command, check=True, seconds=STEP_SECONDS_MAX):
-        """What a command on this host says."""
+        """Runs a command on this host and returns its output."""
         try:
             done = subprocess.run(
                 self.prefix + list(command), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
@@ -157,7 +157,7 @@ class Host:
 
 
 def lock(directory):
-    """A file that is locked as long as this process lives; None where another process has it."""
+    """Locks a file for as long as this process lives; None if another process has the lock."""
     file = open(os.path.join(directory, "lock"), "w")
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -168,10 +168,10 @@ def lock(directory):
 
 
 def clear_away():
-    """Removes the directories of runs that were killed: their hosts ended with them."""
+    """Removes the directories of runs that were killed. Their hosts ended with them."""
     for name in os.listdir(tempfile.gettempdir()):
         directory = os.path.join(tempfile.gettempdir(), name)
-        # One that is just being made has no lock yet.
+        # A directory that another run is just making has no lock yet.
         if name.startswith(PREFIX) and os.path.exists(os.path.join(directory, "lock")):
             held = lock(directory)
             if held:
@@ -180,7 +180,7 @@ def clear_away():
 
 
 class Cluster:
-    """Hosts a and b with the volume mounted at `mount`, and c where the configuration has it."""
+    """Hosts a and b with the volume mounted at `mount`, and c if the configuration has it."""
 
     def __init__(self, configuration, extra=()):
         names, self.kind, options = CONFIGURATIONS[configuration]
@@ -236,7 +236,7 @@ class Cluster:
         return host
 
     def start_daemon(self, host):
-        """glusterd with a state and a log of its own; so are /run and /dev/shm."""
+        """Starts glusterd with its own state and log, and its own /run and /dev/shm."""
         host.directory = os.path.join(self.directory, host.name)
         for part in ("lib", "log", "brick"):
             os.makedirs(os.path.join(host.directory, part))
@@ -268,7 +268,7 @@ class Cluster:
                 raise Failure(f"waited {seconds} s for {what}")
             time.sleep(0.2)
 
-    # --- what is broken ---
+    # --- faults ---
 
     def pull_cable(self, name):
         self.switch.run("ip", "link", "set", self.hosts[name].cable, "down")
@@ -284,7 +284,7 @@ class Cluster:
         self.gluster("volume", "start", VOLUME, "force", host=name)
 
     def brick_count(self):
-        """How many bricks are up, as the daemon of the first host knows."""
+        """The number of bricks that are up, as the daemon of the first host knows it."""
         said = self.hosts["a"].run("gluster", "volume", "status", VOLUME, "--xml", check=False)
         try:
             nodes = ElementTree.fromstring(said).iter("node")
@@ -294,8 +294,8 @@ class Cluster:
                    for node in nodes)
 
     def is_whole(self):
-        """All bricks are there and connected, and nothing waits to be healed. A file that is being written
-        is in the list of what may have to be healed, too; it is said of it that it is not in need."""
+        """Whether all bricks are there and connected, and nothing waits to be healed. A file that is being
+        written is in the list of possible candidates too, marked as not in need."""
         if self.brick_count() < len(self.names):
             return False
         said = self.hosts["a"].run("gluster", "volume", "heal", VOLUME, "info", check=False)
@@ -304,18 +304,18 @@ class Cluster:
         return counts == ["0"] * len(self.names)
 
     def heal(self):
-        """Has the daemons look for what is to be healed now rather than later."""
+        """Makes the daemons look now, not later, for files to heal."""
         self.hosts["a"].run("gluster", "volume", "heal", VOLUME, check=False)
 
     def split(self):
-        """How many entries are in split-brain."""
+        """The number of entries in split-brain."""
         said = self.hosts["a"].run(
             "gluster", "volume", "heal", VOLUME, "info", "split-brain", check=False)
         return sum(int(line.split()[-1]) for line in said.splitlines()
                    if "split-brain:" in line and line.split()[-1].isdigit())
 
     def down(self):
-        """Takes everything away; may be called at any time, and again."""
+        """Removes everything. It may be called at any time, and again."""
         for host in [*self.hosts.values(), self.switch]:
             if host:
                 host.end()

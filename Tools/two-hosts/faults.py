@@ -1,11 +1,11 @@
-"""What is broken, and how it is mended. Each fault is a method of Breaker: it breaks and mends, and gives
-words for the record. After each the volume becomes whole again, and the databases are looked at."""
+"""The faults. Each is a method of Breaker: it breaks something, mends it, and returns words for the record.
+After each fault the volume becomes whole again, and the databases are checked."""
 
 import random
 import time
 
 FAULTS = ["sidecar", "client", "brick", "blink", "cut", "hold", "commit", "cut-sidecar"]
-# Beyond what the volume waits for, at both of its ends: see TIMES.
+# Longer than both ends of the volume wait: see TIMES.
 LONG_CUT_SECONDS = (15, 24)
 HEAL_SECONDS_MAX = 180
 
@@ -43,11 +43,11 @@ class Breaker:
             time.sleep(self.random.uniform(0, 3))
 
     def await_whole(self):
-        """All bricks are there, and nothing waits to be healed."""
+        """Waits until all bricks are there and nothing waits to be healed."""
         end = time.monotonic() + HEAL_SECONDS_MAX
         while not self.cluster.is_whole():
             self.cluster.heal()
-            # A file that is being written is in the list of those that may have to be healed.
+            # While a file is being written, it is in the list of files that may need healing.
             for peer in self.peers:
                 peer.rest(1)
             if time.monotonic() > end:
@@ -57,7 +57,7 @@ class Breaker:
             time.sleep(0.5)
 
     def await_progress(self, peer, name):
-        """Each host gets a transaction through again."""
+        """Waits until each host gets a transaction through again."""
         end = time.monotonic() + 90
         peer.logs.read()
         start = {host.name: self.progress(peer, host) for host in self.cluster.mounting}
@@ -104,7 +104,7 @@ class Breaker:
             self.cluster.plug_cable(host.name)
 
     def blink(self, host):
-        """Shorter than the volume waits: everything stands still, and nobody is told."""
+        """A cut that is shorter than the volume waits: everything stops, and no error appears."""
         seconds = self.random.uniform(0.5, 2.5)
         self.cut_for(host, seconds)
         return f"{host.name} without a network for {seconds:.1f} s"
@@ -115,8 +115,8 @@ class Breaker:
         return f"{host.name} without a network for {seconds:.1f} s"
 
     def hold(self, host):
-        """A writer has changed pages in the file and stands still while its host is cut off and joined
-        again: meanwhile the other host may take its locks, and roll its journal back. Then it commits."""
+        """A writer changes pages in the file and then stops while its host is cut off and joined again.
+        Meanwhile the other host may take its locks and roll its journal back. Then the writer commits."""
         seconds = self.random.uniform(*LONG_CUT_SECONDS)
         after = self.random.uniform(2, 6)
         held = [peer.hold(host, seconds + after) for peer in self.peers]
@@ -139,7 +139,7 @@ class Breaker:
         return f"{host.name} without a network for {seconds:.1f} s, with slow syncs"
 
     def cut_sidecar(self, host):
-        """The sidecar is killed, or told to end, while its host is cut off."""
+        """Kills the sidecar, or tells it to end, while its host is cut off."""
         seconds = self.random.uniform(6, 20)
         is_told = self.random.random() < 0.5
 

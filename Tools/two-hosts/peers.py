@@ -12,14 +12,14 @@ from worker import SCHEMA
 HERE = os.path.dirname(os.path.abspath(__file__))
 PYTHON = "/usr/bin/python3"
 WRITERS, READERS = 2, 1
-# Longer than any cut: whoever has not ended by then hangs.
+# Longer than any cut. A process that has not ended by then hangs.
 END_SECONDS_MAX = 120
 HOLD_SECONDS_MAX = 60
 START_SECONDS_MAX = 60
 
 
 class Peer:
-    """Writers and readers on both hosts on a database of their own."""
+    """Writers and readers on both hosts, with a database of their own."""
 
     has_sidecars = False
 
@@ -42,7 +42,7 @@ class Peer:
             self.database, SCHEMA)
 
     def where(self, host):
-        """The database's URI, and what else a worker needs."""
+        """The database's URI, and the other arguments of a worker."""
         return [f"file:{self.database}"]
 
     def start(self):
@@ -63,7 +63,7 @@ class Peer:
         self.workers[host.name].append(process)
 
     def kill_client(self, host):
-        """SIGKILL to one writer; another takes its place. Which, for the record."""
+        """Sends SIGKILL to one writer, and starts another one. Returns its name for the record."""
         victim = self.random.choice([w for w in self.workers[host.name] if w.role == "writer"])
         self.workers[host.name].remove(victim)
         victim.kill()
@@ -71,7 +71,7 @@ class Peer:
         return victim.name
 
     def hold(self, host, seconds):
-        """Has a writer stand still within a transaction; whether it does."""
+        """Makes a writer stop within a transaction. Returns whether it did."""
         writer = next(w for w in self.workers[host.name] if w.role == "writer")
         before = self.count_of(writer, " hold ")
         writer.entry.stdin.write(f"hold {seconds:.1f}\n".encode())
@@ -84,7 +84,7 @@ class Peer:
         return True
 
     def rest(self, seconds):
-        """Has all clients begin nothing for so long."""
+        """Makes all clients begin nothing for that long."""
         for workers in self.workers.values():
             for worker in workers:
                 try:
@@ -102,7 +102,7 @@ class Peer:
             return 0
 
     def check(self, after):
-        """Looks at the database from both hosts; what is wrong is kept."""
+        """Checks the database from both hosts, and keeps the faults."""
         for host in self.cluster.mounting:
             faults, lost = judge(self.logs, lambda: host.run(
                 PYTHON, os.path.join(HERE, "verdict.py"), self.database, seconds=300))
@@ -132,7 +132,7 @@ class Peer:
         self.stop_workers()
 
     def stop_workers(self):
-        """Has all workers end in peace."""
+        """Makes all workers end normally."""
         workers = [worker for list in self.workers.values() for worker in list]
         for worker in workers:
             worker.entry.stdin.close()
@@ -173,7 +173,7 @@ class Sluice(Peer):
         return os.path.join(self.directory, f"socket-{host.name}")
 
     def start_sidecar(self, host, *options):
-        """Starts one, again and again while the host is cut off and it cannot look at its root."""
+        """Starts a sidecar. While the host is cut off and it cannot open its root, tries again and again."""
         log = os.path.join(self.directory, f"sidecar-{host.name}.out")
         end = time.monotonic() + START_SECONDS_MAX
         while time.monotonic() < end:
@@ -196,7 +196,7 @@ class Sluice(Peer):
         self.start_sidecar(host, *options)
 
     def replace_sidecar(self, host, *options):
-        """As an operator does: SIGTERM, then the next one."""
+        """Replaces the sidecar as an operator does: SIGTERM, then the next one."""
         sidecar = self.sidecars.pop(host.name)
         sidecar.signal(signal.SIGTERM)
         if sidecar.wait(30) is None:

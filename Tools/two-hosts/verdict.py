@@ -1,9 +1,9 @@
-"""What is in the database, beside what the logs say of it.
+"""Compares the content of the database with the logs.
 
-A row that was acknowledged must be there, and none that was not tried. Rows are read on one host by
-stock SQLite while writers go on: the acknowledged ones are taken from the logs before, the tried ones after.
+Every acknowledged row must be there, and no row that was never tried. Stock SQLite reads the rows on one
+host while writers go on. So the acknowledged rows come from the logs before that, the tried ones after.
 
-usage: verdict.py DATABASE    (on a host) prints what is there, as JSON
+usage: verdict.py DATABASE    (on a host) prints the content as JSON
 """
 
 import glob
@@ -47,13 +47,13 @@ def main():
 
 
 class Logs:
-    """What the clients of one database wrote. Files are read on from where the last look ended."""
+    """The logs of one database's clients. Each read continues where the last one ended."""
 
     def __init__(self, directory):
         self.directory = directory
         self.places, self.rests = {}, {}
         self.tried, self.acknowledged = set(), set()
-        # What readers missed: the first few in words, and how often.
+        # The losses that readers saw: the first few in words, and their number.
         self.lost, self.loss_count = [], 0
         self.errors, self.opened, self.looks = {}, 0, 0
         self.longest, self.begun, self.held = 0.0, {}, set()
@@ -97,7 +97,7 @@ class Logs:
 
 
 def judge(logs, look_at_host):
-    """The faults that a host shows, by `look_at_host`, a function that gives what `verdict.py` prints."""
+    """The faults that a host shows. `look_at_host` returns the output of `verdict.py` there."""
     logs.read()
     acknowledged = set(logs.acknowledged)
     found = json.loads(look_at_host())

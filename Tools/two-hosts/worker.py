@@ -1,17 +1,17 @@
 """One client of the database, on a host: a writer or a reader. two-hosts starts it.
 
-A writer says in its log what it is about to try, and what SQLite acknowledged, before it goes on. The log
-lies outside the volume; it is the truth that the database is measured against. A line:
+A writer logs each transaction before it tries it, and each acknowledgement of SQLite before it goes on.
+The log is outside the volume, and the database is compared with it. A line:
 
-    SECONDS try|ack|err KIND NUMBER …      of a transaction; `err` with code and text
-    SECONDS hold|held                      stands still within a transaction, and goes on
-    SECONDS open|lost TEXT                 a connection; a reader misses what it saw, or sums differ
+    SECONDS try|ack|err KIND NUMBER …      a transaction; `err` has code and text
+    SECONDS hold|held                      the writer stops within a transaction, and goes on
+    SECONDS open|lost TEXT                 a connection; a reader misses rows that it saw, or sums differ
 
 Kinds of transactions: `row` inserts a row; `step` reads a counter, adds one and writes it back; `many`
 changes many pages, more than the cache holds. Each leaves a row with the writer's name and a number.
 
-On standard input: `hold SECONDS` stands still within the next transaction, `rest SECONDS` before it;
-end-of-file ends the worker.
+On standard input: `hold SECONDS` makes it stop within the next transaction, `rest SECONDS` before it.
+End-of-file ends the worker.
 
 usage: worker.py writer|reader NAME URI LOG SEED [LIBRARY]
 """
@@ -24,7 +24,7 @@ import sys
 import time
 
 BUSY_SECONDS = 5
-# A connection that fails for so long is closed, and opened anew.
+# A connection that fails for this long is closed and opened anew.
 PATIENCE_SECONDS = 3
 FIRST_PAUSE_SECONDS, PAUSE_SECONDS_MAX = 0.01, 0.5
 
@@ -72,7 +72,7 @@ class Worker:
     def open(self):
         self.connection = sqlite3.connect(
             self.uri, uri=True, timeout=BUSY_SECONDS, isolation_level=None)
-        # Pages leave the cache before the commit, so that a database is found half written.
+        # Pages leave the cache before the commit, so that a fault meets a half-written database.
         self.connection.execute("PRAGMA cache_size = 10")
         self.say("open")
 
@@ -97,8 +97,8 @@ class Worker:
         self.close()
 
     def recover(self, error):
-        """What a careful program does: it rolls back, waits a little and tries again, and opens the
-        database anew when that does not help."""
+        """Does what a careful program does: rolls back, waits a little and tries again, and opens the
+        database anew if that does not help."""
         now = time.monotonic()
         self.failing_since = self.failing_since or now
         try:
@@ -159,7 +159,7 @@ class Writer(Worker):
 
 
 class Reader(Worker):
-    """Ids are given in the order of commits: what was seen up to an id stays as it was, for ever."""
+    """Ids are in the order of commits, so the rows up to an id that was seen never change again."""
     last, seen, looks = 0, (0, 0), 0
     SUM = "SELECT count(*), coalesce(sum(id * 31 + number * 7 + value), 0) FROM row WHERE id <= ?"
     STATE = """SELECT (SELECT count(*) FROM row WHERE kind = 'step'),

@@ -32,7 +32,7 @@ extension FileSession {
     let handle = try handle(request)
     try file { () throws(FileError) in
       guard handle.kind == .mainDatabase else { throw .misuse }
-      let window = try handle.file.openWindow(service.windows)
+      let window = try handle.file.openWindow(parts.windows)
       try system { () throws(Errno) in
         try sendDescriptors(
           window.descriptor.rawValue, and: thread.serving.lifeDescriptor.descriptor.rawValue, .window,
@@ -53,13 +53,13 @@ extension FileSession {
 
   func mapWALIndex(_ request: Request, _ channel: FileChannel) throws(ServeError) {
     var wanted = try arguments(request, channel, as: WALIndexMapRequest.self)
-    if service.root.isReadOnly { wanted.isReadOnly = true }
+    if parts.root.isReadOnly { wanted.isReadOnly = true }
     let handle = try handle(request)
     let index = try file { () throws(FileError) in
       guard let location = handle.location else { throw .misuse }
       return try handle.file.mapWALIndex(
-        handle.holder, wanted, at: location, opensForWriting: !service.root.isReadOnly,
-        remove: { service.files.removeUnlessOpen($0) }
+        handle.holder, wanted, at: location, opensForWriting: !parts.root.isReadOnly,
+        remove: { parts.files.removeUnlessOpen($0) }
       ) { (descriptor) throws(Errno) in
         try sendDescriptors(
           descriptor, .walIndex, file: handle.id, on: link.socket.descriptor)

@@ -102,7 +102,7 @@ extension FileSession {
 
   private func fullPathname(_ request: Request, _ channel: FileChannel) throws(ServeError) {
     let path = try arguments(request, channel, as: PathFields.self).path
-    let full = try file { () throws(FileError) in try service.root.fullPathname(path) }
+    let full = try file { () throws(FileError) in try parts.root.fullPathname(path) }
     channel.end.complete(
       full.isThroughLink ? .doneThroughLink : .done, PathFields(path: full.path))
   }
@@ -128,13 +128,13 @@ extension FileSession {
   ) throws(FileError) -> Handle {
     guard !handles.isFull else { throw .tooManyFiles }
     guard let path = request.path else {
-      let temporary = try service.root.openTemporaryDirectory()
-      let file = try service.files.openTemporary(in: temporary.descriptor)
+      let temporary = try parts.root.openTemporaryDirectory()
+      let file = try parts.files.openTemporary(in: temporary.descriptor)
       return newHandle(file, request, channel, location: nil)
     }
     let location = try locate(path, on: channel)
     if !request.options.isDisjoint(with: [.deleteBeforeOpen, .deleteOnClose]) {
-      try service.root.checkWritable()
+      try parts.root.checkWritable()
     }
     if request.options.contains(.deleteBeforeOpen) { try deleteDatabase(location) }
     let model: FileStatus? =
@@ -157,7 +157,7 @@ extension FileSession {
     defer { forget() }
     let file: SharedFile
     do throws(FileError) {
-      file = try service.files.open(location, mode)
+      file = try parts.files.open(location, mode)
     } catch .system(.accessDenied)
       where request.kind.isJournal && request.options.contains(.create)
     {
@@ -179,7 +179,7 @@ extension FileSession {
       ? 0
       : request.implicitLockMilliseconds >= 0
         ? request.implicitLockMilliseconds
-        : Int64(service.configuration.implicitLockMilliseconds)
+        : Int64(parts.configuration.implicitLockMilliseconds)
     return Handle(
       id: handles.nextID(), file: file, request: request, channel: channel.number,
       location: location,
@@ -192,7 +192,7 @@ extension FileSession {
   private func standingLocks(for request: OpenRequest, _ channel: FileChannel) -> StandingLocks? {
     guard request.options.contains(.standingLocks), request.kind == .mainDatabase,
       !request.options.contains(.unlockAsSoonAsPossible), channel.number != 0,
-      service.configuration.shortcuts.contains(.standingLocks), !channel.hasStandingLocks
+      parts.configuration.shortcuts.contains(.standingLocks), !channel.hasStandingLocks
     else { return nil }
     channel.hasStandingLocks = true
     return channel.end.standingLocks
@@ -201,10 +201,10 @@ extension FileSession {
   /// A database that nobody has open, and all that belongs to it: a journal left behind would be
   /// rolled back into the new one.
   private func deleteDatabase(_ location: Location) throws(FileError) {
-    try service.files.deleteUnused(location)
+    try parts.files.deleteUnused(location)
     for suffix in ["-journal", "-wal", "-shm"] {
       do throws(FileError) {
-        try service.files.unlink(location.beside(suffix))
+        try parts.files.unlink(location.beside(suffix))
       } catch .system(.noEntry) {
       }
     }
@@ -216,9 +216,9 @@ extension FileSession {
     let look = Look(after: wanted.path, session: self, channel)
     return try file { () throws(FileError) in
       let location = try locate(wanted.path, on: channel)
-      try service.root.checkWritable()
+      try parts.root.checkWritable()
       try proveLocks(toEnd: wanted.path, channel)
-      try service.files.unlink(location)
+      try parts.files.unlink(location)
       look.foundNothing()
       return wanted.syncDirectory ? syncWork(nil, location.directory) : nil
     }
@@ -246,7 +246,7 @@ extension FileSession {
   private func syncWork(_ file: SharedFile?, _ directory: Directory?) -> SyncWork {
     SyncWork(
       file: file, directory: directory,
-      delayNanoseconds: Int64(service.configuration.syncDelayMilliseconds) * 1_000_000)
+      delayNanoseconds: Int64(parts.configuration.syncDelayMilliseconds) * 1_000_000)
   }
 
   private func access(_ request: Request, _ channel: FileChannel) throws(ServeError) {
@@ -272,7 +272,7 @@ extension FileSession {
       case .exists: return !status.isRegular || status.byteCount > 0
       case .read: return unsafe directory.descriptor.allows(location.name, writing: false)
       case .readWrite:
-        return unsafe !service.root.isReadOnly
+        return unsafe !parts.root.isReadOnly
           && directory.descriptor.allows(location.name, writing: true)
       }
     }

@@ -8,7 +8,7 @@ internal import SluiceWire
 
 final class FileSession: ServiceSession {
   let link: SessionLink
-  let service: FileService
+  let parts: FileParts
   /// The thread owns its sessions.
   unowned let thread: FileThread
   private(set) var channels: [FileChannel] = []
@@ -19,8 +19,8 @@ final class FileSession: ServiceSession {
   init(_ link: SessionLink, _ thread: FileThread) {
     self.link = link
     self.thread = thread
-    service = thread.service
-    handles = HandleMap(limit: service.configuration.filesPerSessionMaximum)
+    parts = thread.parts
+    handles = HandleMap(limit: parts.configuration.filesPerSessionMaximum)
   }
 
   func openChannel(number: UInt32, end: ProxyEnd) -> any ServiceChannel {
@@ -49,7 +49,7 @@ final class FileSession: ServiceSession {
     keepers.removeAll { $0 === handle }
     handles.remove(handle)
     for channel in channels where channel.database === handle { channel.database = nil }
-    service.files.close(handle.file)
+    parts.files.close(handle.file)
   }
 
   /// Remembers that a handle keeps a lock beyond its transaction.
@@ -86,9 +86,9 @@ final class FileSession: ServiceSession {
       let slash = path.lastIndex(of: UInt8(ascii: "/"))
     {
       return Location(
-        directory: directory, name: try service.root.nameComponent(path[(slash + 1)...]))
+        directory: directory, name: try parts.root.nameComponent(path[(slash + 1)...]))
     }
-    return try service.root.locate(path)
+    return try parts.root.locate(path)
   }
 
   /// The open database to which a journal, WAL or super-journal of that path belongs.

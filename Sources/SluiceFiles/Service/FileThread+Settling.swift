@@ -29,7 +29,7 @@ extension FileThread {
     settleHere(for: file, besides: channel)
     // The session was perhaps that of a dead client.
     guard sessions[session.link.id] === session else { return .laterInTurn }
-    let others = service.threads(besides: self, using: file)
+    let others = parts.settlers.besides(self, using: file)
     if others.isEmpty { return .done }
     let waiter = Waiter(
       deadline: Clock.monotonicNanoseconds() + Self.settlingNanoseconds, alarm: post.alarm)
@@ -60,7 +60,7 @@ extension FileThread {
 
   /// Serves what was submitted on every channel but one, and ends the sessions of dead clients that have
   /// the file open (of all dead clients, where no file is named).
-  private func settleHere(for file: SharedFile?, besides asking: FileChannel?) {
+  func settleHere(for file: SharedFile?, besides asking: FileChannel?) {
     if isSettling { return }
     isSettling = true
     defer { isSettling = false }

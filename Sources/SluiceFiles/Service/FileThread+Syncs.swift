@@ -73,14 +73,14 @@ extension FileThread {
 
   /// A file counts as open until its sync is done, so that it is not closed meanwhile.
   private func handOver(_ work: SyncWork, _ errand: SyncErrand) -> Bool {
-    guard service.workers.areReady() else { return false }
-    if let file = work.file { service.files.countAnother(file) }
-    service.workers.take {
+    guard parts.workers.areReady() else { return false }
+    if let file = work.file { parts.files.countAnother(file) }
+    parts.workers.take {
       let start = Clock.monotonicNanoseconds()
       var failure: FileError?
       do throws(FileError) { try work.run() } catch { failure = error }
       let nanoseconds = Clock.monotonicNanoseconds() - start
-      if let file = work.file { self.service.files.close(file) }
+      if let file = work.file { self.parts.files.close(file) }
       self.post.send { [failure] in self.finish(errand, failure, nanoseconds: nanoseconds) }
     }
     return true

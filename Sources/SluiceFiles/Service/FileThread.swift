@@ -5,8 +5,8 @@
 internal import SluiceServer
 internal import SluiceSystem
 
-final class FileThread: ServiceThread, @unchecked Sendable {
-  let service: FileService
+final class FileThread: ServiceThread, Settler, @unchecked Sendable {
+  let parts: FileParts
   let number: Int
   let post: any ThreadPost
   /// It lives longer than any call to this.
@@ -19,9 +19,9 @@ final class FileThread: ServiceThread, @unchecked Sendable {
   /// When the next kept lock is due.
   private var keptLockDue: Int64?
 
-  init(_ serving: any ServingThread, _ service: FileService) {
+  init(_ serving: any ServingThread, _ parts: FileParts) {
     self.serving = serving
-    self.service = service
+    self.parts = parts
     number = serving.number
     post = serving.post
   }

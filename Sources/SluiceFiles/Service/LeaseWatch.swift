@@ -7,7 +7,8 @@ internal import SluiceServer
 internal import SluiceSystem
 
 final class LeaseWatch: Watch {
-  private let service: FileService
+  private let files: FileTable
+  private let settlers: Settlers
   private let signals: LeaseSignals
   private var outsiders = Outsiders<SharedFile>()
   /// Rings when the threads have settled for an outsider.
@@ -17,8 +18,9 @@ final class LeaseWatch: Watch {
   /// must not hold up every outsider.
   private let outsiderNanoseconds: Int64 = 200_000_000
 
-  init(_ service: FileService) throws(Errno) {
-    self.service = service
+  init(_ files: FileTable, _ settlers: Settlers) throws(Errno) {
+    self.files = files
+    self.settlers = settlers
     signals = try LeaseSignals()
     bell = try Bell()
   }
@@ -45,13 +47,13 @@ final class LeaseWatch: Watch {
     let file: SharedFile?
     switch lease {
     case .of(let descriptor):
-      files = service.files.files(ofDescriptor: descriptor)
+      files = self.files.files(ofDescriptor: descriptor)
       file = files.first
     case .unknown:
-      files = service.files.files(ofDescriptor: nil)
+      files = self.files.files(ofDescriptor: nil)
       file = nil
     }
-    let threads = service.threads(besides: nil, using: file)
+    let threads = settlers.besides(nil, using: file)
     let settlement = Settlement(file: file, askedCount: threads.count) { [bell] in bell.ring() }
     for thread in threads { thread.settle(settlement) }
     outsiders.append(

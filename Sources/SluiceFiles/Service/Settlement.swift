@@ -2,6 +2,7 @@
 //
 // Threads: any.
 
+internal import SluiceSystem
 internal import Synchronization
 
 final class Settlement: Sendable {
@@ -24,5 +25,28 @@ final class Settlement: Sendable {
   func oneHasSettled() {
     let openCount = openCount.wrappingSubtract(1, ordering: .acquiringAndReleasing).newValue
     if openCount == 0 { whenDone() }
+  }
+}
+
+/// A thread that can settle what clients have submitted to it.
+protocol Settler: AnyObject, Sendable {
+  /// The number of the thread.
+  var number: Int { get }
+  /// Has the thread settle. Any thread may call this.
+  func settle(_ settlement: Settlement)
+}
+
+/// All threads that serve files.
+final class Settlers: Sendable {
+  private let settlers = FutexLock<[any Settler]>([])
+
+  func add(_ settler: any Settler) { settlers.withLock { $0.append(settler) } }
+
+  /// The threads besides one with sessions that have, or had, `file` open. All besides that one where no
+  /// file is named.
+  func besides(_ settler: (any Settler)?, using file: SharedFile?) -> [any Settler] {
+    settlers.withLock { settlers in
+      settlers.filter { $0 !== settler && (file?.isUsed(byReactor: $0.number) ?? true) }
+    }
   }
 }

@@ -80,8 +80,9 @@ public final class Sidecar {
     let (windows, windowKeeper) = makeWindows(
       configuration, isPrivate: configuration.isPrivate, files: files, metrics: metrics)
     let service = FileService(
-      root: root, files: files, windows: windows, windowKeeper: windowKeeper,
-      configuration: configuration)
+      FileParts(
+        root: root, files: files, windows: windows, windowKeeper: windowKeeper,
+        configuration: configuration))
     // Later this process has no /proc and no /sys.
     _ = processorCount
     do throws(Errno) {

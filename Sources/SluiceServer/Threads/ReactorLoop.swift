@@ -15,7 +15,7 @@ final class ReactorLoop {
   private let spinning: Spinning
   private let counts: OperationCounts
   private let operations: ClosedRange<UInt16>
-  /// The service's part in this thread. There from `run` on.
+  /// The service's part in this thread.
   private(set) var service: (any ServiceThread)!
   var sessions: [UInt64: ServedSession] = [:]
   /// The channels of all sessions.
@@ -47,6 +47,7 @@ final class ReactorLoop {
   /// After how many a channel without requests is cold: about a millisecond.
   private let coolingInterval = 4096
 
+  /// To be called in the thread that will `run`.
   init(_ reactor: Reactor, _ shared: SharedState, _ spinning: Spinning, placement: any Placement) {
     self.reactor = reactor
     self.shared = shared
@@ -54,14 +55,14 @@ final class ReactorLoop {
     self.placement = placement
     counts = shared.metrics.takeRow()
     operations = shared.service.operations
+    reactor.alarm.belongsToThisThread()
+    service = shared.service.startThread(self)
   }
 
   /// Works until it is told to stop, or has no channel left where it was started for one. Returns after
   /// the sessions are closed.
   func run() {
     spinning.noteAwake()
-    reactor.alarm.belongsToThisThread()
-    service = shared.service.startThread(self)
     while true {
       readMail()
       if isStopping { break }
@@ -77,7 +78,7 @@ final class ReactorLoop {
   // MARK: Polling
 
   /// Serves every hot channel that has requests once; false when none had.
-  private func pollChannels() -> Bool {
+  func pollChannels() -> Bool {
     var worked = false
     var index = 0
     while let channel = polled.nextHot(&index) {
@@ -176,7 +177,7 @@ final class ReactorLoop {
   }
 
   /// Tries the requests again whose waiters say that it is time.
-  private func lookAtWaiters() {
+  func lookAtWaiters() {
     let now = Clock.monotonicNanoseconds()
     // A list of its own: channels leave the other one on the way, also with their sessions.
     for channel in Array(waiting) {
@@ -258,7 +259,7 @@ final class ReactorLoop {
 
   // MARK: Mail
 
-  private func readMail() {
+  func readMail() {
     let signals = reactor.wake.signals
     if signals == lettersSeen { return }
     lettersSeen = signals

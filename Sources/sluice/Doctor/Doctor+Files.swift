@@ -1,8 +1,10 @@
-// What the files beneath the root are worth: who else can change them, whether a lease is granted, and
-// whether a WAL index can be shared there. Both are tried with a file that has no name any more.
+// Facts about the files beneath the root: whether others can change them, whether the kernel grants
+// a lease, and whether a WAL index can be shared there. A file that has no name any more serves to
+// try lease and index.
 
 internal import CSluice
 internal import Glibc
+internal import SluiceCommand
 internal import SluiceFiles
 internal import SluiceSystem
 
@@ -12,14 +14,14 @@ func fileFindings(root: String) -> [Finding] {
     return [
       Finding(
         "root", "\(root): cannot be read", .missing,
-        "the sidecar opens directories for reading, to sync them; give its user the right")
+        "the sidecar must open directories for reading to sync them; give its user that right")
     ]
   }
   let kind = directory.fileSystemKind()
   var findings = [
     Finding(
       "file system", kind.name, kind.isLocal ? .ok : .weaker,
-      (kind.isLocal ? "a lease counts here" : "a lease counts for nothing here") + ": "
+      (kind.isLocal ? "a lease counts here" : "a lease proves nothing here") + ": "
         + kind.consequence)
   ]
   do throws(Errno) {
@@ -28,7 +30,7 @@ func fileFindings(root: String) -> [Finding] {
     findings.append(
       Finding(
         "a file in it", "cannot be made: \(unsafe String(cString: error.text))", .weaker,
-        "databases there can only be read; neither lease nor WAL index was tried"))
+        "databases there can only be read; lease and WAL index were not tried"))
   }
   return findings + [leaseBreakTime(), leasesEnabled()].compactMap { $0 }
     + confinementFinding(root: root)
@@ -40,18 +42,18 @@ private func trials(
   let name = zeroTerminated(".sluice-doctor-\(getpid())")
   let file = try unsafe FileDescriptor.open(
     name, in: directory.rawValue, [.readWrite, .create, .exclusive], permissions: 0o600)
-  // Nobody can open it from here on, so that nobody breaks the lease.
+  // From here on no other process can open the file and so break the lease.
   try unsafe directory.unlink(name)
   let lease: Finding
   do throws(Errno) {
     try file.takeLease()
     try file.giveBackLease()
-    lease = Finding("lease", isLocal ? "granted" : "granted, and not relied upon")
+    lease = Finding("lease", isLocal ? "granted" : "granted, but not relied upon")
   } catch {
     lease = Finding(
       "lease", "refused: \(unsafe String(cString: error.text))", .weaker,
-      "every lock goes to the file, no read window; the sidecar's user must own the files or have"
-        + " CAP_LEASE")
+      "every lock goes to the file, and there is no read window; the sidecar's user must own the"
+        + " files or have CAP_LEASE")
   }
   let index: Finding
   do throws(Errno) {
@@ -59,7 +61,7 @@ private func trials(
     _ = try Mapping(file, byteCount: 32768)
     index = Finding(
       "WAL index", isLocal, "can be shared", or: "not shared between hosts", .weaker,
-      "journal_mode=WAL is refused; a WAL database opens with locking_mode=EXCLUSIVE only")
+      "journal_mode=WAL is refused; a WAL database opens only with locking_mode=EXCLUSIVE")
   } catch {
     index = Finding(
       "WAL index", "cannot be mapped: \(unsafe String(cString: error.text))", .missing,

@@ -1,8 +1,9 @@
-// What is installed, and what the variables of the environment that are ours say.
+// Facts about the installation, and the values of our own variables in the environment.
 
 internal import CSluice
 internal import CSluiceCommand
 internal import Glibc
+internal import SluiceCommand
 internal import SluiceSystem
 
 func installationFindings() -> [Finding] {
@@ -33,7 +34,7 @@ private func libraryFinding(_ path: String) -> Finding {
 }
 
 extension Installation {
-  /// What the library at `path` says of itself: the text behind its mark.
+  /// The version of the library at `path`: the text after the mark in the file.
   static func version(ofLibrary path: String) -> String? {
     guard let file = try? unsafe FileDescriptor.open(zeroTerminated(path), .readOnly),
       let status = try? file.status(), status.isRegular, status.byteCount < 1 << 26
@@ -43,7 +44,7 @@ extension Installation {
       try unsafe file.read(into: bytes, at: 0)
     }
     guard let count else { return nil }
-    // In two parts, or it would be found in this program too.
+    // In two parts, because in one it would be found in this program too.
     let mark = Array(("sluice-" + "version:").utf8)
     for start in 0..<max(0, count - mark.count)
     where bytes[start] == mark[0] && bytes[start..<(start + mark.count)].elementsEqual(mark) {
@@ -60,7 +61,7 @@ private func sqliteFinding() -> Finding {
   else {
     return Finding(
       "SQLite", "libsqlite3.so.0 is not found", .weaker,
-      "the sidecar needs none; programs here bring their own, or install libsqlite3-0")
+      "the sidecar does not need it; programs bring their own, or install libsqlite3-0")
   }
   typealias Version = @convention(c) () -> UnsafePointer<CChar>
   let version = unsafe String(cString: unsafeBitCast(symbol, to: Version.self)())
@@ -92,7 +93,7 @@ private func variableFinding(_ name: String) -> Finding {
   let value = unsafe getenv(name).map { unsafe String(cString: $0) } ?? ""
   switch name {
   case _ where value.isEmpty:
-    return Finding(name, "empty", .ok, "as if it were not set")
+    return Finding(name, "empty", .ok, "the same as not set")
   case "SLUICE_SOCKET":
     return socketFinding(name, value)
   case "SLUICE_SIDECAR":
@@ -115,7 +116,7 @@ private func variableFinding(_ name: String) -> Finding {
       name, value != "0", value, or: value, .weaker, "sidecars are not confined; unset it")
   case "SLUICE_DEFAULT":
     return Finding(
-      name, value, .ok, "databases that name no VFS are Sluice's too, where the library is loaded")
+      name, value, .ok, "once the library is loaded, databases that name no VFS use Sluice too")
   default:
     return Finding(name, "set", .ok, "not known to this release")
   }
@@ -124,9 +125,9 @@ private func variableFinding(_ name: String) -> Finding {
 private func socketFinding(_ name: String, _ path: String) -> Finding {
   do throws(Errno) {
     _ = try unsafe FileDescriptor.connect(toSocket: zeroTerminated(path))
-    return Finding(name, "\(path), where somebody listens")
+    return Finding(name, "\(path), a process listens there")
   } catch .again {
-    return Finding(name, path, .weaker, "whoever listens there is busy, or stopped")
+    return Finding(name, path, .weaker, "the process that listens there is busy, or stopped")
   } catch {
     return Finding(
       name, path, .missing,

@@ -1,9 +1,11 @@
-// What the kernel, and whoever filters system calls here, can do. Each thing is tried, for its version
-// number alone says little: kernels are patched, and containers refuse what their kernel has.
+// Facts about the kernel and the filters of system calls that are in force here. Each thing is
+// tried, because a version number alone says little: kernels are patched, and containers refuse
+// calls that their kernel has.
 
 internal import CSluice
 internal import CSluiceCommand
 internal import Glibc
+internal import SluiceCommand
 internal import SluiceSystem
 
 func kernelFindings() -> [Finding] {
@@ -26,7 +28,7 @@ private func kernelVersion() -> Finding {
     isOld ? "Sluice needs Linux 5.16 or newer" : "ok")
 }
 
-/// The outcome in words, nil where the call works.
+/// The failure in words; nil if the call works.
 private func failure(_ result: Int32) -> String? {
   result >= 0 ? nil : unsafe String(cString: Errno(-result).text)
 }
@@ -48,7 +50,7 @@ private func finding(
 
 private func neededCalls() -> [Finding] {
   var word: UInt32 = 1
-  // A word with another value than that awaited answers at once.
+  // The wait ends at once if the word has another value than the awaited one.
   let waits = unsafe withUnsafeMutablePointer(to: &word) { word -> Int32 in
     var entry = unsafe sluice_waitv_entry(word, 0)
     return unsafe sluice_futex_waitv(&entry, 1, 0)
@@ -64,7 +66,7 @@ private func neededCalls() -> [Finding] {
   }
   let wiping = failure { () throws(Errno) in try ProcessEpoch.prepare() }
   let none =
-    "no sidecar can work here; Linux 5.16 has it, a container's seccomp profile may refuse it"
+    "no sidecar can work here; Linux 5.16 has it, but a container's filter may refuse it"
   return [
     finding("futex_waitv", waits == -EAGAIN ? nil : failure(min(waits, -1)), .missing, none),
     finding(
@@ -76,7 +78,7 @@ private func neededCalls() -> [Finding] {
     finding("memfd seals", memory, .missing, none),
     finding("locks of descriptions", locks, .missing, none),
     finding(
-      "MADV_WIPEONFORK", wiping, .missing, "the library cannot tell a forked child; no client works"
+      "MADV_WIPEONFORK", wiping, .missing, "the library cannot notice a fork; no client works"
     ),
   ]
 }
@@ -96,7 +98,7 @@ private func usefulCalls() -> [Finding] {
       "no private sidecar can be started; use a shared one"),
     finding(
       "clone", failure(sluice_probe_clone()), .weaker,
-      "no private sidecar can be started from here, use a shared one; WAL mode works all the same"),
+      "no private sidecar can be started from here; use a shared one; WAL mode still works"),
   ]
 }
 
@@ -116,7 +118,7 @@ private func confinementOfTheKernel() -> [Finding] {
     case ..<6:
       Finding(
         "Landlock", "version \(version)", .ok,
-        "files are confined; signals and abstract sockets with version 6 (Linux 6.12)")
+        "files are confined; version 6 (Linux 6.12) also confines signals and abstract sockets")
     default: Finding("Landlock", "version \(version)")
     }
   let mode = sluice_probe_seccomp_mode()

@@ -1,9 +1,10 @@
-// Where this process is: namespaces, what is mounted, which limits its user, session and control group
-// have. A number means something only there.
+// Facts about the place of this process: its namespaces and mounts, and the limits of its user,
+// session and control group. A number means something only in that place.
 
 internal import CSluice
 internal import CSluiceCommand
 internal import Glibc
+internal import SluiceCommand
 internal import SluiceSystem
 
 // MARK: Namespaces and mounts
@@ -13,17 +14,17 @@ func placeFindings() -> [Finding] {
   return [
     Finding(
       "pid namespace", namespaceText("pid", initial: 4_026_531_836), .ok,
-      "clients of any pid namespace are seen to die where there is SO_PEERPIDFD"),
+      "with SO_PEERPIDFD a sidecar sees clients die in any pid namespace"),
     Finding("user namespace", namespaceText("user", initial: 4_026_531_837)),
     userMap(),
     Finding("mount namespace", mountNamespace()),
     Finding(
       "/proc", proc, "mounted", or: "not mounted", .weaker,
-      "files are opened anew by their names, directories are named by working there for a moment;"
+      "a sidecar reopens files by name, and enters a directory for a moment to learn its name;"
         + " mount it (mount -t proc proc /proc)"),
     Finding(
       "/dev/null", isDevice("/dev/null"), "there", or: "not there", .ok,
-      "sidecars do without it"),
+      "sidecars do not need it"),
     Finding(
       "/dev/shm", unsafe access(zeroTerminated("/dev/shm"), W_OK) == 0, "there",
       or: "not there, or not writable", .weaker,
@@ -56,13 +57,13 @@ private func userMap() -> Finding {
   let ranges = text.split(separator: "\n").map { line in
     line.split(separator: " ").joined(separator: " ")
   }
-  if ranges == ["0 0 4294967295"] { return Finding("user map", "all users are themselves") }
+  if ranges == ["0 0 4294967295"] { return Finding("user map", "every user keeps its number") }
   let isMapped = geteuid() != 65534
   return Finding(
     "user map", ranges.isEmpty ? "empty" : ranges.joined(separator: ", "), .ok,
     isMapped
-      ? "users outside of it are 65534 to a sidecar here"
-      : "this user has no number here: it is 65534 to a sidecar here")
+      ? "a sidecar here sees users outside of the map as 65534"
+      : "this user has no number here: a sidecar here sees it as 65534")
 }
 
 private func isDevice(_ path: String) -> Bool {
@@ -86,8 +87,8 @@ func limitFindings() -> [Finding] {
       "processors", "\(processorCount)", .ok,
       processorCount > 1
         ? "both sides spin before they sleep"
-        : "both sides sleep at once, for spinning would keep"
-          + " the other from running"),
+        : "both sides sleep at once, because spinning would"
+          + " keep the other from running"),
     Finding("control group: memory", group.memory ?? "no limit"),
     Finding("control group: cpu", group.cpu ?? "no limit"),
     Finding(
@@ -114,7 +115,7 @@ private func text(_ limit: UInt64, isBytes: Bool = false) -> String {
   limit == .max ? "no limit" : grouped(limit) + (isBytes ? " bytes" : "")
 }
 
-/// What the control groups of this process may use, in words; nil for as much as there is.
+/// The limits of this process's control groups, in words; nil where there is no limit.
 private func controlGroupLimits() -> (memory: String?, cpu: String?) {
   func told(_ limit: ControlGroupLimit, _ value: String) -> String {
     value + " (" + String(decoding: limit.path, as: UTF8.self) + ")"

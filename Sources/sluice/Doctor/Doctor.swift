@@ -1,26 +1,27 @@
-// sluice doctor: the facts of this machine, as they are where this program runs, and what follows from
-// each for Sluice. People paste the text into bug reports: it tells paths that it was given and those
-// of the installation, and nothing of what is in files, who else works here, or what variables other
-// than ours hold.
+// sluice doctor: shows the facts of the place where this program runs, and the consequence of each
+// for Sluice. People paste the text into bug reports. So it shows the paths that it was given and
+// those of the installation, but no content of files, no other users, and no values of variables
+// that are not ours.
 
 internal import CSluice
+internal import SluiceCommand
 internal import SluiceSystem
 
 let doctorCommand = Command(
-  name: "doctor", summary: "tell what of this machine matters to Sluice, and what follows",
+  name: "doctor", summary: "show what of this machine matters to Sluice, and the consequences",
   help: """
     usage: sluice doctor [--root DIR] [--json]
 
-    Tells the facts on which Sluice relies as they are for this user, in these namespaces and this
-    control group, and what follows from each. Files are made in DIR and in the temporary directory,
-    and removed, to try leases and the sidecar's confinement.
+    Shows the facts on which Sluice relies, for this user, in these namespaces and this control group,
+    and the consequence of each. It makes files in DIR and in the temporary directory, to try leases
+    and the sidecar's confinement, and removes them.
     Exit code 0 when a sidecar can serve DIR in full, 1 when something is missing or weaker than it
-    could be, 2 when DIR cannot be looked at.
+    could be, 2 when DIR cannot be examined.
 
       --root DIR   the directory as for serve (the current one)
       --json       an object with an array of the facts
 
-    Run it where the sidecar is to run: in its container, under its unit's limits.
+    Run it where the sidecar will run: in its container, under its unit's limits.
     """,
   run: examine)
 
@@ -37,7 +38,7 @@ struct Finding {
   let name: String
   let value: String
   let worth: Worth
-  /// What does not work, or works worse, and what to do.
+  /// The consequence (something does not work, or works worse), and the remedy.
   let follows: String
 
   init(_ name: String, _ value: String, _ worth: Worth = .ok, _ follows: String = "ok") {
@@ -47,7 +48,7 @@ struct Finding {
     self.follows = follows
   }
 
-  /// A fact that is good or not.
+  /// A fact that is either good or bad.
   init(
     _ name: String, _ isGood: Bool, _ good: String = "yes", or bad: String = "no",
     _ worth: Worth = .missing, _ follows: String

@@ -1,0 +1,54 @@
+// The options on a command line, and the errors of a command.
+
+package enum CommandError: Error {
+  /// The words on the command line are wrong.
+  case usage(String)
+  /// What was asked for cannot be done.
+  case failed(String)
+}
+
+/// Options of one subcommand, taken one by one; what is left over is an error.
+package struct Options {
+  private var words: [String]
+
+  package init(_ words: [String]) { self.words = words }
+
+  /// Whether `name` stands there.
+  package mutating func flag(_ name: String) -> Bool {
+    guard let index = words.firstIndex(of: name) else { return false }
+    words.remove(at: index)
+    return true
+  }
+
+  /// The value behind `name`, or after `name=`.
+  package mutating func value(_ name: String) throws(CommandError) -> String? {
+    if let index = words.firstIndex(where: { $0.hasPrefix(name + "=") }) {
+      return String(words.remove(at: index).dropFirst(name.count + 1))
+    }
+    guard let index = words.firstIndex(of: name) else { return nil }
+    guard index + 1 < words.count else { throw .usage("\(name) needs a value") }
+    let value = words[index + 1]
+    words.removeSubrange(index...(index + 1))
+    return value
+  }
+
+  package mutating func number(
+    _ name: String, in range: ClosedRange<Int>, or standard: Int
+  ) throws(CommandError) -> Int {
+    guard let text = try value(name) else { return standard }
+    guard let number = Int(text), range.contains(number) else {
+      throw .usage("\(name) takes a number from \(range.lowerBound) to \(range.upperBound)")
+    }
+    return number
+  }
+
+  /// The next word that is no option.
+  package mutating func word() -> String? {
+    guard let first = words.first, !first.hasPrefix("-") else { return nil }
+    return words.removeFirst()
+  }
+
+  package func finish() throws(CommandError) {
+    if let word = words.first { throw .usage("\(word): not understood") }
+  }
+}

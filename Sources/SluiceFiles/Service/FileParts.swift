@@ -1,0 +1,14 @@
+// What the file service is made of, for all its threads.
+
+internal import SluiceServer
+
+struct FileParts: Sendable {
+  let root: Root
+  let files: FileTable
+  let windows: WindowBudget
+  let windowKeeper: WindowKeeper
+  let configuration: SidecarConfiguration
+  /// For syncs that would hold up others.
+  let workers = Workers()
+  let settlers = Settlers()
+}

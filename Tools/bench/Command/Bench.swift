@@ -1,0 +1,113 @@
+// The command: which benchmarks run, with which parameters, and where their results go.
+
+internal import CSluice
+internal import SluiceCommand
+internal import SluiceSystem
+internal import ToolSupport
+
+let benchCommand = Command(
+  name: "sluice-bench", summary: "measure Sluice beside SQLite's own VFS",
+  help: """
+    usage: sluice-bench BENCHMARK [OPTION …]
+
+    Runs Sluice and SQLite's own unix VFS in turns, in an order that changes from round to round.
+    Prints the median of the rounds, the 99th percentile of all samples, and the ratio of Sluice to
+    the unix VFS: its median over the rounds, its least and its greatest value.
+
+      channel     round trips through a channel, beside two bare processes that pass a word to and
+                  fro by spinning and by sleeping on futexes
+      vfs         the calls of SQLite's VFS one by one, also with each of Sluice's shortcuts turned
+                  off
+      speedtest   SQLite's speedtest1 in DELETE and WAL mode
+      txn         small transactions, durable and relaxed
+      select      point selects, each a transaction of its own
+      contend     several processes that write to one database, with a shared sidecar
+      idle        many sessions that do nothing: their cost for a busy session, and for the machine
+      start       the first query of a new process, the start of its private sidecar included
+      all         all of these, in this order
+
+      --rounds N         interleaved rounds (7)
+      --directory DIR    where the databases go, in a directory that is removed at the end; in memory
+                         (tmpfs) durable writes cost nothing (~/.cache/sluice)
+      --peer fuse        also the unix VFS over a passthrough FUSE file system; see Tools/fuse/build
+      --json             print JSON
+      --svg FILE         also draw the ratios as a chart
+      --markdown FILE    also write the tables as Markdown
+      --count N          channel, vfs: calls of each kind in a round (20000, of slow ones fewer)
+      --seconds S        txn, select, contend, idle: how long a run lasts (1; contend 3)
+      --file-size MIB    vfs: the database's size (100)
+      --size N           speedtest: its --size (100)
+      --speedtest1 PATH  speedtest: the program (the one that Tools/sqlite-suite build made)
+      --writers N        contend: processes (8)
+      --sessions N       idle: sessions (200)
+      --processes N      start: processes in a round (20)
+
+    SQLite is the installed libsqlite3.so.0. The sidecar is `sluice` beside this program, or the program
+    that SLUICE_SIDECAR names. Exit codes: 0 done; 2 something could not be measured; 130 the user
+    interrupted the run.
+    """, run: bench)
+
+/// In the order in which `sluice-bench all` runs them.
+private var benchmarks: [any Benchmark.Type] {
+  [
+    ChannelBenchmark.self, VFSBenchmark.self, SpeedtestBenchmark.self, TransactionBenchmark.self,
+    SelectBenchmark.self, ContentionBenchmark.self, IdleBenchmark.self, StartBenchmark.self,
+  ]
+}
+
+private func bench(_ words: [String]) throws(CommandError) -> Int32 {
+  var options = Options(words)
+  guard let name = options.word() else { throw .usage("which benchmark?") }
+  let kinds = benchmarks.filter { name == "all" || $0.name == name }
+  guard !kinds.isEmpty else { throw .usage("\(name): no such benchmark") }
+  let own = kinds.reduce(into: Set<String>()) { $0.formUnion($1.options) }
+  let parameters = try BenchmarkParameters(&options, own: own)
+  try options.finish()
+  do throws(ToolError) {
+    try measure(kinds, parameters, command: (["sluice-bench"] + words).joined(separator: " "))
+    return 0
+  } catch {
+    switch error {
+    case .failed(let text): throw .failed(text)
+    case .unopenable(let text): throw .failed("cannot open " + text)
+    case .interrupted:
+      printError("sluice-bench: interrupted")
+      return 130
+    }
+  }
+}
+
+private func measure(
+  _ kinds: [any Benchmark.Type], _ parameters: BenchmarkParameters, command: String
+) throws(ToolError) {
+  let bench = try Workbench(parameters)
+  defer { bench.close() }
+  // A missing file or program is reported now, not after minutes.
+  let chart = try parameters.chartPath.map { (path) throws(ToolError) in try OutputFile(path) }
+  let markdown = try parameters.markdownPath.map { (path) throws(ToolError) in
+    try OutputFile(path)
+  }
+  var prepared: [any Benchmark] = []
+  for kind in kinds { prepared.append(try kind.init(parameters, on: bench)) }
+
+  var reports: [BenchmarkReport] = []
+  for benchmark in prepared {
+    let report = try benchmark.run(on: bench)
+    reports.append(report)
+    if !parameters.isJSON { bench.show(report.table + "\n") }
+  }
+  let machine = bench.machine.line
+  if parameters.isJSON {
+    let document = JSON.object([
+      ("command", .text(command)), ("sluice", .text(sluiceVersion)),
+      ("machine", bench.machine.json), ("notes", .array(bench.notes.map { .text($0) })),
+      ("benchmarks", .array(reports.map(\.json))),
+    ])
+    bench.show(document.written(depth: 6))
+  } else {
+    bench.show((bench.notes.map { "note: " + $0 } + [machine]).joined(separator: "\n"))
+  }
+  try chart?.write(BenchmarkChart(reports, command: command, machine: machine).svg)
+  let parts = ["`\(command)` on \(machine)"] + reports.map(\.markdown) + bench.notes
+  try markdown?.write(parts.joined(separator: "\n\n") + "\n")
+}

@@ -1,0 +1,45 @@
+// sluice-bench peer: the processes that the benchmarks start and measure.
+
+internal import CSluice
+internal import SluiceCommand
+internal import SluiceSystem
+internal import ToolSupport
+
+let peerCommand = Command(
+  name: "peer", summary: "", help: "started by 'sluice-bench', not by people",
+  run: { words throws(CommandError) in
+    var options = Options(words)
+    let kind = options.word() ?? ""
+    if let kind = PingPong(rawValue: kind) { return try answer(kind) }
+    guard let work = works[kind] else { throw .usage("'sluice-bench' starts this") }
+    do throws(ToolError) {
+      print(try work(&options).text)
+      return 0
+    } catch {
+      switch error {
+      case .failed(let text): print("error\t" + text)
+      case .unopenable(let text): print("unopenable\t" + text)
+      case .interrupted: break
+      }
+      return 2
+    }
+  })
+
+private typealias Work = @Sendable (inout Options) throws(ToolError) -> PeerReport
+
+private let works: [String: Work] = [
+  "channel": ChannelBenchmark.peer, "vfs": VFSBenchmark.peer, "statement": StatementPeer.run,
+  "writer": ContentionBenchmark.peer, "idle": IdleBenchmark.peer,
+  "first-query": StartBenchmark.peer,
+]
+
+private func answer(_ kind: PingPong) throws(CommandError) -> Int32 {
+  guard descriptorIsOpen(3) else { throw .usage("'sluice-bench' starts this") }
+  endWithInput()
+  do throws(Errno) {
+    try kind.runPeer()
+    return 0
+  } catch {
+    throw .failed("peer: \(unsafe String(cString: error.text))")
+  }
+}

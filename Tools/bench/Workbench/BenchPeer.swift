@@ -1,0 +1,35 @@
+// What all measured processes have in common.
+//
+// Each process prepares itself, says `ready`, waits for a line on its standard input, does its work
+// and prints its report. It ends when its standard input does: when the benchmark ends, however
+// that ends.
+
+internal import CSluice
+internal import SluiceCommand
+internal import SluiceSystem
+internal import ToolSupport
+
+enum BenchPeer {
+  /// Tells the benchmark that this process is ready, and waits for its word to start.
+  static func awaitStart() {
+    print("ready")
+    flushStandardOutput()
+    var byte: UInt8 = 0
+    while unsafe read(0, &byte, 1) == 1, byte != UInt8(ascii: "\n") {}
+    if byte != UInt8(ascii: "\n") { _exit(0) }
+    endWithInput()
+  }
+
+  /// Takes a peer's own options off its command line.
+  static func parse<Result>(
+    _ body: () throws(CommandError) -> Result
+  ) throws(ToolError) -> Result {
+    do throws(CommandError) {
+      return try body()
+    } catch {
+      switch error {
+      case .usage(let text), .failed(let text): throw .failed("peer: \(text)")
+      }
+    }
+  }
+}

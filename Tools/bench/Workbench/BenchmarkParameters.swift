@@ -1,0 +1,70 @@
+// The user's options for benchmarks. Each benchmark names the options that it has.
+
+internal import CSluice
+internal import SluiceCommand
+internal import SluiceSystem
+
+struct BenchmarkParameters {
+  let rounds: Int
+  let directory: String
+  let usesFUSE: Bool
+  let isJSON: Bool
+  let chartPath: String?
+  let markdownPath: String?
+  /// Nil where the benchmark's own default holds.
+  let count: Int?
+  let seconds: Double?
+  let fileMebibytes: Int
+  let writers: Int
+  let sessions: Int
+  let processes: Int
+  let size: Int
+  let speedtestProgram: String?
+
+  /// Takes the options that all benchmarks have, and those in `own`.
+  init(_ options: inout Options, own: Set<String>) throws(CommandError) {
+    rounds = try options.number("--rounds", in: 1...1000, or: 7)
+    directory = try options.value("--directory") ?? BenchmarkParameters.standardDirectory
+    switch try options.value("--peer") {
+    case nil: usesFUSE = false
+    case "fuse": usesFUSE = true
+    case .some(let other): throw .usage("--peer takes fuse, not \(other)")
+    }
+    isJSON = options.flag("--json")
+    chartPath = try options.value("--svg")
+    markdownPath = try options.value("--markdown")
+
+    func number(_ name: String, _ range: ClosedRange<Int>) throws(CommandError) -> Int? {
+      guard own.contains(name) else { return nil }
+      let number = try options.number(name, in: range, or: -1)
+      return number < 0 ? nil : number
+    }
+    count = try number("--count", 10...10_000_000)
+    fileMebibytes = try number("--file-size", 1...100_000) ?? 100
+    writers = try number("--writers", 1...500) ?? 8
+    sessions = try number("--sessions", 1...1000) ?? 200
+    processes = try number("--processes", 1...10_000) ?? 20
+    size = try number("--size", 1...10_000) ?? 100
+    speedtestProgram = own.contains("--speedtest1") ? try options.value("--speedtest1") : nil
+    seconds =
+      own.contains("--seconds")
+      ? try options.value("--seconds").map { (text) throws(CommandError) in
+        guard let seconds = Double(text), (0.01...3600).contains(seconds) else {
+          throw .usage("--seconds takes a number from 0.01 to 3600")
+        }
+        return seconds
+      } : nil
+  }
+
+  /// ~/.cache/sluice: durable writes must be durable there, and /tmp is often memory.
+  private static var standardDirectory: String {
+    if let cache = unsafe environmentValue("XDG_CACHE_HOME") {
+      return unsafe String(cString: cache) + "/sluice"
+    }
+    if let home = unsafe environmentValue("HOME") {
+      _ = unsafe mkdir(zeroTerminated(String(cString: home) + "/.cache"), 0o700)
+      return unsafe String(cString: home) + "/.cache/sluice"
+    }
+    return unsafe environmentValue("TMPDIR").map { unsafe String(cString: $0) } ?? "/tmp"
+  }
+}
