@@ -46,6 +46,7 @@ private final class Pending: @unchecked Sendable {
     try server.stop()
     #expect(server.service.seen.openSessions == 0)
     #expect(server.service.seen.hasStopped)
+    #expect(server.service.seen.threadCount == 0)
     #expect(throws: CallError.self) { try channels[0].trial(Trial.whichThread) }
   }
 

@@ -36,6 +36,7 @@ final class TrialService: Service {
     var waiters: [UInt64: Waiter] = [:]
     var told: Set<UInt64> = []
     var released: Set<UInt64> = []
+    /// Threads that serve now.
     var threadCount = 0
     var openSessions = 0
     var endedSessions = 0
@@ -92,6 +93,8 @@ private final class TrialThread: ServiceThread, @unchecked Sendable {
   }
 
   func alarmRang(now: Int64) {}
+
+  func end() { service.change { $0.threadCount -= 1 } }
 }
 
 private final class TrialSession: ServiceSession {

@@ -72,6 +72,7 @@ final class ReactorLoop {
     }
     spinning.noteAsleep()
     for session in sessions.values { session.end() }
+    service.end()
     reactor.close()
   }
 
