@@ -123,7 +123,7 @@ struct SharedFileSystemTests {
       uri = f"file:{A}/app.db?vfs=sluice"
       said, logged = log(uri, "PRAGMA journal_mode=WAL; CREATE TABLE t(x); PRAGMA journal_mode=truncate;"
           "PRAGMA journal_mode=wal; INSERT INTO t VALUES (1); SELECT x FROM t;")
-      print(said, logged.count("WAL mode needs locking_mode=EXCLUSIVE here: other hosts may have the"))
+      print(said, logged.count("WAL mode needs locking_mode=EXCLUSIVE here: other hosts may have mounted"))
       s = stock(B + "/app.db")
       print(one(s, "PRAGMA journal_mode"), one(s, "SELECT x FROM t"), "app.db-wal" in os.listdir(A))
       """, ["['delete', 'truncate', 'truncate', '1'] 2", "delete 1 False"])
