@@ -49,7 +49,8 @@ let embeddedTargets: [Target] = [.target(name: "CSluicePreload", cSettings: cSet
 let hostTargets: [Target] = [
   .target(
     name: "SluiceServer", dependencies: ["CSluice", "SluiceChannel"], swiftSettings: swiftSettings),
-  .target(name: "SluiceFiles", dependencies: ["CSluice", "SluiceServer"], swiftSettings: swiftSettings),
+  .target(
+    name: "SluiceFiles", dependencies: ["CSluice", "SluiceServer"], swiftSettings: swiftSettings),
   .target(name: "CSluiceCommand", cSettings: cSettings),
   .target(
     name: "SluiceCommand", dependencies: ["CSluice", "CSluiceCommand", "SluiceSystem"],
@@ -82,7 +83,8 @@ let hostTargets: [Target] = [
     name: "SluiceChannelTests", dependencies: ["CSluice", "SluiceChannel", "TestSupport"],
     swiftSettings: swiftSettings),
   .testTarget(
-    name: "SluiceServerTests", dependencies: ["SluiceServer", "SluiceClient", "TestSupport"],
+    name: "SluiceServerTests",
+    dependencies: ["SluiceChannel", "SluiceClient", "SluiceServer", "TestSupport"],
     swiftSettings: swiftSettings),
   .testTarget(
     name: "SluiceFilesTests",

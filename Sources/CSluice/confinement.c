@@ -1,25 +1,25 @@
-// The system calls that a sidecar may make when it serves, as a seccomp filter.
+// The system calls that a serving sidecar may make, as a seccomp filter.
 //
 // Three answers:
-//   allowed  what the sidecar needs of files, sockets, memory, threads and clocks. Calls that can do
-//            more than it needs are allowed with certain arguments only: no memory becomes
-//            executable, no process is started, no other one is signalled.
-//   killed   what only an intruder calls: run a program, look into another process, load code into
-//            the kernel, change root, mounts, namespaces or ids. Who calls these has the process in
-//            his hands already, and no client has anything to lose by its end that he could not
+//   allowed  calls that the sidecar needs for files, sockets, memory, threads and clocks. Calls that
+//            can do more than it needs are allowed only with certain arguments: no memory becomes
+//            executable, no process is started, no other process is signalled.
+//   killed   calls that only an intruder makes: run a program, look into another process, load code
+//            into the kernel, change root, mounts, namespaces or ids. A caller of these controls
+//            the process already, and its end costs no client anything that the intruder could not
 //            take.
-//   refused  everything else, with ENOSYS. The C library may call something that nobody thought of,
-//            under an odd locale or in its next release, and then other people's databases must not
-//            die of it: it has a way without, for old kernels lack many calls. An intruder gets no
-//            further by a refused call than by a fatal one. (EPERM would tell the C library to give
-//            up where ENOSYS tells it to try an older call.)
+//   refused  everything else, with ENOSYS. The C library may make an unexpected call, under an
+//            unusual locale or in its next release. That must not harm other users' databases. The
+//            C library can do without the call, because old kernels lack many calls. A refused call
+//            helps an intruder no more than a fatal one. (EPERM would make the C library give up;
+//            ENOSYS makes it try an older call.)
 //
-// To find what the list lacks: `serve --report-confinement` (SLUICE_CONFINEMENT=report) names each
-// refused call on standard error. Of a killed one the kernel's log tells, where auditing is on
+// To find calls that the list lacks: `serve --report-confinement` (SLUICE_CONFINEMENT=report) names
+// each refused call on standard error. The kernel's log names a killed one, if auditing is on
 // (`dmesg | grep type=1326`; syscall= is the number).
 //
-// Calls that are allowed whatever their arguments cost next to nothing: the kernel remembers them in
-// a bitmap (since 5.11).
+// A call that is allowed with any arguments costs almost nothing, because the kernel remembers such
+// calls in a bitmap (since 5.11).
 #include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/futex.h>
@@ -34,7 +34,7 @@
 
 #if defined(__x86_64__)
 #define NATIVE_ARCHITECTURE AUDIT_ARCH_X86_64
-// Numbers from here on are those of the x32 ABI.
+// From this number on, calls belong to the x32 ABI.
 #define NUMBER_END 0x40000000u
 #elif defined(__aarch64__)
 #define NATIVE_ARCHITECTURE AUDIT_ARCH_AARCH64
@@ -48,7 +48,7 @@ int sluice_forbid_new_privileges(void) {
 }
 
 // --- Landlock -----------------------------------------------------------------------------------
-// The headers of Debian 12 know version 1 of 7: what is needed of the others stands here.
+// Debian 12's headers know version 1 of 7. This file declares what it needs of the other versions.
 
 #ifndef SYS_landlock_create_ruleset
 #define SYS_landlock_create_ruleset 444
@@ -75,7 +75,7 @@ int sluice_landlock_version(void) {
 }
 
 int sluice_landlock_create(uint64_t files, uint64_t network, uint64_t scopes) {
-  // A kernel that knows less of this structure takes it as long as the rest is zero.
+  // A kernel that knows a shorter structure accepts this one if the rest is zero.
   struct ruleset_attributes attributes = {files, network, scopes};
   long ruleset = syscall(SYS_landlock_create_ruleset, &attributes, sizeof attributes, 0);
   return ruleset < 0 ? -errno : (int)ruleset;
@@ -122,7 +122,7 @@ static void load(struct filter *filter, size_t offset) {
   add(filter, BPF_LD | BPF_W | BPF_ABS, (uint32_t)offset, 0, 0);
 }
 
-// Where the low half of an argument stands: these processors are little-endian.
+// The offset of an argument's low half. These processors are little-endian.
 static size_t argument(int index) {
   return offsetof(struct seccomp_data, args) + (size_t)index * sizeof(uint64_t);
 }
@@ -147,7 +147,7 @@ static void for_calls(struct filter *filter, const int *numbers, size_t count, u
   for (size_t i = 0; i < count; i++) for_call(filter, numbers[i], action);
 }
 
-// One answer where the argument is one of `values`, another where it is not.
+// One answer if the argument is one of `values`, another if it is not.
 static void for_values(struct filter *filter, int number, int index, const uint32_t *values,
                        int count, uint32_t action, uint32_t otherwise) {
   add(filter, BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)number, 0, count + 3);
@@ -158,7 +158,7 @@ static void for_values(struct filter *filter, int number, int index, const uint3
   answer(filter, action);
 }
 
-// One answer where the argument has any of `bits`, another where it has none.
+// One answer if the argument has any of `bits`, another if it has none.
 static void for_bits(struct filter *filter, int number, int index, uint32_t bits, uint32_t action,
                      uint32_t otherwise) {
   add(filter, BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)number, 0, 4);
@@ -170,7 +170,7 @@ static void for_bits(struct filter *filter, int number, int index, uint32_t bits
 
 static int enter(struct filter *filter) {
   struct sock_fprog program = {(unsigned short)filter->count, filter->instructions};
-  // All threads at once: a sanitizer, say, has one of its own.
+  // Binds all threads at once, because the process may have others, for example a sanitizer's.
   unsigned long flags = SECCOMP_FILTER_FLAG_TSYNC | SECCOMP_FILTER_FLAG_TSYNC_ESRCH;
   return syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, &program) < 0 ? -errno : 0;
 }
@@ -178,7 +178,7 @@ static int enter(struct filter *filter) {
 // --- the sidecar's list -------------------------------------------------------------------------
 
 static const int calls_allowed[] = {
-    // Files. By name only through openat2 and a few others; Landlock says which.
+    // Files. Only openat2 and a few others take a name; Landlock decides which files.
     SYS_openat2, SYS_openat, SYS_close, SYS_close_range, SYS_read, SYS_write, SYS_readv, SYS_writev,
     SYS_pread64, SYS_pwrite64, SYS_preadv, SYS_pwritev, SYS_preadv2, SYS_pwritev2, SYS_lseek,
     SYS_ftruncate, SYS_fallocate, SYS_fsync, SYS_fdatasync, SYS_sync_file_range, SYS_fadvise64,
@@ -189,7 +189,7 @@ static const int calls_allowed[] = {
     SYS_open, SYS_access, SYS_stat, SYS_lstat, SYS_readlink, SYS_unlink, SYS_poll, SYS_epoll_wait,
     SYS_dup2, SYS_time, SYS_arch_prctl,
 #endif
-    // Sockets that are there, and their ends; none is made, bound or connected.
+    // Existing sockets, and their ends. No socket is made, bound or connected.
     SYS_accept4, SYS_recvmsg, SYS_sendmsg, SYS_getsockopt, SYS_setsockopt, SYS_shutdown,
     SYS_pidfd_open, SYS_epoll_create1, SYS_epoll_ctl, SYS_epoll_pwait, SYS_ppoll, SYS_signalfd4,
     SYS_eventfd2, SYS_timerfd_create, SYS_timerfd_settime,
@@ -204,7 +204,7 @@ static const int calls_allowed[] = {
 #ifdef SYS_rseq
     SYS_rseq,
 #endif
-    // Clocks, chance, who and where we are.
+    // Clocks, random numbers, identity and place.
     SYS_clock_gettime, SYS_clock_getres, SYS_clock_nanosleep, SYS_nanosleep, SYS_gettimeofday,
     SYS_getrandom, SYS_uname, SYS_sysinfo, SYS_getrlimit, SYS_getrusage, SYS_getuid, SYS_geteuid,
     SYS_getgid, SYS_getegid,
@@ -226,8 +226,8 @@ static const int calls_killed[] = {
 #endif
 };
 
-// Names a refused call on standard error, once, and lets it fail with ENOSYS. A handler: no more
-// than write(2).
+// Names a refused call on standard error, once, and lets it fail with ENOSYS. This is a signal
+// handler, so it calls nothing but write(2).
 static void report_refused(int signal, siginfo_t *info, void *context) {
   static uint8_t seen[1024];
   (void)signal;
@@ -278,13 +278,13 @@ int sluice_seccomp_enter_sidecar(int reports) {
   for_bits(&filter, SYS_mmap, 2, PROT_EXEC, FAILS_WITH(EACCES), ALLOWED);
   for_bits(&filter, SYS_mprotect, 2, PROT_EXEC, FAILS_WITH(EACCES), ALLOWED);
   for_bits(&filter, SYS_clone, 0, CLONE_THREAD, ALLOWED, KILLED);
-  // Its flags stand in memory, where no filter sees them; the C library takes clone instead.
+  // Its flags are in memory, where no filter can see them. The C library uses clone instead.
   for_call(&filter, SYS_clone3, FAILS_WITH(ENOSYS));
-  // abort() and raise() signal this process; the others are none of our business.
+  // abort() and raise() signal this process. These calls are refused for any other process.
   uint32_t self = (uint32_t)getpid(), itself = 0;
   for_values(&filter, SYS_tgkill, 0, &self, 1, ALLOWED, refused);
   for_values(&filter, SYS_prlimit64, 0, &itself, 1, ALLOWED, refused);
-  // Is this a terminal? The only question of its kind.
+  // The only allowed ioctl: is this a terminal?
   static const uint32_t questions[] = {TCGETS};
   for_values(&filter, SYS_ioctl, 1, questions, 1, ALLOWED, refused);
   static const uint32_t names[] = {PR_SET_NAME, PR_GET_NAME, 0x53564d41 /* PR_SET_VMA */};
@@ -302,13 +302,14 @@ static const int changes_of_attributes[] = {
     SYS_chmod, SYS_chown, SYS_lchown, SYS_utime, SYS_utimes, SYS_futimesat,
 #endif
     452 /* fchmodat2 */, 463 /* setxattrat */, 466 /* removexattrat */, 469 /* file_setattr */,
-    // Some of these can be asked for through a ring, where no filter sees them.
+    // Some of these calls can be made through a ring, where no filter sees them.
     SYS_io_uring_setup,
 };
 
 int sluice_seccomp_enter_sandbox(void) {
   struct filter filter;
-  // Under other numbers the same calls would pass: no program of another ABI.
+  // In another ABI the same calls have other numbers and would pass. So no program of another ABI
+  // may run.
   begin(&filter, FAILS_WITH(ENOSYS));
   for_calls(&filter, changes_of_attributes,
             sizeof changes_of_attributes / sizeof *changes_of_attributes, FAILS_WITH(EPERM));

@@ -3,13 +3,14 @@
 
 #include "CSluice.h"
 
-// Above what programs use by fixed numbers, and below FD_SETSIZE, so that the table stays small.
+// Above the numbers that programs use as fixed ones, and below FD_SETSIZE, so that the table stays
+// small.
 enum { high_number = 900 };
 
 int sluice_descriptor_raise(int fd) {
   struct rlimit limit;
   int lowest = high_number;
-  // Where the limit is low: as high as it lets us, with room for a few.
+  // If the limit is low: as high as it allows, with room for a few.
   if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < high_number + 64)
     lowest = (int)limit.rlim_cur / 2;
   if (lowest < 3) lowest = 3;
@@ -24,7 +25,7 @@ int sluice_descriptor_raise(int fd) {
 void sluice_descriptors_fill_standard(void) {
   for (int number = 0; number < 3; number++) {
     if (fcntl(number, F_GETFD) >= 0) continue;
-    // For reading only: to print there fails as it did before.
+    // For reading only, so that output there fails as it did before.
     int fd = open("/dev/null", O_RDONLY);
     if (fd < 0) fd = epoll_create1(0);
     if (fd < 0) return;

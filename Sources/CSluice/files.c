@@ -14,8 +14,8 @@ const int sluice_o_tmpfile = O_TMPFILE;
 int sluice_openat2(int directory, const char *path, uint64_t flags, uint64_t mode,
                    uint64_t resolve) {
   struct open_how how = {.flags = flags | O_CLOEXEC, .mode = mode, .resolve = resolve};
-  // EAGAIN: somebody moved a directory during the walk, and the kernel could not prove that the
-  // path stays beneath. The next try nearly always can.
+  // EAGAIN: a directory was moved during the walk, and the kernel could not prove that the path
+  // stays beneath. The next try nearly always succeeds.
   for (int tries = 0;; tries++) {
     long fd = syscall(SYS_openat2, directory, path, &how, sizeof how);
     if (fd >= 0) return (int)fd;
@@ -192,8 +192,8 @@ int64_t sluice_socket_send(int fd, const void *buffer, size_t count, int first, 
   if (used == 0) message.msg_control = NULL;
   message.msg_controllen = used;
   int64_t result = SLUICE_RETRY(sendmsg(fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT));
-  // A user whom this user namespace has no number for cannot be named: EINVAL, or EPERM where the
-  // overflow number is that of another user.
+  // The kernel cannot name a user that has no number in this user namespace: EINVAL, or EPERM if
+  // the overflow number belongs to another user.
   if ((result == -EINVAL || result == -EPERM) && with_credentials)
     return sluice_socket_send(fd, buffer, count, first, second, 0);
   return result;

@@ -5,7 +5,7 @@
 
 #include "CSluice.h"
 
-// `sluice doctor` reads from the library's file which release it is of.
+// `sluice doctor` reads the release from this text in the library's file.
 __attribute__((used, retain)) static const char version_mark[] = "sluice-version:" SLUICE_VERSION;
 
 int sluice_memfd_create_sealed(const char *name, uint64_t byte_count, int is_final) {
@@ -30,8 +30,9 @@ int sluice_memfd_is_sealed(int fd) {
 int sluice_map(int fd, int64_t offset, uint64_t byte_count, int writable, int inheritable,
                void **address) {
   int place = *address == NULL ? 0 : MAP_FIXED;
-  // What is mapped for reading may be large and mostly holes. In a process that locks all its memory
-  // (mlockall) the kernel would fill them at once; so it is readable only when it is not locked.
+  // Memory that is mapped for reading may be large and mostly holes. In a process that locks all
+  // its memory (mlockall), the kernel would fill the holes at once. So the memory becomes readable
+  // only after it is unlocked.
   int is_late = !writable && !place;
   int protection = is_late ? PROT_NONE : writable ? PROT_READ | PROT_WRITE : PROT_READ;
   void *p = mmap(*address, byte_count, protection, MAP_SHARED | place, fd, offset);
@@ -64,7 +65,7 @@ int sluice_map_zeros(void *address, uint64_t byte_count) {
   return p == MAP_FAILED ? -errno : 0;
 }
 
-// --- what a forked child must not write to ------------------------------------------------------
+// --- memory that a forked child must not write to -----------------------------------------------
 
 struct kept_range {
   void *address;

@@ -18,7 +18,7 @@ int sluice_run_beside(int (*body)(void *), void *context) {
   char *stack = mmap(NULL, child_stack_byte_count, PROT_READ | PROT_WRITE,
                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
   if (stack == MAP_FAILED) return -errno;
-  // No handler of the host's may run in the child while it shares the host's memory.
+  // No signal handler of the host may run in the child while it shares the host's memory.
   sigset_t all, before;
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &before);
@@ -43,8 +43,8 @@ struct passed_mapping {
   int map_error;
 };
 
-// In the caller's memory, but with a copy of its descriptors: what is received here, and closed by
-// exiting, never stands among the caller's own.
+// Runs in the caller's memory, but with a copy of its descriptors. So the caller never has a
+// descriptor that is received here and closed by _exit().
 static int receive_mapping(void *context) {
   struct passed_mapping *passed = context;
   int first, second, sender;
@@ -75,8 +75,8 @@ int sluice_receive_mapping(int socket, void *message, size_t message_byte_count,
 
 int64_t sluice_socket_receive_above(int socket, void *message, size_t message_byte_count,
                                     int *descriptor) {
-  // The lowest number that is free is what a descriptor gets. It cannot be moved to another: that
-  // ends with closing one.
+  // A descriptor gets the lowest free number. It cannot be moved to another number, because a move
+  // ends with a close.
   int low[3], count = 0;
   while (count < 3) {
     int number = fcntl(socket, F_DUPFD_CLOEXEC, 0);
@@ -154,7 +154,8 @@ static int signal_descriptor(const sigset_t *taken) {
 int sluice_stop_signals_take(void) {
   sigset_t all, taken;
   sigfillset(&all);
-  // A system call that is refused and reported (confinement.c) is a signal that must come through.
+  // A system call that is refused and reported (confinement.c) raises this signal, so it must not
+  // be blocked.
   sigdelset(&all, SIGSYS);
   pthread_sigmask(SIG_SETMASK, &all, NULL);
   sigemptyset(&taken);

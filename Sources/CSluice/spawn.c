@@ -1,15 +1,15 @@
-// Starting a program that nobody in this process knows of.
+// Starts a program that this process does not notice.
 //
-// A process that has executed a program has SIGCHLD for its exit signal, whatever clone() was told:
-// wait() finds it. One that has executed nothing keeps the exit signal 0, and only a wait for
+// A process that has executed a program has the exit signal SIGCHLD, whatever clone() was told, and
+// wait() finds it. A process that has executed nothing keeps the exit signal 0, and only a wait for
 // clones (__WCLONE) finds it. So a middle process, which executes nothing, starts the program:
 //
 //   host ──clone, exit signal 0──▶ middle ──▶ program
 //
-// Nearly always the middle process ends at once, and the program becomes a child of init. Where the
-// host itself collects orphans (process 1 of a container, or a subreaper) the program would become
-// the host's child. There the middle process stays, as the program's parent, until that ends. It
-// shares the host's memory, holds no descriptor and no directory, and takes no signal.
+// Nearly always the middle process ends at once, and the program becomes a child of init. If the
+// host itself collects orphans (process 1 of a container, or a subreaper), the program would become
+// the host's child. Then the middle process stays, as the program's parent, until the program ends.
+// It shares the host's memory, holds no descriptor and no directory, and takes no signal.
 #include <sched.h>
 #include <stdatomic.h>
 #include <sys/epoll.h>
@@ -41,8 +41,8 @@ struct spawn {
   char program_stack[stack_byte_count] __attribute__((aligned(16)));
 };
 
-// A system call that leaves errno alone. The middle process has the thread-local variables of the
-// thread that made it, and that thread works on.
+// A system call that does not change errno. The middle process has the thread-local variables of
+// the thread that made it, and that thread continues.
 static long raw_call(long number, long a, long b, long c, long d) {
 #if defined(__x86_64__)
   long result;
@@ -67,14 +67,15 @@ static long raw_call(long number, long a, long b, long c, long d) {
 
 enum { futex_wait = 0, futex_wake = 1 };
 
-// Something that nobody can read from or write to, where /dev/null is not there.
+// Opens something that cannot be read or written, if /dev/null is absent.
 static int open_nothing(void) {
   int fd = open("/dev/null", O_RDWR);
   return fd >= 0 ? fd : epoll_create1(0);
 }
 
-// The program's process: in the host's memory until it executes. System calls only, and no return.
-// `setresuid` and its like go past the C library, which would change every thread of the host.
+// The program's process. It is in the host's memory until it executes, so it makes only system
+// calls and does not return. `setresuid` and similar calls bypass the C library, which would change
+// every thread of the host.
 static int be_program(void *context) {
   struct spawn *spawn = context;
   for (int signal = 1; signal < NSIG; signal++) {
@@ -90,7 +91,7 @@ static int be_program(void *context) {
     if (syscall(SYS_setresgid, group, group, group) < 0) goto failed;
     if (syscall(SYS_setresuid, user, user, user) < 0) goto failed;
   }
-  // The descriptor may be any of 0 to 3 itself: move it out of the way first.
+  // The descriptor itself may be any of 0 to 3, so move it out of the way first.
   int passed = fcntl(spawn->descriptor, F_DUPFD_CLOEXEC, 10);
   if (passed < 0 || (nothing = open_nothing()) < 0) goto failed;
   if (dup2(nothing, 0) < 0 || dup2(nothing, 1) < 0 || dup2(passed, 3) < 0) goto failed;
@@ -110,10 +111,10 @@ static int be_middle(void *context) {
   if (pid < 0) spawn->error = errno;
   spawn->pid = pid;
   int stays = spawn->middle_stays && spawn->error == 0;
-  // One that executed nothing is nobody's orphan either.
+  // A process that executed nothing must not become an orphan either.
   if (pid >= 0 && spawn->error != 0) raw_call(SYS_wait4, pid, 0, __WALL, 0);
   atomic_store(&spawn->is_done, 1);
-  // From here on the host's thread works on.
+  // From here on the host's thread continues.
   raw_call(SYS_futex, (long)&spawn->is_done, futex_wake, 1, 0);
   if (stays) {
     raw_call(SYS_setsid, 0, 0, 0, 0);
@@ -132,11 +133,11 @@ static int collects_orphans(void) {
          (prctl(PR_GET_CHILD_SUBREAPER, &is_subreaper, 0, 0, 0) == 0 && is_subreaper);
 }
 
-// The middle processes that stay. Whoever takes the list has it alone.
+// The middle processes that stay. A thread that takes the list has it alone.
 static _Atomic(struct spawn *) staying;
 
 static int has_ended(struct spawn *spawn) {
-  // Negative: a forked child has the list, and its parent the children.
+  // Negative in a forked child: it has the list, but the processes are its parent's children.
   return raw_call(SYS_wait4, spawn->middle, 0, WNOHANG | __WCLONE, 0) != 0;
 }
 
@@ -155,8 +156,8 @@ static void collect_ended(void) {
   }
 }
 
-// Waits until the program was executed, or could not be. Whoever kills the middle process before
-// must not leave us waiting.
+// Waits until the program was executed, or could not be. The wait also ends if the middle process
+// is killed before that.
 static void await_done(struct spawn *spawn) {
   struct timespec slice = {0, 100000000};
   while (atomic_load(&spawn->is_done) == 0) {
@@ -188,7 +189,7 @@ int sluice_spawn(const char *program, char *const arguments[], int descriptor) {
   for (int i = 0; i < 3; i++)
     if (user[i] != spawn->user || group[i] != spawn->group) spawn->has_other_ids = 1;
   spawn->middle_stays = collects_orphans();
-  // No handler of the host's may run in a child while it shares the host's memory.
+  // No signal handler of the host may run in a child while it shares the host's memory.
   sigset_t all, before;
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &before);

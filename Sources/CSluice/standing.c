@@ -25,8 +25,8 @@ static uint64_t groups_digest(void) {
   return result;
 }
 
-// A socket belongs to the file-system user and group of the thread that makes it. To ask for these
-// with setfsuid(-1) would end programs whose seccomp filter forbids to change them.
+// A socket belongs to the file-system user and group of the thread that makes it. Reading these
+// with setfsuid(-1) would end a program whose seccomp filter forbids changing them.
 static void take_file_system_user(struct sluice_standing *standing) {
   standing->file_system_user = standing->user;
   standing->file_system_group = standing->group;
@@ -60,20 +60,20 @@ void sluice_standing_take(struct sluice_standing *standing) {
   standing->no_new_privileges = prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1;
 }
 
-// In a child with a copy of the caller's file-system state (no CLONE_FS), so that nobody makes a
-// file under another umask meanwhile.
+// Runs in a child with a copy of the caller's file-system state (no CLONE_FS), so that no thread
+// makes a file under another umask meanwhile.
 static int take_umask(void *context) {
   *(uint32_t *)context = (uint32_t)syscall(SYS_umask, 077);
   _exit(0);
 }
 
 uint32_t sluice_umask(void) {
-  // Until a way is found: nothing for others.
+  // If no way is found: no permissions for others.
   uint32_t mask = 077;
   char text[1024];
   int fd = open("/proc/thread-self/status", O_RDONLY | O_CLOEXEC);
   if (fd >= 0) {
-    // "Umask:" is the second line, behind the name (Linux 4.7).
+    // "Umask:" is the second line, after the name (Linux 4.7).
     int64_t count = SLUICE_RETRY(read(fd, text, sizeof text - 1));
     close(fd);
     text[count > 0 ? count : 0] = 0;

@@ -28,7 +28,7 @@ int sluice_thread_announce_end(uint32_t *word) {
     return 0;
   }
   if (before == NULL && syscall(SYS_get_robust_list, 0, &before, &length) != 0) return -errno;
-  // A list of one, which ends where it begins.
+  // A list with one entry, which points back to the head.
   entry.next = &head.list;
   head.list.next = &entry;
   head.futex_offset = (long)((uintptr_t)word - (uintptr_t)&entry);
@@ -40,11 +40,11 @@ int sluice_thread_start(const char *name, void *(*body)(void *), void *argument,
                         pthread_t *thread) {
   sigset_t all, before;
   sigfillset(&all);
-  // See sluice_signals_take.
+  // See sluice_stop_signals_take.
   sigdelset(&all, SIGSYS);
   pthread_sigmask(SIG_SETMASK, &all, &before);
-  // The new thread inherits the name: to give it to another thread takes a file of /proc, which a
-  // sidecar that is confined cannot write.
+  // The new thread inherits the name. Naming another thread takes a file of /proc, which a confined
+  // sidecar cannot write.
   char own_name[16];
   prctl(PR_GET_NAME, own_name);
   prctl(PR_SET_NAME, name);

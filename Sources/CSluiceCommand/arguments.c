@@ -5,7 +5,7 @@
 static int word_count;
 static char **words;
 
-// glibc calls initializers with what main() gets.
+// glibc calls initializers with the arguments of main().
 static void keep(int count, char **arguments, char **environment) {
   (void)environment;
   word_count = count;

@@ -1,8 +1,8 @@
-// A program that links libsqlite3 dynamically finds these functions before SQLite's own when
-// libsluice.so is preloaded (or linked before it). The first call registers the VFS; every call
-// goes on to SQLite. sqlite3_config must come before SQLite is initialized, and registering a VFS
-// initializes it, so nothing is done before the program opens a database or asks for a VFS.
-#define SQLITE_CORE 1  // keep the names below the functions', not those of an extension's table
+// A program that links libsqlite3 dynamically finds these functions before SQLite's own, if
+// libsluice.so is preloaded (or linked before it). The first call registers the VFS, and every call
+// is passed on to SQLite. sqlite3_config must come before SQLite is initialized, and registering a
+// VFS initializes SQLite. So nothing happens before the program opens a database or asks for a VFS.
+#define SQLITE_CORE 1  // so that names below are functions, not entries of an extension's table
 #include <dlfcn.h>
 #include <pthread.h>
 #include <sqlite3.h>
@@ -12,8 +12,8 @@
 
 #define EXPORTED __attribute__((visibility("default")))
 
-// SQLite's function of that name: in a library loaded after this one, or, where a module has loaded
-// SQLite for itself (as Python's does), in that very library.
+// SQLite's function with this name. It is in a library that was loaded after this one or, if a
+// module has loaded SQLite for itself (as Python's does), in that library.
 static void *sqlite_function(const char *name) {
   void *function = dlsym(RTLD_NEXT, name);
   if (function) return function;
@@ -43,8 +43,8 @@ static void register_vfs(void) {
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static int is_registered;
 
-// Registering initializes SQLite, which asks for its default VFS: that call comes here too, in the
-// middle of the first, and goes straight on.
+// Registering initializes SQLite, which asks for its default VFS. That call comes here too, during
+// the first call, and is passed straight on.
 static void *ready(const char *name) {
   static _Thread_local int is_registering;
   if (!is_registering) {
@@ -73,7 +73,8 @@ EXPORTED int sqlite3_open_v2(const char *filename, sqlite3 **db, int flags, cons
   return real ? real(filename, db, flags, vfs) : SQLITE_INTERNAL;
 }
 
-// Once SQLite is initialized again, its own VFS is the default again: register anew then.
+// When SQLite is initialized again, its own VFS is the default again. Then ours must be registered
+// again.
 EXPORTED int sqlite3_shutdown(void) {
   int (*real)(void) = sqlite_function("sqlite3_shutdown");
   pthread_mutex_lock(&lock);

@@ -1,5 +1,5 @@
-// The two mapped regions of a channel, seen as typed places. This is the only file that computes
-// an address in shared memory.
+// The two mapped regions of a channel, as typed places. Only this file computes an address in the
+// shared memory of a channel.
 
 internal import CSluice
 public import SluiceSystem
@@ -13,8 +13,7 @@ public struct ChannelRegions: ~Copyable, Sendable {
   private let control: Mapping
   private let io: Mapping
 
-  /// Makes the regions of a new channel and gives their descriptors to `pass`, which sends them to
-  /// the client.
+  /// Makes the regions of a new channel. `pass` sends their descriptors to the client.
   public static func create(
     _ shape: ChannelShape, pass: (_ control: Int32, _ io: Int32) throws(Errno) -> Void
   ) throws(Errno) -> ChannelRegions {
@@ -29,7 +28,7 @@ public struct ChannelRegions: ~Copyable, Sendable {
     return regions
   }
 
-  /// Maps the regions that a proxy made. Nil where they are not what they should be.
+  /// Maps the regions that a proxy made. Nil if they are malformed.
   public static func attach(
     control: borrowing FileDescriptor, io: borrowing FileDescriptor
   ) throws(Errno) -> ChannelRegions? {
@@ -66,7 +65,7 @@ public struct ChannelRegions: ~Copyable, Sendable {
   var clientAwaits: SharedWord { unsafe word(sluice_client_awaits(header)) }
   var proxySleeps: SharedWord { unsafe word(sluice_proxy_sleeps(header)) }
 
-  /// The locks that stand in this channel, as long as its regions are mapped.
+  /// The locks that stand in this channel. Valid while its regions are mapped.
   public var standingLocks: StandingLocks {
     unsafe StandingLocks(
       UnsafePointer(
@@ -79,12 +78,13 @@ public struct ChannelRegions: ~Copyable, Sendable {
   /// The slot of request `number`.
   func slotIndex(of number: UInt32) -> Int { Int(number) & (shape.slotCount - 1) }
 
-  /// Whose the slot of request `number` is.
+  /// The word that says whose the slot of request `number` is.
   func sequence(of number: UInt32) -> SharedWord {
     unsafe word(sluice_sequence(slot(slotIndex(of: number))))
   }
 
-  /// What that word is until request `number` is handed over: its predecessor in the slot is answered.
+  /// The value of that word until request `number` is handed over: the answer to the slot's
+  /// previous request.
   func sequence(before number: UInt32) -> UInt32 { ~(number &- UInt32(shape.slotCount)) }
 
   func slot(_ index: Int) -> UnsafeMutablePointer<sluice_slot> {
@@ -97,7 +97,7 @@ public struct ChannelRegions: ~Copyable, Sendable {
       start: io.start + index * shape.argumentAreaByteCount, count: shape.argumentAreaByteCount)
   }
 
-  /// A stretch of the payload ring, or nil where it leaves the ring.
+  /// A range of the payload ring, or nil if it leaves the ring.
   func payload(offset: UInt32, byteCount: UInt32) -> UnsafeMutableRawBufferPointer? {
     guard Int(offset) + Int(byteCount) <= shape.payloadByteCount else { return nil }
     return unsafe UnsafeMutableRawBufferPointer(
@@ -105,19 +105,19 @@ public struct ChannelRegions: ~Copyable, Sendable {
   }
 }
 
-/// How many bytes of arguments a slot holds in itself.
+/// How many bytes of arguments fit into a slot itself.
 let inlineArgumentByteCount = Int(SLUICE_INLINE_ARGUMENT_BYTE_COUNT)
 
-/// What one side found wrong with what the other wrote. It ends the session.
+/// A violation of the protocol that one side found in the other's bytes. It ends the session.
 public enum ProtocolViolation: Error, CaseIterable, Sendable {
-  /// A slot under way carries neither its request's number nor that number's complement.
+  /// A slot in use has neither its request's number nor that number's complement.
   case sequence
   /// Arguments longer than their area.
   case argumentLength
   /// A payload that leaves the ring, or is longer than one request may carry.
   case payloadRange
-  /// A return code that the protocol does not have, arguments or payload that were not asked for.
+  /// An unknown return code, or arguments or a payload that were not requested.
   case reply
-  /// Arguments that are not those of the operation.
+  /// Arguments that do not fit the operation.
   case arguments
 }

@@ -1,41 +1,41 @@
-// How large the parts of a channel are. The proxy chooses, the facts in the control region say it,
-// and the client checks every number before it believes any.
+// The sizes of a channel's parts. The proxy chooses them and writes them into the control region,
+// as its facts. The client checks every number before it uses any.
 
 internal import CSluice
 internal import SluiceSystem
 public import SluiceWire
 
-/// Sizes of a channel's regions, in bytes where not said otherwise.
+/// The sizes of a channel's regions, in bytes unless stated otherwise.
 public struct ChannelShape: Equatable, Sendable {
   public var slotCount: Int
   public var argumentAreaByteCount: Int
   public var payloadByteCount: Int
   public var byteOrder: ByteOrder
 
-  /// Paths of 1,024 bytes fit the argument area. The payload ring holds four of SQLite's largest
-  /// pages, so that writes can be posted while the one before is under way.
+  /// A path of 1,024 bytes fits the argument area. The payload ring holds four of SQLite's largest
+  /// pages, so that a write can be posted while the one before it is under way.
   public static let standard = ChannelShape(
     slotCount: 32, argumentAreaByteCount: 1152, payloadByteCount: 256 * 1024,
     byteOrder: .littleEndian)
 
-  /// Where no file may be as large as that (RLIMIT_FSIZE), for the regions count as files: two of
-  /// the largest pages.
+  /// For a process whose files may not be that large (RLIMIT_FSIZE), because the regions count as
+  /// files. The ring holds two of the largest pages.
   public static let compact = ChannelShape(
     slotCount: 8, argumentAreaByteCount: 1152, payloadByteCount: 128 * 1024,
     byteOrder: .littleEndian)
 
-  /// The largest of these that fits a file of so many bytes; the compact one where none does.
+  /// The largest of these shapes that fits a file of `limit` bytes; the compact shape if none fits.
   public static func fitting(fileByteCountMaximum limit: Int64) -> ChannelShape {
     limit < Int64(standard.ioByteCount) ? compact : standard
   }
 
-  /// The largest shape that this process may make, because its limit of a file's size (RLIMIT_FSIZE)
-  /// holds for shared memory too.
+  /// The largest shape that this process may make, because its limit of a file's size
+  /// (RLIMIT_FSIZE) applies to shared memory too.
   public static func fittingThisProcess() -> ChannelShape {
     fitting(fileByteCountMaximum: fileSizeLimit())
   }
 
-  /// The most that one request may carry or ask for: SQLite's largest page.
+  /// The most bytes that one request may carry or ask for: SQLite's largest page.
   public static let transferByteCountMaximum = 64 * 1024
 
   public static let pathByteCountMaximum = 1024
@@ -67,7 +67,7 @@ public struct ChannelShape: Equatable, Sendable {
     return facts
   }
 
-  /// The shape that `facts` describe, or nil where they contradict themselves or this protocol.
+  /// The shape that `facts` describe, or nil if they contradict themselves or this protocol.
   init?(_ facts: sluice_facts) {
     guard facts.magic == sluiceMagic, facts.version == protocolVersion else { return nil }
     switch facts.byte_order {

@@ -1,36 +1,36 @@
-// The client's side of a channel: fill a slot, hand it over, wait until it comes back, or do not
-// wait at all.
+// The client's side of a channel: fill a slot, hand it over, and wait for the answer or post it
+// without a wait.
 //
-// The caller serialises use. Requests are done in the order in which they were sent. One that is
-// posted is answered like any other, but its answer is looked at later: by the next call, by
-// `settle`, or when its slot is needed again. If it failed, that is kept until somebody takes it.
+// The caller serialises use. The proxy does requests in the order in which they were sent. It
+// answers a posted request like any other, but the client reads that answer later: in the next
+// call, in `settle`, or when it needs the slot again. A failure is kept until `forgetFailure`.
 //
-// The payloads of requests under way lie behind one another in the ring; whenever nothing is under
-// way the next begins at the ring's start, where the memory stays in the caches.
+// The payloads of requests under way follow one another in the ring. When no request is under way,
+// the next payload begins at the ring's start, where the memory stays in the caches.
 
 internal import CSluice
 public import SluiceSystem
 public import SluiceWire
 internal import Synchronization
 
-/// Why a call has no answer. The channel, and its session, are of no more use then.
+/// Why a call has no answer. The channel and its session cannot be used any more.
 public enum ChannelFailure: Error, Equatable, Sendable {
   case peerGone
   /// The peer lives but did not answer in time.
   case timedOut
   case violation(ProtocolViolation)
-  /// The request was never sent: its arguments cannot be. The channel is as good as before.
+  /// The request was never sent, because its arguments cannot be encoded. The channel still works.
   case notSent(WireError)
 }
 
-/// What a request was answered.
+/// The answer to a request.
 public struct Answer<Reply: Message>: Sendable {
   public var status: Status
-  /// The system's reason where `status` is `systemError`.
+  /// The system's reason if `status` is `systemError`.
   public var errno: Errno
   /// How many bytes came back.
   public var receivedByteCount: Int
-  /// The results; blank where `status` is not one of the done.
+  /// The results; empty unless the request was done.
   public var reply: Reply
 }
 
@@ -44,12 +44,12 @@ public struct ClientEnd: ~Copyable, Sendable {
   private let regions: ChannelRegions
   /// The number of the last request. The first has 1.
   private var submitted: UInt32 = 0
-  /// The requests up to this one are answered, and their answers were looked at.
+  /// The requests up to this one are answered, and the client has read their answers.
   private var settled: UInt32 = 0
-  /// Where the next payload goes.
+  /// The offset of the next payload.
   private var payloadEnd = 0
-  /// How it waits for requests that end in the sidecar's memory, for those that name files, and for
-  /// those that make something durable.
+  /// How the client waits for requests that the sidecar answers from memory, for requests that name
+  /// files, and for requests that make data durable.
   private var briefHabit = WaitHabit()
   private var nameHabit = WaitHabit()
   private var syncHabit = WaitHabit()
@@ -64,15 +64,16 @@ public struct ClientEnd: ~Copyable, Sendable {
 
   // MARK: Requests
 
-  /// Sends a request and waits for its answer, and so for that of all requests before it.
+  /// Sends a request and waits for its answer, and so for the answers to all earlier requests.
   ///
   /// - Parameters:
   ///   - sending: at most `ChannelShape.transferByteCountMaximum` bytes that go with the request.
-  ///   - receiving: where the bytes that come back are put; its size is what is asked for.
-  ///   - timeoutNanoseconds: after this the peer counts as dead though its socket is open.
-  ///   - peerIsGone: asked now and then during a long wait.
-  ///   - sleepsAtOnce: for what takes long by its nature: spinning would take the processor from
-  ///     whom this call waits for.
+  ///   - receiving: the buffer for the bytes that come back; its size is the number of bytes asked
+  ///     for.
+  ///   - timeoutNanoseconds: after this time the peer counts as dead, even if its socket is open.
+  ///   - peerIsGone: called now and then during a long wait.
+  ///   - sleepsAtOnce: for a request that always takes long. Spinning would take the processor from
+  ///     the process that this call waits for.
   @inline(__always)
   public mutating func call<Request: Message, Reply: Message>(
     _ operation: Operation, file: UInt64, _ request: Request, sending: UnsafeRawBufferPointer,
@@ -99,9 +100,9 @@ public struct ClientEnd: ~Copyable, Sendable {
     }
   }
 
-  /// Sends a change of a file and does not wait. One that fails is told by `failureOfChange` once it is
-  /// settled; the changes under way are all of one file, so that none of another is made after one
-  /// that failed. Waits only where the ring is full or another file was changed before.
+  /// Sends a change of a file and does not wait. If it fails, `failureOfChange` says so once the
+  /// change is settled. All changes under way belong to one file, so that no other file is changed
+  /// after a failure. Waits only if the ring is full or the previous change was to another file.
   @inline(__always)
   public mutating func post<Request: Message>(
     _ operation: Operation, file: UInt64, _ request: Request,
@@ -148,7 +149,7 @@ public struct ClientEnd: ~Copyable, Sendable {
   @inline(__always)
   public var hasFailure: Bool { changeFailure != nil }
 
-  /// The first change that failed since `forgetFailure`; until then none is posted.
+  /// The first change that failed since `forgetFailure`. No change is posted until `forgetFailure`.
   public var failureOfChange: PostedFailure? { changeFailure }
 
   public mutating func forgetFailure() { changeFailure = nil }
@@ -160,7 +161,7 @@ public struct ClientEnd: ~Copyable, Sendable {
     failure = error
   }
 
-  /// Looks at the answers of posted requests up to `end`, as far as they are there.
+  /// Reads the answers to posted requests up to `end`, as far as they have come.
   @inline(never)
   private mutating func settle(upTo end: UInt32) throws(ChannelFailure) {
     while settled != end {
@@ -179,13 +180,13 @@ public struct ClientEnd: ~Copyable, Sendable {
     if settled == submitted { payloadEnd = 0 }
   }
 
-  /// The same for what was done before something that is answered: it is all there.
+  /// The same for requests before an answered one: all their answers must be there.
   private mutating func settleWhole(upTo end: UInt32) throws(ChannelFailure) {
     try settle(upTo: end)
     guard settled == end else { throw .violation(.sequence) }
   }
 
-  /// Settles what is completed already, and waits for all if there is no room for another request.
+  /// Settles the completed requests. If there is no room for another request, waits for all.
   @inline(__always)
   private mutating func makeRoom(
     byteCount: Int, timeoutNanoseconds: Int64, peerIsGone: () -> Bool
@@ -210,7 +211,7 @@ public struct ClientEnd: ~Copyable, Sendable {
     try settleWhole(upTo: submitted)
   }
 
-  /// Hands a request over, and gives the place of its payload.
+  /// Hands a request over, and returns the offset of its payload.
   @inline(__always)
   private mutating func submit<Request: Message>(
     _ operation: Operation, file: UInt64, _ request: Request, sending: UnsafeRawBufferPointer,
@@ -232,7 +233,7 @@ public struct ClientEnd: ~Copyable, Sendable {
       unsafe regions.payload(offset: payload, byteCount: UInt32(byteCount))!
         .copyMemory(from: sending)
     }
-    // The next one's begins on a cache line of its own.
+    // The next payload begins on a new cache line.
     payloadEnd += (byteCount + 63) / 64 * 64
     unsafe regions.slot(index).pointee = slot
     submitted = number
@@ -260,7 +261,7 @@ public struct ClientEnd: ~Copyable, Sendable {
     }
   }
 
-  /// Waits until the proxy has answered everything.
+  /// Waits until the proxy has answered every request.
   @inline(__always)
   private mutating func awaitCompletion(
     timeoutNanoseconds: Int64, peerIsGone: () -> Bool, _ kind: WaitKind = .brief
@@ -334,10 +335,10 @@ public struct ClientEnd: ~Copyable, Sendable {
   }
 }
 
-/// What a wait depends on.
+/// The kind of a wait.
 private enum WaitKind {
   case brief, name, sync
-  /// For what takes long by its nature.
+  /// For a request that always takes long.
   case long
 }
 

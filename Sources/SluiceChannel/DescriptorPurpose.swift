@@ -1,4 +1,4 @@
-// What a descriptor that travels on the socket is for.
+// The purposes of the descriptors that travel on the socket.
 
 internal import CSluice
 

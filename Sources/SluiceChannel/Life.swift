@@ -1,6 +1,6 @@
-// Whether the sidecar lives, in shared memory. Its death shows there before anybody else can open
-// the files that it had alone: the kernel ends the words of a dying process (exit_robust_list) when
-// it takes down its memory, and closes its files after that.
+// Shared memory that says whether the sidecar lives. The sidecar's death shows there before another
+// process can open the files that the sidecar had alone. When a process dies, the kernel first
+// marks its words (exit_robust_list) and takes down its memory, and closes its files after that.
 
 internal import CSluice
 public import SluiceSystem
@@ -14,7 +14,7 @@ public final class Life: @unchecked Sendable {
 
   private init(_ mapping: consuming Mapping) { self.mapping = mapping }
 
-  /// Makes the sign, and the descriptor by which clients map it.
+  /// Makes the sign of life, and the descriptor by which clients map it.
   public static func create() throws(Errno) -> (life: Life, descriptor: SharedDescriptor) {
     let descriptor = try FileDescriptor.sealedMemory(
       "sluice-life", byteCount: byteCount, isFinal: false)
@@ -25,7 +25,7 @@ public final class Life: @unchecked Sendable {
     return (life, SharedDescriptor(descriptor))
   }
 
-  /// Maps the sign that a sidecar made. Nil where it is not what it should be.
+  /// Maps the sign of life that a sidecar made. Nil if it is malformed.
   public static func attach(_ descriptor: borrowing FileDescriptor) throws(Errno) -> Life? {
     guard descriptor.isSealedMemory(byteCount: byteCount) else { return nil }
     let life = Life(try Mapping(descriptor, byteCount: byteCount, writable: false))
@@ -41,13 +41,13 @@ public final class Life: @unchecked Sendable {
       UnsafeRawPointer(sluice_life_thread(page)).assumingMemoryBound(to: Atomic<UInt32>.self))
   }
 
-  /// True from the moment of the sidecar's death on.
+  /// Whether the sidecar is dead.
   @inline(__always)
   public var isOver: Bool {
     unsafe thread.pointee.load(ordering: .acquiring) & UInt32(SLUICE_LIFE_OVER) != 0
   }
 
-  /// From now on the sidecar lives as long as the calling thread.
+  /// Says that the sidecar lives, until the calling thread ends.
   public func begin() throws(Errno) {
     unsafe thread.pointee.store(UInt32(threadID()), ordering: .releasing)
     do throws(Errno) {
@@ -58,7 +58,7 @@ public final class Life: @unchecked Sendable {
     }
   }
 
-  /// The sidecar ends, in the thread in which it began.
+  /// Says that the sidecar has ended. To be called in the thread that called `begin`.
   public func end() {
     unsafe thread.pointee.store(UInt32(SLUICE_LIFE_OVER), ordering: .sequentiallyConsistent)
     try? announceEndOfThread(in: nil)

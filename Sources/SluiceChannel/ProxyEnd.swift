@@ -1,9 +1,9 @@
-// The proxy's side of a channel: take a request out of shared memory once, check the copy, answer
+// The proxy's side of a channel: copy a request out of shared memory once, check the copy, answer
 // in the same slot.
 //
-// Whatever the client writes, and whenever, this side copies a slot once and believes nothing
-// that it has not checked on its own copy. Payload is the exception by nature: it is read and
-// written in place, its content is the client's own business, and its bounds come from the copy.
+// The client may write anything at any time. So the proxy copies a slot once and uses only values
+// that it has checked in its copy. The payload is the exception: it is read and written in place.
+// Its bounds come from the copy, and its content concerns only the client.
 
 internal import CSluice
 public import SluiceSystem
@@ -13,10 +13,11 @@ internal import Synchronization
 /// A request as it was copied out of its slot.
 @safe
 public struct Request {
-  /// Nil where the code is not one of this protocol version.
+  /// Nil if this protocol version does not have the code.
   public let operation: Operation?
   public let file: UInt64
-  /// The bytes that came with the request, or room for those wanted, in the client's reach.
+  /// The bytes that came with the request, or room for the bytes that it asks for. The client can
+  /// write here.
   public let payload: UnsafeMutableRawBufferPointer
   fileprivate let slot: sluice_slot
 }
@@ -24,7 +25,7 @@ public struct Request {
 @safe
 public final class ProxyEnd {
   private let regions: ChannelRegions
-  /// The number of the oldest request not yet completed, there or to come.
+  /// The number of the oldest request that is not completed. It may not have come yet.
   private var number: UInt32 = 1
   private let argumentCopy: UnsafeMutableRawBufferPointer
 
@@ -37,14 +38,14 @@ public final class ProxyEnd {
 
   public var standingLocks: StandingLocks { regions.standingLocks }
 
-  /// Whether a request stands there to be taken. One load.
+  /// Whether a request has come. Costs one load.
   @inline(__always)
   public var hasRequest: Bool {
     unsafe regions.sequence(of: number).pointee.load(ordering: .acquiring)
       == number  // SYNC request
   }
 
-  /// The oldest request not yet completed.
+  /// The oldest request that is not completed.
   public func nextRequest() throws(ProtocolViolation) -> Request? {
     guard hasRequest else { return nil }
     let slot = unsafe sluice_slot_copy(regions.slot(regions.slotIndex(of: number)))
@@ -95,7 +96,7 @@ public final class ProxyEnd {
     let index = regions.slotIndex(of: number)
     let slot = unsafe regions.slot(index)
     do throws(WireError) {
-      // The slot's 28 bytes first, for they cost no further cache line.
+      // Try the slot's 28 bytes first, because they cost no further cache line.
       var inline = sluice_slot()
       let byteCount = try unsafe withUnsafeMutableBytes(of: &inline.arguments) {
         (room) throws(WireError) in
@@ -131,7 +132,7 @@ public final class ProxyEnd {
     number &+= 1
   }
 
-  /// A look at this channel for a loop that looks at many.
+  /// A quick check of this channel, for a loop over many channels.
   public var watch: RequestWatch {
     let sequence = unsafe regions.sequence(of: number)
     let present = unsafe sequence.pointee.load(ordering: .relaxed)
@@ -139,27 +140,11 @@ public final class ProxyEnd {
       sequence: sequence, idle: present == number ? regions.sequence(before: number) : present)
   }
 
-  /// From now on the client wakes whoever sleeps on the channel. Look for requests once more
-  /// before sleeping.
+  /// From now on the client wakes the thread that sleeps on the channel. Check for requests once
+  /// more before the sleep.
   public func announceSleep() {
     unsafe regions.proxySleeps.pointee.store(1, ordering: .sequentiallyConsistent)  // SYNC nap
   }
 
   public func endSleep() { unsafe regions.proxySleeps.pointee.store(0, ordering: .relaxed) }
-}
-
-/// Whether a channel may have requests, in one load and without a reference to it: whether the word
-/// where the next one shows has changed since this look was made. Good as long as the end that gave
-/// it, which knows for certain. When it has completed a request, a look from before says yes.
-@safe
-public struct RequestWatch {
-  /// That of the slot where the request would stand.
-  let sequence: SharedWord
-  /// What it is while there is none.
-  let idle: UInt32
-
-  @inline(__always)
-  public var hasRequest: Bool {
-    unsafe sequence.pointee.load(ordering: .acquiring) != idle  // SYNC request
-  }
 }

@@ -1,10 +1,10 @@
-// Locks that a client keeps beyond their use until somebody else needs them, so that to take them
-// again costs one atomic operation and no request. They stand in one word of the channel's control
-// region, which both sides change, with five bits for each lock:
+// Locks that a client keeps after their use until another client needs them. Taking such a lock
+// again costs one atomic operation and no request. The locks stand in one word of the channel's
+// control region. Both sides change this word. It has five bits for each lock:
 //
-//   granted  alone   the client has it: shared with others, or alone and then for either use
-//   used  usedAlone  it uses it: shared, or as its only holder
-//   wanted           somebody waits for it: the client gives it back with a request
+//   granted  alone   the client has the lock: shared with others, or alone (then for either use)
+//   used  usedAlone  the client uses the lock: shared, or as its only holder
+//   wanted           another client waits for the lock: its holder gives it back with a request
 //
 //   client   granted, not used, not wanted      → used                (alone too for usedAlone)
 //            granted, used, not wanted          → not used
@@ -13,13 +13,14 @@
 //            granted, alone, used, not usedAlone → granted, used      lets others share it
 //            granted, used                      → wanted too
 //
-// What the proxy counts as held does not depend on what a client writes here: one that lies about
-// its use loses a lock that it relies on, or keeps one as any client may.
+// The proxy's count of held locks does not depend on the bits that a client writes here. A client
+// that lies about its use loses a lock that it relies on, or keeps a lock as any client may.
 
 internal import CSluice
 internal import Synchronization
 
-/// Locks that can stand: those of the WAL index, and SHARED on the database, which is never had alone.
+/// The locks that can stand: the locks of the WAL index, and SHARED on the database, which no
+/// client has alone.
 public struct LockSet: OptionSet, Equatable, Sendable {
   public let rawValue: UInt32
   @inline(__always)
@@ -39,7 +40,7 @@ public struct LockSet: OptionSet, Equatable, Sendable {
   public var walIndexBits: UInt8 { UInt8(truncatingIfNeeded: rawValue) }
 }
 
-/// The word of one channel, valid as long as that is mapped.
+/// The word of one channel. Valid while the channel's regions are mapped.
 @safe
 public struct StandingLocks: @unchecked Sendable {
   public enum Use: Sendable { case none, shared, alone }
@@ -81,7 +82,7 @@ public struct StandingLocks: @unchecked Sendable {
 
   // MARK: The client's side
 
-  /// Takes locks that stand unused, all of them; false where they have to be asked for.
+  /// Takes all of `locks`, which stand unused; false if they must be requested.
   @inline(__always)
   public func take(_ locks: LockSet, alone: Bool) -> Bool {
     change(
@@ -91,8 +92,8 @@ public struct StandingLocks: @unchecked Sendable {
       setting: Self.used(locks) | (alone ? Self.usedAlone(locks) : 0), clearing: 0)
   }
 
-  /// Gives back locks that were taken or granted, and lets them stand; false where a request has to
-  /// give them back.
+  /// Gives back locks that were taken or granted, and lets them stand; false if a request must give
+  /// them back.
   @inline(__always)
   public func giveBack(_ locks: LockSet) -> Bool {
     change(
@@ -119,7 +120,7 @@ public struct StandingLocks: @unchecked Sendable {
 
   // MARK: The proxy's side, under the file's lock
 
-  /// Lets locks stand, some of them alone; their client waits for an answer meanwhile.
+  /// Lets locks stand, those in `alone` alone. Meanwhile their client waits for an answer.
   public func grant(_ locks: LockSet, alone: LockSet, _ use: Use) {
     forget(locks)
     var bits = Self.granted(locks) | Self.alone(alone)
@@ -128,9 +129,9 @@ public struct StandingLocks: @unchecked Sendable {
     unsafe word.pointee.bitwiseOr(bits, ordering: .acquiringAndReleasing)
   }
 
-  /// Takes back those of `locks`, all of which stand, that are not in use (`freed`). What is in use,
-  /// but not alone, is the client's alone no more (`shared`). Everything in use is wanted back from
-  /// now on, unless it may be shared.
+  /// Takes back the unused ones of `locks`, all of which stand (`freed`). Locks in shared use are
+  /// no longer the client's alone (`shared`). From now on every lock in use is wanted back, unless
+  /// it may be shared.
   public func takeBack(_ locks: LockSet, toShare: Bool) -> (freed: LockSet, shared: LockSet) {
     var present = unsafe word.pointee.load(ordering: .relaxed)
     for _ in 0..<Self.attemptMaximum {
@@ -148,15 +149,16 @@ public struct StandingLocks: @unchecked Sendable {
       if exchanged { return (freed, shared) }
       present = original
     }
-    // Its client changes the word all the time, which no lock is used for: it has lost them.
+    // Its client changes the word all the time. No use of locks does that, so the client loses
+    // them.
     forget(locks)
     return (locks, [])
   }
 
-  /// A client that uses its locks changes the word once or twice while this is tried.
+  /// A client that uses its locks changes the word once or twice during the attempts.
   private static var attemptMaximum: Int { 1000 }
 
-  /// These do not stand any more.
+  /// From now on these locks do not stand.
   public func forget(_ locks: LockSet) {
     unsafe word.pointee.bitwiseAnd(~Self.every(locks), ordering: .acquiringAndReleasing)
   }

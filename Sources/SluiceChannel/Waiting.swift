@@ -1,32 +1,32 @@
-// All waiting of the channel: spin a little, for a sleep costs 500 round trips; then sleep on a
-// futex, but never for longer than it takes to see whether the peer still lives.
+// All waiting on a channel: spin for a short time, because a sleep costs 500 round trips; then
+// sleep on a futex, in slices, and check after each slice whether the peer still lives.
 //
-// Who sleeps announces it, then looks once more; who publishes looks for sleepers afterwards. Both
-// use sequentially consistent order, so one of the two sees the other: a wake is never lost. Were
-// it lost all the same (a peer that lies), the time slice ends the sleep.
+// A sleeper announces its sleep, then checks the word once more. A publisher publishes, then checks
+// for sleepers. Both use sequentially consistent order, so one of the two sees the other, and no
+// wake is lost. If a wake is lost all the same (a peer that lies), the time slice ends the sleep.
 //
 //   sleeper                          publisher
 //   sleeps.store(1)      SYNC nap    word.store(new)
 //   word.load() == old?              sleeps.load() == 1?  → wake
 //
-// The word is the `sequence` of a slot: of the next one for the proxy, of the last one for the client.
-// A client that sleeps says which answer it awaits, and is woken for no other: several requests may be
-// on their way to it.
+// The word is the `sequence` of a slot: the next slot for the proxy, the last slot for the client.
+// A sleeping client says which answer it awaits, and only that answer wakes it, because several
+// answers may be under way.
 
 internal import CSluice
 internal import SluiceSystem
 internal import Synchronization
 
-/// How long a reactor spins before it sleeps: always the same, for two sides that both learn to sleep
-/// early never learn anything else (a round trip then took 10 µs for good).
+/// How long a reactor spins before it sleeps. This time is fixed: if both sides learn to sleep
+/// early, they never learn anything else (a round trip then stayed at 10 µs).
 public struct SpinPolicy: Sendable {
   private let nanoseconds: Int64
 
-  /// On a single processor spinning only keeps the peer from running.
+  /// On a single processor the time is 0, because spinning keeps the peer from running.
   public init(nanoseconds: Int64) { self.nanoseconds = processorCount > 1 ? nanoseconds : 0 }
 
-  /// Spins until `condition` holds; false when the time is up first. Lets others have the processor
-  /// now and then, for who is waited for may be waiting for it.
+  /// Spins until `condition` holds; false if the time is up first. Yields the processor now and
+  /// then, because the peer may be waiting for it.
   @inline(__always)
   public func spin(until condition: () -> Bool) -> Bool {
     if condition() { return true }
@@ -43,12 +43,12 @@ public struct SpinPolicy: Sendable {
   }
 }
 
-/// How a client waits for one kind of request: it spins for about as long as such waits use to take,
-/// and sleeps at once where that is long, for then a wake of some 50 µs matters little.
+/// How a client waits for one kind of request. It spins for about as long as such waits usually
+/// take. If they take long, it sleeps at once, because a wake of some 50 µs then matters little.
 struct WaitHabit {
-  /// How long waits took lately that were not over at once, on average.
+  /// How long recent waits took on average, without those that ended at once.
   private var usualNanoseconds: Int64 = 20_000
-  /// A write, its sync and a wake more cost about as much on the disks we know.
+  /// On the disks we know, a write, its sync and one more wake take about this long.
   private static let limit: Int64 = 400_000
 
   var spinNanoseconds: Int64 {
@@ -57,18 +57,18 @@ struct WaitHabit {
   }
 
   mutating func note(_ nanoseconds: Int64) {
-    // One wait for something that hangs says nothing of the next.
+    // One wait for something that hangs says nothing about the next wait.
     usualNanoseconds += (min(nanoseconds, 4 * Self.limit) - usualNanoseconds) / 8
   }
 }
 
 enum WaitResult {
   case reached, peerGone, timedOut
-  /// The word has a value that it cannot have.
+  /// The word has an impossible value.
   case impossible
 }
 
-/// The client's wait for the answer of request `number`: with a watchdog.
+/// The client's wait for the answer to request `number`, with a watchdog.
 @safe
 struct CompletionWait {
   let sequence: SharedWord
@@ -97,7 +97,7 @@ struct CompletionWait {
     return spin(until: start + habit.spinNanoseconds) ? .reached : sleep(peerIsGone: peerIsGone)
   }
 
-  /// Spins, and lets others have the processor now and then: the peer itself may be waiting for it.
+  /// Spins, and yields the processor now and then, because the peer may be waiting for it.
   private func spin(until end: Int64) -> Bool {
     while Clock.monotonicNanoseconds() < end {
       for _ in 0..<64 {
@@ -124,14 +124,14 @@ struct CompletionWait {
       unsafe Futex.wait(sequence, while: value, timeoutNanoseconds: sliceNanoseconds)
       if Clock.monotonicNanoseconds() >= deadline { return .timedOut }
       if unsafe sequence.pointee.load(ordering: .acquiring) != value { continue }
-      // What a dying peer completed before its end still counts: look again after the look.
+      // An answer that a dying peer completed before its end still counts, so check once more.
       if peerIsGone() { return isReached ? .reached : .peerGone }
     }
   }
 }
 
-/// Hands a slot over: publishes `value` in its `sequence` and wakes the peer if it may be asleep, and
-/// `isAwaited` says that it sleeps for this.
+/// Hands a slot over: publishes `value` in its `sequence`, and wakes the peer if it may sleep and
+/// `isAwaited` says that it awaits this slot.
 @inline(__always)
 func publish(
   _ value: UInt32, in sequence: SharedWord, waking sleeps: SharedWord,
@@ -143,52 +143,4 @@ func publish(
     return
   }
   unsafe Futex.wake(sequence)
-}
-
-/// A word with which other threads of this process interrupt a `ChannelSet` wait.
-public final class WakeWord: Sendable {
-  private let count = Atomic<UInt32>(0)
-
-  public init() {}
-
-  /// Ends the wait under way, or the next one.
-  public func signal() {
-    count.wrappingAdd(1, ordering: .sequentiallyConsistent)
-    unsafe Futex.wake(address)
-  }
-
-  /// How often it was signalled; changes with every signal.
-  @inline(__always)
-  public var signals: UInt32 { count.load(ordering: .acquiring) }
-
-  fileprivate var address: SharedWord { unsafe withUnsafePointer(to: count) { unsafe $0 } }
-}
-
-/// The proxy's sleep: on every channel of a reactor at once, and on its wake word.
-public struct ChannelSleep: ~Copyable {
-  private var words = FutexSet()
-
-  /// How many channels fit beside the wake word.
-  public static var channelCountMaximum: Int { FutexSet.capacity - 1 }
-
-  public init() {}
-
-  /// Begins anew: to be woken when `wake` is signalled after it showed `signals`.
-  public mutating func prepare(wake: WakeWord, signals: UInt32) {
-    words.removeAll()
-    unsafe words.append(wake.address, while: signals)
-  }
-
-  /// To be woken by requests on a channel whose sleep was announced; false when one is there.
-  public mutating func add(_ watch: RequestWatch) -> Bool {
-    // SYNC nap
-    let present = unsafe watch.sequence.pointee.load(ordering: .sequentiallyConsistent)
-    unsafe words.append(watch.sequence, while: watch.idle)
-    return present == watch.idle
-  }
-
-  /// Sleeps until something of that happens, or the time is up. May return early for no reason.
-  public func sleep(timeoutNanoseconds: Int64?) {
-    words.wait(timeoutNanoseconds: timeoutNanoseconds)
-  }
 }

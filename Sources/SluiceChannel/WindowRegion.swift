@@ -1,14 +1,14 @@
-// The read window of a database, seen as typed places: what the proxy knows of the file, and the
-// pages of it that were read or written through the proxy, in memory that clients map for reading.
+// The read window of a database, as typed places. It holds what the proxy knows of the file, and
+// the pages that were read or written through the proxy, in memory that clients map for reading.
 //
-// The proxy alone writes. What stands in the window is true as long as `ownership` is odd: then
-// nobody but the proxy's clients has the database open. A reader looks at it before and after it
-// copies; the locks of SQLite keep writers off the pages that it copies, as with any file.
+// Only the proxy writes. The window is true while `ownership` is odd: then only the proxy's clients
+// have the database open. A reader checks `ownership` before and after it copies. SQLite's locks
+// keep writers off the pages that it copies, as with any file.
 //
-// The proxy may take granules out of the window and give their memory back, which reads as zeros
-// then, and put the same granules in again later. A reader must not take those zeros for content,
-// though a granule was valid when its copy began and is valid again when it ends. So `ownership`
-// changes in between, and stays odd:
+// The proxy may take granules out of the window and give their memory back, so that it reads as
+// zeros, and may put the same granules in again later. A reader must not take these zeros for
+// content, although the granule was valid when its copy began and is valid again when it ends. So
+// `ownership` changes in between, and stays odd:
 //
 //   proxy                                    reader
 //   valid[g] = 0
@@ -17,16 +17,17 @@
 //   gives the memory back                    copies
 //   (fills g again, valid[g] = 1)            fence; ownership == count?
 //
-// A reader that finds `count` after the addition finds valid[g] == 0 too, or what was filled since. A
-// reader that copies a zero, or a byte filled since, sees the effect of something that comes after the
-// addition: the kernel takes the page out of every page table before it gives it away, and the
-// reader's fault waits for that. So the second look finds the addition.
+// A reader that loads `count` after the addition also finds valid[g] == 0, or content that was
+// filled after it. A reader that copies a zero, or a byte filled later, sees the effect of a step
+// after the addition: the kernel takes the page out of every page table before it gives the page
+// away, and the reader's page fault waits for that. So the reader's second check finds the
+// addition.
 
 internal import CSluice
 public import SluiceSystem
 internal import Synchronization
 
-/// Files that are known to be absent beside a database.
+/// The files beside a database that are known to be absent.
 public struct AbsentFiles: OptionSet, Sendable {
   public let rawValue: UInt32
   public init(rawValue: UInt32) { self.rawValue = rawValue }
@@ -59,16 +60,16 @@ public final class WindowRegion: @unchecked Sendable {
     headerByteCount + (granuleCount + 4095) / 4096 * 4096
   }
 
-  /// The size of a window of so many granules, in bytes: a page of nothing at its end included.
+  /// The size of a window of `granuleCount` granules, in bytes, with an empty page at its end.
   static func byteCount(granuleCount: Int) -> Int {
     granulesOffset(granuleCount) + granuleCount * granuleByteCount + 4096
   }
 
-  /// Makes a window for the first `granuleCount` granules of a file, for its proxy, and gives the
-  /// descriptor by which others may map it. Memory is used for what is filled only.
+  /// Makes a window for the first `granuleCount` granules of a file, for its proxy, and the
+  /// descriptor by which clients may map it. Only filled granules use memory.
   ///
-  /// Nobody can ever map a sealed one for writing, and nobody can give memory of it back: the kernel
-  /// takes that for a write. One that is not sealed is for a client that may only harm itself.
+  /// A sealed window can never be mapped for writing. Its memory cannot be given back, because the
+  /// kernel takes that for a write. An unsealed window is for a client that can only harm itself.
   public static func create(
     granuleCount: Int, isSealed: Bool
   ) throws(Errno) -> (region: WindowRegion, descriptor: SharedDescriptor) {
@@ -83,8 +84,8 @@ public final class WindowRegion: @unchecked Sendable {
     return (region, SharedDescriptor(descriptor))
   }
 
-  /// Maps a window that a proxy made. Nil where it is not what it should be. A forked child has the
-  /// mapping too, for SQLite may use pages of it there.
+  /// Maps a window that a proxy made. Nil if it is malformed. A forked child has the mapping too,
+  /// because SQLite may use its pages there.
   public static func attach(_ descriptor: borrowing FileDescriptor) throws(Errno) -> WindowRegion? {
     guard let byteCount = Int(exactly: try descriptor.status().byteCount),
       byteCount >= self.byteCount(granuleCount: 1), descriptor.isSealedMemory(byteCount: byteCount)
@@ -132,11 +133,11 @@ public final class WindowRegion: @unchecked Sendable {
 
   // MARK: The reader's side
 
-  /// An odd number while what stands here is true; it must be the same after the look.
+  /// An odd number while the window is true. A reader must find the same number after it has read.
   @inline(__always)
   public var ownershipCount: UInt32 { unsafe ownership.pointee.load(ordering: .acquiring) }
 
-  /// The file's size in bytes, or nil where it is not known.
+  /// The file's size in bytes, or nil if it is not known.
   @inline(__always)
   public var knownByteCount: Int64? {
     let count = ownershipCount
@@ -145,7 +146,7 @@ public final class WindowRegion: @unchecked Sendable {
     return ownershipCount == count ? byteCount : nil
   }
 
-  /// Which files are known not to be there.
+  /// The files that are known to be absent.
   @inline(__always)
   public var knownAbsentFiles: AbsentFiles {
     let count = ownershipCount
@@ -154,11 +155,11 @@ public final class WindowRegion: @unchecked Sendable {
     return ownershipCount == count ? files : []
   }
 
-  /// Whether there is another window of the file now.
+  /// Whether another window has replaced this one.
   @inline(__always)
   public var isRetired: Bool { unsafe retired.pointee.load(ordering: .acquiring) != 0 }
 
-  /// Copies a stretch of the file; false where not all of it is here.
+  /// Copies a range of the file; false if the window does not hold all of it.
   @inline(__always)
   public func copy(into buffer: UnsafeMutableRawBufferPointer, at offset: Int64) -> Bool {
     let count = ownershipCount
@@ -170,7 +171,7 @@ public final class WindowRegion: @unchecked Sendable {
     return ownershipCount == count  // SYNC eviction
   }
 
-  /// Where a stretch of the file stands; nil where not all of it is here.
+  /// The address of a range of the file; nil if the window does not hold all of it.
   @inline(__always)
   public func content(at offset: Int64, byteCount: Int) -> UnsafeRawPointer? {
     let fileByteCount = unsafe fileByteCount.pointee.load(ordering: .acquiring)
@@ -191,8 +192,8 @@ public final class WindowRegion: @unchecked Sendable {
 
   public var isOwned: Bool { ownershipCount & 1 == 1 }
 
-  /// The file is ours alone from now on, of that size, and nothing else is known of it.
-  /// `granuleCount` granules from the start may have been filled before.
+  /// From now on the sidecar owns the file, which has this size. Nothing else is known of it. The
+  /// first `granuleCount` granules may have been filled before.
   public func begin(fileByteCount byteCount: Int64, filledBefore granuleCount: Int) {
     end()
     for granule in 0..<granuleCount { invalidate(granule) }
@@ -201,25 +202,25 @@ public final class WindowRegion: @unchecked Sendable {
     unsafe ownership.pointee.wrappingAdd(1, ordering: .releasing)
   }
 
-  /// The file is not ours alone any more.
+  /// From now on the sidecar does not own the file.
   public func end() {
     if isOwned { unsafe ownership.pointee.wrappingAdd(1, ordering: .sequentiallyConsistent) }
   }
 
-  /// Ends it for good.
+  /// Ends the window for good.
   public func retire() {
     end()
     unsafe retired.pointee.store(1, ordering: .releasing)
   }
 
-  /// To be called after granules were made invalid, and before their memory is given back or they are
-  /// filled with something else than the file's content then.
+  /// To be called after granules were made invalid, and before their memory is given back or filled
+  /// with anything but the file's content at that time.
   public func noteEviction() {
     unsafe ownership.pointee.wrappingAdd(2, ordering: .sequentiallyConsistent)  // SYNC eviction
     atomicMemoryFence(ordering: .sequentiallyConsistent)
   }
 
-  /// Gives the memory of some granules back to the system: they read as zeros from then on.
+  /// Gives the memory of some granules back to the system. From then on they read as zeros.
   public func release(
     _ granules: Range<Int>, of descriptor: borrowing FileDescriptor
   ) throws(Errno) {
@@ -258,7 +259,7 @@ public final class WindowRegion: @unchecked Sendable {
     unsafe valid(granule).pointee.store(0, ordering: .releasing)
   }
 
-  /// The place of some granules.
+  /// The memory of some granules.
   public func place(_ granule: Int, count: Int = 1) -> UnsafeMutableRawBufferPointer {
     precondition(granule >= 0 && count >= 0 && granule + count <= granuleCount, "in the window")
     return unsafe UnsafeMutableRawBufferPointer(

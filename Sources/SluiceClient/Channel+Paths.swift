@@ -1,13 +1,13 @@
-// What a channel does by name. Paths are bytes without a zero, relative to the sidecar's root or,
-// with a private sidecar, absolute paths of the host.
+// A channel's calls that name a file. Paths are bytes without a zero. They are relative to the
+// sidecar's root or, with a private sidecar, absolute paths of the host.
 
 internal import SluiceChannel
 internal import SluiceSystem
 public import SluiceWire
 
 extension Channel {
-  /// The one name under which the file that `path` leads to is known, symbolic links resolved, and
-  /// whether there were any. The file itself need not exist.
+  /// The canonical name of the file at `path`, with symbolic links resolved, and whether there were
+  /// any. The file itself need not exist.
   public func fullPathname(
     _ path: [UInt8]
   ) throws(CallError) -> (path: [UInt8], isThroughLink: Bool) {
@@ -16,33 +16,8 @@ extension Channel {
     return (answer.reply.path, answer.status == .doneThroughLink)
   }
 
-  /// Opens a file. Throws `refused(.notFound)` where it is absent and `create` was not asked. A
-  /// database or super-journal that is made gets this process's umask as it is now, whatever the
-  /// request says; to read that costs more than a call, so one that is there is looked for first.
-  public func open(_ request: OpenRequest) throws(CallError) -> RemoteFile {
-    var request = request
-    let hasOwnPermissions = request.kind == .mainDatabase || request.kind == .superJournal
-    guard request.options.contains(.create), hasOwnPermissions else { return try ask(request) }
-    if request.options.isDisjoint(with: [.exclusive, .deleteBeforeOpen, .deleteOnClose]) {
-      var existing = request
-      existing.options.remove(.create)
-      existing.options.insert(.readWrite)
-      do throws(CallError) {
-        return try ask(existing)
-      } catch .refused(.notFound, _) {
-      }
-    }
-    request.umask = UInt64(currentUmask())
-    return try ask(request)
-  }
-
-  private func ask(_ request: OpenRequest) throws(CallError) -> RemoteFile {
-    let answer = try unsafe call(.open, request, replyingWith: OpenReply.self)
-    return RemoteFile(channel: self, answer.reply)
-  }
-
-  /// Removes a file; throws `refused(.notFound)` where there is none.
-  /// Throws what a posted write came to before anything is removed: to delete a journal is to commit.
+  /// Removes a file; throws `refused(.notFound)` if it is absent. If a posted write has failed,
+  /// this throws that failure and removes nothing, because deleting a journal commits.
   public func delete(_ path: [UInt8], syncDirectory: Bool) throws(CallError) {
     try settle()
     _ = try unsafe call(

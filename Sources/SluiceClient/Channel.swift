@@ -1,30 +1,16 @@
-// A channel as its users see it: typed calls, one at a time, from any thread.
+// The client's interface to a channel: typed calls, one at a time, from any thread.
 
 internal import SluiceChannel
 internal import SluiceSystem
 public import SluiceWire
 public import Synchronization
 
-/// One pair of regions, and the lock that lets one call through at a time.
-final class ChannelLine: Sendable {
-  let number: UInt32
-  let end: FutexLock<ClientEnd>
-  /// Used without the lock: its changes are atomic.
-  let standingLocks: StandingLocks
-
-  init(number: UInt32, regions: consuming ChannelRegions) {
-    self.number = number
-    standingLocks = regions.standingLocks
-    end = FutexLock(ClientEnd(regions))
-  }
-}
-
-/// A channel of a session. The last reference to it closes it; files opened on it must be closed
+/// A channel of a session. The last reference to it closes it. Files opened on it must be closed
 /// before.
 public final class Channel: Sendable {
   public let session: Session
   public let shortcuts: Shortcuts
-  /// How many WAL files are open on it.
+  /// The number of WAL files that are open on it.
   public let openWALCount = Atomic<Int>(0)
   let line: ChannelLine
 
@@ -34,28 +20,29 @@ public final class Channel: Sendable {
     self.shortcuts = shortcuts
   }
 
-  /// Whether other connections may use it too: the home channel, where there are no more.
+  /// Whether other connections may use it too. True for the home channel, which connections share
+  /// when the sidecar gives no more channels.
   public var isShared: Bool { line.number == 0 }
 
-  /// Whether a call has found the sidecar dead, stuck or lying: every other one fails then.
+  /// Whether a call found the sidecar dead, stuck or lying. Every later call fails then.
   public var isLost: Bool { session.lossNanoseconds != nil }
 
   deinit {
     guard line.number != 0 else { return }
-    // A dead sidecar has forgotten the channel anyway.
+    // If the sidecar is dead, the channel is closed already.
     _ = try? unsafe session.home.call(
       .channelClose, ChannelFields(channel: UInt64(line.number)), replyingWith: NoFields.self)
   }
 
-  /// Does nothing in the sidecar: measures a round trip, or shows that the sidecar answers.
+  /// Does nothing in the sidecar. Measures a round trip, or shows that the sidecar answers.
   public func roundTrip() throws(CallError) {
     _ = try unsafe call(.nothing, NoFields(), replyingWith: NoFields.self)
   }
 
   // MARK: Calls
 
-  /// Sends one request and waits for the answer; throws unless it was done. With `tellsFailure` it
-  /// also throws where a posted change has failed.
+  /// Sends one request and waits for the answer; throws unless the request was done. With
+  /// `tellsFailure` it also throws if a posted change has failed.
   @inline(__always)
   func call<Request: Message, Reply: Message>(
     _ operation: Operation, file: UInt64 = 0, _ request: Request,
@@ -79,8 +66,8 @@ public final class Channel: Sendable {
     return answer
   }
 
-  /// Sends a change and does not wait for the answer. Throws what an earlier posted change came
-  /// to, and posts nothing then, until `transactionEnded`.
+  /// Sends a change and does not wait for the answer. If an earlier posted change has failed, this
+  /// throws that failure and posts nothing, until `transactionEnded`.
   @inline(__always)
   func post<Request: Message>(
     _ operation: Operation, file: UInt64, _ request: Request, sending: UnsafeRawBufferPointer
@@ -94,12 +81,12 @@ public final class Channel: Sendable {
         peerIsGone: { session.socket.peerIsGone() })
       hasFailure = end.hasFailure
     }
-    // What is still under way may fail as well, and is told of with this.
+    // Other changes under way may fail as well. `settle` waits for them too.
     if hasFailure { try settle() }
   }
 
-  /// Waits until all that was posted is done, unless that is about one file only; throws where a
-  /// change was not done.
+  /// Waits until all posted changes are done, and throws if one has failed. With `file`, it does
+  /// not wait if all of them change that file.
   @inline(never)
   func settle(besides file: UInt64? = nil) throws(CallError) {
     var failed: PostedFailure?
@@ -115,19 +102,20 @@ public final class Channel: Sendable {
 
   // MARK: Changes that failed
 
-  /// Whether a caller was told of a change that failed.
+  /// Whether a caller has learned of a failed change.
   private let hasTold = Atomic<Bool>(false)
 
-  /// A change that failed is told again and again. Its caller believes that the journal or page is
-  /// there, and must not get as far as to rely on it: not by going on, and not by rolling back.
+  /// The error for a failed change. It is thrown again and again: the caller believes that the
+  /// journal or page was written, and must not rely on it, neither to continue nor to roll back.
   @inline(never)
   private func tell(_ failed: PostedFailure) -> CallError {
     hasTold.store(true, ordering: .relaxed)
     return .writeRefused(failed.status, failed.errno)
   }
 
-  /// The caller relies no more on what it wrote: it has given back its right to write. A failure of
-  /// which it was told is over; one of which it was not is told yet.
+  /// The caller has given back its right to write, and no longer relies on its writes. A failure
+  /// that it has learned of is forgotten. A failure that it has not learned of is still thrown
+  /// later.
   @inline(__always)
   public func transactionEnded() {
     if hasTold.load(ordering: .relaxed) { forgetFailure() }

@@ -1,12 +1,12 @@
-// hello → welcome, on the client's side. Nothing but the handshake and later descriptors travels
-// on the socket.
+// hello → welcome, on the client's side. Only the handshake and later descriptors travel on the
+// socket.
 
 internal import CSluice
-public import SluiceChannel
+internal import SluiceChannel
 internal import SluiceSystem
 internal import SluiceWire
 
-/// How long a sidecar may take to send what a reply announces.
+/// How long a sidecar may take to send the message that a reply announces.
 private let passingMilliseconds: Int32 = 10_000
 
 struct Welcome: ~Copyable {
@@ -16,7 +16,7 @@ struct Welcome: ~Copyable {
   var regions: ChannelRegions
 }
 
-/// Says hello, and waits for the welcome until `deadline` (by the monotonic clock); a private
+/// Sends hello, and waits for the welcome until `deadline` (by the monotonic clock). A private
 /// sidecar starts in the meantime.
 func shakeHands(
   on socket: borrowing FileDescriptor, deadline: Int64
@@ -28,7 +28,7 @@ func shakeHands(
       try unsafe socket.send(bytes, withCredentials: true)
     }
   } catch .brokenPipe {
-    // A peer that has refused already has closed its end; its reason is still to be read.
+    // The peer has refused already and closed its end. Its reason can still be read.
   } catch {
     throw .system(error)
   }
@@ -45,7 +45,7 @@ func shakeHands(
     shortcuts: Shortcuts(rawValue: welcome.features).intersection(.all), regions: regions)
 }
 
-/// The channel that the sidecar has just opened.
+/// Receives the channel that the sidecar has just opened.
 func receiveChannel(on socket: borrowing FileDescriptor) throws(ConnectError) -> ChannelLine {
   var message = sluice_channel_message()
   let regions = try receiveRegions(
@@ -53,27 +53,8 @@ func receiveChannel(on socket: borrowing FileDescriptor) throws(ConnectError) ->
   return ChannelLine(number: message.channel, regions: regions)
 }
 
-/// What is to be mapped of a file whose descriptor the sidecar sends, in bytes.
-public struct MappedRange: Sendable {
-  public var offset: Int64
-  public var byteCount: Int
-  public var isWritable: Bool
-
-  public init(offset: Int64, byteCount: Int, isWritable: Bool) {
-    self.offset = offset
-    self.byteCount = byteCount
-    self.isWritable = isWritable
-  }
-}
-
-/// A database's read window, and whether its sidecar lives.
-public struct OpenedWindow {
-  public let region: WindowRegion
-  public let life: Life
-}
-
-/// Maps the read window that a request on `file` has just been answered with. The descriptors are
-/// those of anonymous memory, which no lock can stand on. Nil where there is no room for it.
+/// Maps the read window that a request on `file` has just been answered with. Its descriptors are
+/// those of anonymous memory, on which no lock can stand. Nil if there is no room for it.
 func receiveWindow(
   on socket: borrowing FileDescriptor, file: UInt64
 ) throws(ConnectError) -> OpenedWindow? {
@@ -102,8 +83,8 @@ func receiveWindow(
   return OpenedWindow(region: region, life: life)
 }
 
-/// Maps the descriptor, one of `number`, that a request on `file` has just been answered with:
-/// anywhere, or in the place of `present`. Nil where there is no room for it.
+/// Maps the descriptor that a request on `file` has just been answered with, a descriptor of the
+/// file `number`: anywhere, or in the place of `present`. Nil if there is no room for it.
 func receiveMapping(
   on socket: borrowing FileDescriptor, file: UInt64, purpose: DescriptorPurpose,
   _ range: MappedRange, of number: FileNumber, inPlaceOf present: SharedMapping?
@@ -126,8 +107,9 @@ func receiveMapping(
   return mapped.mapping
 }
 
-/// A peer that has closed its end without reading our hello is an error at first (ECONNRESET); what
-/// it said before, a refusal say, stands behind it.
+/// Receives a message, also from a peer that has closed its end without reading our hello. The
+/// first call then fails (ECONNRESET), and the next returns the peer's last message, for example a
+/// refusal.
 private func receiveLastWord(
   on socket: borrowing FileDescriptor, into room: UnsafeMutableRawBufferPointer
 ) throws(Errno) -> ReceivedMessage {

@@ -1,4 +1,4 @@
-// Which program a private sidecar is.
+// How a process starts its private sidecar, and from which program.
 
 internal import CSluice
 internal import SluiceSystem
@@ -17,6 +17,33 @@ extension Session {
       return try unsafe startPrivate(program: candidate, milliseconds: milliseconds)
     }
     throw .programNotFound
+  }
+
+  /// Starts `program` (zero-terminated) as this process's own sidecar, with the calling thread's
+  /// standing. It ends with this process. Blocks until it is ready, for at most `milliseconds`.
+  public static func startPrivate(
+    program: UnsafePointer<CChar>, milliseconds: Int64 = connectMillisecondsMaximum
+  ) throws(ConnectError) -> Session {
+    let deadline = Clock.monotonicNanoseconds() + milliseconds * 1_000_000
+    fillStandardDescriptors()
+    let pair: SocketPair
+    do throws(Errno) { pair = try SocketPair() } catch { throw .system(error) }
+    let ours = pair.ours
+    let theirs = pair.theirs
+    do throws(Errno) {
+      _ = try unsafe SpawnedProcess.start(
+        program,
+        arguments: [
+          characters("serve"), characters("--private"), characters("--capabilities"),
+          decimal(Standing.current.capabilities),
+        ],
+        descriptor: theirs)
+    } catch {
+      throw .notStarted(error)
+    }
+    // While this copy is open, the death of the sidecar would go unnoticed.
+    _ = consume theirs
+    return try Session(socket: ours, path: nil, deadline: deadline)
   }
 }
 
@@ -43,14 +70,14 @@ private func programsInPath() -> [[CChar]] {
 }
 
 /// The text with its terminating zero.
-func characters(_ text: StaticString) -> [CChar] {
+private func characters(_ text: StaticString) -> [CChar] {
   unsafe UnsafeBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount + 1).map {
     CChar(bitPattern: $0)
   }
 }
 
 /// A number in decimal digits with a terminating zero.
-func decimal(_ number: UInt64) -> [CChar] {
+private func decimal(_ number: UInt64) -> [CChar] {
   var digits: [CChar] = [0]
   var rest = number
   repeat {

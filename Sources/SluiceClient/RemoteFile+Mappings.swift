@@ -1,10 +1,10 @@
-// What a client maps of a file, and the other questions that a database engine asks of one.
+// The parts of a file that a client maps, and other questions of a database engine about a file.
 
 internal import SluiceChannel
 public import SluiceSystem
 public import SluiceWire
 
-/// A WAL index as the sidecar answers for it.
+/// The sidecar's answer about a WAL index.
 public struct WALIndexAnswer: Sendable {
   /// The index's size in bytes.
   public var byteCount: Int64
@@ -13,27 +13,27 @@ public struct WALIndexAnswer: Sendable {
 }
 
 extension RemoteFile {
-  /// Makes the file at least so large, with its space reserved.
+  /// Makes the file at least this large, and reserves its space.
   public func allocate(byteCount: Int64) throws(CallError) {
     _ = try unsafe channel.call(
       .allocate, file: id, OffsetFields(offset: byteCount), replyingWith: NoFields.self)
   }
 
-  /// Whether the file no longer stands under the name by which it was opened.
+  /// Whether the file no longer has the name by which it was opened.
   public func hasMoved() throws(CallError) -> Bool {
     try unsafe channel.call(.hasMoved, file: id, NoFields(), replyingWith: AnswerReply.self)
       .reply.answer
   }
 
-  /// Maps the database's read window. Nil where this process has no room for it.
+  /// Maps the database's read window. Nil if this process has no room for it.
   public func openWindow() throws(CallError) -> OpenedWindow? {
     try channel.session.receivingWindow(of: id) { () throws(CallError) in
       _ = try unsafe channel.call(.openWindow, file: id, NoFields(), replyingWith: NoFields.self)
     }
   }
 
-  /// To be done before addresses in the read window are used. Until the file is closed the sidecar
-  /// takes nothing out of the window.
+  /// To be called before addresses in the read window are used. Until the file is closed, the
+  /// sidecar takes nothing out of the window.
   public func pinWindow() throws(CallError) {
     _ = try unsafe channel.call(.pinWindow, file: id, NoFields(), replyingWith: NoFields.self)
   }
@@ -56,8 +56,8 @@ extension RemoteFile {
       isReadOnly: answer.status == .doneReadOnly)
   }
 
-  /// Maps a part of the WAL index, which must be there: anywhere, or in the place of `present`. Nil
-  /// where this process has no room for it.
+  /// Maps an existing part of the WAL index: anywhere, or in the place of `present`. Nil if this
+  /// process has no room for it.
   public func mapWALIndex(
     _ request: WALIndexMapRequest, _ range: MappedRange, inPlaceOf present: SharedMapping? = nil
   ) throws(CallError) -> SharedMapping? {
@@ -68,26 +68,26 @@ extension RemoteFile {
     ) { () throws(CallError) in try askForWALIndex(request).file }
   }
 
-  /// Takes or gives back locks of the WAL index; throws `refused(.busy)` where somebody is in the
-  /// way.
+  /// Takes or gives back locks of the WAL index; throws `refused(.busy)` if another holder is in
+  /// the way.
   @inline(__always)
   public func lockWALIndex(
     first: Int, count: Int, _ kind: WALLockKind
   ) throws(CallError) {
-    // The first lock is that to write, with which a transaction ends.
+    // The first lock is the write lock. Giving it back ends a transaction.
     defer { if kind == .unlock, first == 0 { channel.transactionEnded() } }
     let request = WALIndexLockRequest(first: UInt64(first), count: UInt64(count), kind: kind)
     _ = try unsafe channel.call(.walIndexLock, file: id, request, replyingWith: NoFields.self)
   }
 
-  /// Leaves the WAL index; the last to leave removes it if `deletes`.
+  /// Leaves the WAL index. The last connection to leave removes it, if `deletes`.
   public func unmapWALIndex(deletes: Bool) throws(CallError) {
     _ = try unsafe channel.call(
       .walIndexUnmap, file: id, WALIndexUnmapRequest(deletes: deletes),
       replyingWith: NoFields.self)
   }
 
-  /// Whether anybody but this connection reads the WAL.
+  /// Whether another connection reads the WAL.
   public func hasExternalReader() throws(CallError) -> Bool {
     try unsafe channel.call(
       .hasExternalReader, file: id, NoFields(), replyingWith: AnswerReply.self

@@ -1,18 +1,19 @@
-// Taking a lock again that stands in the file's channel. See StandingLocks.
+// Locks that stand in the file's channel, taken and given back without a request. See
+// StandingLocks.
 
 public import SluiceChannel
 
 extension RemoteFile {
-  /// Takes locks that stand, to share them or `alone`; false where they have to be asked for, as
-  /// everything once the sidecar is dead. Never blocks.
+  /// Takes standing locks, to share them or `alone`. False if they must be requested, and always
+  /// once the sidecar is dead. Never blocks.
   @inline(__always)
   public func takeStanding(_ locks: LockSet, alone: Bool = false, _ life: Life) -> Bool {
-    // Only this process's own regions and life are mapped.
+    // A forked child has no mapping of the regions and the life.
     channel.session.callObstacle == nil && !life.isOver
       && channel.line.standingLocks.take(locks, alone: alone)
   }
 
-  /// Gives locks back and lets them stand; false where a request has to give them back. Never blocks.
+  /// Gives locks back and lets them stand. False if a request must give them back. Never blocks.
   @inline(__always)
   public func giveBackStanding(_ locks: LockSet) -> Bool {
     guard channel.session.callObstacle == nil, channel.line.standingLocks.giveBack(locks) else {
@@ -24,7 +25,8 @@ extension RemoteFile {
 }
 
 extension LockSet {
-  /// Those with which a transaction ends: SHARED on the database, and the lock to write the WAL.
+  /// The locks whose release ends a transaction: SHARED on the database, and the lock to write the
+  /// WAL.
   @inline(__always)
   fileprivate static var ofTransactions: LockSet { LockSet.file.union(.walIndex(1)) }
 }

@@ -1,15 +1,15 @@
-// Standing in the sidecar's line for a lock.
+// How a client stands in the sidecar's line for a lock.
 
 internal import SluiceChannel
 public import SluiceWire
 
 extension RemoteFile {
-  /// Blocks until it is this file's turn at a lock, at most `milliseconds`; false where the time is
-  /// up, or at once where waiting could not help. The lock itself is asked for afterwards, and soon:
-  /// the sidecar keeps others from it for a few milliseconds.
-  /// - Parameter sleepsAtOnce: false where the lock is probably free.
+  /// Blocks until this file's turn for a lock comes, for at most `milliseconds`. False if the time
+  /// is up; false at once if waiting could not help. The caller then requests the lock itself, and
+  /// soon: the sidecar keeps others from the lock for a few milliseconds only.
+  /// - Parameter sleepsAtOnce: false if the lock is probably free.
   ///
-  /// Not for a channel that others share: their calls would wait as well.
+  /// Not for a shared channel, because the other users' calls would wait as well.
   public func awaitLock(
     _ lock: AwaitedLock, milliseconds: Int64, sleepsAtOnce: Bool = true
   ) throws(CallError) -> Bool {

@@ -1,23 +1,22 @@
-// An open file in the sidecar. Every call blocks until the sidecar has done it, except those that
-// may be posted: they return when they are submitted, and are done in the order of submission with
-// all other calls on the same channel.
+// An open file in the sidecar. A call blocks until the sidecar has done it. A posted call returns
+// when it is submitted. The sidecar does all calls on one channel in the order of submission.
 
 internal import SluiceChannel
 public import SluiceWire
 
-/// A file that the sidecar holds open for this session until `close`, or until the last reference
-/// goes.
+/// A file that the sidecar holds open for this session, until `close` or until the last reference
+/// ends.
 public final class RemoteFile: @unchecked Sendable {
   public let channel: Channel
-  /// False where only reading was allowed.
+  /// False if only reading was allowed.
   public let isWritable: Bool
   private let identity: FileIdentity
   private let origin: UInt64
-  /// Of a database: whether one kernel sees everybody who opens it. Where not, it has no WAL index,
-  /// and nothing is known of it without asking.
+  /// For a database: whether one kernel sees every program that opens it. If not, the database has
+  /// no WAL index, and nothing is known of it without asking the sidecar.
   public let isLocal: Bool
   let id: UInt64
-  /// Written by `close` alone, which nobody may call beside another use.
+  /// Only `close` writes it. No other use of the file may run beside `close`.
   private var isOpen = true
 
   init(channel: Channel, _ opened: OpenReply) {
@@ -31,7 +30,7 @@ public final class RemoteFile: @unchecked Sendable {
 
   deinit { _ = try? close() }
 
-  /// Whether it is certain that `other`, opened earlier and perhaps closed since, was this file.
+  /// Whether `other` was certainly this file. `other` was opened earlier and may be closed by now.
   public func isCertainlySame(as other: RemoteFile) -> Bool {
     origin != 0 && origin == other.origin && identity == other.identity && isLocal == other.isLocal
   }
@@ -47,8 +46,8 @@ public final class RemoteFile: @unchecked Sendable {
   @inline(__always)
   var mayPost: Bool { channel.shortcuts.contains(.postedWrites) }
 
-  /// Reads into `buffer` from `offset` (bytes); gives how many bytes there were, fewer than asked
-  /// at the end of the file. Throws what a posted write came to.
+  /// Reads into `buffer` from `offset` (bytes). Returns the number of bytes read, which is smaller
+  /// than requested at the end of the file. Throws if a posted write has failed.
   @inline(__always)
   public func read(
     into buffer: UnsafeMutableRawBufferPointer, at offset: Int64
@@ -66,9 +65,9 @@ public final class RemoteFile: @unchecked Sendable {
     return done
   }
 
-  /// Writes all of `buffer` at `offset` (bytes). One that is `posted` returns at once: if it fails,
-  /// every later write, read, `sync`, `truncate` or `settle` on the channel throws that, until the
-  /// transaction's end; nothing is written to another file before.
+  /// Writes all of `buffer` at `offset` (bytes). A `posted` write returns at once. If it fails,
+  /// every later write, read, `sync`, `truncate` or `settle` on the channel throws that failure,
+  /// until the transaction ends; nothing is written to another file before.
   @inline(__always)
   public func write(
     _ buffer: UnsafeRawBufferPointer, at offset: Int64, posted: Bool = false
@@ -91,7 +90,7 @@ public final class RemoteFile: @unchecked Sendable {
     }
   }
 
-  /// Waits until all that was posted on the channel is done; throws where a write was not.
+  /// Waits until all posted writes on the channel are done; throws if one has failed.
   public func settle() throws(CallError) { try channel.settle() }
 
   public func truncate(toByteCount byteCount: Int64) throws(CallError) {
@@ -100,22 +99,22 @@ public final class RemoteFile: @unchecked Sendable {
       .truncate, file: id, OffsetFields(offset: byteCount), replyingWith: NoFields.self)
   }
 
-  /// Makes what was written durable; with a journal's first sync, its directory entry too.
+  /// Makes all writes durable. A journal's first sync makes its directory entry durable too.
   public func sync() throws(CallError) {
     _ = try unsafe channel.call(
       .sync, file: id, NoFields(), tellsFailure: true, replyingWith: NoFields.self)
   }
 
-  /// The file's size in bytes. Throws what a posted write came to: a journal that stayed empty
-  /// must not be taken for one with nothing to roll back.
+  /// The file's size in bytes. Throws if a posted write has failed: otherwise a journal that stayed
+  /// empty would look like a journal with nothing to roll back.
   public func byteCount() throws(CallError) -> Int64 {
     try unsafe channel.call(
       .fileSize, file: id, NoFields(), tellsFailure: true, replyingWith: OffsetFields.self
     ).reply.offset
   }
 
-  /// Raises the lock; throws `refused(.busy)` at once where another connection or program is in
-  /// the way.
+  /// Raises the lock; throws `refused(.busy)` at once if another connection or program is in the
+  /// way.
   public func lock(_ level: LockLevel) throws(CallError) {
     _ = try unsafe channel.call(
       .lock, file: id, LockFields(level: level), replyingWith: NoFields.self)
@@ -128,7 +127,7 @@ public final class RemoteFile: @unchecked Sendable {
       .unlock, file: id, LockFields(level: level), replyingWith: NoFields.self)
   }
 
-  /// Whether anybody holds RESERVED or more on the file.
+  /// Whether any connection or program holds RESERVED or more on the file.
   public func isReserved() throws(CallError) -> Bool {
     try unsafe channel.call(
       .checkReservedLock, file: id, NoFields(), replyingWith: AnswerReply.self

@@ -1,43 +1,48 @@
-// A session: this process's standing with one sidecar. It owns the socket, whose end-of-file is
-// the proof of either side's death, and the home channel; further channels are opened through it.
+// A session: this process's connection to one sidecar. It owns the socket and the home channel.
+// End-of-file on the socket proves the other side's death. Further channels are opened through the
+// session.
 //
-// It has the standing that this process had when it was made: the sidecar keeps to that, whatever the
-// process becomes later.
+// A session keeps the standing that this process had when the session was made. The sidecar applies
+// that standing, even if the process changes its own later.
 //
 // Threads: everything may be called from any thread. A forked child's copy of a session is dead:
-// every call on it throws `forked`, and the regions are not even mapped there.
+// every call on it throws `forked`, and the child has no mapping of the regions.
 
 internal import CSluice
 internal import SluiceChannel
 internal import SluiceSystem
-public import SluiceWire
+internal import SluiceWire
 internal import Synchronization
 
 public final class Session: Sendable {
-  /// Whether paths are the host's own (a private sidecar) rather than a root's.
+  /// Whether paths are the host's own (with a private sidecar), and not relative to a root.
   public let usesHostPaths: Bool
-  /// What the sidecar allows.
+  /// The shortcuts that the sidecar allows.
   let shortcuts: Shortcuts
   let socket: SessionSocket
   private let epoch: ProcessEpoch
-  private let homeLine: ChannelLine
+  /// The channel that came with the session.
+  let homeLine: ChannelLine
   /// The socket's path, zero-terminated; nil for a private sidecar.
   public let socketPath: [CChar]?
-  /// When the session was lost, by the monotonic clock; 0 while it was not.
+  /// When the session was lost, by the monotonic clock; 0 until then.
   private let lostAt = Atomic<Int64>(0)
-  /// Held while descriptors are awaited: they must reach the one who asked.
+  /// Held while a caller waits for descriptors, so that they reach this caller.
   private let passing = FutexLock<Void>(())
 
-  /// A sidecar that does not answer for so long counts as dead. Long, for a disk may be slow.
+  /// A sidecar that does not answer within this time counts as dead. It is long because a disk may
+  /// be slow.
   static let callTimeoutNanoseconds: Int64 = 60_000_000_000
 
   /// How long it may take to get a session, in milliseconds.
   public static let connectMillisecondsMaximum: Int64 = 10_000
 
-  private init(
+  /// Makes a session on `socket`, with a handshake until `deadline`. `path` is nil for a private
+  /// sidecar.
+  init(
     socket: consuming FileDescriptor, path: [CChar]?, deadline: Int64
   ) throws(ConnectError) {
-    // Later this process may have shut itself out of /proc.
+    // Read it now, because this process may lose its access to /proc later.
     _ = processorCount
     let welcome = try shakeHands(on: socket, deadline: deadline)
     usesHostPaths = welcome.usesHostPaths
@@ -48,10 +53,10 @@ public final class Session: Sendable {
     do throws(Errno) { self.socket = try SessionSocket(socket) } catch { throw .system(error) }
   }
 
-  // MARK: Getting one
+  // MARK: Connecting
 
   /// Connects to the shared sidecar that listens on `path` (zero-terminated). Blocks for the
-  /// handshake, at most so long.
+  /// handshake, for at most `milliseconds`.
   public static func connect(
     toSocket path: [CChar], milliseconds: Int64 = connectMillisecondsMaximum
   ) throws(ConnectError) -> Session {
@@ -59,33 +64,6 @@ public final class Session: Sendable {
     fillStandardDescriptors()
     return try unsafe Session(
       socket: try reach(path, deadline: deadline), path: path, deadline: deadline)
-  }
-
-  /// Starts `program` (zero-terminated) as this process's own sidecar, which ends with it, with the
-  /// calling thread's standing. Blocks until it is ready, at most so long.
-  public static func startPrivate(
-    program: UnsafePointer<CChar>, milliseconds: Int64 = connectMillisecondsMaximum
-  ) throws(ConnectError) -> Session {
-    let deadline = Clock.monotonicNanoseconds() + milliseconds * 1_000_000
-    fillStandardDescriptors()
-    let pair: SocketPair
-    do throws(Errno) { pair = try SocketPair() } catch { throw .system(error) }
-    let ours = pair.ours
-    let theirs = pair.theirs
-    do throws(Errno) {
-      _ = try unsafe SpawnedProcess.start(
-        program,
-        arguments: [
-          characters("serve"), characters("--private"), characters("--capabilities"),
-          decimal(Standing.current.capabilities),
-        ],
-        descriptor: theirs)
-    } catch {
-      throw .notStarted(error)
-    }
-    // As long as this copy is open, a sidecar that died at once is not seen to be dead.
-    _ = consume theirs
-    return try Session(socket: ours, path: nil, deadline: deadline)
   }
 
   private static func reach(
@@ -96,11 +74,11 @@ public final class Session: Sendable {
       do throws(Errno) {
         return try unsafe FileDescriptor.connect(toSocket: path)
       } catch .connectionRefused where refusalCount < 5 {
-        // The socket's file is there a moment before its sidecar listens.
+        // The socket's file appears a moment before its sidecar listens.
         refusalCount += 1
         Clock.sleep(nanoseconds: 2_000_000)
       } catch .again {
-        // A full queue: the sidecar is busy greeting others.
+        // The queue is full: the sidecar is busy with other handshakes.
         guard Clock.monotonicNanoseconds() < deadline else { throw .noAnswer }
         Clock.sleep(nanoseconds: 10_000_000)
       } catch {
@@ -111,54 +89,38 @@ public final class Session: Sendable {
 
   // MARK: Its state
 
-  /// False in a process forked from the one that made the session.
+  /// False in a process that was forked from the process that made the session.
   public var belongsToThisProcess: Bool { epoch.isCurrent }
 
-  /// Whether the sidecar is there right now: one system call.
+  /// Whether the sidecar lives right now. Costs one system call.
   public func probe() -> Bool {
     if epoch.isCurrent, socket.peerIsGone() { lose() }
     return callObstacle == nil
   }
 
-  /// Why a call cannot even be tried.
+  /// The reason why no call can be tried, or nil.
   @inline(__always)
   var callObstacle: CallError? {
     if !epoch.isCurrent { return .forked }
     return lostAt.load(ordering: .relaxed) != 0 ? .sessionLost : nil
   }
 
-  /// When a call first found the sidecar dead, stuck or lying, in nanoseconds by the monotonic clock;
-  /// nil as long as none did.
+  /// When a call first found the sidecar dead, stuck or lying, in nanoseconds by the monotonic
+  /// clock; nil until then.
   public var lossNanoseconds: Int64? {
     let time = lostAt.load(ordering: .relaxed)
     return time == 0 ? nil : time
   }
 
-  /// Ends the session after a call found the sidecar dead, stuck or lying.
-  /// The sidecar, if it lives, learns of it and gives back the session's locks.
+  /// Ends the session after a call found the sidecar dead, stuck or lying. If the sidecar lives, it
+  /// learns of this and releases the session's locks.
   func lose() {
     let now = Clock.monotonicNanoseconds()
     _ = lostAt.compareExchange(expected: 0, desired: now, ordering: .relaxed)
     socket.shutDown()
   }
 
-  // MARK: Channels
-
-  /// The channel that came with the session; it is there as long as the session.
-  public var home: Channel { Channel(session: self, line: homeLine, shortcuts: []) }
-
-  /// Opens another channel, on which calls may take those of `shortcuts` that the sidecar allows.
-  /// Throws `refused(.limitReached)` where the sidecar gives no more; share
-  /// one then.
-  public func openChannel(_ shortcuts: Shortcuts = .all) throws(CallError) -> Channel {
-    try receiving { () throws(CallError) in
-      try unsafe home.call(.channelOpen, NoFields(), replyingWith: ChannelFields.self).reply.channel
-    } from: { (socket, number) throws(ConnectError) in
-      let line = try receiveChannel(on: socket)
-      guard UInt64(line.number) == number else { throw .notASidecar }
-      return Channel(session: self, line: line, shortcuts: shortcuts.intersection(self.shortcuts))
-    }
-  }
+  // MARK: Descriptors
 
   /// Runs a call that is answered with a read window.
   func receivingWindow(
@@ -169,9 +131,10 @@ public final class Session: Sendable {
     }
   }
 
-  /// Runs a call that is answered with a descriptor too, gives which file that is of, and maps it. No
-  /// such descriptor is closed while that could take the locks of stock SQLite's connections to the
-  /// same file (see KeptDescriptors). No mapping means that this process has no room for it.
+  /// Runs a call that is also answered with a descriptor and returns the number of its file. Maps
+  /// the descriptor. It is not closed while a close could take the locks of stock SQLite's
+  /// connections to the same file (see KeptDescriptors). Nil if this process has no room for the
+  /// mapping.
   func receivingMapping(
     of file: UInt64, for purpose: DescriptorPurpose, _ range: MappedRange,
     inPlaceOf present: SharedMapping?, _ call: () throws(CallError) -> FileNumber
@@ -182,9 +145,10 @@ public final class Session: Sendable {
     }
   }
 
-  /// Runs a call, then receives from the socket what its answer announced: one at a time, for what
-  /// comes must reach who asked. A sidecar that sends something else has ended the session.
-  private func receiving<Answer, Received>(
+  /// Runs a call, then receives the message that its answer announced. One caller at a time, so
+  /// that the message reaches the caller that asked. If the sidecar sends something else, the
+  /// session ends.
+  func receiving<Answer, Received>(
     _ call: () throws(CallError) -> Answer,
     from receive: (borrowing FileDescriptor, Answer) throws(ConnectError) -> Received
   ) throws(CallError) -> Received {

@@ -1,29 +1,29 @@
-// What can go wrong on the client's side, in the two steps of a session: getting one, and calling.
+// The errors on the client's side: when a session is made, and when a call is made.
 
 public import SluiceChannel
 public import SluiceSystem
 public import SluiceWire
 
-/// Why there is no session.
+/// Why no session could be made.
 public enum ConnectError: Error, Equatable, Sendable {
-  /// Nobody listens on the socket, or it cannot be reached.
+  /// No process listens on the socket, or the socket cannot be reached.
   case unreachable(Errno)
   /// The program of the private sidecar cannot be started.
   case notStarted(Errno)
-  /// Nowhere is there a `sluice` program to start.
+  /// No `sluice` program was found.
   case programNotFound
-  /// Somebody is there, but does not answer in time.
+  /// The peer did not answer in time.
   case noAnswer
-  /// Whoever was there ended, or closed the connection, without an answer.
+  /// The peer ended or closed the connection without an answer.
   case hungUp
-  /// The sidecar said no: `wrongVersion`, `userRefused`, `tooManySessions`, `badHandshake`.
+  /// The sidecar refused: `wrongVersion`, `userRefused`, `tooManySessions`, `badHandshake`.
   case refused(Status)
-  /// What answers is not a sidecar of this protocol version.
+  /// The peer is not a sidecar of this protocol version.
   case notASidecar
   /// A system call on this side failed.
   case system(Errno)
 
-  /// Why, in words for the user.
+  /// The reason, in words for the user.
   public var text: StaticString {
     switch self {
     case .unreachable: "no sidecar can be reached on the socket"
@@ -36,7 +36,7 @@ public enum ConnectError: Error, Equatable, Sendable {
     case .refused(.userRefused): "the sidecar does not serve this user"
     case .refused(.tooManySessions): "the sidecar has no room for another session"
     case .refused: "the sidecar refused the session"
-    case .notASidecar: "what listens on the socket is no sluice sidecar of this protocol version"
+    case .notASidecar: "the socket belongs to no sluice sidecar of this protocol version"
     case .system: "the session cannot be set up"
     }
   }
@@ -53,20 +53,20 @@ public enum ConnectError: Error, Equatable, Sendable {
   }
 }
 
-/// Why a call did not do what it was to do.
+/// Why a call failed.
 public enum CallError: Error, Equatable, Sendable {
-  /// The sidecar answered with a status that is not one of the done.
+  /// The sidecar answered, and the request was not done.
   case refused(Status, Errno)
-  /// Not this call was refused, but a posted write before it.
+  /// An earlier posted write was refused, not this call.
   case writeRefused(Status, Errno)
-  /// There was no answer: the sidecar is dead, stuck or broken, and the session over.
+  /// There was no answer. The sidecar is dead, stuck or broken, and the session is over.
   case failed(ChannelFailure)
   /// The session was over before the call.
   case sessionLost
   /// The session belongs to the process that this one was forked from.
   case forked
 
-  /// Why, in words for the user.
+  /// The reason, in words for the user.
   public var text: StaticString {
     switch self {
     case .refused(.systemError, .nameTooLong): "the path is too long"
@@ -78,7 +78,7 @@ public enum CallError: Error, Equatable, Sendable {
     case .failed(.notSent): "the request makes no sense"
     case .sessionLost: "the session with the sidecar is over"
     case .forked:
-      "this process was forked within the transaction; only the parent can go on with it"
+      "this process was forked within the transaction; only the parent can continue it"
     }
   }
 
@@ -94,7 +94,7 @@ public enum CallError: Error, Equatable, Sendable {
 }
 
 extension Status {
-  /// What it means, in words for the user.
+  /// The status in words for the user.
   public var text: StaticString {
     switch self {
     case .done, .doneThroughLink, .doneShort, .doneReadOnly: "done"
@@ -112,7 +112,7 @@ extension Status {
     case .misuse: "the request makes no sense here"
     case .directorySyncFailed: "done, but the directory could not be made durable"
     case .magicLink: "a /proc link means another file to the sidecar; name the file itself"
-    case .walIndexNotSetUp: "the WAL index is read-only and nobody has set it up"
+    case .walIndexNotSetUp: "the WAL index is read-only and has not been set up"
     case .wrongVersion: "another protocol version"
     case .userRefused: "this user is not served"
     case .badHandshake: "malformed handshake"

@@ -1,10 +1,10 @@
 // The socket of a session, in a process whose other code may close it.
 //
-// A program that closes all its descriptors (closefrom, a daemon) closes ours too, and whatever it
-// opens next may get the number. So the socket lives at a high number, and is recognised, by its
-// inode, before each use and before it is closed: a number that stands for something else now is
-// left alone, and the session counts as lost. Another thread that closes and opens between the look
-// and the use cannot be kept from it.
+// A program that closes all its descriptors (closefrom, a daemon) closes the socket too, and the
+// next open may get its number. So the socket has a high number, and is recognised by its inode
+// before each use and before it is closed. If the number belongs to another file now, it is left
+// alone, and the session counts as lost. Nothing prevents another thread from closing and opening
+// between this check and the use.
 //
 // Threads: any.
 
@@ -15,7 +15,7 @@ final class SessionSocket: Sendable {
   private let device: UInt64
   private let inode: UInt64
 
-  /// Takes over a socket that was just made.
+  /// Takes over a new socket.
   init(_ descriptor: consuming FileDescriptor) throws(Errno) {
     let status = try descriptor.status()
     device = status.device
@@ -25,7 +25,7 @@ final class SessionSocket: Sendable {
 
   deinit { if isOurs { _ = FileDescriptor(owning: number) } }
 
-  /// Whether the number still stands for this socket.
+  /// Whether the number still belongs to this socket.
   private var isOurs: Bool {
     lend { descriptor in
       guard let status = try? descriptor.status() else { return false }
@@ -33,13 +33,13 @@ final class SessionSocket: Sendable {
     }
   }
 
-  /// Whether the sidecar has closed its end or died, or this process has closed its own.
+  /// Whether the sidecar has closed its end or died, or this process has closed its own end.
   func peerIsGone() -> Bool { !isOurs || lend { $0.peerIsGone() } }
 
-  /// Ends the conversation for both sides, where it has not ended yet.
+  /// Shuts the connection down for both sides.
   func shutDown() { if isOurs { lend { $0.shutDown() } } }
 
-  /// Runs `body` with the socket. Throws `hungUp` where this process has closed it.
+  /// Runs `body` with the socket. Throws `hungUp` if this process has closed it.
   func use<R>(
     _ body: (borrowing FileDescriptor) throws(ConnectError) -> R
   ) throws(ConnectError) -> R {

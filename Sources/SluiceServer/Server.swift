@@ -17,6 +17,7 @@ package final class Server {
   private let service: any Service
   private let door: Door
   private let socketName: SocketName?
+  private let metrics: Metrics
 
   /// This process's signals belong to the server from now on. The server removes `socketName` when it
   /// ends.
@@ -26,6 +27,7 @@ package final class Server {
   ) throws(Errno) {
     self.service = service
     self.socketName = socketName
+    self.metrics = metrics
     let signals = try StopSignals()
     let shared = SharedState(
       service: service, metrics: metrics, life: try Life.create(), configuration: configuration)
@@ -41,10 +43,11 @@ package final class Server {
   }
 
   /// Serves until the end of what the server was made for, or a signal (SIGTERM, SIGINT or SIGHUP; see
-  /// Ending). Every session is closed, and the socket's name removed, before it returns.
+  /// Ending). Every session is closed, and its names removed, before it returns.
   package func run() throws(Errno) {
     defer {
       socketName?.remove()
+      metrics.removeName()
       Log.finish()
     }
     try door.run()

@@ -7,7 +7,7 @@ public enum Clock {
   @inline(__always)
   public static func monotonicNanoseconds() -> Int64 { sluice_monotonic_ns() }
 
-  /// The same as of the last timer tick, some milliseconds ago, for a tenth of the price.
+  /// The same, as of the last timer tick some milliseconds ago, at a tenth of the cost.
   @inline(__always)
   public static func coarseNanoseconds() -> Int64 { sluice_monotonic_coarse_ns() }
 
@@ -17,14 +17,14 @@ public enum Clock {
   public static func sleep(nanoseconds: Int64) { sluice_sleep_ns(nanoseconds) }
 }
 
-/// Tells the processor that the caller spins.
+/// Tells the processor that the caller is spinning.
 @inline(__always)
 public func spinHint() { sluice_spin_hint() }
 
-/// Lets another thread run that waits for this processor; returns at once if there is none.
+/// Lets another thread run that waits for this processor. Returns at once if no thread waits.
 public func yieldProcessor() { sluice_yield() }
 
-/// Orders every memory access before it before every one after it.
+/// Orders all memory accesses before this call before all accesses after it.
 @inline(__always)
 public func fullMemoryBarrier() { sluice_full_barrier() }
 

@@ -1,15 +1,15 @@
-// The control groups that this process is in, of version 1, 2 or both: where their directories are,
-// and how much processor they allow. How much memory they allow, ControlGroupMemory says.
+// The control groups of this process, of version 1, 2 or both: their directories, and how much
+// processor time they allow. ControlGroupMemory says how much memory they allow.
 //
-// A group is bound by the limits of its ancestors too. Those above the mount, or above the root of
-// the process's namespace, cannot be seen, and so do not count. Every file is read once, at most so
-// much of it, and what is not there or makes no sense is no limit.
+// The limits of a group's ancestors bind the group too. Ancestors above the mount, or above the
+// root of the process's namespace, cannot be seen and so do not count. Every file is read once, up
+// to a maximum size. A file that is absent or makes no sense counts as no limit.
 //
-// /proc/self/cgroup names a group beneath the root of its hierarchy; /proc/self/mountinfo says which
-// part of the hierarchy is mounted where. In a container the mount may show the group's own part
-// only, and the two names may be relative to different roots.
+// /proc/self/cgroup names a group beneath the root of its hierarchy. /proc/self/mountinfo says
+// which part of the hierarchy is mounted where. In a container the mount may show only the group's
+// own part, and the two names may be relative to different roots.
 
-/// A limit, and the file that says so.
+/// A limit, and the file that contains it.
 public struct ControlGroupLimit: Sendable {
   public var value: Int64
   /// Not zero-terminated.
@@ -21,12 +21,13 @@ public struct ControlGroup: Sendable {
   public struct Hierarchy: Sendable {
     /// 1 or 2.
     public let version: Int
-    /// The directory of the process's own group, not zero-terminated, and how much of it names the
-    /// topmost that can be seen.
+    /// The directory of the process's own group, not zero-terminated, and how many of its bytes
+    /// name the topmost visible directory.
     fileprivate let path: [UInt8]
     fileprivate let topByteCount: Int
 
-    /// The process's own group first, the topmost that can be seen last; not zero-terminated.
+    /// The directories from the process's own group to the topmost visible one; not
+    /// zero-terminated.
     public var directories: [[UInt8]] {
       var found: [[UInt8]] = []
       forEach { found.append($0) }
@@ -44,15 +45,15 @@ public struct ControlGroup: Sendable {
     }
   }
 
-  /// That of this process when it was asked for first.
+  /// This process's group at the time of the first request.
   public static let own = ControlGroup()
 
-  /// Nil where no controller for it is mounted.
+  /// Nil if no controller for it is mounted.
   public let memory: Hierarchy?
   public let processors: Hierarchy?
 
-  /// Looks at /proc and what it names, all beneath `root` (not zero-terminated): a test has a tree of
-  /// its own.
+  /// Reads /proc and the files that it names, all beneath `root` (not zero-terminated), because a
+  /// test has its own tree.
   public init(root: [UInt8] = []) {
     guard
       let groups = readText(joined(root, "/proc/self/cgroup"), byteCountMaximum: 1 << 16),
@@ -66,7 +67,8 @@ public struct ControlGroup: Sendable {
     processors = ControlGroup.find("cpu", in: groups, mounts, root)
   }
 
-  /// How much processor time the group may have, in thousandths of one processor; nil for any.
+  /// How much processor time the group may have, in thousandths of one processor; nil without a
+  /// limit.
   public func processorLimit() -> ControlGroupLimit? {
     var least: ControlGroupLimit?
     processors?.forEach { directory in
@@ -94,10 +96,10 @@ public struct ControlGroup: Sendable {
     return text.takeLine()
   }
 
-  // MARK: Where they are
+  // MARK: Directories
 
-  /// A controller is in a hierarchy of version 1 if /proc/self/cgroup says so, else in that of
-  /// version 2.
+  /// A controller is in a hierarchy of version 1 if /proc/self/cgroup says so, else in the
+  /// hierarchy of version 2.
   private static func find(
     _ controller: StaticString, in groups: PlainText, _ mounts: PlainText, _ root: [UInt8]
   ) -> Hierarchy? {
@@ -120,7 +122,7 @@ public struct ControlGroup: Sendable {
   }
 
   /// The directories of `group`, a path in the hierarchy of version 1 with that controller, or in
-  /// the one of version 2 (nil). Nil where it is not mounted.
+  /// the hierarchy of version 2 (nil). Nil if the hierarchy is not mounted.
   private static func directories(
     of group: PlainText, _ controller: StaticString?, in mounts: PlainText, _ root: [UInt8]
   ) -> Hierarchy? {
@@ -145,11 +147,11 @@ public struct ControlGroup: Sendable {
       if rest != nil { return found }
       if other == nil { other = found }
     }
-    // What is mounted is not known to hold the group: in a container it is the group itself.
+    // The mount is not known to contain the group. In a container, the mount is the group itself.
     return other
   }
 
-  /// What leads from `root` to `path`; nil where that is elsewhere.
+  /// The path from `root` to `path`; nil if `path` is not beneath `root`.
   private static func rest(of path: PlainText, beneath root: [UInt8]) -> PlainText? {
     var path = path
     var steps = path
@@ -164,19 +166,20 @@ public struct ControlGroup: Sendable {
   }
 }
 
-/// Groups that are looked at, from the process's own upwards.
+/// How many groups are read, from the process's own upwards.
 private let levelsMaximum = 32
 private let colon = UInt8(ascii: ":")
 private let slash = UInt8(ascii: "/")
 
-/// A line of /proc/self/mountinfo: "36 35 98:0 /root /place options optional… - type source options".
+/// A line of /proc/self/mountinfo: "36 35 98:0 /root /place options optional… - type source
+/// options".
 private struct Mount {
   let root: PlainText
   let place: PlainText
   private let isUnified: Bool
   private let options: PlainText
 
-  /// Nil for what is no hierarchy of control groups.
+  /// Nil for a line of anything but a hierarchy of control groups.
   init?(_ line: PlainText) {
     var line = line
     for _ in 0..<3 { _ = line.takeWord() }
@@ -195,7 +198,8 @@ private struct Mount {
     self.place = place
   }
 
-  /// Whether it shows the hierarchy of version 1 with that controller, or the one of version 2.
+  /// Whether this mount shows the hierarchy of version 1 with that controller, or that of version
+  /// 2.
   func shows(_ controller: StaticString?) -> Bool {
     guard let controller else { return isUnified }
     return !isUnified && options.lists(controller)

@@ -1,10 +1,11 @@
-// How much memory the control groups of a process allow, and how much of that is left. The files that
-// say so are opened once and read again and again: a confined sidecar can open none of them later,
-// and limits and use change. Of the ancestors those stay open that have a limit at the start: there may
-// be many, and descriptors few.
+// How much memory the control groups of a process allow, and how much of it is left. The files with
+// these numbers are opened once and read again and again, because limits and use change, and a
+// confined sidecar cannot open the files later. Of the ancestors, only those with a limit at the
+// start stay open, because there may be many ancestors and few descriptors.
 //
-// What is left of a group: its limit less its use, and what the kernel would take back for it of
-// itself, pages of files that were used once. (Memory of a memfd is use, and never taken back.)
+// The memory left in a group is its limit less its use, plus the memory that the kernel would take
+// back by itself: pages of files that were used once. (Memory of a memfd counts as use, and is
+// never taken back.)
 //
 // Threads: any.
 
@@ -15,7 +16,7 @@ public final class ControlGroupMemory: Sendable {
     let version: Int
     /// memory.limit_in_bytes; memory.max.
     let limit: SharedDescriptor
-    /// memory.high, above which the kernel slows its processes down.
+    /// memory.high, above which the kernel slows down the group's processes.
     let high: SharedDescriptor?
     /// memory.usage_in_bytes; memory.current.
     let usage: SharedDescriptor?
@@ -25,10 +26,10 @@ public final class ControlGroupMemory: Sendable {
   /// In the order of the hierarchy's directories.
   private let levels: [Level]
 
-  /// A number that no limit has: version 1 says "none" with one near 2⁶³.
+  /// No limit is this large: version 1 writes a number near 2⁶³ for "none".
   private static let limitMaximum: Int64 = 1 << 60
 
-  /// Nil where nothing can have a limit.
+  /// Nil if nothing can have a limit.
   public init?(_ group: ControlGroup) {
     guard let memory = group.memory else { return nil }
     var levels: [Level] = []
@@ -54,7 +55,7 @@ public final class ControlGroupMemory: Sendable {
       statistics: file("/memory.stat"))
   }
 
-  /// The least of all limits, in bytes; nil where there is none.
+  /// The smallest limit, in bytes; nil without a limit.
   public func limit() -> ControlGroupLimit? {
     var least: ControlGroupLimit?
     for level in levels {
@@ -73,8 +74,9 @@ public final class ControlGroupMemory: Sendable {
     return most.map { ControlGroupLimit(value: $0, path: joined(level.directory, name)) }
   }
 
-  /// How much more the groups can bear, in bytes, beyond a reserve that each keeps: the least of all,
-  /// negative where a reserve is in use. `reserve` makes it of a limit. Nil without limits.
+  /// How many more bytes the groups can hold, beyond a reserve that each group keeps. The result is
+  /// the smallest number of all groups, and negative if a reserve is in use. `reserve` computes the
+  /// reserve from a limit. Nil without limits.
   public func surplus(reserve: (Int64) -> Int64) -> Int64? {
     var least: Int64?
     for level in levels {
@@ -91,11 +93,11 @@ public final class ControlGroupMemory: Sendable {
       return nil
     }
     let left = limit - min(usage, ControlGroupMemory.limitMaximum) - reserve(limit)
-    // A look at the statistics costs more than all the others together.
+    // Reading the statistics costs more than all other reads together.
     return left >= limit / 4 ? left : left + reclaimable(of: level)
   }
 
-  /// Pages of files that nobody has used twice, in this group and those beneath it.
+  /// Pages of files that were not used twice, in this group and the groups beneath it.
   private func reclaimable(of level: Level) -> Int64 {
     guard let descriptor = level.statistics,
       let text = readText(descriptor, byteCountMaximum: 1 << 16)
@@ -104,7 +106,7 @@ public final class ControlGroupMemory: Sendable {
     return min(text.number(named: name) ?? 0, ControlGroupMemory.limitMaximum)
   }
 
-  /// The number in a file of one; nil for "max" and what else is none.
+  /// The number in a file with one number; nil for "max" and for anything else that is no number.
   private static func value(_ descriptor: SharedDescriptor) -> Int64? {
     guard var text = readText(descriptor), let line = text.takeLine(), let value = line.number,
       value < ControlGroupMemory.limitMaximum

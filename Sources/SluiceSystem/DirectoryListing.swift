@@ -1,4 +1,4 @@
-// What is in a directory.
+// The names in a directory.
 
 internal import CSluice
 
@@ -11,7 +11,7 @@ public func namesInDirectory(_ path: UnsafePointer<CChar>) throws(Errno) -> [[UI
 extension FileDescriptor {
   /// The names in this directory, without `.` and `..`, in no order.
   public borrowing func namesInDirectory() throws(Errno) -> [[UInt8]] {
-    // A description of its own: reading moves its position.
+    // Reading moves the position, so this needs its own open file description.
     let second = try unsafe FileDescriptor.open(".", in: rawValue, [.directory, .readOnly])
     guard let directory = unsafe fdopendir(second.rawValue) else { throw Errno(sluice_errno()) }
     _ = second.release()

@@ -1,8 +1,8 @@
-// The error of a system call, and the one place where a negated errno from CSluice becomes one.
+// The error of a system call. Only this file turns a negated errno from CSluice into an Errno.
 
 internal import CSluice
 
-/// What a system call that failed left in `errno`.
+/// The `errno` of a failed system call.
 public struct Errno: Error, Equatable, Sendable {
   public let rawValue: Int32
 
@@ -42,11 +42,11 @@ public struct Errno: Error, Equatable, Sendable {
   public static let messageSize = Errno(EMSGSIZE)
   public static let stale = Errno(ESTALE)
   public static let notConnected = Errno(ENOTCONN)
-  /// What a network file system says of a descriptor whose server has forgotten it.
+  /// A network file system's error for a descriptor that its server has forgotten.
   public static let badDescriptorState = Errno(EBADFD)
 }
 
-/// Turns what CSluice returns into a result or a thrown errno.
+/// Turns CSluice's return value into a result or a thrown errno.
 @inline(__always)
 func check<T: FixedWidthInteger & SignedInteger>(_ result: T) throws(Errno) -> T {
   if result < 0 { throw Errno(Int32(truncatingIfNeeded: -result)) }

@@ -1,9 +1,9 @@
-// Reading, writing and measuring a file. Positions and counts are bytes; every call may block on
+// Reading, writing and measuring a file. Positions and counts are in bytes. Every call may block on
 // the disk.
 
 internal import CSluice
 
-/// What `fstat` says of a file, as far as Sluice asks.
+/// The part of `fstat`'s answer that Sluice uses.
 public struct FileStatus: Sendable {
   public var device: UInt64
   public var inode: UInt64
@@ -53,7 +53,7 @@ extension FileDescriptor {
       let count = try unsafe check(
         sluice_pwrite(
           rawValue, buffer.baseAddress! + done, buffer.count - done, offset + Int64(done)))
-      // A write of nothing that is no error would repeat for ever.
+      // A write of zero bytes without an error would repeat without end.
       if count == 0 { throw .noSpace }
       done += Int(count)
     }
@@ -63,20 +63,20 @@ extension FileDescriptor {
     _ = try check(sluice_ftruncate(rawValue, byteCount))
   }
 
-  /// Makes the file so large and reserves its space, or only makes it so large where the file
-  /// system cannot reserve.
+  /// Makes the file this large and reserves its space. If the file system cannot reserve space,
+  /// this only makes the file this large.
   public borrowing func allocate(byteCount: Int64) throws(Errno) {
     let result = sluice_fallocate(rawValue, byteCount)
     if result == -EOPNOTSUPP { return try truncate(toByteCount: byteCount) }
     _ = try check(result)
   }
 
-  /// Makes the file's content and size durable, its times not.
+  /// Makes the file's content and size durable, but not its times.
   public borrowing func synchronizeData() throws(Errno) {
     _ = try check(sluice_fdatasync(rawValue))
   }
 
-  /// Makes everything durable; on a directory, its entries.
+  /// Makes the whole file durable; for a directory, its entries.
   public borrowing func synchronize() throws(Errno) { _ = try check(sluice_fsync(rawValue)) }
 
   public borrowing func status() throws(Errno) -> FileStatus {

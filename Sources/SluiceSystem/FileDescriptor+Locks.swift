@@ -1,4 +1,4 @@
-// Locks of an open file description and its lease. No call waits.
+// The locks and the lease of an open file description. No call waits.
 
 internal import CSluice
 
@@ -14,17 +14,17 @@ public enum ByteRangeLock: Sendable {
   }
 }
 
-/// A lock of somebody else's.
+/// Another holder's lock.
 public struct LockBlocker: Sendable {
-  /// An open file description's, as those of sidecars are, rather than a process's, as those of
-  /// SQLite's own VFS are.
+  /// Whether it belongs to an open file description, as the locks of sidecars do. Otherwise it
+  /// belongs to a process, as the locks of SQLite's own VFS do.
   public var isDescription: Bool
   public var isExclusive: Bool
 }
 
 extension FileDescriptor {
-  /// Sets this description's lock on `range`, in place of any it has there. False when somebody
-  /// else's lock is in the way.
+  /// Sets this description's lock on `range`, in place of any lock that it has there. False if
+  /// another holder's lock is in the way.
   public borrowing func setLock(
     _ lock: ByteRangeLock, start: Int64, byteCount: Int64
   ) throws(Errno) -> Bool {
@@ -34,7 +34,7 @@ extension FileDescriptor {
     return true
   }
 
-  /// Who holds a lock that excludes `lock`, if anybody does.
+  /// A lock of another holder that excludes `lock`, or nil.
   public borrowing func blocker(
     of lock: ByteRangeLock, start: Int64, byteCount: Int64
   ) throws(Errno) -> LockBlocker? {
@@ -45,14 +45,15 @@ extension FileDescriptor {
       isExclusive: answer & SLUICE_BLOCKER_IS_EXCLUSIVE != 0)
   }
 
-  /// Locks the whole file or directory, by flock(2), until this description is closed. Throws
-  /// `again` where somebody else has it.
+  /// Locks the whole file or directory with flock(2), until this description is closed. Throws
+  /// `again` if another holder has the lock.
   public borrowing func keepExclusively() throws(Errno) {
     _ = try check(sluice_flock_exclusive(rawValue))
   }
 
-  /// Takes a write lease: granted only while this is the sole open description of the file.
-  /// Its break is announced by `LeaseSignals` and must be answered with `giveBackLease`.
+  /// Takes a write lease. The kernel grants it only if this is the sole open description of the
+  /// file. It announces a break of the lease through `LeaseSignals`; the answer must be
+  /// `giveBackLease`.
   public borrowing func takeLease() throws(Errno) {
     _ = try check(sluice_lease_take(rawValue, sluice_lease_signal))
   }
@@ -61,7 +62,7 @@ extension FileDescriptor {
     _ = try check(sluice_lease_give_back(rawValue))
   }
 
-  /// False once somebody else's open has begun to break the lease, or the kernel has taken it.
+  /// False once another open has begun to break the lease, or the kernel has taken the lease.
   public borrowing func leaseIsWhole() throws(Errno) -> Bool {
     try check(sluice_lease_is_held(rawValue)) == 1
   }

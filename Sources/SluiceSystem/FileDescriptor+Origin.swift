@@ -1,14 +1,14 @@
-// Where an open file comes from: the file system that it is on, and what tells it from another file
-// that had, or will have, the same device and inode number. What each of these is worth depends on
-// the file system; nothing here decides that.
+// The origin of an open file: its file system, and the values that tell it from another file that
+// had, or will have, the same device and inode number. How reliable these values are depends on the
+// file system. This file does not decide that.
 
 internal import CSluice
 
-/// Which file system a file is on.
+/// The file system of a file.
 public struct FileSystemNumbers: Sendable {
   /// Its kind, as `statfs(2)` names it.
   public var magic: UInt32
-  /// Which of its kind, as far as it says: 0 where it says nothing.
+  /// Its number among the file systems of its kind; 0 if it has none.
   public var which: UInt64
 }
 
@@ -25,8 +25,8 @@ extension FileDescriptor {
     return numbers
   }
 
-  /// The kernel's handle of the file, its type before it; nil where there is none. One that is only a
-  /// name opens no file, and more file systems have it.
+  /// The kernel's handle of the file, after the handle's type; nil if there is none. A handle that
+  /// only names a file cannot open it, but more file systems have such handles.
   public borrowing func handle(isOnlyAName: Bool = false) -> [UInt8]? {
     let number = rawValue
     var isThere = false
@@ -39,7 +39,7 @@ extension FileDescriptor {
     return isThere ? handle : nil
   }
 
-  /// Nil where the file system does not tell.
+  /// Nil if the file system does not say.
   public borrowing func birthTime() -> BirthTime? {
     var time = BirthTime(seconds: 0, nanoseconds: 0)
     let result = unsafe sluice_file_birth(rawValue, &time.seconds, &time.nanoseconds)

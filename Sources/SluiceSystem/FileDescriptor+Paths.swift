@@ -14,11 +14,11 @@ public struct OpenFlags: OptionSet, Sendable {
   public static let exclusive = OpenFlags(rawValue: UInt64(O_EXCL))
   public static let noFollow = OpenFlags(rawValue: UInt64(O_NOFOLLOW))
   public static let directory = OpenFlags(rawValue: UInt64(O_DIRECTORY))
-  /// Never wait for another process's lease: fail with `again`.
+  /// Does not wait for another process's lease, but fails with `again`.
   public static let nonBlocking = OpenFlags(rawValue: UInt64(O_NONBLOCK))
   /// Names the file without opening it: breaks no lease, needs no permission on the file.
   public static var pathOnly: OpenFlags { OpenFlags(rawValue: UInt64(sluice_o_path)) }
-  /// An unnamed file in the directory named.
+  /// Makes an unnamed file in the directory that the path names.
   public static var temporary: OpenFlags { OpenFlags(rawValue: UInt64(sluice_o_tmpfile)) }
 }
 
@@ -34,7 +34,7 @@ public struct PathResolution: OptionSet, Sendable {
 }
 
 extension FileDescriptor {
-  /// Opens `path`; a file created gets `permissions` less the umask.
+  /// Opens `path`. A new file gets `permissions` less the umask.
   public static func open(
     _ path: UnsafePointer<CChar>, in directory: Int32 = WellKnownDescriptor.workingDirectory,
     _ flags: OpenFlags, permissions: UInt32 = 0, resolution: PathResolution = []
@@ -45,7 +45,7 @@ extension FileDescriptor {
     return FileDescriptor(owning: raw)
   }
 
-  /// What stands under `name` in this directory, links not followed.
+  /// The status of `name` in this directory. Does not follow links.
   public borrowing func status(of name: UnsafePointer<CChar>) throws(Errno) -> FileStatus {
     var status = stat()
     _ = try unsafe check(sluice_fstatat(rawValue, name, &status))
@@ -86,9 +86,9 @@ public func readSymbolicLink(
   return target
 }
 
-/// The path of an open directory as the kernel knows it now: from /proc or, where that is not mounted,
-/// by working there for a moment. Nobody may open anything relative to the working directory
-/// meanwhile.
+/// The current path of an open directory: from /proc or, if /proc is not mounted, by changing the
+/// working directory to it for a moment. No thread may open anything relative to the working
+/// directory meanwhile.
 public func pathOfDirectory(_ descriptor: Int32) throws(Errno) -> [UInt8] {
   do throws(Errno) {
     return try unsafe withDescriptorPath(descriptor) { (path) throws(Errno) in
@@ -104,10 +104,10 @@ public func pathOfDirectory(_ descriptor: Int32) throws(Errno) -> [UInt8] {
   }
 }
 
-/// Held by the thread that has moved the working directory.
+/// Held by the thread that has changed the working directory.
 private let workplace = FutexLock<Void>(())
 
-/// Calls `body` with "/proc/self/fd/N", by which an open file can be opened again.
+/// Calls `body` with "/proc/self/fd/N". By this path an open file can be opened again.
 public func withDescriptorPath<R: ~Copyable>(
   _ descriptor: Int32, _ body: (UnsafePointer<CChar>) throws(Errno) -> R
 ) throws(Errno) -> R {
@@ -126,8 +126,8 @@ public func withDescriptorPath<R: ~Copyable>(
   return try unsafe body(path)
 }
 
-/// Opens the file behind `descriptor` again, and puts the new description in the place of the old one.
-/// Whoever uses the number meanwhile uses one or the other.
+/// Opens the file of `descriptor` again, and replaces the old description by the new one. A thread
+/// that uses the number meanwhile uses either the old or the new description.
 public func renewDescription(
   of descriptor: borrowing FileDescriptor, _ options: OpenFlags
 ) throws(Errno) {
@@ -147,8 +147,7 @@ public func workingDirectoryPath() throws(Errno) -> [UInt8] {
       initializedCount = unsafe failed ? 0 : strlen($0.baseAddress!)
     }
   }
-  // The directory was removed, or is out of this process's reach, or its path is longer than a path
-  // may be.
+  // The directory was removed, or this process cannot reach it, or its path is too long.
   if failed || path.first != UInt8(ascii: "/") { throw .noEntry }
   return path
 }

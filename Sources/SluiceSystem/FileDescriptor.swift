@@ -1,4 +1,4 @@
-// An open descriptor and its one owner: it is closed when its owner lets go of it.
+// An open descriptor with one owner. It is closed when the owner releases it.
 
 internal import CSluice
 
@@ -7,7 +7,7 @@ internal import CSluice
 public struct FileDescriptor: ~Copyable, Sendable {
   public let rawValue: Int32
 
-  /// Takes over `rawValue`, which nobody else may close from now on.
+  /// Takes over `rawValue`. From now on no other code may close it.
   public init(owning rawValue: Int32) {
     precondition(rawValue >= 0, "a descriptor is not negative")
     self.rawValue = rawValue
@@ -15,8 +15,8 @@ public struct FileDescriptor: ~Copyable, Sendable {
 
   deinit { _ = sluice_close(rawValue) }
 
-  /// Closes now, and says what a deinit cannot: that the close failed. The descriptor is gone
-  /// either way.
+  /// Closes the descriptor now, and throws if the close failed, which a deinit cannot report. The
+  /// descriptor is gone either way.
   public consuming func close() throws(Errno) {
     let raw = rawValue
     discard self
@@ -31,18 +31,18 @@ public struct FileDescriptor: ~Copyable, Sendable {
   }
 }
 
-/// An open descriptor with several owners; the last one closes it.
+/// An open descriptor with several owners. The last owner closes it.
 public final class SharedDescriptor: Sendable {
   public let descriptor: FileDescriptor
 
   public init(_ descriptor: consuming FileDescriptor) { self.descriptor = descriptor }
 }
 
-/// Descriptors that are named, not owned: what `openat` accepts as a starting point.
+/// Descriptors that have no owner and that `openat` accepts as a starting point.
 public enum WellKnownDescriptor {
   public static var workingDirectory: Int32 { AT_FDCWD }
 }
 
-/// Puts something harmless in the place of standard input, output and error where these are closed,
-/// for good: no descriptor that is opened later takes their numbers.
+/// Opens something harmless as standard input, output and error if these are closed, and leaves it
+/// open. So no descriptor that is opened later gets their numbers.
 public func fillStandardDescriptors() { sluice_descriptors_fill_standard() }

@@ -1,12 +1,12 @@
-// The futex calls on words of shared memory. How to wait without losing a wake is in FutexLock, in
-// WorkQueue and in SluiceChannel's Waiting.swift; nobody else calls these.
+// The futex calls on words of shared memory. FutexLock, WorkQueue and SluiceChannel's Waiting.swift
+// and ChannelSleep.swift show how to wait without losing a wake. No other code makes these calls.
 
 internal import CSluice
 public import Synchronization
 
 public enum Futex {
-  /// Sleeps while the word holds `expected`, for at most `timeoutNanoseconds`. May return early
-  /// for no reason: look at the word again.
+  /// Sleeps while the word holds `expected`, for at most `timeoutNanoseconds`. May return early for
+  /// no reason, so the caller must read the word again.
   public static func wait(
     _ word: UnsafePointer<Atomic<UInt32>>, while expected: UInt32, timeoutNanoseconds: Int64
   ) {
@@ -18,7 +18,7 @@ public enum Futex {
   }
 }
 
-/// Words of which a thread awaits any one's change, at most `capacity`.
+/// A set of at most `capacity` words. A thread sleeps until any of them changes.
 @safe
 public struct FutexSet: ~Copyable {
   public static var capacity: Int { Int(SLUICE_WAITV_MAX) }
@@ -38,8 +38,8 @@ public struct FutexSet: ~Copyable {
     count += 1
   }
 
-  /// Sleeps until a word is woken or differs from what was expected of it, or the time is up.
-  /// `nil` waits without limit. May return early for no reason.
+  /// Sleeps until a word is woken or differs from its expected value, or the time is up. `nil`
+  /// waits without limit. May return early for no reason.
   public func wait(timeoutNanoseconds: Int64?) {
     _ = unsafe sluice_futex_waitv(entries, UInt32(count), timeoutNanoseconds ?? -1)
   }

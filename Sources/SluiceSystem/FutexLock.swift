@@ -1,11 +1,11 @@
-// A mutual-exclusion lock in one word: 0 free, 1 held, 2 held and perhaps awaited (the third of
-// Drepper's "Futexes Are Tricky"). Taking and giving back a free lock is two instructions that
-// write; the standard library's Mutex is not there in Embedded Swift.
+// A mutual-exclusion lock in one word: 0 free, 1 held, 2 held and perhaps awaited (the third lock
+// in Drepper's "Futexes Are Tricky"). Without contention, taking and releasing it are two writing
+// instructions. Embedded Swift does not have the standard library's Mutex.
 
 internal import Synchronization
 
-/// A lock that protects `Value`. Not recursive, not fair. Never held across a wait for a peer that
-/// has no time limit.
+/// A lock that protects `Value`. It is neither recursive nor fair. It is never held during a wait
+/// for a peer without a time limit.
 public final class FutexLock<Value: ~Copyable>: @unchecked Sendable {
   private let word = Atomic<UInt32>(0)
   private var value: Value
@@ -21,7 +21,7 @@ public final class FutexLock<Value: ~Copyable>: @unchecked Sendable {
     return try body(&value)
   }
 
-  /// The same where the lock can be had until `deadline` (by the monotonic clock); nil where not.
+  /// The same, if the lock can be taken until `deadline` (by the monotonic clock); otherwise nil.
   public func withLock<R, E: Error>(
     until deadline: Int64, _ body: (inout Value) throws(E) -> R
   ) throws(E) -> R? {
@@ -35,7 +35,7 @@ public final class FutexLock<Value: ~Copyable>: @unchecked Sendable {
     return unsafe withWord { word in
       while self.word.exchange(2, ordering: .acquiring) != 0 {
         let rest = deadline - Clock.monotonicNanoseconds()
-        // The holder wakes one too many then, which harms nobody.
+        // The holder then makes one wake too many, which does no harm.
         guard rest > 0 else { return false }
         unsafe Futex.wait(word, while: 2, timeoutNanoseconds: rest)
       }

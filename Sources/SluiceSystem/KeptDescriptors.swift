@@ -1,29 +1,31 @@
-// Descriptors of others' files that stand among this process's own, because it may have no child that
-// could receive them in its place (see `SharedMapping.receive`). Closing any descriptor of a file takes
-// every POSIX lock that the process has on that file, and stock SQLite may have some. So:
+// Descriptors from the sidecar that are open in this process, because the process could not use a
+// child that receives them in its place (see `SharedMapping.receive`). Closing any descriptor of a
+// file drops every POSIX lock that the process has on the file, and stock SQLite may have some. So:
 //
-//   - there is one for each file and session, used for all that is mapped of the file. A further one
-//     of the same file that comes with a message is let go in the kernel, which takes no lock;
-//   - it is closed, when nothing is mapped from it any more, only if this process has no other
-//     descriptor of that file, for then it has no lock on it: /proc tells. Where /proc cannot tell, only
-//     if nobody at all has a lock on the file, as F_OFD_GETLK says, which counts this process's own
-//     POSIX locks as somebody else's;
-//   - between that look and the close stock SQLite opens no index: the caller of `closeUnused` holds
-//     the mutex under which its unix VFS does that. Another copy of SQLite in the process has a mutex
-//     of its own; should it open this very database natively within that microsecond, it may lose its
-//     first lock.
-//   - otherwise it stays, and `closeUnused` looks again when the next index is opened or closed. When
-//     its file is opened again meanwhile, it is used again.
+//   - There is one descriptor for each file and session. All mappings of the file use it. If
+//     another descriptor of the same file comes with a message, the kernel drops it, and the
+//     process loses no lock.
+//   - A descriptor without mappings is closed only if this process has no other descriptor of the
+//     file, because then it has no lock on the file. /proc shows this. If /proc cannot show it, the
+//     descriptor is closed only if no process has a lock on the file, as F_OFD_GETLK says. That
+//     call counts this process's own POSIX locks as another's.
+//   - Between this check and the close, stock SQLite opens no index, because the caller of
+//     `closeUnused` holds the mutex under which its unix VFS opens one. Another copy of SQLite in
+//     the process has its own mutex. If it opens this database natively within that microsecond, it
+//     may lose its first lock.
+//   - Otherwise the descriptor stays open, and `closeUnused` checks again when the next index is
+//     opened or closed. If its file is opened again before that, the descriptor is used again.
 //
-// A program that closes all its descriptors closes these too: a number is looked at before it is used
-// or closed.
+// A program that closes all its descriptors closes these too. So a number is checked before it is
+// used or closed.
 //
-// Threads: any, behind one lock. A forked child begins with none, and leaves those it inherited open.
+// Threads: any, under one lock. A forked child starts without kept descriptors, and leaves
+// inherited ones open.
 
 internal import CSluice
 internal import Synchronization
 
-/// Which file: meaningful as long as somebody has it open.
+/// The numbers of a file. Valid while the file is open somewhere.
 public struct FileNumber: Equatable, Sendable {
   public var device: UInt64
   public var inode: UInt64
@@ -34,7 +36,7 @@ public struct FileNumber: Equatable, Sendable {
   }
 }
 
-/// One use of a descriptor that is kept.
+/// One use of a kept descriptor.
 final class KeptDescriptor: Sendable {
   private let entry: KeptDescriptors.Entry
   private let keeper: KeptDescriptors
@@ -50,11 +52,12 @@ final class KeptDescriptor: Sendable {
 }
 
 public final class KeptDescriptors: Sendable {
-  /// One of a list, for there is hardly ever more than one. Changed under the lock.
+  /// An entry of a list, because there is hardly ever more than one. Changed under the lock.
   fileprivate final class Entry: @unchecked Sendable {
     let number: Int32
     let file: FileNumber
-    /// The socket it came from. What one sidecar says of a file opens nothing that another passed.
+    /// The socket that it came from. What one sidecar says about a file gives no access to a
+    /// descriptor from another sidecar.
     let source: UInt64
     var useCount = 1
     var next: Entry?
@@ -66,7 +69,7 @@ public final class KeptDescriptors: Sendable {
       self.next = next
     }
 
-    /// Whether the number is still what it was.
+    /// Whether the number still belongs to this file.
     var isOurs: Bool { sluice_descriptor_is_marked(number, file.device, file.inode) == 1 }
   }
 
@@ -78,7 +81,7 @@ public final class KeptDescriptors: Sendable {
   private let list = FutexLock(List())
 
   private static let shared = Atomic<UInt>(0)
-  /// Whether there are none in this process, nor were any in that which it was forked from.
+  /// Whether this process has none, and the process that it was forked from had none.
   private static let hasNone = Atomic<Bool>(true)
 
   private static var current: KeptDescriptors {
@@ -97,7 +100,7 @@ public final class KeptDescriptors: Sendable {
     }
   }
 
-  /// Whether there are none: no lock is needed to look.
+  /// Whether there are none. Takes no lock.
   public static var isEmpty: Bool { hasNone.load(ordering: .relaxed) }
 
   /// The descriptor of `file` that came from this socket before.
@@ -118,8 +121,8 @@ public final class KeptDescriptors: Sendable {
     }
   }
 
-  /// Keeps a descriptor that has just come from this socket. Nil, with the descriptor open for ever,
-  /// where it is of no file.
+  /// Keeps a descriptor that has just come from this socket. Nil if the descriptor belongs to no
+  /// file; it then stays open for ever.
   static func take(_ number: Int32, from socket: borrowing FileDescriptor) -> KeptDescriptor? {
     var status = stat()
     guard unsafe sluice_fstat(number, &status) == 0, sluice_descriptor_mark(number) == 0 else {
@@ -129,7 +132,7 @@ public final class KeptDescriptors: Sendable {
     let source = sluice_socket_cookie(socket.rawValue)
     let keeper = current
     return keeper.list.withLock { list in
-      // One of that number is not ours any more.
+      // An older entry with this number does not own the number any more.
       keeper.forget(&list) { $0.number == number }
       let entry = Entry(number, file, source: source, before: list.first)
       list.first = entry
@@ -139,12 +142,12 @@ public final class KeptDescriptors: Sendable {
   }
 
   fileprivate func endUse(of entry: Entry) {
-    // In a forked child the lock may be held by a thread that is not there.
+    // In a forked child, a thread that does not exist there may hold the lock.
     if epoch.isCurrent { list.withLock { _ in entry.useCount -= 1 } }
   }
 
-  /// Closes those from which nothing is mapped, where that takes no lock. The caller holds the mutex
-  /// under which stock SQLite opens such files.
+  /// Closes the descriptors without mappings, if the close drops no lock. The caller holds the
+  /// mutex under which stock SQLite opens such files.
   public static func closeUnused() {
     let keeper = current
     keeper.list.withLock { list in
@@ -176,7 +179,8 @@ public final class KeptDescriptors: Sendable {
     list.first = kept
   }
 
-  /// Whether this process has no descriptor of that file but unused ones of ours, or no lock on it.
+  /// Whether this process has no descriptor of the file except unused ones in this list, or no lock
+  /// on it.
   private func mayClose(_ entry: Entry, _ list: borrowing List) -> Bool {
     var ours: Int32 = 0
     var next = list.first

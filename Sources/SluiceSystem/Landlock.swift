@@ -1,9 +1,9 @@
-// Landlock: rights on files that a process gives up for good, and with it every program that it
-// starts. What is open already stays open.
+// Landlock: rights on files that a process gives up for good, for itself and for every program that
+// it starts. Files that are open already stay open.
 
 internal import CSluice
 
-/// What Landlock tells apart, by the bits of the kernel's `LANDLOCK_ACCESS_FS_…`.
+/// The rights that Landlock knows, as the bits of the kernel's `LANDLOCK_ACCESS_FS_…`.
 public struct FileRights: OptionSet, Sendable {
   public let rawValue: UInt64
   public init(rawValue: UInt64) { self.rawValue = rawValue }
@@ -14,27 +14,29 @@ public struct FileRights: OptionSet, Sendable {
   public static let readDirectory = FileRights(rawValue: 1 << 3)
   public static let removeDirectory = FileRights(rawValue: 1 << 4)
   public static let removeFile = FileRights(rawValue: 1 << 5)
-  /// Regular files; the others that can be made are devices, directories, sockets, pipes and links.
+  /// To make regular files. The other rights to make are for devices, directories, sockets, pipes
+  /// and links.
   public static let makeFile = FileRights(rawValue: 1 << 8)
   private static let makeOthers = FileRights(rawValue: 0b1_1110_1100_0000)
-  /// To move or link a file into another directory; since version 2, before that it is never allowed.
+  /// To move or link a file into another directory. Since version 2; before that it is never
+  /// allowed.
   public static let moveElsewhere = FileRights(rawValue: 1 << 13)
-  /// Since version 3; before that whoever may reach a file may cut it off.
+  /// Since version 3. Before that, a process that can reach a file may truncate it.
   public static let truncate = FileRights(rawValue: 1 << 14)
   /// Since version 5.
   public static let controlDevice = FileRights(rawValue: 1 << 15)
 
-  /// All by which files and directories change.
+  /// All rights to change files and directories.
   public static let allChanges: FileRights = [
     .writeFile, .removeDirectory, .removeFile, .makeFile, .makeOthers, .moveElsewhere, .truncate,
   ]
   public static let all: FileRights = [
     .allChanges, .execute, .readFile, .readDirectory, .controlDevice,
   ]
-  /// Those that a file can have which is no directory.
+  /// The rights that apply to a file that is not a directory.
   static let ofFiles: FileRights = [.execute, .writeFile, .readFile, .truncate, .controlDevice]
 
-  /// Those of them that a kernel with this version of Landlock knows.
+  /// The rights among these that a kernel with this version of Landlock knows.
   func known(toVersion version: Int) -> FileRights {
     var known = self
     if version < 2 { known.remove(.moveElsewhere) }
@@ -44,17 +46,17 @@ public struct FileRights: OptionSet, Sendable {
   }
 }
 
-/// The rights that remain, until they are entered.
+/// The rights that will remain. They apply once the ruleset is entered.
 public struct LandlockRuleset: ~Copyable {
   private let descriptor: FileDescriptor
   private let version: Int
 
-  /// The version of the kernel's Landlock, 0 where there is none or it is turned off.
+  /// The version of the kernel's Landlock; 0 if there is none or it is turned off.
   public static var version: Int { max(0, Int(sluice_landlock_version())) }
 
-  /// Denies `rights` wherever they are not allowed, as far as the kernel knows them. With
-  /// `isolates` also TCP (since version 4), abstract sockets and signals to processes outside (since
-  /// version 6). Throws where there is no Landlock.
+  /// Denies `rights` everywhere except where they are allowed, as far as the kernel knows them.
+  /// With `isolates` also denies TCP (since version 4), and abstract sockets and signals to
+  /// processes outside (since version 6). Throws if there is no Landlock.
   public init(denying rights: FileRights, isolates: Bool) throws(Errno) {
     let version = Int(try check(sluice_landlock_version()))
     let number = try check(
@@ -73,19 +75,19 @@ public struct LandlockRuleset: ~Copyable {
       sluice_landlock_allow(descriptor.rawValue, file.rawValue, allowed.rawValue))
   }
 
-  /// Allows to remove the names in `directory`, those of directories excepted.
+  /// Allows removing the names in `directory`, except those of directories.
   public func allowRemovingNames(in directory: borrowing FileDescriptor) throws(Errno) {
     try allow(.removeFile, at: directory)
   }
 
-  /// Binds the calling thread and all that it starts from now on, for good. `forbidNewPrivileges`
-  /// comes before.
+  /// Binds the calling thread and everything that it starts from now on, for good. Call
+  /// `forbidNewPrivileges` first.
   public consuming func enter() throws(Errno) {
     _ = try check(sluice_landlock_enter(descriptor.rawValue))
   }
 }
 
-/// From now on nothing that this process executes has more rights than it has itself.
+/// From now on no program that this process executes has more rights than the process itself.
 public func forbidNewPrivileges() throws(Errno) {
   _ = try check(sluice_forbid_new_privileges())
 }

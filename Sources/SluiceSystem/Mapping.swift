@@ -1,4 +1,4 @@
-// Shared memory and its one owner.
+// Shared memory with one owner.
 
 internal import CSluice
 
@@ -10,7 +10,7 @@ public struct Mapping: ~Copyable, @unchecked Sendable {
   private let process: ProcessEpoch?
 
   /// Maps `byteCount` bytes of `descriptor` from `offset`, a multiple of the page size. A forked
-  /// child has the mapping too only if it is `inheritable`.
+  /// child has the mapping only if it is `inheritable`.
   public init(
     _ descriptor: borrowing FileDescriptor, offset: Int64 = 0, byteCount: Int,
     writable: Bool = true, inheritable: Bool = false
@@ -32,11 +32,11 @@ public struct Mapping: ~Copyable, @unchecked Sendable {
     process = nil
   }
 
-  /// Puts private memory, all zeros, in the place of what was mapped: from here on who knows the
-  /// address neither sees what others write nor writes where they see it.
+  /// Replaces the mapping by private memory, all zeros. From now on code that uses the address
+  /// neither sees the other processes' writes nor writes where they can see it.
   public borrowing func letGo() { _ = unsafe sluice_map_zeros(start, UInt64(byteCount)) }
 
-  /// From now on a forked child has zeros of its own there, until `showToChildren`.
+  /// From now on a forked child has private zeros at this address, until `showToChildren`.
   public borrowing func hideFromChildren() throws(Errno) {
     _ = try unsafe check(sluice_keep_from_children(start, UInt64(byteCount)))
   }
@@ -44,12 +44,12 @@ public struct Mapping: ~Copyable, @unchecked Sendable {
   public borrowing func showToChildren() { unsafe sluice_forget_range(start) }
 
   deinit {
-    // In a forked child the mapping is not there, and its addresses may be somebody else's.
+    // A forked child does not have the mapping, and its addresses may belong to another mapping.
     if process?.isCurrent ?? true { _ = unsafe sluice_unmap(start, UInt64(byteCount)) }
   }
 }
 
-/// A mapping that may stand in a class or a collection.
+/// A mapping that a class or a collection can hold.
 @safe
 public final class SharedMapping: Sendable {
   public let mapping: Mapping
@@ -58,14 +58,14 @@ public final class SharedMapping: Sendable {
 
   public var start: UnsafeMutableRawPointer { unsafe mapping.start }
 
-  /// The descriptor that it was made from, where this process had to take that among its own. Only
-  /// `receive` changes it, in the thread that uses the mapping.
+  /// The descriptor of the mapping, if this process had to keep it open itself. Only `receive`
+  /// changes it, in the thread that uses the mapping.
   private nonisolated(unsafe) var kept: KeptDescriptor?
 
-  /// Receives one message into `message` and maps the file whose descriptor comes with it: anywhere,
-  /// or in the place of `present`, which is as large. `file` is what the sender says that it is. A
-  /// forked child has the mapping too. Throws where no message was received; one that could not be
-  /// mapped is received all the same.
+  /// Receives one message into `message` and maps the file whose descriptor comes with it:
+  /// anywhere, or in the place of `present`, which has the same size. `file` is the file that the
+  /// sender claims. A forked child has the mapping too. Throws if no message was received. A
+  /// message is received even if its file could not be mapped.
   public static func receive(
     on socket: borrowing FileDescriptor, message: UnsafeMutableRawBufferPointer,
     offset: Int64, byteCount: Int, writable: Bool, of file: FileNumber,
@@ -77,8 +77,8 @@ public final class SharedMapping: Sendable {
     var messageByteCount: Int64 = 0
     var kept = KeptDescriptors.use(file, from: socket)
     if kept == nil {
-      // In the ordinary case a child does it. Where this process may have none, the descriptor
-      // comes to stand among its own.
+      // Usually a child receives it. If this process cannot use a child, it receives the descriptor
+      // itself.
       let refusal = unsafe sluice_receive_mapping(
         socket.rawValue, message.baseAddress!, message.count, offset, UInt64(byteCount),
         writable ? 1 : 0, &address, &error, &messageByteCount)
@@ -109,18 +109,18 @@ public final class SharedMapping: Sendable {
   }
 }
 
-/// What came with a message, mapped.
+/// A message, and the mapping of the file that came with it.
 public struct ReceivedMapping {
   /// 0 when the peer has closed its end.
   public var messageByteCount: Int
   public var mapping: SharedMapping?
-  /// Why there is none.
+  /// Why there is no mapping.
   public var failure: Errno
 }
 
 extension FileDescriptor {
-  /// Anonymous shared memory that no holder of the descriptor can resize. Unless it is `final`,
-  /// `forbidWriting` can seal it further.
+  /// Makes anonymous shared memory that no holder of the descriptor can resize. Unless it is
+  /// `final`, `forbidWriting` can seal it further.
   public static func sealedMemory(
     _ name: StaticString, byteCount: Int, isFinal: Bool = true
   ) throws(Errno) -> FileDescriptor {
@@ -131,19 +131,19 @@ extension FileDescriptor {
     return FileDescriptor(owning: raw)
   }
 
-  /// From now on nobody can map this memory for writing; mappings that are there stay.
+  /// From now on no process can map this memory for writing. Existing mappings stay.
   public borrowing func forbidWriting() throws(Errno) {
     _ = try check(sluice_memfd_forbid_writing(rawValue))
   }
 
-  /// Gives the memory of a part back to the system: it reads as zeros from then on, in all mappings.
-  /// Throws where writing is forbidden.
+  /// Gives the memory of a part back to the system. From then on it reads as zeros in all mappings.
+  /// Throws if writing is forbidden.
   public borrowing func release(offset: Int64, byteCount: Int) throws(Errno) {
     _ = try check(sluice_memfd_release(rawValue, UInt64(offset), UInt64(byteCount)))
   }
 
-  /// Whether this is memory of exactly `byteCount` bytes that nobody can resize: mapping anything
-  /// else lets its owner kill this process with SIGBUS.
+  /// Whether this is memory of exactly `byteCount` bytes that no process can resize. If this
+  /// process mapped anything else, the owner of that file could kill this process with SIGBUS.
   public borrowing func isSealedMemory(byteCount: Int) -> Bool {
     guard sluice_memfd_is_sealed(rawValue) == 1 else { return false }
     guard let status = try? status() else { return false }

@@ -1,10 +1,10 @@
-// Text files of the kernel's, read whole and looked through by position: words, lines, numbers. Small,
-// since it is part of libsluice.so too.
+// The kernel's text files, read whole and parsed by position: words, lines, numbers. The code is
+// small, because libsluice.so contains it too.
 
-/// What stood in a file, or in a part of it.
+/// The text of a file, or of a part of it.
 struct PlainText {
   let bytes: [UInt8]
-  /// Where the part lies.
+  /// The position of the part.
   var range: Range<Int>
 
   init(_ bytes: [UInt8]) {
@@ -23,7 +23,7 @@ struct PlainText {
     for index in range { path.append(bytes[index]) }
   }
 
-  /// Takes what stands before the next `separator`, or all there is, off the front; nil when nothing is
+  /// Takes the text before the next `separator`, or all of it, off the front; nil when nothing is
   /// left.
   mutating func take(upTo separator: UInt8) -> PlainText? {
     if range.isEmpty { return nil }
@@ -34,7 +34,7 @@ struct PlainText {
     return part
   }
 
-  /// Takes the next word off the front: what stands between separators.
+  /// Takes the next word off the front: the text between separators.
   mutating func takeWord(_ separator: UInt8 = UInt8(ascii: " ")) -> PlainText? {
     while let part = take(upTo: separator) {
       if !part.isEmpty { return part }
@@ -62,7 +62,7 @@ struct PlainText {
     return true
   }
 
-  /// Whether `word` is one of a list with commas.
+  /// Whether `word` is in this list, which is separated by commas.
   func lists(_ word: StaticString) -> Bool {
     var rest = self
     while let one = rest.takeWord(UInt8(ascii: ",")) {
@@ -71,8 +71,8 @@ struct PlainText {
     return false
   }
 
-  /// Decimal digits and nothing else; nil for anything else ("max", "-1") and for a number that is
-  /// too large.
+  /// The number, if the text has only decimal digits. Nil for anything else ("max", "-1") and for a
+  /// number that is too large.
   var number: Int64? {
     if range.isEmpty || range.count > 19 { return nil }
     var value: UInt64 = 0
@@ -84,7 +84,7 @@ struct PlainText {
     return Int64(exactly: value)
   }
 
-  /// The number behind `name`, in a text with a name and a number a line.
+  /// The number after `name`, in a text with a name and a number on each line.
   func number(named name: StaticString) -> Int64? {
     var rest = self
     while var line = rest.takeLine() {
@@ -94,7 +94,7 @@ struct PlainText {
   }
 }
 
-/// A path with more behind it.
+/// A path with a suffix.
 @inline(never)
 func joined(_ path: [UInt8], _ more: StaticString) -> [UInt8] {
   var joined = path
@@ -104,7 +104,7 @@ func joined(_ path: [UInt8], _ more: StaticString) -> [UInt8] {
 
 // MARK: Files
 
-/// What stands in a file; nil where it cannot be read, or has more bytes than that.
+/// The text of a file; nil if it cannot be read, or has more bytes than the maximum.
 func readText(_ path: [UInt8], byteCountMaximum: Int = 4096) -> PlainText? {
   guard let file = openText(path) else { return nil }
   return readText(file, byteCountMaximum: byteCountMaximum)
@@ -128,7 +128,7 @@ func readText(_ file: SharedDescriptor, byteCountMaximum: Int = 4096) -> PlainTe
   }
 }
 
-/// Opens a file for reading, and waits for nobody. `path` is not zero-terminated.
+/// Opens a file for reading, and never waits. `path` is not zero-terminated.
 func openText(_ path: [UInt8]) -> SharedDescriptor? {
   var name: [CChar] = []
   for byte in path { name.append(CChar(bitPattern: byte)) }

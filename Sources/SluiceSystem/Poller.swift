@@ -2,7 +2,7 @@
 
 internal import CSluice
 
-/// Owns an epoll set whose members are known by tokens.
+/// Owns an epoll set. A token names each member.
 public struct Poller: ~Copyable, Sendable {
   private let descriptor: FileDescriptor
 
@@ -19,7 +19,8 @@ public struct Poller: ~Copyable, Sendable {
     _ = sluice_epoll_remove(descriptor.rawValue, member.rawValue)
   }
 
-  /// The token of a member that has input, or nil when the time is up. `nil` waits without limit.
+  /// The token of a member that has input, or nil when the time is up. A timeout of `nil` has no
+  /// limit.
   public borrowing func wait(timeoutMilliseconds: Int32?) throws(Errno) -> UInt64? {
     var token: UInt64 = 0
     let count = try unsafe check(
@@ -39,6 +40,6 @@ public final class Bell: Sendable {
   /// Makes the descriptor readable. Never waits.
   public func ring() { sluice_bell_ring(descriptor.rawValue) }
 
-  /// Forgets every ring until now.
+  /// Forgets all rings so far.
   public func silence() { sluice_bell_silence(descriptor.rawValue) }
 }

@@ -2,13 +2,14 @@
 
 internal import CSluice
 
-/// A program started without a trace in this process: no SIGCHLD, not found by `wait(-1)`.
+/// A program that was started without a trace in this process: no SIGCHLD, and `wait(-1)` does not
+/// find it.
 public struct SpawnedProcess: Sendable {
   public let id: Int32
 
-  /// Starts `program` with `arguments` (zero-terminated, without its name) in a session of its own,
-  /// with `descriptor` as its descriptor 3 and no other beyond standard error. Throws what `exec`
-  /// did.
+  /// Starts `program` with `arguments` (zero-terminated, without its name) in its own session. Its
+  /// descriptor 3 is `descriptor`, and it gets no other descriptor beyond standard error. Throws
+  /// the error of `exec`.
   public static func start(
     _ program: UnsafePointer<CChar>, arguments: [[CChar]],
     descriptor: borrowing FileDescriptor
@@ -20,7 +21,7 @@ public struct SpawnedProcess: Sendable {
       id: try unsafe check(sluice_spawn(program, &words, descriptor.rawValue)))
   }
 
-  /// Waits for the process's end, at most so long.
+  /// Waits for the process's end, for at most `timeoutMilliseconds`.
   public func awaitEnd(timeoutMilliseconds: Int32) {
     guard let end = try? FileDescriptor.processEnd(of: id) else { return }
     _ = end.awaitReadable(timeoutMilliseconds: timeoutMilliseconds)
@@ -28,7 +29,7 @@ public struct SpawnedProcess: Sendable {
 }
 
 extension FileDescriptor {
-  /// Becomes readable when `process` ends.
+  /// A descriptor that becomes readable when `process` ends.
   public static func processEnd(of process: Int32) throws(Errno) -> FileDescriptor {
     FileDescriptor(owning: try check(sluice_pidfd_open(process)))
   }
@@ -39,7 +40,7 @@ extension FileDescriptor {
 public struct StopSignals: ~Copyable, Sendable {
   public let descriptor: FileDescriptor
 
-  /// Blocks all signals in this thread and in all that it starts from now on.
+  /// Blocks all signals in this thread and in all threads that it starts from now on.
   public init() throws(Errno) {
     descriptor = FileDescriptor(owning: try check(sluice_stop_signals_take()))
   }
@@ -51,19 +52,19 @@ public struct StopSignals: ~Copyable, Sendable {
   }
 }
 
-/// The kernel's word that others want a file on which this process has a lease.
+/// The kernel's announcement that another process wants a file on which this process has a lease.
 public enum LeaseBreak: Equatable, Sendable {
-  /// The lease of this descriptor is being broken.
+  /// The kernel is breaking the lease of this descriptor.
   case of(descriptor: Int32)
-  /// Signals were lost: any lease may be affected.
+  /// Signals were lost, so any lease may be affected.
   case unknown
 }
 
-/// Owns a descriptor that becomes readable when a lease of this process is being broken.
+/// Owns a descriptor that becomes readable when the kernel is breaking a lease of this process.
 public struct LeaseSignals: ~Copyable, Sendable {
   public let descriptor: FileDescriptor
 
-  /// Blocks these signals in this thread and in all that it starts from now on.
+  /// Blocks these signals in this thread and in all threads that it starts from now on.
   public init() throws(Errno) {
     descriptor = FileDescriptor(owning: try check(sluice_lease_signals_take()))
   }
@@ -73,8 +74,8 @@ public struct LeaseSignals: ~Copyable, Sendable {
     var descriptor: Int32 = -1
     let number = unsafe sluice_signals_read(self.descriptor.rawValue, &descriptor)
     if number < 0 { return nil }
-    // Without a descriptor it is SIGIO, which the kernel sends when its queue is full, or some process
-    // has sent the signal by hand.
+    // A signal without a descriptor is SIGIO, which the kernel sends when its queue is full, or a
+    // signal that another process sent by hand.
     return number == sluice_lease_signal && descriptor >= 0 ? .of(descriptor: descriptor) : .unknown
   }
 }
@@ -84,7 +85,7 @@ public func fileLoaded(at address: UnsafeRawPointer) -> UnsafePointer<CChar>? {
   unsafe sluice_loaded_from(address)
 }
 
-/// The value of an environment variable, nil where it is unset or empty. The pointer is good until
+/// The value of an environment variable; nil if it is unset or empty. The pointer is valid until
 /// the environment changes.
 public func environmentValue(_ name: StaticString) -> UnsafePointer<CChar>? {
   let start = unsafe UnsafeRawPointer(name.utf8Start).assumingMemoryBound(to: CChar.self)
@@ -98,28 +99,28 @@ public let memoryPageByteCount = Int(sysconf(Int32(_SC_PAGESIZE)))
 /// This process's id and effective user.
 public func processIdentity() -> (process: Int32, user: UInt32) { (getpid(), geteuid()) }
 
-/// Lets this process open as many descriptors as its hard limit allows, and says how many.
+/// Lets this process open as many descriptors as its hard limit allows. Returns their number.
 @discardableResult
 public func raiseDescriptorLimit() -> Int {
   Int(clamping: sluice_raise_descriptor_limit())
 }
 
-/// How many bytes of addresses this process may use (RLIMIT_AS).
+/// The size of the address space that this process may use, in bytes (RLIMIT_AS).
 public func addressSpaceByteCount() -> Int { Int(clamping: sluice_address_space_limit()) }
 
-/// Whether this process has a descriptor of that number.
+/// Whether this process has a descriptor with this number.
 public func descriptorIsOpen(_ number: Int32) -> Bool { sluice_descriptor_is_open(number) == 1 }
 
-/// Hands over what was printed so far.
+/// Flushes everything printed so far.
 public func flushStandardOutput() { fflush(nil) }
 
-/// Whether a process of that id exists, whoever owns it.
+/// Whether a process with this id exists, whoever owns it.
 public func processExists(_ process: Int32) -> Bool {
   kill(process, 0) == 0 || sluice_errno() == EPERM
 }
 
-/// Becomes another program: `words` are its name, looked for in PATH, and its arguments, all
-/// zero-terminated. Returns only to throw.
+/// Replaces this program by another. `words` are its name, which is searched in PATH, and its
+/// arguments, all zero-terminated. Returns only by throwing.
 public func become(_ words: [[CChar]]) throws(Errno) -> Never {
   precondition(!words.isEmpty, "a program has a name")
   var vector = unsafe argumentVector(words)
@@ -133,7 +134,7 @@ public func setEnvironmentValue(_ name: [CChar], _ value: [CChar]) {
   unsafe setenv(name, value, 1)
 }
 
-/// The words as `exec` takes them; to be freed.
+/// The words as `exec` takes them. The caller frees them.
 private func argumentVector(_ words: [[CChar]]) -> [UnsafeMutablePointer<CChar>?] {
   unsafe words.map { word in unsafe strdup(word) } + [nil]
 }

@@ -1,5 +1,5 @@
-// Tells a process from a forked copy of it, however it was forked. The mark stands in a page that
-// the kernel hands to a child full of zeros (MADV_WIPEONFORK), so asking costs one load.
+// Tells a process from a forked copy of it, however it was forked. The mark is in a page that the
+// kernel gives to a child filled with zeros (MADV_WIPEONFORK), so a check costs one load.
 
 internal import CSluice
 internal import Synchronization
@@ -8,7 +8,7 @@ internal import Synchronization
 public struct ProcessEpoch: Sendable {
   private let value: UInt64
 
-  /// Makes the page. Everything else here comes after that.
+  /// Makes the page. To be called before anything else in this file.
   public static func prepare() throws(Errno) {
     if page.load(ordering: .acquiring) != 0 { return }
     var address: UnsafeMutableRawPointer?
@@ -19,13 +19,13 @@ public struct ProcessEpoch: Sendable {
     if !installed { _ = unsafe sluice_unmap(address!, UInt64(memoryPageByteCount)) }
   }
 
-  /// The epoch of the calling process. The first call in a process (a forked child is a new one)
-  /// chooses it.
+  /// The epoch of the calling process. The first call in a process chooses it; a forked child is a
+  /// new process.
   public static var current: ProcessEpoch {
     while true {
       let value = unsafe mark.pointee.load(ordering: .acquiring)
       if value != 0 { return ProcessEpoch(value: value) }
-      // The clock never stands still between a fork and its fork.
+      // The clock always advances between a fork and the fork of its child.
       let chosen = UInt64(bitPattern: sluice_monotonic_ns()) | 1
       _ = unsafe mark.pointee.compareExchange(
         expected: 0, desired: chosen, ordering: .acquiringAndReleasing)

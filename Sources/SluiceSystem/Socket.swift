@@ -1,19 +1,19 @@
-// SOCK_SEQPACKET Unix sockets: whole messages, descriptors beside them, and end-of-file when the
-// peer is gone. Nothing here waits, except through `awaitReadable`.
+// SOCK_SEQPACKET Unix sockets: whole messages, descriptors with them, and end-of-file when the peer
+// is gone. Only `awaitReadable` waits.
 
 internal import CSluice
 
-/// What came with a message.
+/// The size of a received message, and what came with it.
 public struct ReceivedMessage: ~Copyable {
   /// 0 when the peer has closed its end.
   public var byteCount: Int
   public var first: FileDescriptor?
   public var second: FileDescriptor?
-  /// The sender's process as the kernel attests it, 0 where the message bore no credentials.
+  /// The sender's process as the kernel attests it; 0 if the message had no credentials.
   public var senderProcess: Int32
 }
 
-/// Two connected ends, one of them to be given away.
+/// Two connected ends. One of them is for another process.
 @frozen
 public struct SocketPair: ~Copyable {
   public var ours: FileDescriptor
@@ -43,7 +43,7 @@ extension FileDescriptor {
     unsafe FileDescriptor(owning: try check(sluice_socket_listen(path, backlog, permissions)))
   }
 
-  /// Ends the conversation for both sides; the descriptor stays open.
+  /// Shuts the connection down for both sides. The descriptor stays open.
   public borrowing func shutDown() { _ = sluice_socket_shutdown(rawValue) }
 
   /// Waits for a connection.
@@ -62,7 +62,7 @@ extension FileDescriptor {
     precondition(sent == message.count, "a seqpacket message goes whole or not at all")
   }
 
-  /// Receives one message into `buffer`. Throws `again` where none is there.
+  /// Receives one message into `buffer`. Throws `again` if there is none.
   public borrowing func receive(
     into buffer: UnsafeMutableRawBufferPointer
   ) throws(Errno) -> ReceivedMessage {
@@ -73,17 +73,17 @@ extension FileDescriptor {
       rawValue, buffer.baseAddress!, buffer.count, &first, &second, &process)
     let one = first < 0 ? nil : FileDescriptor(owning: first)
     let two = second < 0 ? nil : FileDescriptor(owning: second)
-    // Own what came before throwing, or it leaks.
+    // Take ownership of the descriptors before throwing, or they leak.
     return ReceivedMessage(
       byteCount: Int(try check(result)), first: one, second: two, senderProcess: process)
   }
 
-  /// Asks the kernel to tell who sends what is received here.
+  /// Asks the kernel to attach the sender's credentials to messages that are received here.
   public borrowing func receiveCredentials() throws(Errno) {
     _ = try check(sluice_socket_pass_credentials(rawValue))
   }
 
-  /// Who connected, or made the pair.
+  /// The user and process that connected, or made the pair.
   public borrowing func peer() throws(Errno) -> (user: UInt32, process: Int32) {
     var user: UInt32 = 0
     var process: Int32 = 0
@@ -91,13 +91,14 @@ extension FileDescriptor {
     return (user, process)
   }
 
-  /// Becomes readable when the process ends that connected, or made the pair, whichever pid namespace
-  /// it is in. Throws `noProcess` where it has ended, another error where the kernel cannot show it.
+  /// A descriptor that becomes readable when the process that connected, or made the pair, ends. It
+  /// works across pid namespaces. Throws `noProcess` if the process has ended, and another error if
+  /// the kernel cannot show it.
   public borrowing func peerEnd() throws(Errno) -> FileDescriptor {
     FileDescriptor(owning: try check(sluice_socket_peer_end(rawValue)))
   }
 
-  /// Whether something can be read, end-of-file included, within the time.
+  /// Whether a message or end-of-file can be read within the time.
   public borrowing func awaitReadable(timeoutMilliseconds: Int32) -> Bool {
     var entry = pollfd(fd: rawValue, events: Int16(POLLIN), revents: 0)
     let deadline = Clock.monotonicNanoseconds() + Int64(timeoutMilliseconds) * 1_000_000
@@ -105,7 +106,7 @@ extension FileDescriptor {
     while true {
       let result = unsafe sluice_poll(&entry, 1, rest)
       if result == 0 { return entry.revents != 0 }
-      // A signal of the program's; the time goes on.
+      // A signal of the program interrupted the wait. Continue with the remaining time.
       guard result == -EINTR else { return false }
       rest = Int32(clamping: max(0, (deadline - Clock.monotonicNanoseconds()) / 1_000_000))
     }

@@ -1,9 +1,10 @@
-// Who this thread is to the kernel, and where its names begin: what a system call takes from its
-// caller without being told. A program may change all of it at any time, a thread some of it. So it
-// is looked at for each call that depends on it, and never remembered beyond that.
+// A thread's standing: its identity for the kernel, and the root of its names. A system call takes
+// these from its caller without an argument. A program may change all of them at any time, and a
+// thread some of them. So each call that depends on the standing reads it, and it is never
+// remembered longer.
 //
-// It does not tell of a Landlock domain that a program with CAP_SYS_ADMIN enters without
-// no_new_privs: the kernel shows these to nobody.
+// The standing does not show a Landlock domain that a program with CAP_SYS_ADMIN enters without
+// no_new_privs, because the kernel shows such a domain to no process.
 
 internal import CSluice
 
@@ -11,7 +12,7 @@ internal import CSluice
 public struct Standing: Equatable, Sendable {
   private let value: sluice_standing
 
-  /// The calling thread's now: some ten system calls, about 4 µs.
+  /// The calling thread's current standing. Costs about ten system calls, or 4 µs.
   public static var current: Standing {
     var value = sluice_standing()
     unsafe sluice_standing_take(&value)
@@ -27,23 +28,25 @@ public struct Standing: Equatable, Sendable {
   }
 }
 
-/// The calling thread's umask, read without changing it: from /proc, else in a child. 0o077 where
-/// neither can be.
+/// The calling thread's umask, read without changing it: from /proc, or else in a child. 0o077 if
+/// both fail.
 public func currentUmask() -> UInt32 { sluice_umask() }
 
 /// Sets this process's umask.
 public func setUmask(_ mask: UInt32) { _ = sluice_set_umask(mask) }
 
-/// How large this process may make a file, in bytes (RLIMIT_FSIZE); `Int64.max` without a limit.
+/// The largest size to which this process may grow a file, in bytes (RLIMIT_FSIZE); `Int64.max`
+/// without a limit.
 public func fileSizeLimit() -> Int64 { sluice_file_size_limit() }
 
-/// Lifts that limit as far as this process may.
+/// Raises that limit as far as this process may.
 public func raiseFileSizeLimit() { sluice_raise_file_size_limit() }
 
-/// Does to the calling thread what the kernel does to a writer beyond that limit: sends SIGXFSZ.
+/// Sends SIGXFSZ to the calling thread, as the kernel does to a thread that writes beyond that
+/// limit.
 public func signalFileSizeLimit() { sluice_raise_file_size_signal() }
 
-/// Gives up all capabilities but `kept` (a bit for each), for good.
+/// Gives up all capabilities except `kept` (a bit for each), for good.
 public func keepCapabilities(_ kept: UInt64) throws(Errno) {
   _ = try check(sluice_keep_capabilities(kept))
 }

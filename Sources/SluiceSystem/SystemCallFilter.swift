@@ -1,17 +1,17 @@
-// seccomp: the system calls that a process gives up for good. Which they are stands in
-// CSluice/confinement.c.
+// seccomp: the system calls that a process gives up for good. CSluice/confinement.c lists them.
 
 internal import CSluice
 
 public enum SystemCallFilter {
-  /// Leaves all threads of this process what a sidecar needs that serves. With `reports` each call
-  /// that is refused is named on standard error once. `forbidNewPrivileges` comes before.
+  /// Leaves all threads of this process only the calls that a serving sidecar needs. With
+  /// `reports`, each refused call is named once on standard error. Call `forbidNewPrivileges`
+  /// first.
   public static func enterSidecar(reports: Bool) throws(Errno) {
     _ = try check(sluice_seccomp_enter_sidecar(reports ? 1 : 0))
   }
 
-  /// Forbids this process, and what it starts, to change what files are like: owners, permissions,
-  /// times, attributes. `forbidNewPrivileges` comes before.
+  /// Forbids this process, and the programs that it starts, to change the properties of files:
+  /// owners, permissions, times, attributes. Call `forbidNewPrivileges` first.
   public static func enterSandbox() throws(Errno) {
     _ = try check(sluice_seccomp_enter_sandbox())
   }

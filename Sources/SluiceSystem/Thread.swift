@@ -2,7 +2,7 @@
 
 internal import CSluice
 
-/// A running thread that somebody joins exactly once.
+/// A running thread. It must be joined exactly once.
 public struct Thread: ~Copyable, @unchecked Sendable {
   private let handle: pthread_t
 
@@ -46,18 +46,18 @@ public final class JoinableThread: @unchecked Sendable {
 /// The kernel's number for the calling thread.
 public func threadID() -> Int32 { sluice_thread_id() }
 
-/// Has the kernel store FUTEX_OWNER_DIED in `word`, where the calling thread's id stands, when that
-/// thread ends, however it ends: one word for each thread. Nil takes it back.
+/// Makes the kernel store FUTEX_OWNER_DIED in `word`, which holds the calling thread's id, when
+/// that thread ends, however it ends. Each thread can have one word. Nil takes the request back.
 public func announceEndOfThread(in word: UnsafeMutablePointer<UInt32>?) throws(Errno) {
   _ = try unsafe check(sluice_thread_announce_end(word))
 }
 
-/// How many processors this process may use at a time: those that it may run on, or as many whole ones
-/// as its control group's quota comes to, and one at least. Looked for once, when it is asked for
-/// first: before a process gives up its right to open files.
+/// How many processors this process may use at a time: the processors that it may run on, or as
+/// many whole ones as its control group's quota allows, and at least one. Read once, at the first
+/// use, which must come before the process gives up its right to open files.
 public let processorCount: Int = {
   let allowed = max(1, Int(sluice_processor_count()))
-  // One is one, whatever the quota.
+  // A single processor counts as one, whatever the quota.
   guard allowed > 1, let limit = ControlGroup.own.processorLimit() else { return allowed }
   return max(1, min(allowed, Int(limit.value / 1000)))
 }()

@@ -1,7 +1,8 @@
-// Work for threads that block: put in by those who must not, taken out by those who may.
+// Work for threads that may block, put in by threads that must not block.
 //
-// A taker sleeps on the count of what was ever put in, read under the lock that it lets go before
-// it sleeps: whatever is put in after that changes the count, and the sleep does not begin.
+// A taker sleeps on the count of all changes so far. It reads the count under the lock, and
+// releases the lock before it sleeps. An element that is put in after that changes the count, so
+// the sleep does not begin.
 
 internal import Synchronization
 
@@ -14,12 +15,12 @@ public final class WorkQueue<Element: Sendable>: Sendable {
   }
 
   private let state = FutexLock<State>(State())
-  /// Moves with every change that a sleeping taker has to see.
+  /// Grows with every change that a sleeping taker must see.
   private let changes = Atomic<UInt32>(0)
 
   public init() {}
 
-  /// Puts an element in; gives how many are there that no waiting taker will take at once.
+  /// Puts an element in. Returns the number of elements that no waiting taker will take at once.
   @discardableResult
   public func add(_ element: Element) -> Int {
     let excess = state.withLock { state in
@@ -31,7 +32,7 @@ public final class WorkQueue<Element: Sendable>: Sendable {
     return max(0, excess)
   }
 
-  /// Waits for an element and takes it; nil after the queue was closed.
+  /// Waits for an element and takes it. Nil after the queue was closed.
   public func next() -> Element? {
     while true {
       var seen: UInt32 = 0
@@ -49,7 +50,7 @@ public final class WorkQueue<Element: Sendable>: Sendable {
     }
   }
 
-  /// Drops what is in the queue and sends the takers away.
+  /// Drops all elements. Takers get nil from now on.
   public func close() {
     state.withLock { state in
       state.isClosed = true

@@ -1,10 +1,20 @@
-// The door through which SQLite comes in.
+// How SQLite reaches this target, and the order of its folders.
+//
+//   Entry.swift   the extension's entry points
+//   Calls         SQLite's callbacks: by name (VFS), on an open file (IOMethods, FileControl)
+//   Files         an open file (OpenFile), and the table of open databases (Registry)
+//   Parts         the parts of an open file: what it knows, its WAL index, how it waits, its limits
+//   Sessions      which sidecar serves a name: sessions, URI parameters, host paths
+//   Errors        the VFS's errors, SQLite's result codes and log
+//
+// A file may name files in its own folder and in the folders below it in this list, and none above.
+// No two concepts name each other.
 
 public import CSQLite
 internal import SluiceSystem
 
-/// The loadable extension's entry point. Registers the VFS `sluice` for as long as the process
-/// lives, as the default where SLUICE_DEFAULT is 1.
+/// The loadable extension's entry point. Registers the VFS `sluice` until the process ends; as the
+/// default VFS if SLUICE_DEFAULT is 1.
 @c(sqlite3_sluice_init)
 public func sqlite3SluiceInit(
   _ database: OpaquePointer?,
@@ -19,7 +29,7 @@ public func sqlite3SluiceInit(
   return code == SQLITE_OK ? csqlite_ok_load_permanently : code
 }
 
-/// What a preloaded libsluice.so calls before the program's first database is opened; `api` is a
+/// A preloaded libsluice.so calls this before the program opens its first database. `api` is a
 /// `sqlite3_api_routines` with the functions that CSQLite needs.
 @c(sluice_register_vfs)
 public func sluiceRegisterVFS(_ api: UnsafeRawPointer?) -> Int32 {
@@ -28,7 +38,7 @@ public func sluiceRegisterVFS(_ api: UnsafeRawPointer?) -> Int32 {
 }
 
 private func registerVFS() -> Int32 {
-  // File names with four zero bytes before them, see URIParameters.
+  // Since this version, four zero bytes precede a file name (see URIParameters).
   guard csqlite_version_number() >= 3_032_000 else { return SQLITE_ERROR }
   do throws(Errno) { try ProcessEpoch.prepare() } catch { return SQLITE_NOMEM }
   let isDefault =

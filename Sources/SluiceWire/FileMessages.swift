@@ -1,5 +1,5 @@
-// The arguments of the file range. Paths are bytes without a zero among them, as the kernel takes
-// them; offsets and sizes are bytes.
+// The arguments of the file operations. Paths are bytes without a zero, as the kernel takes them.
+// Offsets and sizes are in bytes.
 
 /// No arguments at all.
 public struct NoFields: Message {
@@ -7,7 +7,7 @@ public struct NoFields: Message {
   public mutating func code<Coder: FieldCoder>(_ coder: inout Coder) throws(WireError) {}
 }
 
-/// What a file is to SQLite.
+/// SQLite's use of a file.
 public enum FileKind: UInt64, CaseIterable, Sendable {
   case mainDatabase = 1
   case mainJournal = 2
@@ -33,14 +33,15 @@ public struct OpenOptions: OptionSet, Equatable, Sendable {
   public static let create = OpenOptions(rawValue: 2)
   /// With `create`: the file must not exist.
   public static let exclusive = OpenOptions(rawValue: 4)
-  /// The name goes at once, the file when it is closed.
+  /// The name is removed at once, the file when it is closed.
   public static let deleteOnClose = OpenOptions(rawValue: 8)
-  /// A database that nobody has open is deleted first, with its journal, WAL and shm.
+  /// A database that is not open anywhere is deleted first, with its journal, WAL and shm.
   public static let deleteBeforeOpen = OpenOptions(rawValue: 16)
-  /// No lock is kept beyond its transaction, whatever the sidecar's default.
+  /// No lock is kept after its transaction, whatever the sidecar's default.
   public static let unlockAsSoonAsPossible = OpenOptions(rawValue: 32)
 
-  /// Locks may stand in the channel: those of one file on each, which is not the home channel.
+  /// Locks may stand in the channel. A channel has the standing locks of one file; the home channel
+  /// has none.
   public static let standingLocks = OpenOptions(rawValue: 64)
 
   static let known = OpenOptions(rawValue: 127)
@@ -51,9 +52,9 @@ public struct OpenRequest: Message {
   public var path: [UInt8]?
   public var kind = FileKind.mainDatabase
   public var options: OpenOptions = []
-  /// How long a lock is kept after its transaction: -1 the sidecar's default.
+  /// How long a lock is kept after its transaction; -1 for the sidecar's default.
   public var implicitLockMilliseconds: Int64 = -1
-  /// Which permissions a file that is made does not get, as umask(2).
+  /// The permissions that a new file does not get, as in umask(2).
   public var umask: UInt64 = 0o077
 
   public init() {}
@@ -82,8 +83,8 @@ public struct OpenRequest: Message {
   }
 }
 
-/// Which file it is, whatever its name, as long as somebody has it open: when it is gone its numbers
-/// are another's.
+/// The identity of a file, whatever its name. Valid while the file is open somewhere: once the file
+/// is gone, another file may get its numbers.
 public struct FileIdentity: Hashable, Sendable {
   public var device: UInt64 = 0
   public var inode: UInt64 = 0
@@ -97,13 +98,13 @@ public struct FileIdentity: Hashable, Sendable {
 
 public struct OpenReply: Message {
   public var file: UInt64 = 0
-  /// False where only reading was allowed.
+  /// False if only reading was allowed.
   public var isWritable = false
   public var identity = FileIdentity()
-  /// Of a database: what no other file has that has these numbers at another time; 0 where nothing
-  /// is known to tell them apart.
+  /// For a database: a value that tells it from any file that has the same numbers at another time.
+  /// 0 if no such value is known.
   public var origin: UInt64 = 0
-  /// Of a database: whether one kernel sees everybody who opens it.
+  /// For a database: whether one kernel sees every program that opens it.
   public var isLocal = false
 
   public init() {}
@@ -127,7 +128,7 @@ public struct OpenReply: Message {
   }
 }
 
-/// A path alone: the request of `fullPathname` and its reply.
+/// A path only: the request of `fullPathname` and its reply.
 public struct PathFields: Message {
   public var path: [UInt8] = []
 
@@ -157,7 +158,7 @@ public struct DeleteRequest: Message {
 }
 
 public enum AccessMode: UInt64, CaseIterable, Sendable {
-  /// It exists, and is not a regular file of no bytes (which SQLite takes for no journal).
+  /// The file exists, and is not an empty regular file (which SQLite does not take for a journal).
   case exists = 0
   case read = 1
   case readWrite = 2
@@ -236,13 +237,13 @@ public enum WALLockKind: UInt64, CaseIterable, Sendable {
 }
 
 public struct WALIndexMapRequest: Message {
-  /// The size that the index must have for what the client wants to map, in bytes.
+  /// The size that the index must have for the part that the client wants to map, in bytes.
   public var byteCount: Int64 = 0
-  /// Whether to make it that large.
+  /// Whether to extend the index to this size.
   public var extends = false
-  /// Whether to be content with reading.
+  /// Whether reading is enough for the client.
   public var isReadOnly = false
-  /// Whether the client has no descriptor of it yet.
+  /// Whether the client has no descriptor of the index yet.
   public var wantsDescriptor = false
 
   public init() {}
@@ -263,9 +264,10 @@ public struct WALIndexMapRequest: Message {
 }
 
 public struct WALIndexMapReply: Message {
-  /// How large the index is, in bytes.
+  /// The size of the index, in bytes.
   public var offset: Int64 = 0
-  /// Which file it is, as fstat says: a client that has a descriptor of it needs no other.
+  /// The numbers of the index's file, as in fstat. A client that has a descriptor of this file
+  /// needs no other.
   public var device: UInt64 = 0
   public var inode: UInt64 = 0
 
@@ -309,7 +311,7 @@ public struct WALIndexLockRequest: Message {
 }
 
 public struct WALIndexUnmapRequest: Message {
-  /// Whether the file is to be removed if nobody else uses it.
+  /// Whether to remove the file if no other client uses it.
   public var deletes = false
 
   public init() {}

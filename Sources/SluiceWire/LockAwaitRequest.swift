@@ -1,14 +1,14 @@
-// What a client stands in line for, and for how long.
+// The lock for which a client stands in line, and for how long.
 
-/// A lock that a client waits for: a level of the file, or locks of the WAL index, which are bits,
-/// lock 0 (WRITE) the lowest.
+/// A lock that a client waits for: a level of the file, or locks of the WAL index. Those are bits;
+/// lock 0 (WRITE) is the lowest bit.
 public enum AwaitedLock: Equatable, Sendable {
   case file(LockLevel)
   case walIndexShared(UInt8)
   case walIndexExclusive(UInt8)
 
-  /// The right to write, in the one journal mode or the other: one holds it at a time, and the
-  /// sidecar gives it out in turns.
+  /// The right to write, in rollback mode or in WAL mode. One client holds it at a time, and the
+  /// sidecar grants it in turns.
   public static let reserved = AwaitedLock.file(.reserved)
   public static let walWrite = AwaitedLock.walIndexExclusive(1)
 
@@ -21,8 +21,8 @@ public enum AwaitedLock: Equatable, Sendable {
     }
   }
 
-  /// As it travels: a level, or 0x100 and the bits of locks to be shared, or 0x200 and the bits of
-  /// locks to be held alone.
+  /// The value on the wire: a level, or 0x100 plus the bits of locks to be shared, or 0x200 plus
+  /// the bits of locks to be held alone.
   public var code: UInt64 {
     switch self {
     case .file(let level): level.rawValue
@@ -31,7 +31,7 @@ public enum AwaitedLock: Equatable, Sendable {
     }
   }
 
-  /// Nil for what nobody can ask for: no lock at all, or PENDING.
+  /// Nil for a code that cannot be requested: no lock at all, or PENDING.
   public init?(code: UInt64) {
     switch code {
     case 1, 2, 4: self = .file(LockLevel(rawValue: code)!)
@@ -43,13 +43,13 @@ public enum AwaitedLock: Equatable, Sendable {
 }
 
 extension WALIndexLockRequest {
-  /// Whether it asks for the right to write, and nothing else.
+  /// Whether the request is for the right to write, and for nothing else.
   public var isForWriting: Bool { kind == .exclusive && first == 0 && count == 1 }
 }
 
 public struct LockAwaitRequest: Message {
   public var lock = AwaitedLock.file(.shared)
-  /// For how long at the most.
+  /// The longest wait.
   public var milliseconds: UInt64 = 0
 
   public init() {}
@@ -58,7 +58,7 @@ public struct LockAwaitRequest: Message {
     self.milliseconds = milliseconds
   }
 
-  /// Well below what a client waits for any answer.
+  /// Well below the time that a client waits for any answer.
   public static let millisecondsMaximum: UInt64 = 10_000
 
   public mutating func code<Coder: FieldCoder>(_ coder: inout Coder) throws(WireError) {

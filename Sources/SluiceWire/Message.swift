@@ -1,4 +1,4 @@
-// A message names its fields once; three coders walk that one declaration to count, write and
+// A message declares its fields once. Three coders use this one declaration to count, write and
 // read them.
 
 /// The arguments of a request or a reply.
@@ -13,12 +13,12 @@ public protocol FieldCoder {
   mutating func unsigned(_ field: inout UInt64) throws(WireError)
   mutating func boolean(_ field: inout Bool) throws(WireError)
   mutating func bytes(_ field: inout [UInt8]) throws(WireError)
-  /// `nil` travels as null.
+  /// `nil` is null on the wire.
   mutating func optionalBytes(_ field: inout [UInt8]?) throws(WireError)
 }
 
 extension FieldCoder {
-  /// An enumeration travels as its raw value; a value that it does not have is refused.
+  /// An enumeration is its raw value on the wire. An unknown value is refused.
   @inline(__always)
   mutating func choice<T: RawRepresentable>(_ field: inout T) throws(WireError)
   where T.RawValue == UInt64 {
@@ -30,7 +30,7 @@ extension FieldCoder {
 }
 
 extension Message {
-  /// Whether there is anything to say at all.
+  /// Whether the message has any field.
   @inline(__always)
   public static var hasFields: Bool {
     var message = Self()
@@ -39,7 +39,7 @@ extension Message {
     return counter.count > 0
   }
 
-  /// Writes the message and gives its byte count.
+  /// Writes the message and returns its byte count.
   @inline(__always)
   public func encode(
     into buffer: UnsafeMutableRawBufferPointer, order: ByteOrder
@@ -53,8 +53,8 @@ extension Message {
     return writer.arguments.byteCount
   }
 
-  /// Reads a message from bytes that hold it and nothing more. The bytes must not change
-  /// meanwhile: copy them out of shared memory first.
+  /// Reads a message from bytes that hold this message and nothing more. The bytes must not change
+  /// meanwhile, so copy them out of shared memory first.
   @inline(__always)
   public init(decoding buffer: UnsafeRawBufferPointer, order: ByteOrder) throws(WireError) {
     self.init()

@@ -1,10 +1,10 @@
-// What a slot can ask for. Raw values are part of the protocol: never changed, never reused.
-// 0x0000–0x00ff is the file range; 0x0100 (SQL), 0x0200 (records) and 0x0300 (documents) are kept
-// free. Protocol/SPEC.md has the table; a test compares it with this file.
+// The operations that a slot can request. Raw values are part of the protocol: they never change
+// and are never reused. 0x0000–0x00ff is the file range; 0x0100 (SQL), 0x0200 (records) and 0x0300
+// (documents) are reserved. Protocol/SPEC.md has the table, and a test compares it with this file.
 
 /// An operation code.
 public enum Operation: UInt16, CaseIterable, Sendable {
-  /// Does nothing: what a round trip costs.
+  /// Does nothing. Shows the cost of a round trip.
   case nothing = 0x0000
   /// Opens another channel in this session; its descriptors come on the socket before the reply.
   case channelOpen = 0x0001
@@ -25,23 +25,23 @@ public enum Operation: UInt16, CaseIterable, Sendable {
   case lock = 0x0026
   case unlock = 0x0027
   case checkReservedLock = 0x0028
-  /// Makes the file at least so large, with its space reserved.
+  /// Makes the file at least this large, and reserves its space.
   case allocate = 0x0029
-  /// Whether the file no longer stands under the name by which it was opened.
+  /// Whether the file no longer has the name by which it was opened.
   case hasMoved = 0x002a
   /// Asks for the descriptor of the database's read window.
   case openWindow = 0x002b
-  /// Stands in line for a lock until it is this file's turn, and takes nothing.
+  /// Stands in line for a lock until this file's turn comes. Does not take the lock.
   case lockAwait = 0x002c
-  /// The client is about to use addresses in the database's read window: nothing is taken out of it
-  /// until the file is closed.
+  /// The client is about to use addresses in the database's read window. Until the file is closed,
+  /// the sidecar takes nothing out of the window.
   case pinWindow = 0x002d
 
   /// Joins the database's WAL index, the `-shm` file, and measures or extends it.
   case walIndexMap = 0x0030
   case walIndexLock = 0x0031
   case walIndexUnmap = 0x0032
-  /// Whether anybody outside this session reads the WAL.
+  /// Whether any reader outside this session reads the WAL.
   case hasExternalReader = 0x0033
 
   /// Whether the request has no arguments.

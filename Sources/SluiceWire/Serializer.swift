@@ -7,9 +7,9 @@
 //   3 boolean  i32 (1 or 0)    18 unsigned  u64
 //   4 string   i32 byte length, then UTF-8
 //
-// The original checks no bounds and lets the count wrap at 256; here both directions check
-// everything. Byte order is that of the regions' facts (the original's builds write big-endian).
-// What the original wrote stands in Protocol/vectors/serializer.json.
+// The original checks no bounds and lets the count wrap at 256. Here both directions check
+// everything. The byte order is the one in the regions' facts (the original's builds write
+// big-endian). Protocol/vectors/serializer.json has bytes that the original wrote.
 
 public enum ArgumentType: UInt8, CaseIterable, Sendable {
   case number = 1
@@ -54,7 +54,7 @@ public struct ArgumentWriter {
     unsafe buffer[0] = UInt8(count)
   }
 
-  /// How many bytes were written, once all arguments are.
+  /// How many bytes were written. To be read after all arguments were written.
   public var byteCount: Int {
     precondition(index == count, "as many arguments as announced")
     return position
@@ -111,7 +111,7 @@ public struct ArgumentWriter {
   }
 }
 
-/// Reads one list of arguments from memory that nobody else can change any more.
+/// Reads one list of arguments from memory that the peer cannot change.
 @safe
 public struct ArgumentReader {
   private let buffer: UnsafeRawBufferPointer
@@ -142,7 +142,7 @@ public struct ArgumentReader {
 
   public mutating func bigint() throws(WireError) -> Int64 { try get(.bigint) }
 
-  /// As the original: any value but zero is true.
+  /// As in the original, any value but zero is true.
   public mutating func boolean() throws(WireError) -> Bool {
     let value: Int32 = try get(.boolean)
     return value != 0
@@ -160,7 +160,7 @@ public struct ArgumentReader {
 
   public mutating func bytes() throws(WireError) -> [UInt8] { try sequence(.bytes) }
 
-  /// Ends the reading: nothing may be left.
+  /// Ends the reading. Throws if bytes or arguments are left.
   public func finish() throws(WireError) {
     guard index == count else { throw .wrongCount }
     guard unsafe position == buffer.count else { throw .trailingBytes }

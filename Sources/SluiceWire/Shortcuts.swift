@@ -1,5 +1,5 @@
-// The ways in which a client saves itself waiting. Each can be turned off alone, by the
-// sidecar for all its clients and by a connection for itself, to compare or to go without.
+// The shortcuts with which a client avoids waiting. The sidecar can turn off each one for all its
+// clients, and a connection for itself, for a comparison or for good.
 
 internal import CSluice
 
@@ -11,10 +11,10 @@ public struct Shortcuts: OptionSet, Equatable, Sendable {
   public static let postedWrites = Shortcuts(rawValue: SLUICE_FEATURE_POSTED_WRITES)
   /// Pages are read from shared memory.
   public static let readWindow = Shortcuts(rawValue: SLUICE_FEATURE_READ_WINDOW)
-  /// A size or an absence that cannot have changed is not asked for again.
+  /// A size or an absence that cannot have changed is not requested again.
   public static let ownedKnowledge = Shortcuts(rawValue: SLUICE_FEATURE_OWNED_KNOWLEDGE)
 
-  /// A lock that nobody else needs is taken again without asking.
+  /// A lock that no other client needs is taken again without a request.
   public static let standingLocks = Shortcuts(rawValue: SLUICE_FEATURE_STANDING_LOCKS)
 
   public static let all: Shortcuts = [

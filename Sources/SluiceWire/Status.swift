@@ -1,17 +1,17 @@
-// What a reply says of its request: the wire's step in the ladder Errno → FileError → Status →
-// SQLite result code. Raw values are part of the protocol.
+// The result of a request: the wire's step in the ladder Errno → FileError → Status → SQLite result
+// code. Raw values are part of the protocol.
 
-/// The return code of a slot. Zero and below 16: it was done.
+/// The return code of a slot. From 0 to 15: the request was done.
 public enum Status: Int32, CaseIterable, Error, Sendable {
   case done = 0
   /// Done; the name given leads through a symbolic link.
   case doneThroughLink = 1
-  /// Done; fewer bytes than wanted, because the file ends there.
+  /// Done; fewer bytes than requested, because the file ends there.
   case doneShort = 2
-  /// Done; what was asked for is there for reading only.
+  /// Done; the requested object can only be read.
   case doneReadOnly = 3
 
-  /// Somebody else's lock is in the way.
+  /// Another holder's lock is in the way.
   case busy = 16
   /// No such file.
   case notFound = 17
@@ -25,24 +25,24 @@ public enum Status: Int32, CaseIterable, Error, Sendable {
   case notRegular = 21
   /// The file is open for reading only.
   case readOnly = 22
-  /// A limit of the sidecar's: channels or files of one session.
+  /// A limit of the sidecar was reached: channels or files of one session.
   case limitReached = 23
-  /// The sidecar was stopped for so long that the system gave its locks to others.
+  /// The sidecar was stopped so long that the system gave its locks to others.
   case locksLost = 24
   /// A journal cannot be created because its directory cannot be written.
   case readOnlyDirectory = 25
-  /// The operation is not known to this sidecar.
+  /// This sidecar does not know the operation.
   case unknownOperation = 26
-  /// The request makes no sense here (a lock level that cannot follow the one held, say).
+  /// The request makes no sense here (for example a lock level that cannot follow the held level).
   case misuse = 27
   /// The change was made, but its directory could not be made durable.
   case directorySyncFailed = 28
   /// The path leads through a link such as /proc/self/fd/3, which means another file to the
   /// sidecar than to its client.
   case magicLink = 29
-  /// The WAL index can only be read, and nobody is there who has set it up.
+  /// The WAL index can only be read, and no connection has set it up.
   case walIndexNotSetUp = 30
-  /// EXCLUSIVE was refused, but the connection holds PENDING now: no new reader comes in.
+  /// EXCLUSIVE was refused, but the connection holds PENDING now, so no new reader can start.
   case busyPending = 32
 
   /// The handshake: the protocol versions differ.

@@ -1,13 +1,13 @@
-// Why bytes are not a message, or a message not bytes.
+// Why bytes cannot be read as a message, or a message cannot be written.
 
 public enum WireError: Error, Equatable, CaseIterable, Sendable {
   /// The bytes end before the arguments do.
   case truncated
-  /// Bytes are left over behind the last argument.
+  /// Bytes follow the last argument.
   case trailingBytes
-  /// Another number of arguments than the message has.
+  /// The number of arguments is not the message's.
   case wrongCount
-  /// An argument of another type than the message has there.
+  /// An argument's type is not the message's.
   case wrongType
   /// A type byte that the protocol does not know.
   case unknownType
@@ -15,6 +15,6 @@ public enum WireError: Error, Equatable, CaseIterable, Sendable {
   case invalidUTF8
   /// A value that the field cannot hold.
   case outOfRange
-  /// The arguments do not fit the room that there is, or are more than 255.
+  /// The arguments do not fit the available room, or there are more than 255.
   case tooLong
 }

@@ -1,5 +1,5 @@
-// Regions are believed only after every number was checked, and mapped only if their owner cannot
-// shrink them under our feet.
+// The client uses regions only after it has checked every number, and maps them only if their owner
+// cannot shrink them during use.
 
 import CSluice
 import Foundation
@@ -155,7 +155,7 @@ import Testing
         }
       }
       channel.view.facts = facts
-      // A few changes give another sound shape, as long as it fills the same memory.
+      // A few changes give another valid shape, if it fills the same memory.
       let shape = try attachedShape()
       #expect(shape == nil || shape?.controlByteCount == self.shape.controlByteCount)
       #expect(shape == nil || shape?.ioByteCount == self.shape.ioByteCount)

@@ -1,4 +1,4 @@
-// Both ends of a channel at work: what is asked arrives, what is answered comes back.
+// Both ends of a channel at work: requests arrive, and answers come back.
 
 import CSluice
 import Foundation
@@ -48,7 +48,7 @@ import Testing
     let client = try TestClient(channel)
     let overhead = 1 + 1 + 4
     let longestInline = Int(SLUICE_INLINE_ARGUMENT_BYTE_COUNT) - overhead
-    // The reply of `delete` has no arguments: the request's stay to be seen.
+    // The reply of `delete` has no arguments, so the request's arguments can still be seen.
     try withProxy(serving: [channel], MemoryFile().serve) {
       _ = try client.call(.delete, PathFields(path: Array(repeating: 0x61, count: longestInline)))
       #expect(channel.view[request: 1].inlineArguments.last == 0x61)

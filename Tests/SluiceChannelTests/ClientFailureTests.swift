@@ -1,8 +1,8 @@
-// A client whose proxy dies, sleeps or lies: every call ends, with the reason, and so does every
-// later one.
+// A client whose proxy dies, sleeps or lies. Every call ends with the reason, and so does every
+// later call.
 //
-// A client asks `peerIsGone` between the slices of a long wait. The tests use that moment to play
-// the proxy by hand: what they do there happens for certain while the client waits.
+// A client calls `peerIsGone` between the slices of a long wait. In that call the tests play the
+// proxy by hand, so that their actions certainly happen while the client waits.
 
 import CSluice
 import SluiceChannel
@@ -53,7 +53,7 @@ import Testing
     #expect(client.failure(of: .nothing) == .timedOut)
     client.timeoutNanoseconds = watchdogNanoseconds
     #expect(client.failure(of: .nothing) == .timedOut)
-    #expect(channel.view.clientSleeps == 0, "nobody sleeps any more")
+    #expect(channel.view.clientSleeps == 0, "the client does not sleep any more")
   }
 
   @Test func whatADyingProxyHadCompletedCounts() throws {
@@ -111,7 +111,7 @@ import Testing
     #expect(channel.view.submitted == 1, "nothing is posted any more")
   }
 
-  /// The slot bears the request's own byte count until the answer sets another.
+  /// The slot has the request's byte count until the answer sets another.
   @Test func aPayloadThatComesBackWithAWriteIsAViolation() {
     answer { #expect($0.payload_byte_count == 3) }
     let failure = failure { () throws(ChannelFailure) in
@@ -150,7 +150,7 @@ import Testing
       .walIndexMap, WALIndexMapReply.self, beside: Status.allCases.filter(\.isDone))
   }
 
-  /// Done, but neither bytes nor an empty list is the reply.
+  /// The status is done, but neither an absent reply nor an empty list is valid.
   private func expectMissingArguments<Reply: Message>(
     _ operation: SluiceWire.Operation, _ type: Reply.Type, beside statuses: [Status] = [.done]
   ) throws {

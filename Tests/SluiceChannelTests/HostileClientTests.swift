@@ -1,5 +1,5 @@
-// A client that lies. Whatever stands in the regions, the proxy's end says which rule was broken,
-// and never reads or writes beyond what it checked.
+// A client that lies. Whatever it writes into the regions, the proxy's end reports which rule was
+// broken, and never reads or writes beyond the checked bounds.
 
 import CSluice
 import SluiceChannel
@@ -52,7 +52,7 @@ import Testing
     #expect(!proxy.hasRequest)
     #expect(try proxy.nextRequest() == nil)
     post(sluice_slot(.nothing))
-    #expect(try proxy.nextRequest() != nil, "its turn comes all the same")
+    #expect(try proxy.nextRequest() != nil, "its turn still comes")
   }
 
   @Test func aRequestAheadOfItsTurnWaitsForThoseBefore() throws {
@@ -64,7 +64,7 @@ import Testing
     #expect(try proxy.nextRequest()?.operation == .sync)
   }
 
-  /// A reactor that believed such a look would never see another request of that channel.
+  /// If such a watch said no, a reactor would never see another request of that channel.
   @Test func aLookFromBeforeARequestWasCompletedSaysYes() throws {
     let before = proxy.watch
     #expect(!before.hasRequest)
@@ -92,7 +92,7 @@ import Testing
       proxy.complete(.done)
       #expect(channel.view[request: number].sequence == ~number)
     }
-    #expect(try proxy.nextRequest() == nil, "what the round before left is not taken")
+    #expect(try proxy.nextRequest() == nil, "a request of the round before is not taken again")
     channel.view[request: 5] = sluice_slot(.nothing, number: 5)
     #expect(try proxy.nextRequest() == nil)
   }
@@ -243,7 +243,7 @@ import Testing
     }
     #expect(seen == [.argumentLength, .payloadRange, .arguments])
     #expect(passedOverCount > 100, "some were not handed over")
-    #expect(servedCount > 100, "some were honest enough")
+    #expect(servedCount > 100, "some were honest")
   }
 
   private func randomSlot(_ number: UInt32, _ random: inout SeededRandom) -> sluice_slot {

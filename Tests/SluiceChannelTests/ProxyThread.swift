@@ -1,11 +1,11 @@
-// A proxy in miniature on a thread of its own, which polls and sleeps as the real reactor does.
+// A small proxy on its own thread, which polls and sleeps as the real reactor does.
 
 import SluiceChannel
 import SluiceSystem
 import SluiceWire
 import Synchronization
 
-/// What the thread and its test share.
+/// The state that the thread and its test share.
 private final class ProxyState: Sendable {
   let wake = WakeWord()
   let isStopping = Atomic<Bool>(false)
@@ -14,8 +14,8 @@ private final class ProxyState: Sendable {
 
 typealias Serve = @Sendable (ProxyEnd, Request) throws(ProtocolViolation) -> Void
 
-/// Serves the channels on another thread while `body` runs. Gives the violation that ended the
-/// serving early, if one did.
+/// Serves the channels on another thread while `body` runs. Returns the violation that ended the
+/// thread early, or nil.
 @discardableResult
 func withProxy(
   serving channels: [TestChannel], pollCount: Int = 100, _ serve: @escaping Serve,
@@ -57,14 +57,15 @@ private func run(
     }
     idleCount = worked ? 0 : idleCount + 1
     if idleCount <= pollCount { continue }
-    // A lost wake must show: the client's watchdog barks long before this ends.
+    // A lost wake must show: the client's watchdog fires long before this sleep ends.
     sleep.sleep(on: ends, state.wake, signals)
     idleCount = 0
   }
 }
 
 extension ChannelSleep {
-  /// The reactor's sleep, but with an end: longer than the watchdog, so that it barks first.
+  /// The reactor's sleep, but with a limit. It is longer than the watchdog, so that the watchdog
+  /// fires first.
   mutating func sleep(on ends: [ProxyEnd], _ wake: WakeWord, _ signals: UInt32) {
     prepare(wake: wake, signals: signals)
     for end in ends { end.announceSleep() }
@@ -75,8 +76,8 @@ extension ChannelSleep {
   }
 }
 
-/// One file in memory, and an answer to every operation. Confined to the proxy's thread while it
-/// serves.
+/// One file in memory, with an answer to every operation. Only the proxy's thread uses it while the
+/// thread serves.
 final class MemoryFile: @unchecked Sendable {
   private(set) var content: [UInt8]
   private(set) var filesNamed: [UInt64] = []
@@ -103,7 +104,7 @@ final class MemoryFile: @unchecked Sendable {
     case .fileSize:
       end.complete(.done, OffsetFields(offset: Int64(content.count)))
     case .fullPathname:
-      // Turned round, so that an answer cannot be mistaken for its request.
+      // Reversed, so that the answer cannot be mistaken for its request.
       let path = try end.arguments(of: request, as: PathFields.self).path
       end.complete(.doneThroughLink, PathFields(path: path.reversed()))
     case .delete: end.complete(.systemError, errno: .accessDenied)
@@ -113,7 +114,7 @@ final class MemoryFile: @unchecked Sendable {
   }
 }
 
-/// A thread in a list or a closure, joined once.
+/// A thread for a list or a closure. It is joined once.
 final class JoinedThread: @unchecked Sendable {
   private var thread: Thread?
 

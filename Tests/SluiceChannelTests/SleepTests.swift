@@ -1,5 +1,5 @@
-// Who sleeps is woken. Random short pauses on both sides move each publication across every
-// moment of the other side's falling asleep; a wake that is lost shows as a watchdog that barks.
+// A sleeper is always woken. Random short pauses on both sides move each publication across every
+// moment of the other side's way to sleep. A lost wake shows because the watchdog fires.
 
 import CSluice
 import SluiceChannel
@@ -10,7 +10,7 @@ import TestSupport
 import Testing
 
 @Suite(.serialized, .timeLimit(.minutes(3))) struct SleepTests {
-  /// Counts what the proxy's thread saw.
+  /// Counts events that the proxy's thread saw.
   private final class Sightings: Sendable {
     let sleepingClients = Atomic<Int>(0)
   }
@@ -40,7 +40,7 @@ import Testing
         #expect(answer.status == .done)
       }
     }
-    // Or the pauses were too short for anybody to fall asleep.
+    // Otherwise the pauses were too short for any side to sleep.
     #expect(sightings.sleepingClients.load(ordering: .relaxed) > 0)
     if pollCount < 1_000 { #expect(sleepingProxyCount > 0) }
     #expect(channel.view.clientSleeps == 0)
@@ -89,11 +89,11 @@ import Testing
   @Test func aSignalEndsTheSleepUnderWayAndTheNextOne() throws {
     let channel = try TestChannel()
     let wake = WakeWord()
-    // Signalled after it was looked at: the sleep must not begin.
+    // A signal after the word was read: the sleep must not begin.
     let before = wake.signals
     wake.signal()
     try expectToEnd { sleepOnce(on: channel, wake, before) }
-    // Signalled while asleep.
+    // A signal during the sleep.
     let now = wake.signals
     try expectToEnd(after: { wake.signal() }) { sleepOnce(on: channel, wake, now) }
     #expect(channel.view.proxySleeps == 0)
@@ -106,7 +106,7 @@ import Testing
     try expectToEnd { sleepOnce(on: channel, wake, wake.signals) }
   }
 
-  /// Runs `sleeper` on a thread and waits for its end, as long as the watchdog lets it.
+  /// Runs `sleeper` on a thread and waits for its end, until the watchdog fires.
   private func expectToEnd(
     after act: () -> Void = {}, _ sleeper: @escaping @Sendable () -> Void
   ) throws {
@@ -128,14 +128,15 @@ import Testing
   }
 }
 
-/// Longer than the watchdog, so that it barks first; with an end, so that nothing hangs.
+/// Sleeps longer than the watchdog, so that the watchdog fires first, but not for ever.
 private func sleepOnce(on channel: TestChannel, _ wake: WakeWord, _ signals: UInt32) {
   guard let end = try? channel.proxyEnd() else { return }
   var sleep = ChannelSleep()
   sleep.sleep(on: [end], wake, signals)
 }
 
-/// Pauses of nothing, some spinning, or up to 300 µs of sleep: about the length of a spin budget.
+/// Pauses of zero length, with some spinning, or with a sleep of up to 300 µs, which is about a
+/// spin budget.
 private struct Pauses: Sendable {
   private var random: SeededRandom
 
@@ -151,7 +152,7 @@ private struct Pauses: Sendable {
   }
 }
 
-/// Threads that are joined together.
+/// Threads that are all joined at the end.
 private final class ClientThreads: Sendable {
   let finished = Atomic<Int>(0)
   private let threads = FutexLock<[JoinedThread]>([])

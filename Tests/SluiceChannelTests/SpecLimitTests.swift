@@ -1,5 +1,5 @@
-// Protocol/SPEC.md against the limits in the code, those that are symbols here and those that
-// stand in a private line of another module.
+// Protocol/SPEC.md against the limits in the code: symbols that this target can use, and private
+// constants of other modules.
 
 import CSluice
 import Foundation
@@ -54,7 +54,7 @@ import Testing
       let set = try #require(setters[row["size"]!])
       let smallest = Int(try #require(number(row["smallest"])))
       let largest = Int(try #require(number(row["largest"])))
-      // The slot count doubles; other numbers would be refused for another reason.
+      // The slot count doubles, because other numbers would be refused for another reason.
       let above = row["size"] == "slot_count" ? 2 * largest : largest + 1
       for (size, isSound) in [
         (smallest - 1, false), (smallest, true), (largest, true), (above, false),
@@ -103,7 +103,7 @@ import Testing
     let first = ["firstLockByte", "deadManSwitch"].flatMap { values(of: $0, in: sources) }
     #expect(rows.map { number($0["first byte"]) } == first)
     #expect(rows.map { number($0["bytes"]) } == [WALIndexLockRequest.lockCount, 1])
-    // The proxy has a constant of its own.
+    // The proxy has its own constant.
     #expect(Set(values(of: "lockCount", in: sources)) == [WALIndexLockRequest.lockCount])
   }
 
@@ -126,8 +126,8 @@ import Testing
     return text
   }
 
-  /// What stands behind `let name =` or `var name: Type =`, wherever it is declared; for
-  /// `name.part` what stands behind `part:` in `let name = Type(…)`.
+  /// The values after `let name =` or `var name: Type =`, wherever it is declared. For `name.part`,
+  /// the values after `part:` in `let name = Type(…)`.
   private func values(of name: String, type: String? = nil, in sources: String) -> [UInt64] {
     let annotation = type.map { ": \($0)" } ?? "(?:: \\w+)?"
     let parts = name.split(separator: ".")

@@ -1,4 +1,4 @@
-// The word in which locks stand, with both sides at it.
+// The word of the standing locks, while both sides change it.
 
 import SluiceSystem
 import Synchronization
@@ -31,7 +31,7 @@ struct StandingLockWordTests {
     #expect(locks.giveBack(.file), "it may be shared")
     #expect(locks.take(.file, alone: false))
     #expect(locks.takeBack(.file, toShare: false) == ([], .file))
-    #expect(!locks.giveBack(.file), "somebody waits for it")
+    #expect(!locks.giveBack(.file), "another client waits for it")
     locks.forget(.file)
     locks.grant(.file, alone: [], .none)
     locks.grant(read, alone: [], .shared)
@@ -62,8 +62,8 @@ struct StandingLockWordTests {
     withExtendedLifetime(word) {}
   }
 
-  /// The client changes a number while it uses the lock, the proxy while it has taken it back: were
-  /// both at it at once, counts would be lost.
+  /// The client changes a number while it uses the lock, the proxy while it has taken the lock
+  /// back. If both did so at once, counts would be lost.
   @Test(.timeLimit(.minutes(1)))
   func neverBothHaveIt() throws {
     final class Shared: @unchecked Sendable {
@@ -80,7 +80,7 @@ struct StandingLockWordTests {
         guard locks.take(.file, alone: false) else { continue }
         shared.number += 1
         shared.number -= 1
-        // Wanted: the proxy looks for the used bit to go.
+        // Wanted: the proxy waits until the used bit is cleared.
         if !locks.giveBack(.file) { locks.forget(.file) }
       }
     }
@@ -88,7 +88,7 @@ struct StandingLockWordTests {
     for _ in 0..<rounds {
       locks.grant(.file, alone: [], .none)
       for _ in 0..<Int.random(in: 0..<50) { spinHint() }
-      // In use: it is forgotten by the client, as a request would have it.
+      // In use: the client forgets the lock, as a request would do.
       if locks.takeBack(.file, toShare: false).freed == .file {
         shared.number += 1
         takenCount += 1

@@ -1,5 +1,5 @@
-// A channel with both ends in this process, and a third look at its memory through which a test
-// does what a liar on either side might do.
+// A channel with both ends in this process, and a third view of its memory. Through this view a
+// test acts as a hostile peer on either side.
 
 import CSluice
 import Foundation
@@ -7,11 +7,11 @@ import SluiceChannel
 import SluiceSystem
 import SluiceWire
 
-/// No wait of a test is longer. It is a watchdog, not a claim about speed.
+/// No test waits longer than this. It is a watchdog, not a claim about speed.
 let watchdogNanoseconds: Int64 = 30_000_000_000
 
 extension ChannelShape {
-  /// Few slots, so that a test goes round the ring often; the smallest payload ring allowed.
+  /// Few slots, so that a test often goes round the ring, and the smallest allowed payload ring.
   static func small(
     slotCount: Int = 4, argumentAreaByteCount: Int = 1152, byteOrder: ByteOrder = .littleEndian
   ) -> ChannelShape {
@@ -21,7 +21,7 @@ extension ChannelShape {
   }
 }
 
-/// The descriptors of a channel's regions, from which either end may be made.
+/// The descriptors of a channel's regions. Either end can be made from them.
 final class TestChannel: Sendable {
   let shape: ChannelShape
   let control: SharedDescriptor
@@ -36,7 +36,8 @@ final class TestChannel: Sendable {
     view = try RegionView(shape, control: control.descriptor, io: io.descriptor)
   }
 
-  /// Makes regions as a proxy does, and keeps what it would pass to its client.
+  /// Makes regions as a proxy does, and keeps the descriptors that a proxy would pass to its
+  /// client.
   private static func create(_ shape: ChannelShape) throws -> (control: Int32, io: Int32) {
     var passed: (control: Int32, io: Int32) = (-1, -1)
     _ = try ChannelRegions.create(shape) { (control, io) throws(Errno) in
@@ -56,8 +57,8 @@ final class TestChannel: Sendable {
 
 struct NotAttached: Error {}
 
-/// The raw memory of a channel. Plain loads and stores: the test sees to it that the ends are at
-/// rest, or that they must cope.
+/// The raw memory of a channel, with plain loads and stores. The test ensures that the ends are at
+/// rest, or that they must tolerate the change.
 @safe
 final class RegionView: Sendable {
   private let shape: ChannelShape
@@ -81,10 +82,11 @@ final class RegionView: Sendable {
     set { unsafe header.pointee.facts = newValue }
   }
 
-  /// The last request handed over, answered or not. Good for the first two thousand million.
+  /// The last request that was handed over, answered or not. Correct for the first two thousand
+  /// million requests.
   var submitted: UInt32 { sequences.map { min($0, ~$0) }.max()! }
 
-  /// The last request answered.
+  /// The last request that was answered.
   var completed: UInt32 { sequences.map { $0 > ~$0 ? ~$0 : 0 }.max()! }
 
   private var sequences: [UInt32] {
@@ -140,7 +142,7 @@ extension sluice_slot {
     sequence = number
   }
 
-  /// Puts `bytes` among the slot's own argument bytes and says so.
+  /// Puts `bytes` into the slot's own argument bytes and sets their count.
   mutating func setInlineArguments(_ bytes: [UInt8]) {
     argument_byte_count = UInt32(bytes.count)
     unsafe withUnsafeMutableBytes(of: &arguments) { unsafe $0.copyBytes(from: bytes) }
@@ -149,7 +151,7 @@ extension sluice_slot {
   var inlineArguments: [UInt8] { unsafe withUnsafeBytes(of: arguments) { unsafe Array($0) } }
 }
 
-/// The client's end with arrays for buffers and a watchdog on every call.
+/// The client's end, with arrays as buffers and a watchdog on every call.
 final class TestClient {
   private var end: ClientEnd
   var timeoutNanoseconds = watchdogNanoseconds
@@ -181,7 +183,7 @@ final class TestClient {
       timeoutNanoseconds: timeoutNanoseconds, peerIsGone: peerIsGone)
   }
 
-  /// What a call fails with, or nil.
+  /// The failure of a call, or nil.
   func failure<Request: Message, Reply: Message>(
     of operation: SluiceWire.Operation, _ request: Request = NoFields(), wanting: Int = 0,
     replyingWith: Reply.Type = NoFields.self

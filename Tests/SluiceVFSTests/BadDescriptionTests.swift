@@ -1,7 +1,8 @@
-// A file system that loses the connection to its server: what was opened before is of no use any more, and
-// the locks on it are gone. All clients of a sidecar share what it has open, so it has to open it anew.
+// A file system that loses the connection to its server. Files that were opened before cannot be
+// used any more, and their locks are gone. All clients of a sidecar share its open files, so the
+// sidecar must open them again.
 //
-// The file system is Tools/fuse's, which loses its connection, or is cut off, when it is told to.
+// The file system is the one in Tools/fuse. A command makes it lose its connection, or cuts it off.
 
 import Foundation
 import Testing
@@ -16,8 +17,8 @@ private let canMountPassthrough =
 
 @Suite(.enabled(if: canMountPassthrough, "needs root, /dev/fuse and Tools/fuse/build"))
 struct BadDescriptionTests {
-  /// Connections `a` and `b` through one sidecar to a database with one row, on a file system that is
-  /// also mounted at `far`, as by another host; `lose()` and `cut()` are what befalls the near one.
+  /// Connections `a` and `b` through one sidecar to a database with one row. Its file system is
+  /// also mounted at `far`, as by another host. `lose()` and `cut()` act on the near mount.
   private static let opening = """
     import ctypes
     def with_me(): ctypes.CDLL(None).prctl(1, signal.SIGKILL)
@@ -68,7 +69,7 @@ struct BadDescriptionTests {
       """, ["1 1", "1 OK 2 2", "OK 3 3 ok"])
   }
 
-  /// The sidecar keeps the directory open, too, for as long as the database is.
+  /// The sidecar keeps the directory open too, as long as the database is open.
   @Test(arguments: ["FULL", "EXTRA"])
   func commitThatSyncsTheDirectoryGoesOn(level: String) throws {
     try run(
@@ -92,8 +93,9 @@ struct BadDescriptionTests {
       """, ["1", "True", "OK 2 2"])
   }
 
-  /// A transaction that has changed pages in the file, when the other host has its locks: it rolls back
-  /// what it finds, and goes on. The first one must not write or commit on the strength of its old locks.
+  /// A transaction has changed pages in the file when the other host gets its locks. The other host
+  /// rolls this transaction back and continues. The first host must not write or commit because of
+  /// its old locks.
   @Test(arguments: ["DELETE", "TRUNCATE", "PERSIST"])
   func transactionWhoseLocksAreGoneFailsAndChangesNothing(mode: String) throws {
     try run(
@@ -139,7 +141,7 @@ struct BadDescriptionTests {
       """, ["1 1", "True True", "1 OK 2 ok"])
   }
 
-  /// A journal of the other host's that cannot be looked for must not be taken for absent.
+  /// A journal of the other host must not count as absent because the check for it fails.
   @Test func hotJournalIsNotAbsentBecauseNobodyAnswers() throws {
     try run(
       """

@@ -1,7 +1,8 @@
-// The disk is full, read-only, or out of descriptors: an error with a name, and no harm done.
+// The disk is full or read-only, or descriptors run out: the program gets the right error, and no
+// data is harmed.
 //
-// A tmpfs in the sidecar's own mount namespace serves as the bad disk: it goes when the sidecar
-// does, and the test's own programs do not even see it.
+// The bad disk is a tmpfs in the sidecar's own mount namespace. It ends with the sidecar, and the
+// test's own programs do not even see it.
 
 import Foundation
 import Testing
@@ -121,7 +122,7 @@ struct BadDiskTests {
       "file:app.db?vfs=sluice",
       (1...10).map { "ATTACH '\($0).db' AS a\($0); CREATE TABLE a\($0).t(x);" }.joined())
     #expect(logged.errors.contains(": Too many open files"), "\(logged.errors)")
-    // Its full name may have been too much already.
+    // Even the call for its full name may have failed.
     let isNamed =
       logged.errors.contains("(14) sluice: ") || logged.errors.contains("(782) sluice: ")
     #expect(isNamed, "\(logged.errors)")

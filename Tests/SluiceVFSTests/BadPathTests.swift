@@ -1,4 +1,4 @@
-// Paths that lead nowhere or out of the root, and names that SQLite's users get wrong.
+// Paths that lead nowhere or out of the root, and names that users of SQLite mistype.
 
 import Foundation
 import Testing
@@ -6,7 +6,7 @@ import Testing
 struct BadPathTests {
   private static let leadsOut = "the path leads out of the sidecar's root directory"
 
-  /// A sidecar whose root has links of all kinds, and a database outside that nobody may reach.
+  /// A sidecar whose root has links of all kinds, and a database outside that no client may reach.
   private func makeFixture(private isPrivate: Bool = false) throws -> Fixture {
     let fixture = try Fixture(sidecar: !isPrivate)
     try fixture.makeDatabase(fixture.outside.appending(path: "secret.db"))
@@ -104,7 +104,7 @@ struct BadPathTests {
     let component = String(repeating: "a", count: 300)
     let outcome = try fixture.runSQLite("file:\(component)?vfs=sluice", "CREATE TABLE t(x)")
     #expect(outcome.errors.contains("File name too long"))
-    // The longest that stock SQLite takes.
+    // The longest path that stock SQLite takes.
     try FileManager.default.createDirectory(
       at: fixture.inRoot(String(repeating: "b", count: 240)), withIntermediateDirectories: true)
     let long = String(repeating: "b", count: 240) + "/" + String(repeating: "c", count: 240)

@@ -1,10 +1,11 @@
-// Whoever listens on the socket is no sidecar that this client can use; and a client that is none.
+// A listener on the socket that is no sidecar for this client; and a peer of the sidecar that is no
+// client.
 
 import Foundation
 import Testing
 
 struct BadServerTests {
-  /// A server whose behaviour is `body`, with `connection` and the parts of a message at hand.
+  /// A server whose behaviour is `body`. It can use `connection` and the parts of a message.
   private func startServer(_ fixture: Fixture, _ body: String) throws -> ChildProcess {
     let lines = body.split(separator: "\n").map { "    " + $0 }.joined(separator: "\n")
     let server = try fixture.startPython(
@@ -122,7 +123,7 @@ struct BadServerTests {
     #expect(server.isRunning)
   }
 
-  /// The sidecar's side: strangers are told why, and disturb nobody.
+  /// The sidecar's side: a stranger gets the reason for its refusal, and disturbs no client.
   @Test func clientsThatAreNoneAreRefused() throws {
     let fixture = try Fixture(sidecar: true)
     let outcome = try fixture.runPython(
@@ -130,7 +131,7 @@ struct BadServerTests {
       import socket, struct
       c = proxied("app.db")
       c.execute("CREATE TABLE t(x)")
-      # The magic number, from a refusal.
+      # The magic number, taken from a refusal.
       def ask(message):
           s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
           s.settimeout(20)
@@ -172,7 +173,8 @@ struct BadServerTests {
 
     try fixture.startSidecar(["--allow-user", "0"], prefix: nobody)
     try connect(fixture).expectLines(["1"])
-    // Whom the sidecar does not name it does not serve, its own user included only by default.
+    // The sidecar serves only the users that it was given. Only by default its own user is among
+    // them.
     #expect(try fixture.run(nobody + ["test", "-w", fixture.socket.path]).ending == .exited(0))
   }
 }

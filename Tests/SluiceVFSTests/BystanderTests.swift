@@ -1,12 +1,12 @@
-// What a program notices of its sidecar beside its databases: no child, no signal taken wrongly, and
-// nothing of another sidecar that is stuck.
+// A program notices nothing of its sidecar except its databases: no child, no misplaced signal, and
+// no effect of another sidecar that is stuck.
 
 import Foundation
 import Glibc
 import Testing
 
 struct BystanderTests {
-  // MARK: Whose child
+  // MARK: Children
 
   private static let countChildren = """
     import ctypes
@@ -76,13 +76,13 @@ struct BystanderTests {
             c = proxied("app.db"); c.execute("CREATE TABLE t(x)")
             os._exit(0)
         print(os.wait()[0] == child)
-        # What the program left behind ends with it.
+        # Processes that the program left behind end with it.
         print(other_child(10) != "hangs")
         """)
     outcome.expectLines(["True", "True"])
   }
 
-  // MARK: Whose signal
+  // MARK: Signals
 
   @Test(arguments: [SIGTERM, SIGINT, SIGHUP])
   func signalToTheWholeGroupLeavesTheProgramTimeToCommit(signal: Int32) throws {
@@ -117,7 +117,7 @@ struct BystanderTests {
     outcome.expectLines(["1", "True"])
   }
 
-  // MARK: Who is slow
+  // MARK: Slow sidecars
 
   @Test(arguments: ["DELETE", "WAL"])
   func stoppedSidecarHoldsUpNobodyAtAnother(mode: String) throws {
@@ -133,7 +133,7 @@ struct BystanderTests {
                         .execute("SELECT 1 FROM sqlite_schema"))
           waited.append((said, 1.4 <= time.monotonic() - began < 8))
       waited = []
-      # The second waits for the first, and no longer than it would for the sidecar.
+      # The second thread waits for the first, and no longer than it would wait for the sidecar.
       threads = [threading.Thread(target=connect) for _ in range(2)]
       for thread in threads: thread.start()
       longest, count, end = 0, 0, time.monotonic() + 1.2
@@ -173,7 +173,7 @@ struct BystanderTests {
     outcome.expectLines(["SQLITE_MISUSE", "SQLITE_MISUSE", "SQLITE_MISUSE", "OK"])
   }
 
-  /// A lease of each of twenty databases is asked for while the sidecar's thread that serves them is busy.
+  /// Outsiders open each of twenty databases while the sidecar's thread that serves them is busy.
   @Test func doorIsKeptWhileOutsidersWaitForABusyThread() throws {
     let fixture = try Fixture()
     try fixture.startSidecar(["--sync-delay", "6000", "--reactors", "2"])

@@ -1,5 +1,5 @@
-// A program under test, in a process group of its own, that cannot outlive its time limit or its
-// test: output goes to files, so nothing blocks on a pipe, and the whole group dies in deinit.
+// A program under test, in its own process group. It cannot outlive its time limit or its test. Its
+// output goes to files, so nothing blocks on a pipe. The whole group is killed in deinit.
 
 import Foundation
 import Glibc
@@ -18,7 +18,7 @@ enum Ending: Equatable, CustomStringConvertible {
   }
 }
 
-/// What a program that has ended left behind.
+/// The results of a program that has ended.
 struct Outcome {
   var ending: Ending
   var output: String
@@ -36,8 +36,8 @@ final class ChildProcess {
   private var input: FileHandle?
   private(set) var ending: Ending?
 
-  /// Starts `words[0]`, which is looked for in PATH. The environment is `environment`, PATH and
-  /// what keeps Swift from looking at crashes.
+  /// Starts `words[0]`, which is searched in PATH. The environment is `environment`, PATH, and a
+  /// variable that turns off Swift's crash reports.
   init(
     _ words: [String], environment: [String: String] = [:], workingDirectory: URL, scratch: URL
   ) throws {
@@ -45,10 +45,10 @@ final class ChildProcess {
     let mark = UUID().uuidString
     outputURL = scratch.appending(path: "out-\(mark)")
     errorsURL = scratch.appending(path: "err-\(mark)")
-    // The C library's own way to start a program in another directory is not visible to Swift.
+    // The C library can start a program in another directory, but Swift cannot see that call.
     let words = ["env", "-C", workingDirectory.path] + words
     var variables = environment
-    // Swift's own look at a crash would outlive the test.
+    // Swift's own crash report would outlive the test.
     variables["SWIFT_BACKTRACE"] = "enable=no"
     variables["PATH"] = ProcessInfo.processInfo.environment["PATH"] ?? "/usr/bin:/bin"
     let settings = variables.map { "\($0)=\($1)" }
@@ -58,7 +58,7 @@ final class ChildProcess {
     }
   }
 
-  /// Held from the making of a pipe until no program can inherit the wrong end of it.
+  /// Held from the moment a pipe is made until no program can inherit its wrong end.
   private static let starting = NSLock()
 
   private static func spawn(
@@ -102,7 +102,7 @@ final class ChildProcess {
   }
 
   deinit {
-    // Not reaped before, so that no other process can have been given its number.
+    // The process was not reaped before, so no other process can have its number.
     killpg(id, SIGKILL)
     var status: Int32 = 0
     unsafe waitpid(id, &status, 0)
@@ -110,7 +110,7 @@ final class ChildProcess {
     try? FileManager.default.removeItem(at: errorsURL)
   }
 
-  // MARK: Talking
+  // MARK: Input and output
 
   var output: String { (try? String(contentsOf: outputURL, encoding: .utf8)) ?? "" }
   var errors: String { (try? String(contentsOf: errorsURL, encoding: .utf8)) ?? "" }
@@ -130,7 +130,7 @@ final class ChildProcess {
     }
   }
 
-  // MARK: Ending
+  // MARK: End
 
   var isRunning: Bool {
     if ending != nil { return false }
@@ -157,7 +157,7 @@ final class ChildProcess {
 
   func send(_ signal: Int32) { if isRunning { kill(id, signal) } }
 
-  /// Waits for the program's end; past the limit kills its group and throws.
+  /// Waits for the program's end. After the limit, kills its group and throws.
   @discardableResult
   func wait(within seconds: Double = 30) throws -> Outcome {
     if !eventually(within: seconds, { !self.isRunning }) {
@@ -188,7 +188,7 @@ struct StartFailure: Error, CustomStringConvertible {
   }
 }
 
-/// Looks every two milliseconds until `condition` holds; false when the time is up first.
+/// Checks every two milliseconds until `condition` holds; false if the time is up first.
 func eventually(within seconds: Double = 20, _ condition: () -> Bool) -> Bool {
   let end = ContinuousClock.now + .seconds(seconds)
   while !condition() {

@@ -1,4 +1,4 @@
-// A client is killed: its locks are free, and what it did not commit is undone.
+// A client is killed. Its locks are free, and its uncommitted changes are undone.
 
 import Foundation
 import Testing
@@ -32,11 +32,11 @@ struct ClientDeathTests {
     print(outcome.errors, terminator: "")
   }
 
-  /// Stock SQLite's locks are gone when waitpid returns, and nobody who asks at once is told that
-  /// the database is busy. The last word is what the other client asks for.
+  /// Stock SQLite's locks are gone when waitpid returns, and a client that asks at once never gets
+  /// busy. The last argument is the other client's request.
   ///
-  /// With private sidecars it is the dead client's own that has to notice. The other one's waits 10
-  /// ms for it, and no refusal comes before; nearly always that is enough.
+  /// With private sidecars, the dead client's own sidecar must notice the death. The other client's
+  /// sidecar waits 10 ms for that before it refuses, which is nearly always enough.
   @Test(
     arguments: [true, false],
     [
@@ -84,7 +84,7 @@ struct ClientDeathTests {
     outcome.expectLines(["{'SQLITE_BUSY': 5} 200 ['OK'] True"])
   }
 
-  /// The child that the dead client forked has its socket still.
+  /// A child that the dead client forked still has its socket.
   @Test func theDeadAreNotInTheWayThoughTheirChildrenLive() throws {
     let fixture = try Fixture(sidecar: true)
     try fixture.makeDatabase(fixture.inRoot("app.db"))
@@ -111,7 +111,7 @@ struct ClientDeathTests {
           free[result(c.execute, "BEGIN IMMEDIATE")] += 1
           if c.in_transaction: c.execute("ROLLBACK")
           os.kill(grandchild, signal.SIGKILL)
-          # The sidecar has heard of it before the next turn.
+          # The sidecar has noticed the death before the next round.
           if not eventually(lambda: result(c.execute, "BEGIN IMMEDIATE") == "OK"): print("locked for ever")
           c.execute("ROLLBACK")
       print(dict(free))
@@ -119,8 +119,8 @@ struct ClientDeathTests {
     outcome.expectLines(["{'OK': 50}"])
   }
 
-  /// A client is killed while it waits for the answer to a request that will be refused: the sidecar
-  /// stands still meanwhile, as it does in a long fsync.
+  /// A client is killed while it waits for the answer to a request that will be refused. Meanwhile
+  /// the sidecar is stopped, as in a long fsync.
   @Test func sidecarSurvivesTheRefusalOfADeadClientsRequest() throws {
     let fixture = try Fixture(sidecar: true)
     try fixture.makeDatabase(fixture.inRoot("app.db"))

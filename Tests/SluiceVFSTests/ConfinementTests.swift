@@ -1,10 +1,10 @@
-// What a sidecar may do besides its work: nothing, and it serves all the same.
+// A confined sidecar can do nothing besides its work, and still serves.
 
 import Foundation
 import Glibc
 import Testing
 
-/// Whether this machine's kernel has Landlock, as the product says.
+/// Whether this machine's kernel has Landlock, according to the product.
 let hasLandlock: Bool = {
   let answer = try? Fixture().run([Fixture.program, "confinement"])
   return answer?.output.contains("Landlock: version") ?? false
@@ -66,7 +66,7 @@ struct ConfinementTests {
     let held = try fixture.run(words)
     held.expectSuccess()
     #expect(held.lines.count == 12 && held.lines.dropFirst().allSatisfy { $0.hasPrefix("ok ") })
-    // The canary: all of that is possible, and found to be, without.
+    // The canary: without confinement all of that is possible, and the test sees it.
     let free = try fixture.run(words, ["SLUICE_CONFINEMENT": "0"])
     #expect(free.ending == .exited(1))
     #expect(free.lines.count { $0.hasPrefix("WRONG") && $0.hasSuffix("possible") } == 10)

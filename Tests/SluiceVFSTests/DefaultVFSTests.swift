@@ -1,4 +1,4 @@
-// Loading the extension: as default, twice, by name.
+// How the extension is loaded: as the default VFS, twice, by name.
 
 import Testing
 

@@ -1,5 +1,5 @@
-// A descriptor number belongs to whoever opened it last: programs that close what they do not know, or
-// run with standard descriptors closed.
+// A descriptor number belongs to the code that opened it last: programs that close descriptors
+// which they do not know, or that run with closed standard descriptors.
 
 import Foundation
 import Glibc
@@ -51,7 +51,7 @@ struct DescriptorNumberTests {
         os.closerange(3, 4096)
         pairs = own_sockets(600)
         print(result(c.execute, "COMMIT")[:12])
-        # One without a transaction goes on, as it goes on with a new sidecar.
+        # A connection without a transaction continues, as it does with a new sidecar.
         print(eventually(lambda: result(idle.execute, "INSERT INTO t VALUES (2)") == "OK"))
         new = proxied("app.db")
         print(new.execute("SELECT x FROM t").fetchall())

@@ -1,4 +1,4 @@
-// sluice doctor says what is so, here and in changed worlds.
+// sluice doctor tells the truth, on this machine and in changed environments.
 
 import Foundation
 import Glibc
@@ -43,7 +43,7 @@ struct DoctorTests {
       #expect(["ok", "weaker", "missing"].contains(fact.worth), "\(fact)")
       if fact.worth != "ok" { #expect(fact.follows != "ok", "\(fact)") }
     }
-    // What this very test needs is there.
+    // The kernel has the features that this test itself needs.
     for name in ["futex_waitv", "openat2", "memfd seals", "locks of descriptions", "clone"] {
       #expect(try report.fact(name).worth == "ok")
     }
@@ -70,7 +70,7 @@ struct DoctorTests {
     #expect(words.ending == .exited(64))
   }
 
-  /// A lease is worth something where the list says so, and is tried there.
+  /// A lease is trusted if the list of file systems says so, and only then tried.
   @Test(.enabled(if: Machine.hasMountNamespaces, "needs a mount namespace"))
   func memoryFileSystemIsLocal() throws {
     let fixture = try Fixture()
@@ -170,7 +170,7 @@ struct DoctorTests {
     #expect(try report.fact(name).value == value)
     #expect(try report.fact(name).worth == worth)
     #expect(try report.fact("SLUICE_PRIVATE_MATTER").value == "set")
-    #expect(!outcome.output.contains("hunter2"), "people paste this")
+    #expect(!outcome.output.contains("hunter2"), "users paste this output")
   }
 
   @Test func aLibraryOfAnotherReleaseIsNamed() throws {
@@ -187,7 +187,7 @@ struct DoctorTests {
   }
 }
 
-/// The passthrough file system of Tools/fuse, where it is built and can be mounted.
+/// The passthrough file system of Tools/fuse, if it is built and can be mounted.
 private enum FUSE {
   static let program = URL(filePath: Fixture.program).deletingLastPathComponent()
     .appending(path: "fuse-passthrough").path
@@ -196,7 +196,7 @@ private enum FUSE {
     && FileManager.default.fileExists(atPath: "/dev/fuse")
 }
 
-/// A memory control group of version 1 or 2, gone with this.
+/// A memory control group of version 1 or 2. It is removed with this object.
 private final class ControlGroup {
   let path: String
 
@@ -222,7 +222,7 @@ private final class ControlGroup {
   }
 
   deinit {
-    // The kernel takes a moment to see that its last process is gone.
+    // The kernel takes a moment to notice that the group's last process has ended.
     _ = eventually(within: 5) { unsafe rmdir(self.path) == 0 }
   }
 }

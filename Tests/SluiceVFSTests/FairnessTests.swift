@@ -1,5 +1,5 @@
-// What users see of the line: nobody is told busy who waits, everybody gets on, natives too, and a
-// timeout takes its time.
+// The line as users see it: a client that waits never gets busy, every client makes progress,
+// native ones too, and a timeout lasts as long as it says.
 
 import Testing
 
@@ -69,7 +69,7 @@ struct FairnessTests {
     outcome.expectLines(["[]", "True", "True"])
   }
 
-  /// A call that comes early must not use up the timeout.
+  /// An early turn must not use up the timeout.
   @Test(arguments: ["delete", "wal"])
   func timeoutTakesItsTime(mode: String) throws {
     let fixture = try Fixture(sidecar: true)
@@ -133,17 +133,17 @@ struct FairnessTests {
       began = time.monotonic()
       print(result(c.execute, "SELECT * FROM t"), time.monotonic() - began >= 0.1)
       meanwhile("COMMIT", b.execute, "SELECT count(*) FROM t")
-      # A writer waits for a reader to go.
+      # A writer waits until a reader ends.
       a.execute("BEGIN"); one(a, "SELECT count(*) FROM t")
       meanwhile("COMMIT", b.execute, "INSERT INTO t VALUES (1)")
-      # Two who read and want to write: one is refused at once.
+      # Two readers want to write: one of them is refused at once.
       for x in (a, b): x.execute("BEGIN"); one(x, "SELECT count(*) FROM t")
       a.execute("INSERT INTO t VALUES (2)")
       print(result(a.execute, "COMMIT"))
       began = time.monotonic()
       print(result(b.execute, "INSERT INTO t VALUES (2)"), time.monotonic() - began < 10)
       b.execute("COMMIT"); print(result(a.execute, "COMMIT"))
-      # Who was refused stands in line before he reads again.
+      # The refused connection stands in line before it reads again.
       a.execute("BEGIN IMMEDIATE")
       meanwhile("COMMIT", b.execute, "INSERT INTO t VALUES (3)")
       """)
@@ -173,9 +173,10 @@ struct FairnessTests {
     outcome.expectLines(["[] [[20000]]", "OK", "[] [[20000]]", "OK"])
   }
 
-  /// Five programs that answer SQLITE_BUSY by trying again at once, in rollback mode: each has SHARED
-  /// nearly always, and keeps the others from EXCLUSIVE. For each transaction it is some 2,000 times BUSY
-  /// with SQLite's own VFS, and was 10,000 and more here before EXCLUSIVE was put off for a moment.
+  /// Five programs in rollback mode that try again at once after SQLITE_BUSY. Each has SHARED
+  /// nearly always, and so keeps the others from EXCLUSIVE. With SQLite's own VFS, each transaction
+  /// gets BUSY about 2,000 times. Here it was 10,000 times and more, before EXCLUSIVE was put off
+  /// for a moment.
   @Test func whoTriesAgainAtOnceIsLetIn() throws {
     let fixture = try Fixture(sidecar: true)
     _ = try fixture.runNative(

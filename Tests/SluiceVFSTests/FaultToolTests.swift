@@ -1,5 +1,5 @@
-// Tools/faults in short: the power is cut, and calls fail at which something was wrong once, and
-// nothing is found; what is wrong on purpose is found.
+// A short run of Tools/faults. It cuts the power, and makes calls fail where there was a fault
+// once. It finds nothing. It finds the faults that were made on purpose.
 
 import Foundation
 import TestSupport
@@ -32,7 +32,7 @@ import Testing
     #expect(outcome.output.contains(#""states": 1000,"#))
   }
 
-  /// With stock SQLite in the sidecar's place too: it is the tool that is tried here.
+  /// Also with stock SQLite in the sidecar's place, because this tests the tool.
   @Test(arguments: ["files", "directories"], [[], ["--native"]])
   func ignoredSyncsAreFound(kind: String, words: [String]) throws {
     let finding = fixture.scratch.appending(path: "finding").path
@@ -45,8 +45,8 @@ import Testing
 
   // MARK: I/O errors
 
-  /// What SQLite is told of a full disk, and of a write that fails, also where the write was posted
-  /// and a later call tells of it.
+  /// SQLite gets the right error for a full disk and for a write that fails, also if the write was
+  /// posted and a later call reports it.
   @Test(arguments: ["ENOSPC", "EIO"])
   func aFailedWriteIsToldAsOne(error: String) throws {
     let words = [
@@ -57,13 +57,13 @@ import Testing
     #expect(outcome.output.contains(error == "EIO" ? "IOERR_WRITE" : "FULL"), "\(outcome.output)")
   }
 
-  /// Its lease is given back, and an outsider's open does not wait for it.
+  /// The sidecar gives its lease back, and an outsider's open does not wait for it.
   @Test func locksThatCannotBeTakenOffAFileKeepNobodyOut() throws {
     let words = ["--scenario", "comings", "--call", "ofd_setlk", "--error", "EIO", "--first", "1"]
     try run("io-errors", words).expectSuccess()
   }
 
-  /// Where the sidecar cannot look whether a journal is there, nobody reads on without it.
+  /// If the sidecar cannot check whether a journal exists, no client continues to read without it.
   @Test func aJournalThatCannotBeLookedForIsNotAbsent() throws {
     for call in ["fstatat", "openat2"] {
       let outcome = try run(

@@ -1,13 +1,13 @@
-// Which file is it? Device and inode number are given out again when a file is gone, and a file may
-// have other content by now: a connection goes on with the next sidecar only in the same file, and
-// believes no page that it knows.
+// A file's identity. When a file is gone, another file may get its device and inode number, and the
+// same file may get other content. A connection continues with the next sidecar only if the file is
+// the same, and uses none of its cached pages.
 
 import Foundation
 import Testing
 
 struct FileIdentityTests {
-  /// Two databases that the same script has made, but for one word: all that SQLite looks at to know
-  /// whether a database has changed is the same.
+  /// Two databases made by the same script except for one word. All bytes that SQLite compares to
+  /// detect a change are the same.
   private static let making = """
     mode = sys.argv[1]
     def make(name, text):
@@ -70,7 +70,7 @@ struct FileIdentityTests {
       ])
   }
 
-  /// In place, as `cp` does, the file is the same and its content is not.
+  /// The file is overwritten in place, as `cp` does: it is the same file with other content.
   @Test(arguments: ["DELETE", "PERSIST", "WAL"], [0, 10_000_000])
   func contentThatWasRestoredInPlaceIsSeen(mode: String, mapped: Int) throws {
     try run(
@@ -115,7 +115,7 @@ struct FileIdentityTests {
       """, arguments: [mode], ["SQLITE_CANTOPEN SQLITE_CANTOPEN", "[('second', 1000)]"])
   }
 
-  /// Whatever is done to the same file, it is the same.
+  /// A file stays the same file, whatever is done to it.
   @Test(arguments: ["DELETE", "WAL"])
   func sameFileIsTakenWhateverItsOwnerDidToIt(mode: String) throws {
     try run(
@@ -135,8 +135,8 @@ struct FileIdentityTests {
       """, arguments: [mode], ["[('first', 1000)] OK [('changed', 1000)]"])
   }
 
-  /// Another file system at the place of the first gets its device number, and its files the inode
-  /// numbers of those of the first.
+  /// Another file system in the place of the first gets the same device number, and its files get
+  /// the same inode numbers.
   @Test(
     .enabled(if: Machine.isRoot && Machine.hasMountNamespaces, "needs root and mount namespaces"),
     .enabled(if: Machine.hasLoopDevices, "needs loop devices and mkfs.ext4"),
@@ -182,8 +182,8 @@ struct FileIdentityTests {
     print(outcome.errors, terminator: "")
   }
 
-  /// With overlayfs a file of the lower layer is copied when it is opened for writing. One of several
-  /// names has other numbers from then on.
+  /// With overlayfs, a file of the lower layer is copied when it is opened for writing. From then
+  /// on, one of its several names has other numbers.
   @Test(
     .enabled(if: Machine.hasOverlay, "needs root and overlayfs"), arguments: ["1", "2"],
     ["DELETE", "WAL"])
@@ -205,7 +205,7 @@ struct FileIdentityTests {
       before = os.stat(merged + "/app.db")
       sidecar = serve(merged, SOCKET)
       c = shared("app.db", SOCKET)
-      # Whether the file stands for its name is asked before the first write.
+      # Before its first write, SQLite asks whether the file still has its name.
       print(result(c.execute, "INSERT INTO t VALUES (1)"))
       print(os.path.exists(upper + "/app.db"), file=sys.stderr)
       after = os.stat(merged + "/app.db")

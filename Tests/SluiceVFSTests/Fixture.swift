@@ -1,8 +1,8 @@
-// What a test stands on: a directory of its own, the product as built, sidecars and programs that
-// are gone when the fixture is.
+// The environment of a test: its own directory, the built product, and sidecars and programs that
+// end with the fixture.
 //
-// Everything lies in one temporary directory: `root` is what shared sidecars serve, `outside` is
-// beside it, `scratch` holds scripts and outputs.
+// Everything is in one temporary directory: shared sidecars serve `root`, `outside` is beside it,
+// and `scratch` holds scripts and outputs.
 
 import Foundation
 import Testing
@@ -17,15 +17,15 @@ final class Fixture {
   private(set) var sidecar: ChildProcess? {
     didSet { if let sidecar { metrics.append("/dev/shm/sluice-\(sidecar.id)") } }
   }
-  /// They end after the sidecar, which may be in one of them.
+  /// The groups end after the sidecar, which may be in one of them.
   private var groups: [LimitedGroup] = []
-  /// What the sidecars that are killed leave behind, until the next one starts.
+  /// The shared-memory objects of killed sidecars, which stay until the next sidecar starts.
   private var metrics: [String] = []
 
   static let sqliteProgram = "/usr/bin/sqlite3"
   static let pythonProgram = "/usr/bin/python3"
 
-  /// Where Tools/build puts the product, or what SLUICE_BUILD says.
+  /// The directory of the built product: SLUICE_BUILD, or the one of Tools/build.
   static let build: URL = {
     if let named = ProcessInfo.processInfo.environment["SLUICE_BUILD"] {
       return URL(filePath: named)
@@ -72,8 +72,8 @@ final class Fixture {
 
   // MARK: Sidecars
 
-  /// Starts a sidecar on `socket` and waits until it is ready. `prefix` are words that start it in
-  /// a changed world: `["setpriv", …]`.
+  /// Starts a sidecar on `socket` and waits until it is ready. `prefix` has words that start it in
+  /// a changed environment: `["setpriv", …]`.
   @discardableResult
   func startSidecar(_ options: [String] = [], prefix: [String] = []) throws -> ChildProcess {
     sidecar = nil
@@ -84,7 +84,7 @@ final class Fixture {
     return started
   }
 
-  /// Runs `script` in the shell, which must end by `exec "$0" serve …`; "$1" is the root, "$2" the
+  /// Runs `script` in the shell. It must end with `exec "$0" serve …`; "$1" is the root, "$2" the
   /// socket.
   @discardableResult
   func startSidecar(prefix: [String] = [], script: String) throws -> ChildProcess {
@@ -133,7 +133,7 @@ final class Fixture {
     return try process.wait(within: seconds)
   }
 
-  /// Runs SQL in the stock shell on `uri`, which is opened after the extension is loaded.
+  /// Runs SQL in the stock shell on `uri`, after the extension was loaded.
   func runSQLite(
     _ uri: String, _ sql: String, _ environment: [String: String] = [:], in place: URL? = nil,
     prefix: [String] = []
@@ -145,8 +145,8 @@ final class Fixture {
       ], environment, in: place)
   }
 
-  /// Runs SQL in the stock shell without Sluice. It waits for locks: those of a client that was
-  /// killed a moment ago are there until the sidecar has noticed.
+  /// Runs SQL in the stock shell without Sluice. It waits for locks, because the locks of a client
+  /// that was killed a moment ago stay until the sidecar notices.
   func runNative(_ file: URL, _ sql: String) throws -> Outcome {
     try run([Fixture.sqliteProgram, "-batch", "-bail", "-cmd", ".timeout 20000", file.path, sql])
   }
@@ -184,7 +184,7 @@ final class Fixture {
     try #require(made.ending == .exited(0), "\(made.errors)")
   }
 
-  /// Checks with the stock shell alone that the file is a sound database, and gives its answer to
+  /// Checks with the stock shell alone that the file is a sound database, and returns its answer to
   /// `query`.
   func nativeAnswer(_ file: URL, _ query: String) throws -> String {
     let answer = try runNative(file, "PRAGMA integrity_check; \(query)")
@@ -194,14 +194,14 @@ final class Fixture {
 }
 
 extension Outcome {
-  /// Fails the test unless the program was content.
+  /// Fails the test unless the program succeeded.
   func expectSuccess(_ location: SourceLocation = #_sourceLocation) {
     #expect(
       ending == .exited(0), "\(ending)\noutput: \(output)\nerrors: \(errors)",
       sourceLocation: location)
   }
 
-  /// Fails the test unless the program was content and said exactly `expected`.
+  /// Fails the test unless the program succeeded and printed exactly `expected`.
   func expectLines(_ expected: [String], _ location: SourceLocation = #_sourceLocation) {
     expectSuccess(location)
     #expect(lines == expected, "errors: \(errors)", sourceLocation: location)

@@ -1,5 +1,5 @@
-// A host that forks: a connection without locks goes on in the child, one within a transaction is the
-// parent's alone, and nothing that the child does harms the parent.
+// A host that forks. A connection without locks continues in the child. A connection within a
+// transaction belongs to the parent alone. Nothing that the child does harms the parent.
 
 import Testing
 

@@ -1,4 +1,4 @@
-// Locks that are kept beyond their transaction, for those who ask.
+// Locks that are kept after their transaction, for connections that ask for it.
 
 import Testing
 

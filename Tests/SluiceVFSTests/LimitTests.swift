@@ -1,4 +1,4 @@
-// What SQLite's users see of a sidecar's limits.
+// A sidecar's limits, as SQLite's users see them.
 
 import Foundation
 import Glibc
@@ -7,7 +7,7 @@ import Testing
 struct LimitTests {
   private static let nobody = ["setpriv", "--reuid=65534", "--clear-groups"]
 
-  /// The names, sizes and times of what is in the root.
+  /// The names, sizes and times of the files in the root.
   private func picture(_ fixture: Fixture) throws -> [String] {
     try FileManager.default.contentsOfDirectory(atPath: fixture.root.path).sorted().map {
       let facts = try FileManager.default.attributesOfItem(atPath: fixture.inRoot($0).path)
@@ -43,7 +43,7 @@ struct LimitTests {
     #expect(try picture(fixture) == before)
   }
 
-  /// Locks are shared with those who may write.
+  /// Readers and writers share locks.
   @Test func readOnlySidecarAndStockWriterRespectEachOther() throws {
     let fixture = try Fixture()
     try fixture.makeDatabase(fixture.inRoot("app.db"))
@@ -88,7 +88,7 @@ struct LimitTests {
     ])
   }
 
-  /// Nobody may roll it back here.
+  /// No client may roll the journal back here.
   @Test func readOnlySidecarDoesNotReadPastAHotJournal() throws {
     let fixture = try Fixture()
     try fixture.startSidecar(["--read-only"])
@@ -119,7 +119,7 @@ struct LimitTests {
       c = proxied("app.db"); c.execute("PRAGMA journal_mode=" + sys.argv[1])
       d = proxied("other.db")
       c.execute("CREATE TABLE IF NOT EXISTS t(x)"); d.execute("CREATE TABLE IF NOT EXISTS t(x)")
-      # Journals come and go within the quota, many times as much as it is.
+      # Journals come and go within the quota; together they are many times as large.
       for i in range(100): d.execute("INSERT OR REPLACE INTO t(rowid, x) VALUES (1, randomblob(10000))")
       added, full = 0, None
       while full is None:
@@ -133,7 +133,7 @@ struct LimitTests {
     try fixture.runPython(script, arguments: [mode]).expectLines([
       "SQLITE_FULL True True ok", "True", "1 SQLITE_FULL",
     ])
-    // The next sidecar counts what is there; a database that is deleted gives its room back.
+    // The next sidecar counts the existing files. A deleted database gives its room back.
     try fixture.startSidecar(["--quota", "400K"])
     try fixture.runPython(
       """
@@ -200,7 +200,7 @@ struct LimitTests {
     try crowd.wait().expectSuccess()
   }
 
-  /// One session has at most half of what this process may open.
+  /// One session has at most half of the descriptors that the sidecar may open.
   @Test func oneSessionDoesNotTakeAllDescriptors() throws {
     let fixture = try Fixture()
     try fixture.startSidecar(prefix: ["prlimit", "--nofile=512:512"])

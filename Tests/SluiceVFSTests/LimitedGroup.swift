@@ -1,4 +1,4 @@
-// A control group with a limit, for the programs of one test: of version 1 or 2, as the machine has it.
+// A control group with a limit, for the programs of one test. It has the machine's version, 1 or 2.
 // It is removed when its programs have ended.
 
 import Foundation
@@ -35,7 +35,7 @@ final class LimitedGroup {
     for _ in 0..<100 where unsafe rmdir(directory) != 0 && errno == EBUSY { usleep(50_000) }
   }
 
-  /// What stands before the words of a program that is to be in the group from its start.
+  /// The words that start a program in the group.
   var prefix: [String] {
     ["sh", "-c", "echo $$ > \"$0\" && exec \"$@\"", directory + "/cgroup.procs"]
   }
@@ -49,7 +49,7 @@ final class LimitedGroup {
     return 0
   }
 
-  /// Makes a group and writes its limits, of which the first must be taken.
+  /// Makes a group and writes its limits. The kernel must accept the first one.
   private static func make(
     _ controller: String, _ limits: (Bool) -> [(name: String, value: String)]
   ) throws -> String {

@@ -1,9 +1,9 @@
-// Who keeps whom out: among proxied connections, and between them and stock SQLite.
+// Which locks exclude which: among proxied connections, and between them and stock SQLite.
 
 import Testing
 
 struct LockTests {
-  /// What three connections of one database get, step by step.
+  /// The results of three connections to one database, step by step.
   private static let ladder = """
     first, second, third = connections()
     def step(name, connection, sql): print(name + ":", sql, "→", result(connection.execute, sql))
@@ -48,8 +48,8 @@ struct LockTests {
     print(one(first, "SELECT count(*) FROM t"), one(native("app.db"), "PRAGMA integrity_check"))
     """
 
-  /// Not npn: SQLite lets a process that reads already read once more without a look at the file,
-  /// so the third, native like the first, would not see that the second waits.
+  /// Not npn: SQLite lets a process that reads already read again without a check of the file. So
+  /// the third connection, native like the first, would not see that the second waits.
   @Test(arguments: ["ppp", "ppn", "pnp", "npp", "pnn", "nnp"])
   func theLadderIsThatOfStockSQLite(kinds: String) throws {
     let stock = try ladder("nnn")

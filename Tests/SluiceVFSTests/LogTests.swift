@@ -1,9 +1,10 @@
-// How much SQLite's log is told, as SLUICE_LOG asks.
+// How much goes to SQLite's log with each SLUICE_LOG.
 
 import Testing
 
 struct LogTests {
-  /// A lock in the way, which happens every day, and a directory that is taken for a database.
+  /// An ordinary failure (a lock in the way), and a significant one (a directory opened as a
+  /// database).
   private func logged(level: String?) throws -> (busy: Bool, significant: Bool) {
     let fixture = try Fixture(sidecar: true)
     try fixture.makeDatabase(fixture.inRoot("app.db"))

@@ -1,4 +1,4 @@
-// What this machine lets a test do. A test that cannot run here says why.
+// The features of this machine that tests need. A test that cannot run here says why.
 
 import Foundation
 import Glibc
@@ -6,13 +6,14 @@ import Glibc
 enum Machine {
   static let isRoot = geteuid() == 0
 
-  /// A file system of one's own, in a mount namespace that ends with its process.
+  /// Whether a process can have its own file system, in a mount namespace that ends with the
+  /// process.
   static let hasMountNamespaces = has("unshare", "-m", "mount", "-t", "tmpfs", "none", "/mnt")
 
-  /// A process namespace of one's own.
+  /// Whether a process can have its own process namespace.
   static let hasProcessNamespaces = has("unshare", "-pf", "--mount-proc", "true")
 
-  /// Before a program's words: it runs where nothing is mounted on /proc but an empty file system.
+  /// Words before a program's own: it runs with an empty file system on /proc.
   static let withoutProc = [
     "unshare", "-m", "sh", "-c", #"mount -t tmpfs none /proc; exec "$@""#, "sh",
   ]
@@ -36,13 +37,13 @@ enum Machine {
       "mount -t tmpfs none /mnt; cd /mnt; mkdir l u w m; mount -t overlay -o lowerdir=l,upperdir=u,workdir=w none m"
     )
 
-  /// Whether root may become somebody else.
+  /// Whether root may become another user.
   static let hasOtherUsers = isRoot && has("setpriv", "--reuid=65534", "--clear-groups", "true")
 
-  /// Tests that wait for long time-outs run where SLUICE_LONG_TESTS is 1.
+  /// Tests with long time-outs run if SLUICE_LONG_TESTS is 1.
   static let runsLongTests = ProcessInfo.processInfo.environment["SLUICE_LONG_TESTS"] == "1"
 
-  /// Whether `words` can be run and end with exit code 0.
+  /// Whether `words` can be run and exit with code 0.
   static func has(_ words: String...) -> Bool {
     let scratch = FileManager.default.temporaryDirectory
     guard let process = try? ChildProcess(words, workingDirectory: scratch, scratch: scratch),

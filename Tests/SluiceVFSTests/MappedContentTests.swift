@@ -1,9 +1,10 @@
-// PRAGMA mmap_size: pages are read where they lie, and still never older than stock SQLite's.
+// PRAGMA mmap_size: pages are read in place, and are never older than stock SQLite's pages.
 
 import Testing
 
 struct MappedContentTests {
-  /// One connection maps the database; another process changes it, and each change is read at once.
+  /// One connection maps the database. Another process changes it, and the connection reads each
+  /// change at once.
   @Test(arguments: ["DELETE", "WAL"], ["native", "proxied", "mapping"])
   func whatAnotherHasWrittenIsReadAtOnce(mode: String, by writer: String) throws {
     let fixture = try Fixture(sidecar: true)
@@ -27,8 +28,8 @@ struct MappedContentTests {
     outcome.expectLines(["100000000", "12502500 True", "0 ok True"])
   }
 
-  /// The file grows far beyond what is mapped, and is cut to a few pages, again and again. What lay
-  /// behind the new end would be SIGBUS to touch.
+  /// The file grows far beyond the mapped part and is cut to a few pages, again and again. In a
+  /// mapping of the file, an access behind the new end would raise SIGBUS.
   @Test(arguments: ["DELETE", "WAL"], ["native", "proxied", "mapping"])
   func fileThatAnotherCutsAndExtendsIsReadWhole(mode: String, by writer: String) throws {
     let fixture = try Fixture(sidecar: true)
@@ -85,7 +86,7 @@ struct MappedContentTests {
     outcome.expectLines(Array(repeating: "(300, 900000) (3, 9000) True", count: 5) + ["ok ok"])
   }
 
-  /// The window is there whatever mmap_size says, and never costs the lease.
+  /// The window exists whatever mmap_size says, and never costs the lease.
   @Test func windowKeepsTheLeaseWhateverTheMapSize() throws {
     let fixture = try Fixture(sidecar: true)
     try fixture.makeDatabase(fixture.inRoot("app.db"), count: 5000)
@@ -142,7 +143,7 @@ struct MappedContentTests {
     outcome.expectLines(["0", "0 False"])
   }
 
-  /// The sidecar says what its clients may do; who has no use for the window does not map it.
+  /// The sidecar says what its clients may do. A client that cannot use the window does not map it.
   @Test(arguments: [
     ([], "True"), (["--read-window", "0"], "True"), (["--no-posted-writes"], "True"),
     (["--no-owned-knowledge", "--no-standing-locks"], "True"),

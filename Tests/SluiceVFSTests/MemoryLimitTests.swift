@@ -1,4 +1,4 @@
-// Programs and sidecars in control groups with little memory: nothing is killed, and what is read is
+// Programs and sidecars in control groups with little memory. Nothing is killed, and all reads are
 // right.
 
 import Foundation
@@ -8,7 +8,7 @@ import Testing
   .serialized,
   .enabled(if: LimitedGroup.canLimitMemory, "needs root, and a control group for memory"))
 struct MemoryLimitTests {
-  /// A database of so many MiB, of rows that name themselves.
+  /// A database of this many MiB. Each row contains its own number.
   private func makeDatabase(_ fixture: Fixture, _ name: String, mebibytes: Int) throws {
     let made = try fixture.runNative(
       fixture.inRoot(name),
@@ -30,7 +30,7 @@ struct MemoryLimitTests {
             print(seen == (int(sys.argv[1]), int(sys.argv[1])))
     """
 
-  /// Once through it all and once more, of 2.5 times the limit.
+  /// Reads a database of 2.5 times the limit, twice.
   @Test(arguments: [96, 48], ["shared", "private", "--read-window 4096"])
   func scanOfMoreThanTheLimitFinishes(mebibytes: Int, kind: String) throws {
     let fixture = try Fixture()
@@ -48,7 +48,7 @@ struct MemoryLimitTests {
     #expect(group.sharedMebibytes <= mebibytes / 8 * 7)
   }
 
-  /// All in one group: the program, its private sidecar, and a window for each database.
+  /// The program, its private sidecar, and a window for each database are all in one group.
   @Test func fiveDatabasesOfOneProgramFitTogether() throws {
     let fixture = try Fixture()
     let group = fixture.keep(try LimitedGroup(memoryMebibytes: 96))
@@ -76,7 +76,7 @@ struct MemoryLimitTests {
     for program in programs { try program.wait(within: 120).expectLines(["True", "True"]) }
   }
 
-  /// A reader checks all that it reads, while another process takes the memory that the window has.
+  /// A reader checks everything that it reads, while another process takes the window's memory.
   @Test(arguments: ["shared", "private"], [0, 1 << 30])
   func windowGivesBackWhatAnotherProcessNeeds(kind: String, mapped: Int) throws {
     let fixture = try Fixture()
@@ -118,7 +118,7 @@ struct MemoryLimitTests {
     other.say("end")
     other.closeInput()
     try other.wait(within: 20).expectSuccess()
-    // There is room again, and the window takes it.
+    // There is room again, and the window grows into it.
     #expect(eventually { group.sharedMebibytes >= grown - 1 }, "\(group.sharedMebibytes) MiB")
     reader.say("end")
     reader.closeInput()
@@ -127,7 +127,8 @@ struct MemoryLimitTests {
     #expect(outcome.lines.last == "0 True ok", "\(outcome.output) \(outcome.errors)")
   }
 
-  /// A window has room for much more than it holds: a program that locks its memory must not fill it.
+  /// A window has room for much more than it holds. A program that locks its memory must not fill
+  /// it.
   @Test func programThatLocksItsMemoryHasNoMoreOfTheWindow() throws {
     let fixture = try Fixture()
     try makeDatabase(fixture, "app.db", mebibytes: 4)
@@ -145,7 +146,7 @@ struct MemoryLimitTests {
     outcome.expectLines(["256 True", "True"])
   }
 
-  /// Nobody asks the sidecar for anything while memory gets short, or afterwards.
+  /// No request reaches the sidecar while memory gets short, or afterwards.
   @Test func idlePrivateSidecarGivesBackToo() throws {
     let fixture = try Fixture()
     let group = fixture.keep(try LimitedGroup(memoryMebibytes: 96))
@@ -165,7 +166,8 @@ struct MemoryLimitTests {
     outcome.expectLines(["2560", "2560 1"])
   }
 
-  /// After some seconds without a request there is nothing left to give back, and nobody looks.
+  /// After some seconds without a request the sidecar has nothing left to give back, and checks no
+  /// more.
   @Test(.enabled(if: Machine.runsLongTests, "waits for long"))
   func idlePrivateSidecarOfATightGroupCostsNothing() throws {
     let fixture = try Fixture()

@@ -1,4 +1,4 @@
-// Without /proc, /dev and /dev/shm: what a jail that nobody furnished has.
+// Programs and sidecars without /proc, /dev and /dev/shm, as in an empty jail.
 
 import Foundation
 import Testing
@@ -46,7 +46,8 @@ struct MissingPlacesTests {
       try fixture.nativeAnswer(fixture.inRoot("sub/other.db"), "SELECT count(*) FROM t") == "2")
   }
 
-  /// Sidecar and client, or the client alone, where /proc is an empty file system or not even that.
+  /// The sidecar and the client, or the client alone, with an empty file system on /proc or with
+  /// nothing.
   @Test(arguments: ["empty", "unmounted"], [["--quota", "100M"], []])
   func sharedSidecarServesWithoutProc(how: String, options: [String]) throws {
     let fixture = try Fixture()
@@ -63,8 +64,8 @@ struct MissingPlacesTests {
     try check(fixture, try fixture.runPython(Self.script, prefix: Machine.withoutProc))
   }
 
-  /// Another file under the name that was looked at is not taken for it, and a lease of one's own is
-  /// not waited for.
+  /// Another file under a checked name is not taken for the checked file, and the sidecar does not
+  /// wait for its own lease.
   @Test func filesAreFoundByNameWithoutProcWhileOthersReplaceThem() throws {
     let fixture = try Fixture()
     try fixture.startSidecar(prefix: Machine.withoutProc)
@@ -126,7 +127,7 @@ struct MissingPlacesTests {
     let sidecar = try fixture.startSidecar(prefix: Self.withoutDev)
     try check(fixture, try fixture.runPython(Self.script))
     #expect(sidecar.errors.contains("/dev/shm is not there"))
-    // It is confined all the same.
+    // The sidecar is still confined.
     #expect(!sidecar.errors.contains("Landlock"), "\(sidecar.errors)")
   }
 
@@ -136,7 +137,7 @@ struct MissingPlacesTests {
     try check(fixture, try fixture.runPython(Self.script, prefix: Self.withoutDev))
   }
 
-  /// One that is not deleted must not lose its journal.
+  /// A database that is not deleted must keep its journal.
   @Test func databaseIsDeletedBeforeItIsOpenedWithoutProc() throws {
     let fixture = try Fixture()
     try fixture.makeDatabase(fixture.inRoot("app.db"))

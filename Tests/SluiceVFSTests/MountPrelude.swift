@@ -1,5 +1,5 @@
-// What Python scripts may use that run in a mount namespace of their own: file systems that are gone
-// with them, and sidecars that see those.
+// Functions for Python scripts in their own mount namespace: file systems that end with the script,
+// and sidecars that see them.
 
 /// Follows the prelude. The script must be started with `inOwnMounts`.
 let mountPrelude = """
@@ -59,7 +59,7 @@ let mountPrelude = """
 extension Fixture {
   static let passthrough = build.appending(path: "bin/fuse-passthrough").path
 
-  /// Runs a Python script as root in a mount namespace of its own, after both preludes.
+  /// Runs a Python script as root in its own mount namespace, after both preludes.
   func runInOwnMounts(
     _ script: String, arguments: [String] = [], within seconds: Double = 90
   ) throws -> Outcome {

@@ -1,4 +1,4 @@
-// One transaction over two databases: the super-journal makes it one, whenever the sidecar dies.
+// One transaction over two databases. The super-journal keeps it atomic, whenever the sidecar dies.
 
 import Foundation
 import Testing
@@ -50,9 +50,9 @@ struct MultipleDatabaseTests {
     outcome.expectLines(["OK", "1 1"])
   }
 
-  /// The sidecar dies before it has removed the super-journal (1), which is the commit, or after,
-  /// before the first (2) or the second (3) journal is removed. What comes after the commit is
-  /// cleaning up, whose failures SQLite keeps to itself.
+  /// The sidecar dies before it removes the super-journal (1), which is the commit; or later,
+  /// before it removes the first (2) or the second (3) journal. Everything after the commit is
+  /// cleanup, and SQLite does not report its failures.
   @Test(.enabled(if: strace, "strace is missing"), arguments: [1, 2, 3])
   func bothOrNeitherSurviveADeathInTheCommit(deathAtRemoval: Int) throws {
     let fixture = try Fixture()
@@ -91,10 +91,10 @@ struct MultipleDatabaseTests {
     after.expectLines(["\(sum) ok", "\(sum) ok", "['a.db', 'b.db']"])
   }
 
-  /// The sidecar dies while it writes the first database: the super-journal is there, so both
-  /// journals are hot, whoever comes next.
+  /// The sidecar dies while it writes the first database. The super-journal exists, so both
+  /// journals are hot for every later reader.
   ///
-  /// At b.db's writes both have been written, and the journal of each names the super-journal.
+  /// At b.db's writes both databases have been written, and each journal names the super-journal.
   @Test(
     .enabled(if: strace, "strace is missing"), arguments: ["proxied", "native", "mixed"],
     ["a.db", "b.db"])
@@ -122,8 +122,8 @@ struct MultipleDatabaseTests {
     try expectRolledBack(fixture, by: reader, afterDeathAt: name)
   }
 
-  /// `reader` says who looks at the two databases, and so rolls them back: a proxied connection, a
-  /// native one, or a native one at the first and a proxied one at the second.
+  /// `reader` says which connections read the two databases, and so roll them back: a proxied one,
+  /// a native one, or a native one for the first and a proxied one for the second.
   private func expectRolledBack(
     _ fixture: Fixture, by reader: String, afterDeathAt name: String
   ) throws {
@@ -137,12 +137,12 @@ struct MultipleDatabaseTests {
           c.close()
       print(sorted(n for n in os.listdir(ROOT) if "-mj" in n or n == "a.db-journal" or sys.argv[2] == "b.db" and "-" in n))
       """, arguments: [reader, name])
-    // Where b.db had not been written, its journal is not hot, and stays until the next write.
+    // If b.db was not written, its journal is not hot, and stays until the next write.
     after.expectLines(["200010000 ok", "200010000 ok", "[]"])
   }
 
-  /// The same the other way round: stock SQLite dies, and who rolls back is a client of a shared
-  /// sidecar, of a private one, or stock SQLite again.
+  /// The same the other way round: stock SQLite dies, and a client of a shared sidecar, a client of
+  /// a private one, or stock SQLite rolls back.
   @Test(
     .enabled(if: strace, "strace is missing"), arguments: ["shared", "private", "mixed", "native"],
     ["a.db", "b.db"])

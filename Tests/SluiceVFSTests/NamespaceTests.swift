@@ -1,5 +1,5 @@
-// Clients and sidecars in different namespaces: a number of a process or user that one of them has
-// means nothing to the other.
+// Clients and sidecars in different namespaces. The number of a process or user in one namespace
+// means nothing in the other.
 
 import Foundation
 import Testing
@@ -10,7 +10,7 @@ struct NamespaceTests {
     "unshare", "-p", "-f", "--mount-proc", "--kill-child", "true")
   private static let hasUserNamespaces = Machine.has("unshare", "-U", "true")
 
-  /// The child that the dead client forked has its socket still.
+  /// A child that the dead client forked still has its socket.
   @Test(
     .enabled(if: hasPidNamespaces, "needs a pid namespace"), arguments: [true, false],
     [true, false])
@@ -42,7 +42,7 @@ struct NamespaceTests {
     holder.say("kill")
     try holder.awaitLine("killed")
     try fixture.runPython(judge, arguments: ["free:", "20"]).expectLines(["free: True", "10"])
-    #expect(holder.isRunning, "its child has the socket still")
+    #expect(holder.isRunning, "its child still has the socket")
     #expect(fixture.sidecar?.errors == "")
   }
 
@@ -69,7 +69,7 @@ struct NamespaceTests {
     #expect(try fixture.nativeAnswer(fixture.inRoot("app.db"), "SELECT count(*) FROM t") == "0")
   }
 
-  /// One process connects and dies, and the child that has its socket says hello.
+  /// One process connects and dies. Its child has the socket and sends the hello.
   @Test(arguments: [true, false])
   func whoConnectedAndDiedHasNoSession(saysHello: Bool) throws {
     let fixture = try Fixture(sidecar: true)
@@ -101,7 +101,8 @@ struct NamespaceTests {
     #expect(fixture.sidecar?.isRunning == true)
   }
 
-  /// Before Linux 6.5 there is only the number that the hello bears: a filter stands for such a kernel.
+  /// Before Linux 6.5 the sidecar has only the number in the hello. A filter simulates such a
+  /// kernel.
   @Test(
     .enabled(if: hasPidNamespaces, "needs a pid namespace"), arguments: [true, false])
   func withoutTheKernelsWordTheNumberServesAndItsLackIsToldOnce(isApart: Bool) throws {
@@ -144,7 +145,7 @@ struct NamespaceTests {
     #expect(lines.count == (isApart ? 1 : 0), "\(sidecar.errors)")
   }
 
-  /// They share /dev/shm, and each is process 1.
+  /// The sidecars share /dev/shm, and each is process 1.
   @Test(.enabled(if: hasPidNamespaces, "needs a pid namespace"))
   func sidecarsOfOtherPidNamespacesAreShownByStats() throws {
     let fixture = try Fixture()
@@ -163,7 +164,7 @@ struct NamespaceTests {
       #expect(outcome.ending == .exited(0), "\(name): \(outcome.errors)")
       #expect(outcome.output.contains(path))
     }
-    // The dead are not shown.
+    // A dead sidecar is not shown.
     try sidecars[0].killNow()
     let path = fixture.directory.appending(path: "one").path
     #expect(
@@ -172,7 +173,7 @@ struct NamespaceTests {
       })
   }
 
-  /// In `unshare -U` a user has no number, and the kernel lets nobody name one.
+  /// In `unshare -U` a user has no number, and the kernel lets no process name one.
   @Test(
     .enabled(if: hasUserNamespaces, "needs a user namespace"),
     arguments: ["shared", "private"], [["-U"], ["-U", "-r"]])

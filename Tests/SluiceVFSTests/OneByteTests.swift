@@ -1,4 +1,4 @@
-// A file of one byte is empty to SQLite, as with its own VFS.
+// A file of one byte counts as empty for SQLite, as with its own VFS.
 
 import Foundation
 import Testing
@@ -14,7 +14,7 @@ struct OneByteTests {
       kind = sys.argv[1]
       def open_database(parameters=""):
           return native("app.db") if kind == "native" else proxied("app.db", parameters)
-      # Somebody else has it open, so that the sidecar knows nothing without asking.
+      # Another program has it open, so that the sidecar knows nothing without asking.
       other = open(ROOT + "/app.db", "rb") if kind == "unowned" else None
       """ + "\n" + script, arguments: [kind])
     outcome.expectSuccess()
@@ -48,7 +48,7 @@ struct OneByteTests {
     #expect(lines == ["wal", "0"])
   }
 
-  /// A journal, or WAL, of one byte has nothing to recover; two bytes of a database are none.
+  /// A journal or WAL of one byte has nothing to recover. A file of two bytes is no database.
   @Test(arguments: kinds, ["-journal", "-wal", ""])
   func otherFilesOfFewBytesAreAsWithSQLitesOwn(kind: String, suffix: String) throws {
     let script = """

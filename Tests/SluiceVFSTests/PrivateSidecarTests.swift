@@ -1,4 +1,4 @@
-// With no socket configured a program gets a sidecar of its own: what works through it, and when it
+// Without a configured socket, a program gets its own sidecar: what works through it, and when it
 // ends.
 
 import Foundation
@@ -174,5 +174,5 @@ struct PrivateSidecarTests {
   }
 }
 
-/// Whether the process is gone, and not even a zombie.
+/// Whether the process is gone, and is not even a zombie.
 private func hasEnded(_ process: pid_t) -> Bool { kill(process, 0) < 0 && errno == ESRCH }

@@ -9,8 +9,8 @@ import Testing
     if: LimitedGroup.canLimitProcessors && ProcessInfo.processInfo.processorCount > 1,
     "needs root, a control group for processors, and two of them"))
 struct ProcessorLimitTests {
-  /// Who may not use more than one processor's time sleeps at once: spinning it keeps the sidecar, or
-  /// itself, from working. Each round trip shows as a sleep then.
+  /// A program that may use at most one processor's time sleeps at once. If it spun, it would keep
+  /// the sidecar or itself from working. So each round trip shows as a sleep.
   @Test(arguments: [(50, true), (150, true), (250, false)])
   func nobodySpinsWithLessThanTwoProcessors(percent: Int, sleeps: Bool) throws {
     let fixture = try Fixture()
@@ -29,7 +29,7 @@ struct ProcessorLimitTests {
       print(min(look() for _ in range(3)))
       """, prefix: group.prefix)
     outcome.expectSuccess()
-    // Some five round trips a statement.
+    // About five round trips for each statement.
     let count = try #require(Double(outcome.lines.last ?? ""))
     if sleeps { #expect(count > 2, "\(count) sleeps a statement") } else { print(count) }
     if !sleeps { #expect(count < 2, "\(count) sleeps a statement") }

@@ -1,4 +1,4 @@
-// What every Python script of these tests may use.
+// The functions that every Python script of these tests may use.
 
 let pythonPrelude = """
   import json, os, signal, sqlite3, subprocess, sys, threading, time

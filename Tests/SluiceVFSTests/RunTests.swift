@@ -1,11 +1,11 @@
-// sluice run: programs that know nothing of Sluice have their databases in a sidecar.
+// sluice run: programs that know nothing of Sluice use their databases through a sidecar.
 
 import Foundation
 import Glibc
 import Testing
 
 struct RunTests {
-  /// An ordinary program; it prints what it found.
+  /// An ordinary program. It prints its findings.
   private static let program = """
     import os, sqlite3, sys
     c = sqlite3.connect("app.db")
@@ -60,7 +60,7 @@ struct RunTests {
   @Test(arguments: ["DELETE", "WAL"])
   func socketLeadsToTheSidecarThatListensThere(mode: String) throws {
     let fixture = try Fixture(sidecar: true)
-    // Not by the environment.
+    // The environment does not decide.
     let elsewhere = ["SLUICE_SOCKET": "/nowhere"]
     for sum in [4, 8] {
       try run(
@@ -170,7 +170,7 @@ struct RunTests {
     #expect(root.errors.contains("none: No such file or directory"), "\(root.errors)")
   }
 
-  /// It lasts as long as anything that the command started, and leaves no socket.
+  /// The sidecar lasts as long as any program that the command started, and leaves no socket.
   @Test func sidecarOfARootEndsWithTheLastOfItsPrograms() throws {
     let fixture = try Fixture()
     func sockets() throws -> [String] {
@@ -195,7 +195,7 @@ struct RunTests {
             os._exit(0)
         """,
       ], ["SLUICE_LIBRARY": Fixture.library, "TMPDIR": fixture.scratch.path], in: fixture.outside)
-    // The command itself may have ended before its child comes so far.
+    // The command itself may end before its child prints.
     #expect(eventually { command.output.contains("child") && !command.isRunning })
     #expect(try sockets().count == 1)
     command.say("go")
@@ -204,7 +204,7 @@ struct RunTests {
     #expect(try fixture.nativeAnswer(fixture.inRoot("app.db"), "SELECT sum(x) FROM t") == "3")
   }
 
-  /// Programs that close the descriptors which they do not know, and workers that outlive the command.
+  /// Programs that close descriptors which they do not know, and workers that outlive the command.
   @Test(arguments: [
     "exec 3>log; sqlite3 app.db 'CREATE TABLE t(x); INSERT INTO t VALUES (1)'",
     """
@@ -227,7 +227,7 @@ struct RunTests {
       c = sqlite3.connect("app.db"); c.execute("CREATE TABLE t(x)")
       c.execute("INSERT INTO t VALUES (1)"); c.commit()
       """
-    // Held on to: what it started goes with it.
+    // Keep the object: the programs that the command started end with it.
     let command = try fixture.start(
       [Fixture.program, "run", "--root", fixture.root.path, "--", "bash", "-c", script],
       ["SLUICE_LIBRARY": Fixture.library, "TMPDIR": fixture.scratch.path, "WORK": work],

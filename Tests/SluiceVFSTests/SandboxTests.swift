@@ -1,11 +1,11 @@
-// sluice run --sandbox: a program that changes nothing on this machine but its databases.
+// sluice run --sandbox: a program that can change nothing on this machine except its databases.
 
 import Foundation
 import Glibc
 import Testing
 
 struct SandboxTests {
-  /// An ordinary program; "present" is a file in its working directory, "made" none.
+  /// An ordinary program. The file "present" exists in its working directory, "made" does not.
   private static let program = """
     import fcntl, os, sqlite3, subprocess, sys, threading
     def refused(change):
@@ -51,7 +51,7 @@ struct SandboxTests {
       ["SLUICE_LIBRARY": Fixture.library, "TMPDIR": fixture.scratch.path], in: fixture.outside)
   }
 
-  /// The names, sizes, modes and times of what is there.
+  /// The names, sizes, modes and times of the files there.
   private func picture(_ directory: URL) throws -> [String] {
     try FileManager.default.contentsOfDirectory(atPath: directory.path).sorted().map {
       let facts = try FileManager.default.attributesOfItem(
@@ -81,7 +81,8 @@ struct SandboxTests {
     #expect(try fixture.nativeAnswer(fixture.inRoot("app.db"), "SELECT sum(x) FROM t") == "2")
   }
 
-  /// The same program without: each change is possible, so it was the sandbox that refused it.
+  /// The same program without the sandbox. Each change is possible, so the sandbox refused it
+  /// before.
   @Test func withoutTheSandboxEachChangeIsPossible() throws {
     let fixture = try Fixture()
     let script = """

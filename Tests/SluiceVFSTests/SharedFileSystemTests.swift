@@ -1,5 +1,6 @@
-// A file system that other hosts may have mounted: two mounts of one directory by a daemon each, which
-// passes locks on and caches nothing, are two hosts. There a lease of this kernel's proves nothing.
+// A file system that other hosts may have mounted. Two mounts of one directory stand for two hosts.
+// Each has its own daemon, which passes locks on and caches nothing. There this kernel's lease
+// proves nothing.
 
 import Foundation
 import Testing
@@ -16,7 +17,7 @@ struct SharedFileSystemTests {
     outcome.expectLines(expected, location)
   }
 
-  /// How the two databases `a` and `b`, one on each host, are opened.
+  /// Opens the databases `a` and `b`, one on each host.
   private static let opening = """
     kind = sys.argv[1]
     SA, SB = SOCKET, SOCKET + ".b"
@@ -76,7 +77,7 @@ struct SharedFileSystemTests {
                 except Error as error:
                     failed.add(error.sqlite_errorname)
                     if c.in_transaction: result(c.execute, "ROLLBACK")
-                # A turn for the other, who only asks now and then.
+                # Give the other host a turn, because it asks only now and then.
                 time.sleep(0.002)
             done[node] = n, failed
         workers = [threading.Thread(target=write, args=w) for w in (("a", open_a), ("b", open_b))]
@@ -91,7 +92,8 @@ struct SharedFileSystemTests {
         """, arguments: [kind], ["True True", "True True", "ok"])
   }
 
-  /// Neither from its cache, nor from a window, nor because it believes that there is no journal.
+  /// It reads nothing old from its cache or from a window, or because it believes that there is no
+  /// journal.
   @Test(arguments: ["private", "shared", "both"])
   func readerSeesWhatAnotherHostWrites(kind: String) throws {
     try run(
@@ -121,7 +123,7 @@ struct SharedFileSystemTests {
       uri = f"file:{A}/app.db?vfs=sluice"
       said, logged = log(uri, "PRAGMA journal_mode=WAL; CREATE TABLE t(x); PRAGMA journal_mode=truncate;"
           "PRAGMA journal_mode=wal; INSERT INTO t VALUES (1); SELECT x FROM t;")
-      print(said, logged.count("WAL mode needs locking_mode=EXCLUSIVE here: other hosts may have the"))
+      print(said, logged.count("WAL mode needs locking_mode=EXCLUSIVE here: other hosts may have mounted"))
       s = stock(B + "/app.db")
       print(one(s, "PRAGMA journal_mode"), one(s, "SELECT x FROM t"), "app.db-wal" in os.listdir(A))
       """, ["['delete', 'truncate', 'truncate', '1'] 2", "delete 1 False"])
@@ -143,10 +145,10 @@ struct SharedFileSystemTests {
       print(result(c.execute, "INSERT INTO t VALUES (1)"), one(c, "SELECT x FROM t"), one(c, "PRAGMA journal_mode"))
       s = stock(B + "/app.db")
       print(result(s.execute, "SELECT * FROM t"), result(proxied(B + "/app.db").execute, "SELECT * FROM t"))
-      # Back to what several may use.
+      # Back to a mode that several hosts may use.
       print(one(c, "PRAGMA journal_mode = DELETE"), one(c, "PRAGMA locking_mode = NORMAL"), one(c, "SELECT x FROM t"))
       print(one(s, "SELECT x FROM t"), result(s.execute, "INSERT INTO t VALUES (2)"), one(c, "SELECT max(x) FROM t"))
-      # And into WAL mode for one alone.
+      # Then into WAL mode, for one connection alone.
       s.close()
       c.execute("PRAGMA locking_mode = EXCLUSIVE")
       print(one(c, "PRAGMA journal_mode = WAL"), result(c.execute, "INSERT INTO t VALUES (3)"))
@@ -160,7 +162,7 @@ struct SharedFileSystemTests {
       ])
   }
 
-  /// What a crash left in WAL and index is recovered by the one who has the database alone.
+  /// The connection that has the database alone recovers the WAL and index that a crash left.
   @Test func walThatACrashLeftIsRecovered() throws {
     try run(
       """
@@ -174,7 +176,7 @@ struct SharedFileSystemTests {
       c.execute("PRAGMA locking_mode = EXCLUSIVE")
       print(c.execute("SELECT x FROM t").fetchall(), result(c.execute, "INSERT INTO t VALUES (9)"))
       c.close()
-      # One of whom the sidecar dies, with the WAL that it has made.
+      # The sidecar of one connection dies, and leaves the WAL of that connection.
       d = proxied(A + "/app.db")
       d.execute("PRAGMA locking_mode = EXCLUSIVE")
       d.execute("INSERT INTO t VALUES (10)")
@@ -190,9 +192,10 @@ struct SharedFileSystemTests {
       ])
   }
 
-  // MARK: Everything else that a lease was believed for
+  // MARK: Other uses of a lease
 
-  /// The daemon is told of a dead sidecar's files that they are closed, and of no unlocking.
+  /// The kernel tells the daemon that a dead sidecar's files are closed, but not that they are
+  /// unlocked.
   @Test(arguments: [SIGKILL, SIGTERM])
   func sidecarThatEndsLeavesNoLock(signal: Int32) throws {
     try run(
@@ -209,7 +212,7 @@ struct SharedFileSystemTests {
       end(sidecar, int(sys.argv[1]))
       s.execute("PRAGMA busy_timeout = 10000")
       print(one(s, "SELECT count(*) FROM t"), result(s.execute, "INSERT INTO t VALUES (1)"))
-      # Nothing proves there that the file is still the one that the connection had open.
+      # There, nothing proves that the file is still the one that the connection had open.
       serve(A, SOCKET)
       print(result(c.execute, "ROLLBACK") in ("OK", "SQLITE_ERROR"), result(c.execute, "SELECT * FROM t"))
       print(one(shared("app.db", SOCKET), "SELECT count(*) FROM t"), one(s, "PRAGMA integrity_check"))
@@ -217,7 +220,7 @@ struct SharedFileSystemTests {
       ["SQLITE_BUSY", "0 OK", "True SQLITE_CANTOPEN", "1 ok"])
   }
 
-  /// Nobody can tell whether another host uses a database: it is not deleted.
+  /// No call shows whether another host uses a database, so the database is not deleted.
   @Test func databaseThatMayBeUsedIsNotMadeAnew() throws {
     try run(
       """
@@ -246,7 +249,7 @@ struct SharedFileSystemTests {
       print(len(c.execute("SELECT x FROM own ORDER BY x").fetchall()))
       c.execute("DROP TABLE own")
       print(result(c.execute, "INSERT INTO t VALUES (zeroblob(6000000))"), result(c.execute, "INSERT INTO t VALUES (zeroblob(1000000))"))
-      # Replaced, it is not written to any more.
+      # After the file was replaced, the connection no longer writes to it.
       s = stock(A + "/other.db")
       s.execute("CREATE TABLE t(x)")
       s.close()

@@ -1,4 +1,4 @@
-// What SQLite can do through a shared sidecar, compared with what stock SQLite does.
+// SQLite through a shared sidecar, compared with stock SQLite.
 
 import Foundation
 import Testing

@@ -1,11 +1,11 @@
-// The sidecar is killed: every call returns, nothing is lost that was acknowledged, and a new
-// sidecar on the same socket takes over.
+// The sidecar is killed. Every call returns, no acknowledged transaction is lost, and a new sidecar
+// on the same socket takes over.
 
 import Foundation
 import Testing
 
 struct SidecarDeathTests {
-  /// Inserts until an error, then shows that no further call hangs; works again when told so.
+  /// Inserts until an error, then shows that no further call hangs. Works again on command.
   private static let worker = """
     done = 0
     c = proxied("app.db")
@@ -14,7 +14,7 @@ struct SidecarDeathTests {
         said = result(c.execute, "INSERT INTO t VALUES (?, ?)", (os.getpid(), done + 1))
         if said == "OK": done += 1
         elif said != "SQLITE_BUSY": break
-    # Where the journal was to be opened just then, it is CANTOPEN.
+    # If SQLite was just opening the journal, the error is CANTOPEN.
     print("failed" if said.startswith(("SQLITE_IOERR", "SQLITE_CANTOPEN")) else said)
     for sql in ["SELECT count(*) FROM t", "BEGIN IMMEDIATE", "INSERT INTO t VALUES (0, 0)", "VACUUM"]:
         said = result(c.execute, sql)
@@ -52,8 +52,8 @@ struct SidecarDeathTests {
     _ = try fixture.nativeAnswer(fixture.inRoot("app.db"), "SELECT 1")
   }
 
-  /// A lock that stands needs no sidecar to be taken, except a living one: what others have written
-  /// since its death must not be missed.
+  /// A standing lock is taken without a request, but only while the sidecar lives. Otherwise the
+  /// client would miss what others have written since the sidecar's death.
   @Test(arguments: ["DELETE", "WAL"])
   func nobodyReadsOnWhenTheSidecarIsDead(mode: String) throws {
     let fixture = try Fixture(sidecar: true)

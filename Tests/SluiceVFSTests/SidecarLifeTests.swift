@@ -47,7 +47,7 @@ struct SidecarLifeTests {
       .expectLines(["OK"])
   }
 
-  /// Tests run on a file system of this machine's own.
+  /// Tests run on a local file system.
   @Test func whatItsRootIsOnIsSaidAtTheStart() throws {
     let fixture = try Fixture(sidecar: true)
     let lines = try #require(fixture.sidecar).output.split(separator: "\n")
@@ -56,8 +56,8 @@ struct SidecarLifeTests {
     #expect(lines.last?.hasSuffix(": leases, the read window and WAL mode are used") == true)
   }
 
-  /// Its user has removed the socket's file and started another sidecar there, which may have the inode
-  /// number of the first.
+  /// The user has removed the socket's file and started another sidecar there. The new socket may
+  /// have the inode number of the first.
   @Test func socketOfAnotherSidecarIsLeftAlone() throws {
     let fixture = try Fixture(sidecar: true)
     let first = try #require(fixture.sidecar)
@@ -74,7 +74,7 @@ struct SidecarLifeTests {
     #expect(!fixture.exists(fixture.socket))
   }
 
-  /// The number of a dead sidecar is that of another process by now.
+  /// Another process has the number of a dead sidecar by now.
   @Test func countersOfADeadSidecarAreNotTakenForThoseOfALivingProcess() throws {
     let fixture = try Fixture(sidecar: true)
     let sidecar = try #require(fixture.sidecar)
@@ -92,7 +92,7 @@ struct SidecarLifeTests {
     unsafe withUnsafeBytes(of: other.id) { unsafe bytes.replaceSubrange(12..<16, with: $0) }
     try bytes.write(to: taken)
     #expect(try shown(other.id) == .exited(1))
-    // It may be that of a sidecar in another pid namespace.
+    // The number may belong to a sidecar in another pid namespace.
     try fixture.startSidecar()
     #expect(fixture.exists(taken))
   }

@@ -1,12 +1,13 @@
-// What a program is to the kernel when it opens a file (user, groups, capabilities, umask, root,
-// mounts, limits) holds for that file, as with SQLite's own VFS, though another process opens it.
+// The standing that a program has when it opens a file (user, groups, capabilities, umask, root,
+// mounts, limits) applies to that file, as with SQLite's own VFS, although another process opens
+// it.
 
 import Foundation
 import Glibc
 import Testing
 
 struct StandingTests {
-  /// Ways to give up the right to read `secret`, and how stock SQLite answers then.
+  /// Ways to give up the right to read `secret`, and stock SQLite's answer after each.
   enum Renunciation: String, CaseIterable {
     case setuid = "os.setgroups([]); os.setgid(65534); os.setuid(65534)"
     case seteuid = "os.setgroups([]); os.setegid(65534); os.seteuid(65534)"
@@ -105,7 +106,7 @@ struct StandingTests {
     outcome.expectLines(["SQLITE_PERM", "OK"])
   }
 
-  // MARK: Where names begin
+  // MARK: The root of names
 
   @Test(.enabled(if: Machine.hasMountNamespaces, "needs mount namespaces"))
   func mountsOfTheProgramsOwnAreSeen() throws {
@@ -158,7 +159,7 @@ struct StandingTests {
     outcome.expectLines(["['a.db', 'copy.db'] ['a.db', 'sub']"])
   }
 
-  // MARK: Permissions of what is made
+  // MARK: Permissions of new files
 
   @Test(arguments: [true, false])
   func umaskIsThatOfTheMomentWhenAFileIsMade(shared: Bool) throws {

@@ -1,5 +1,5 @@
-// A sidecar is replaced under connections that are open: who holds nothing notices nothing, a
-// transaction under way fails once, and the connection goes on with the next sidecar.
+// A sidecar is replaced under open connections. A connection without locks notices nothing. A
+// transaction under way fails once, and its connection continues with the next sidecar.
 
 import Foundation
 import Testing
@@ -7,7 +7,7 @@ import Testing
 struct SuccessionTests {
   private static let modes = ["DELETE", "TRUNCATE", "PERSIST", "WAL"]
 
-  /// Ends the sidecar as its user does, and starts another on the same socket.
+  /// Ends the sidecar as a user does, and starts another on the same socket.
   private func replaceSidecar(of fixture: Fixture) throws {
     fixture.sidecar?.send(SIGTERM)
     let isGone = eventually { !(fixture.sidecar?.isRunning ?? false) }
@@ -44,7 +44,7 @@ struct SuccessionTests {
       try client.awaitLine("ready \(round)")
       try replaceSidecar(of: fixture)
       client.say("go")
-      // Without a busy handler SQLite tells that it has to begin anew.
+      // Without a busy handler, SQLite reports that it must start again.
       let isTold = mode == "WAL" && timeout == 0
       expected += ["ready \(round)"] + (isTold ? ["SQLITE_BUSY_RECOVERY"] : [])
       expected.append("OK \(round + 1) 7")
@@ -54,7 +54,7 @@ struct SuccessionTests {
     #expect(count == "5")
   }
 
-  /// Whatever it was that failed, the next try succeeds, and what was not committed is not there.
+  /// Whatever failed, the next try succeeds, and uncommitted changes are gone.
   @Test(
     arguments: modes,
     [
@@ -91,10 +91,10 @@ struct SuccessionTests {
       ["ready", "True", "OK 200010000", "OK OK", "ok 200010001"])
   }
 
-  /// Others have changed the database since the sidecar's death: its pages must not be taken from the
-  /// cache. In WAL mode the connection may find the index of an empty WAL, as it knew one before, and in
-  /// the memory that it has mapped still nothing has changed; a checkpoint looks at no pages, and lets
-  /// none be believed.
+  /// Others have changed the database since the sidecar's death, so no page may come from the
+  /// cache. In WAL mode the connection may find the index of an empty WAL, as it knew one before,
+  /// while nothing has changed in the memory that it still has mapped. A checkpoint reads no pages,
+  /// and makes none valid.
   @Test(
     arguments: ["DELETE", "WAL"],
     [("native", "SELECT 1"), ("proxied", "SELECT 1"), ("proxied", "PRAGMA wal_checkpoint(FULL)")])
@@ -122,7 +122,7 @@ struct SuccessionTests {
       """
       o = Peer(sys.argv[1], "app.db")
       print(o("UPDATE t SET x = 10"), o.close())
-      # The next one sets the index up anew.
+      # The next connection rebuilds the index.
       o = Peer(sys.argv[1], "app.db")
       print(o("SELECT x FROM t"))
       ready()
@@ -136,7 +136,7 @@ struct SuccessionTests {
     try writer.wait().expectLines(["[] 0", "[[10]]", "ready", "[[11]]"])
   }
 
-  /// The index had grown, and that of the next sidecar begins small.
+  /// The index had grown, and the next sidecar's index starts small.
   @Test func indexOfManyPartsIsMappedAgain() throws {
     let fixture = try Fixture(sidecar: true)
     let client = try fixture.startPython(
@@ -158,7 +158,7 @@ struct SuccessionTests {
       """)
     try client.awaitLine("ready")
     try fixture.killSidecar()
-    // The WAL is emptied while nobody keeps it.
+    // The WAL is emptied while no sidecar protects it.
     _ = try fixture.runNative(fixture.inRoot("app.db"), "PRAGMA wal_checkpoint(TRUNCATE)")
     try fixture.startSidecar()
     client.say("go")
@@ -193,7 +193,7 @@ struct SuccessionTests {
       ["ready", "SQLITE_CANTOPEN SQLITE_CANTOPEN", "OK", "SQLITE_ERROR"])
   }
 
-  /// Nobody keeps SHARED for a connection in WAL mode while there is no sidecar.
+  /// Without a sidecar, nothing holds SHARED for a connection in WAL mode.
   @Test func databaseThatHasLeftWALModeIsNotTaken() throws {
     let fixture = try Fixture(sidecar: true)
     let client = try fixture.startPython(
@@ -215,7 +215,7 @@ struct SuccessionTests {
     try client.wait().expectLines(["ready", "SQLITE_CANTOPEN SQLITE_CANTOPEN", "delete 0"])
   }
 
-  /// Half a second is given to one that is just starting; after that every call says so at once.
+  /// A call waits half a second for a sidecar that is just starting. Later calls fail at once.
   @Test(arguments: ["DELETE", "WAL"])
   func withoutASidecarCallsEndSoon(mode: String) throws {
     let fixture = try Fixture(sidecar: true)
@@ -244,7 +244,7 @@ struct SuccessionTests {
       ["ready"] + Array(repeating: "SQLITE_CANTOPEN", count: 20) + ["True True", "down", "OK OK"])
   }
 
-  /// Sockets, channels, windows and indexes of thirty sidecars.
+  /// Sockets, channels, windows and indexes of thirty former sidecars.
   @Test(arguments: ["DELETE", "WAL"])
   func nothingIsLeftOfFormerSidecars(mode: String) throws {
     let fixture = try Fixture(sidecar: true)
@@ -330,8 +330,8 @@ struct SuccessionTests {
     try client.wait().expectLines(["ready", "3"])
   }
 
-  /// Four writers, and eight sidecars after one another. A writer may be told of a failure once for
-  /// each, loses nothing that was acknowledged, and opens nothing again.
+  /// Four writers, and eight sidecars one after another. A writer may get one failure for each
+  /// sidecar. It loses no acknowledged transaction, and opens nothing again.
   @Test(arguments: ["DELETE", "PERSIST", "WAL"], [SIGTERM, SIGKILL])
   func writersGoOnUnderLoad(mode: String, signal: Int32) throws {
     let fixture = try Fixture(sidecar: true)

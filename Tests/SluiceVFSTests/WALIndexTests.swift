@@ -1,5 +1,5 @@
-// What clients map, the WAL index and the database's content, keeps nobody out when the sidecar or
-// a client is gone; and who may only read the index reads as with stock SQLite.
+// Clients map the WAL index and the database's content. These mappings keep no one out when the
+// sidecar or a client is gone. A client that may only read the index reads as with stock SQLite.
 
 import Foundation
 import Glibc
@@ -10,8 +10,8 @@ struct WALIndexTests {
 
   // MARK: Deaths
 
-  /// A mapping keeps its open file description, and with it the locks on it if there are any. Here
-  /// the one that wrote has ended the next time, and one that idles has the index mapped.
+  /// A mapping keeps its open file description, and with it any locks on it. Here the writer has
+  /// ended by the next time, and an idle client has the index mapped.
   @Test func sidecarsDeathFreesTheWriteLockThoughClientsHaveTheIndexMapped() throws {
     let fixture = try Fixture(sidecar: true)
     let script = try fixture.startPython(
@@ -41,9 +41,9 @@ struct WALIndexTests {
     #expect(try fixture.nativeAnswer(fixture.inRoot("app.db"), "SELECT sum(x) FROM t") == "12")
   }
 
-  /// A lease on a description that clients have or map would be broken by nobody when the sidecar is
-  /// dead: who opens the file would wait for lease-break-time, 45 seconds. The window is no part of
-  /// the file.
+  /// If clients had or mapped the description with the lease, nobody would give the lease back once
+  /// the sidecar is dead. A process that opens the file would then wait for lease-break-time, 45
+  /// seconds. The window is no part of the file.
   @Test(arguments: ["DELETE", "WAL"])
   func sidecarsDeathLeavesNoLeaseToAClientThatMapsTheContent(mode: String) throws {
     let fixture = try Fixture(sidecar: true)
@@ -89,7 +89,7 @@ struct WALIndexTests {
     try script.wait().expectLines(["1", "ready", "0 OK"])
   }
 
-  /// A child that its parent forked has the mappings of both, for as long as it lives.
+  /// A forked child has both mappings as long as it lives.
   @Test(arguments: ["DELETE", "WAL"])
   func forkedChildWithTheMappingsKeepsNobodyOut(mode: String) throws {
     let fixture = try Fixture(sidecar: true)
@@ -154,7 +154,7 @@ struct WALIndexTests {
     outcome.expectLines(["SQLITE_BUSY SQLITE_BUSY SQLITE_BUSY"])
   }
 
-  // MARK: Reading only
+  // MARK: Read-only use
 
   /// Three databases in WAL mode whose last user was killed: one with its index, one without, and
   /// one that is in use.
@@ -167,7 +167,7 @@ struct WALIndexTests {
     os.unlink(ROOT + "/bare.db-shm")
     """
 
-  /// What readers of them see, and that it is what stock SQLite's readers see.
+  /// The results of their readers, which must equal the results of stock SQLite's readers.
   private static let readers = """
     def read(kind, name, parameters):
         c = Peer(kind, name, parameters)
@@ -189,7 +189,7 @@ struct WALIndexTests {
         for name in ["left.db", "bare.db", "used.db"]:
             if "readonly_shm" in sys.argv[1]:
                 with open(f"{ROOT}/{name}-wal", "rb") as f: wal = f.read()
-            # The proxied first: what it leaves is what the other finds.
+            # The proxied reader comes first, so that the other finds what it leaves.
             p, n = read("proxied", name, sys.argv[1]), read("native", name, sys.argv[1])
             print(name, p[1], p == n or (p, n))
         if "&" in sys.argv[1]: print(sorted(os.listdir(ROOT)) == before or os.listdir(ROOT))
@@ -200,8 +200,8 @@ struct WALIndexTests {
         + (parameters.contains("&") ? ["True"] : []))
   }
 
-  /// A reader without an index does not stay so when somebody comes who sets one up, and is in the
-  /// way of nobody.
+  /// A reader without an index uses the index once another connection sets one up, and blocks no
+  /// connection.
   @Test(arguments: ["proxied", "native"], ["proxied", "native"])
   func readerWithoutIndexSeesWhatAWriterDoesWhoComesLater(reader: String, writer: String) throws {
     let fixture = try Fixture(sidecar: true)
@@ -224,7 +224,8 @@ struct WALIndexTests {
     ])
   }
 
-  /// Files of root's, a sidecar and readers of nobody's: the `-shm` file can only be read.
+  /// The files belong to root, the sidecar and the readers to the user nobody. So the `-shm` file
+  /// can only be read.
   @Test(
     .enabled(if: Machine.hasOtherUsers, "needs root, setpriv and a build that others can read"),
     arguments: [true, false])
@@ -251,7 +252,8 @@ struct WALIndexTests {
     _ = try fixture.nativeAnswer(fixture.inRoot(name), "SELECT 1")
   }
 
-  /// Who asks for reading only does not decide for others: not for his own process, not for others.
+  /// A connection that asks for reading only does not decide for other connections, neither in its
+  /// own process nor in others.
   @Test(arguments: [true, false])
   func readerThatComesFirstMakesNobodyElseAReader(somebodyOutsideUsesIt: Bool) throws {
     let fixture = try Fixture(sidecar: true)

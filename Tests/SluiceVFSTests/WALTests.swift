@@ -1,5 +1,5 @@
-// WAL mode with several connections, each in a process of its own, proxied (p) and native (n) in
-// every mixture: all of them must see and be told what stock SQLite's connections alone would.
+// WAL mode with several connections, each in its own process, proxied (p) and native (n) in every
+// mixture. All must get the same content and results as stock SQLite's connections alone.
 
 import Foundation
 import Glibc
@@ -8,7 +8,7 @@ import Testing
 struct WALTests {
   private static let mixtures = ["ppp", "ppn", "pnp", "npp", "pnn", "npn", "nnp"]
 
-  /// What three connections get, step by step.
+  /// The results of three connections, step by step.
   private static let play = """
     peers = {name: Peer("proxied" if kind == "p" else "native", "app.db")
              for name, kind in zip(("first", "second", "third"), sys.argv[1])}
@@ -91,8 +91,8 @@ struct WALTests {
     return outcome.lines
   }
 
-  /// Each of the writers, in a process of its own, counts up in one row and checkpoints in between;
-  /// readers look whether what belongs together changes together.
+  /// Each writer, in its own process, counts up in one row and sometimes checkpoints. Readers check
+  /// that values which belong together change together.
   @Test(arguments: ["shared", "private"], ["pp", "pn", "ppnn"])
   func writersReadersAndCheckpointsLoseNothing(sidecars: String, writers: String) throws {
     let fixture = try Fixture(sidecar: sidecars == "shared")
@@ -135,7 +135,7 @@ struct WALTests {
     outcome.expectLines(["{'60'}", "0 ok", "['app.db']"])
   }
 
-  /// The index grows by 32 KiB for some 4000 pages of the log.
+  /// The index grows by 32 KiB for about 4000 pages of the log.
   @Test(arguments: ["proxied", "native"], ["proxied", "native"])
   func logOfManyThousandPagesIsFoundByAll(writer: String, reader: String) throws {
     let fixture = try Fixture(sidecar: true)
@@ -166,7 +166,7 @@ struct WALTests {
 
   enum Death: String, CaseIterable { case client, clientAndSidecar }
 
-  /// Killed in a transaction that has spilled into the log, which nobody has checkpointed.
+  /// A client is killed in a transaction that has spilled into the log. No checkpoint has run.
   @Test(arguments: ["proxied", "native"], ["proxied", "native"])
   func logOfAKilledClientIsRecovered(killed: String, opener: String) throws {
     for death in Death.allCases {
@@ -196,7 +196,7 @@ struct WALTests {
       let outcome = try fixture.runPython(
         """
         c = (proxied if sys.argv[1] == "proxied" else native)("app.db")
-        # A killed client's locks are there for stock SQLite until the sidecar has noticed.
+        # A killed client's locks exclude stock SQLite until the sidecar notices the death.
         eventually(lambda: result(c.execute, "SELECT * FROM t") != "SQLITE_BUSY")
         print(one(c, "SELECT count(*) FROM t"), one(c, "SELECT sum(x) FROM t"), one(c, "PRAGMA integrity_check"))
         print(eventually(lambda: result(c.execute, "INSERT INTO t VALUES (1000, 0)") == "OK"))
@@ -210,7 +210,7 @@ struct WALTests {
     }
   }
 
-  /// Others have the database open when one of them is killed in the middle of a transaction.
+  /// Other clients have the database open when one client is killed in the middle of a transaction.
   @Test(arguments: ["ppn", "npp", "pnn", "nnp"])
   func survivorsOfAKilledWriterGoOn(kinds: String) throws {
     let fixture = try Fixture(sidecar: true)

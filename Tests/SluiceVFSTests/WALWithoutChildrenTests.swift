@@ -1,10 +1,11 @@
-// WAL mode in a process that may have no child to receive the index in its place: it works all the
-// same, takes nobody's locks, and leaves no descriptor behind.
+// WAL mode in a process that may have no child to receive the index in its place. It still works,
+// drops no other connection's locks, and leaves no descriptor behind.
 
 import Testing
 
 struct WALWithoutChildrenTests {
-  /// After this the script can refuse itself children, and look at its descriptors without /proc.
+  /// Functions with which the script can forbid itself children, and list its descriptors without
+  /// /proc.
   private static let tools = #"""
     import ctypes, os, platform, resource, struct
     ROOT = os.environ["ROOT"]
@@ -95,7 +96,7 @@ struct WALWithoutChildrenTests {
     let outcome = try run(
       fixture,
       """
-      # Before the first session: who gives up rights has another from then on.
+      # Before the first session, because a program that gives up rights gets another session.
       refuse_children(1)
       c = proxied("app.db")
       c.execute("PRAGMA page_size = 512")
@@ -118,8 +119,8 @@ struct WALWithoutChildrenTests {
     #expect(try fixture.nativeAnswer(file, "SELECT sum(length(x)) FROM t") == "10000000")
   }
 
-  /// A stock connection in this very process holds locks on the index, whose descriptors it would
-  /// lose with the close of any other.
+  /// A stock connection in the same process holds locks on the index. It would lose them when any
+  /// other descriptor of the index is closed.
   @Test(arguments: [true, false], [true, false])
   func locksOfAStockConnectionInTheSameProcessStay(hasChildren: Bool, hasProc: Bool) throws {
     if !hasProc, !Machine.hasMountNamespaces { return }
@@ -148,7 +149,7 @@ struct WALWithoutChildrenTests {
       stock.execute("COMMIT")
       stock.close()
       print(judge("SELECT count(*) FROM t"))
-      # Nobody here has a lock on the index now, and the next one to close looks at it again.
+      # This process has no lock on the index now, and the next close checks the descriptor again.
       for i in range(2):
           c = proxied("app.db")
           c.execute("INSERT INTO t VALUES (3)")
@@ -156,7 +157,7 @@ struct WALWithoutChildrenTests {
       print(descriptors("app.db-shm"), judge("SELECT count(*) FROM t"))
       """, arguments: ["\(hasChildren)"], withoutProc: !hasProc)
     outcome.expectSuccess()
-    // Without /proc a lock of the judge's keeps the one descriptor open.
+    // Without /proc, the judge's lock keeps the one descriptor open.
     #expect(
       outcome.lines == ["True", "[[2]]", "\(hasProc || hasChildren ? 0 : 1) [[4]]"],
       "\(outcome.output) \(outcome.errors)")
@@ -191,8 +192,8 @@ struct WALWithoutChildrenTests {
     #expect(count == "200")
   }
 
-  /// A program that closes every descriptor, as daemons do, closes this one too; its number is
-  /// another file's then.
+  /// A program that closes every descriptor, as daemons do, closes this one too. Its number then
+  /// belongs to another file.
   @Test func aDescriptorThatTheProgramClosedIsNotClosedAgain() throws {
     let fixture = try Fixture(sidecar: true)
     let outcome = try run(
@@ -221,8 +222,8 @@ struct WALWithoutChildrenTests {
     outcome.expectLines(["True 1", "True"])
   }
 
-  /// Under `sluice run` SQLite's mutex is found another way than through an extension's table, so this
-  /// script loads no extension.
+  /// Under `sluice run`, SQLite's mutex is not found through an extension's table. So this script
+  /// loads no extension.
   @Test func preloadedProgramKeepsItsLocksToo() throws {
     let fixture = try Fixture(sidecar: true)
     let script = """

@@ -1,4 +1,4 @@
-// Which writes to a WAL are waited for, by the orders in which SQLite's wal.c makes them.
+// Which writes to a WAL are waited for, with the orders in which SQLite's wal.c makes writes.
 
 import Testing
 
@@ -15,7 +15,7 @@ struct WALWritesTests {
 
   private func offset(_ frame: Int) -> Int64 { Int64(32 + frame * (24 + Self.pageByteCount)) }
 
-  /// Writes a frame; whether its header and its page were posted.
+  /// Writes a frame. Returns whether its header and its page were posted.
   private func append(
     _ frame: Int, endsTransaction: Bool, to writes: inout WALWrites
   ) -> [Bool] {
@@ -38,8 +38,8 @@ struct WALWritesTests {
     }
   }
 
-  /// The cache spilled frame 0, whose page was then changed again: it is written over, and so are
-  /// all headers, in the end that of the frame that ends the transaction.
+  /// The cache spilled frame 0, and its page was then changed again. SQLite overwrites the page and
+  /// then all headers. The last of these is the header of the frame that ends the transaction.
   @Test func theLastHeaderIsWaitedForWhereHeadersAreWrittenAgain() {
     var writes = WALWrites()
     _ = append(0, endsTransaction: false, to: &writes)

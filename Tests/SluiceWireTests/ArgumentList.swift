@@ -5,7 +5,7 @@ import TestSupport
 
 let bothOrders: [ByteOrder] = [.littleEndian, .bigEndian]
 
-/// Writes the list into `room` bytes. What stands behind them must stay as it was.
+/// Writes the list into `room` bytes. The bytes behind them must not change.
 func encode(
   _ arguments: [Argument], _ order: ByteOrder, room: Int = 70_000
 ) throws(WireError) -> [UInt8] {
@@ -16,7 +16,7 @@ func encode(
   }
 }
 
-/// Reads arguments of these types, then the end.
+/// Reads arguments of these types, then expects the end.
 func decode(
   _ bytes: [UInt8], as types: [ArgumentType], _ order: ByteOrder
 ) throws(WireError) -> [Argument] {
@@ -29,7 +29,7 @@ func decode(
   }
 }
 
-/// Gives `body` exactly `room` bytes to write, with a guard behind that nobody may touch.
+/// Gives `body` exactly `room` bytes to write. A guard behind them must not change.
 func withGuardedRoom(
   _ room: Int, _ body: (UnsafeMutableRawBufferPointer) throws(WireError) -> Int
 ) throws(WireError) -> [UInt8] {
@@ -47,7 +47,7 @@ func withGuardedRoom(
   return unsafe Array(whole[..<byteCount])
 }
 
-/// Gives `body` the bytes in memory of their own.
+/// Gives `body` the bytes in separate memory.
 func withExactCopy<R>(
   of bytes: [UInt8], _ body: (UnsafeRawBufferPointer) throws(WireError) -> R
 ) throws(WireError) -> R {
@@ -57,7 +57,7 @@ func withExactCopy<R>(
   return try unsafe body(UnsafeRawBufferPointer(copy))
 }
 
-/// What `body` throws, or nil.
+/// The error that `body` throws, or nil.
 func wireError<R>(of body: () throws(WireError) -> R) -> WireError? {
   do throws(WireError) {
     _ = try body()

@@ -1,12 +1,12 @@
-// Every operation's messages, handled alike: fields in, bytes out, and back. A new operation does
-// not compile here until its messages are named, and fails until it has vectors.
+// One form for every operation's messages: fields to bytes, and back. A new operation does not
+// compile here until its messages are named, and its tests fail until it has vectors.
 
 import SluiceWire
 import TestSupport
 
 /// A message type without its type.
 struct MessageForm: Sendable {
-  /// The wire types in order; `bytes?` may travel as null.
+  /// The wire types in order. `bytes?` may be null on the wire.
   let types: [String]
   let encode: @Sendable ([Argument], ByteOrder) throws(WireError) -> [UInt8]
   let decode: @Sendable ([UInt8], ByteOrder) throws(WireError) -> [Argument]
@@ -81,7 +81,7 @@ extension Operation {
   }
 }
 
-/// Takes down what a message holds.
+/// Records the fields of a message.
 private struct FieldRecorder: FieldCoder {
   var arguments: [Argument] = []
   var types: [String] = []

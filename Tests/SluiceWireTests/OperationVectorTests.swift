@@ -1,5 +1,5 @@
 // The messages of every operation against Protocol/vectors/operations.json, and against bytes that
-// a liar might send.
+// a hostile peer might send.
 
 import SluiceWire
 import TestSupport
@@ -102,7 +102,7 @@ import Testing
     }
   }
 
-  // MARK: Bytes that nobody meant
+  // MARK: Damaged bytes
 
   @Test func damagedMessagesAreRefusedOrReadConsistently() throws {
     var random = SeededRandom(for: "damagedMessagesAreRefusedOrReadConsistently")
@@ -113,7 +113,7 @@ import Testing
     #expect(finds.refused > 1_000 && finds.read > 100, "damage of both kinds was tried")
   }
 
-  /// The canary: were this decoder not caught, the test above would prove nothing.
+  /// The canary: if this decoder were not caught, the test above would prove nothing.
   @Test func aDecoderThatOverlooksTrailingBytesIsCaught() throws {
     var random = SeededRandom(for: "aDecoderThatOverlooksTrailingBytesIsCaught")
     let finds = try findInconsistencies(&random) { (form, bytes) throws(WireError) in
@@ -124,7 +124,8 @@ import Testing
     #expect(finds.inconsistent != [])
   }
 
-  /// Damages accepted messages at random. Whatever is read must be worth exactly those bytes.
+  /// Damages accepted messages at random. A message that can still be read must be written as
+  /// exactly the same bytes.
   private func findInconsistencies(
     _ random: inout SeededRandom,
     decode: (MessageForm, [UInt8]) throws(WireError) -> [Argument]
@@ -159,7 +160,7 @@ import Testing
       case 1 where !damaged.isEmpty: damaged.removeLast()
       default:
         guard !damaged.isEmpty else { continue }
-        // Mostly in the head, where the structure is.
+        // Mostly in the head, which has the structure.
         let index = min(
           Int.random(in: 0..<damaged.count, using: &random),
           Int.random(in: 0..<damaged.count, using: &random))

@@ -1,5 +1,5 @@
-// The serializer beyond its vectors: random lists there and back, the limits, and each error of a
-// writer.
+// The serializer beyond its vectors: random lists written and read back, the limits, and each error
+// of a writer.
 
 import SluiceWire
 import TestSupport
@@ -57,7 +57,7 @@ import Testing
 
   @Test func everyScalarIsUTF8AndNothingShorter() throws {
     for value in stride(from: UInt32(0), through: 0x10FFFF, by: 1) {
-      // All of the first plane, then samples: the lead bytes' borders are among them.
+      // All of the first plane, then samples, among them the borders of the lead bytes.
       if value > 0x1_0000, value % 0xFF != 0, value != 0x10FFFF { continue }
       guard let scalar = Unicode.Scalar(value) else { continue }
       let utf8 = Array(String(Character(scalar)).utf8)
@@ -73,7 +73,8 @@ import Testing
 
   @Test func randomBytesAreUTF8ExactlyWhenTheStandardLibrarySaysSo() throws {
     var random = SeededRandom(for: "randomBytesAreUTF8ExactlyWhenTheStandardLibrarySaysSo")
-    // Bytes about the borders of the well-formed ranges, which uniform bytes would rarely hit.
+    // Bytes near the borders of the well-formed ranges, which uniform random bytes would rarely
+    // hit.
     let borders: [UInt8] = [
       0x00, 0x2F, 0x7F, 0x80, 0x8F, 0x90, 0x9F, 0xA0, 0xBF, 0xC0, 0xC1, 0xC2, 0xDF, 0xE0, 0xE1,
       0xEC, 0xED, 0xEE, 0xEF, 0xF0, 0xF1, 0xF3, 0xF4, 0xF5, 0xFF,
@@ -89,7 +90,7 @@ import Testing
       }
       #expect(error == (isValid ? nil : .invalidUTF8), "\(hex(bytes))")
     }
-    #expect(validCount > 1_000 && validCount < 49_000, "both sides were seen")
+    #expect(validCount > 1_000 && validCount < 49_000, "valid and invalid bytes were tried")
   }
 
   @Test func anyBooleanButZeroReadsAsTrue() throws {

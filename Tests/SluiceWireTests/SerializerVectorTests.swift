@@ -1,5 +1,5 @@
-// The serializer against Protocol/vectors: what sqlite-wasm's own code wrote, our own types in
-// both byte orders, and what must be refused.
+// The serializer against Protocol/vectors: bytes that sqlite-wasm's own code wrote, our own types
+// in both byte orders, and bytes that must be refused.
 
 import SluiceWire
 import TestSupport
@@ -32,7 +32,7 @@ import Testing
       let whole = try bytes(fromHex: vector.hex)
       let types = vector.args.map(\.argument.type)
       let order = try ByteOrder(named: vector.order)
-      // Every length of the short ones, of the long ones the first 600.
+      // Every length of a short one, the first 600 lengths of a long one.
       for byteCount in 0..<min(whole.count, 600) {
         let error = wireError { () throws(WireError) in
           try decode(Array(whole[..<byteCount]), as: types, order)
@@ -66,7 +66,7 @@ import Testing
 
   @Test func everyErrorOfAReaderHasARejectedVector() throws {
     let vectors = try loadVectors("serializer-rejected", as: RejectedArgumentVectors.self).vectors
-    // A reader has all the room it needs.
+    // A reader always has enough room.
     for error in WireError.allCases where error != .tooLong {
       #expect(vectors.contains { $0.error == "\(error)" }, "\(error)")
     }

@@ -16,8 +16,7 @@ import Testing
     "FileDescriptor", "SharedDescriptor", "FutexLock", "withLock", "fileprivate",
   ]
 
-  // To be enabled once SluiceServer is merged.
-  @Test(.disabled("until SluiceServer is merged")) func noSourceNamesWhatAServiceOwns() throws {
+  @Test func noSourceNamesWhatAServiceOwns() throws {
     let folder = repositoryFile("Sources/SluiceServer")
     let names = try FileManager.default.subpathsOfDirectory(atPath: folder.path)
       .filter { $0.hasSuffix(".swift") }.sorted()

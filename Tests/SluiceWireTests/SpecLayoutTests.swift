@@ -1,5 +1,5 @@
-// Protocol/SPEC.md against the C structs of shared memory and handshake: every field's place, size
-// and type, and no gap between them.
+// Protocol/SPEC.md against the C structs of shared memory and handshake: every field's offset, size
+// and type, and no gaps.
 
 import CSluice
 import SluiceWire
@@ -13,7 +13,7 @@ private struct Field: Equatable {
   var byteCount: Int
   var type: String
 
-  /// `type` is needed only where C has an array or a struct.
+  /// `type` is needed only if C has an array or a struct.
   init<S, V>(_ name: String, _ path: KeyPath<S, V>, _ type: String? = nil) {
     self.name = name
     offset = MemoryLayout<S>.offset(of: path)!
@@ -183,7 +183,7 @@ private struct Field: Equatable {
     let rows = try spec.rows(under: "Message kinds")
     #expect(rows.map { number($0["kind"]) } == kinds.map { UInt64($0.rawValue) })
     #expect(rows.map { $0["message"] } == names)
-    // The messages' own tables name their kind too.
+    // The tables of the messages name their kind too.
     let headings = ["Hello", "Welcome", "Refusal", "Channel message", "Descriptor message"]
     for (heading, kind) in zip(headings, kinds) {
       let head = try #require(try spec.rows(under: heading).first)

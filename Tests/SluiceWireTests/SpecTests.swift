@@ -1,4 +1,5 @@
-// Protocol/SPEC.md against the code: its tables of codes, names, types and arguments cannot drift.
+// Protocol/SPEC.md against the code, so that its tables of codes, names, types and arguments cannot
+// drift.
 
 import SluiceWire
 import TestSupport
@@ -9,7 +10,7 @@ import Testing
 
   init() throws { spec = try SpecDocument() }
 
-  /// The two columns of a table against what the code has, in its order.
+  /// Compares the two columns of a table with the code's values, in the code's order.
   private func expect(
     _ heading: String, column: String, equals expected: [(value: UInt64, name: String)],
     sourceLocation: SourceLocation = #_sourceLocation

@@ -1,4 +1,4 @@
-// Protocol/THREATS.md and README.md name the tests that show their promises: they exist.
+// Protocol/THREATS.md and README.md name the tests that show their promises. These tests exist.
 
 import Foundation
 import TestSupport
@@ -9,7 +9,7 @@ import Testing
   func everyTestThatIsNamedExists(page: String, countMinimum: Int) throws {
     let text = try String(contentsOf: repositoryFile(page), encoding: .utf8)
     let names = text.matches(of: /`([A-Za-z]+Tests)(?:\.([A-Za-z]+))?`/)
-    #expect(names.count > countMinimum, "the page is full of them")
+    #expect(names.count > countMinimum, "the page names many tests")
     let sources = try sourcesOfSuites()
     for name in names {
       let suite = String(name.1)
@@ -28,7 +28,7 @@ import Testing
     for row in rows { #expect(row.contains("Tests"), "\(row)") }
   }
 
-  /// What stands in the files named after each suite; two targets may have one of the same name.
+  /// The text of the files named after each suite. Two targets may have a suite of the same name.
   private func sourcesOfSuites() throws -> [String: String] {
     let tests = repositoryFile("Tests")
     var sources: [String: String] = [:]

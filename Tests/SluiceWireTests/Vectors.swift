@@ -1,4 +1,4 @@
-// The vectors in Protocol/vectors, as the files spell them.
+// The vectors in Protocol/vectors, in the form of the files.
 
 import Foundation
 import SluiceWire
@@ -14,7 +14,7 @@ struct SerializerVectors: Decodable {
 
   struct Vector: Decodable {
     var name: String
-    /// Absent in what the original wrote: it is big-endian.
+    /// Absent from the original's vectors, which are big-endian.
     var order: String?
     var args: [VectorArgument]
     var hex: String
@@ -43,7 +43,7 @@ struct OperationVectors: Decodable {
     var message: String
     var fields: [VectorArgument]
     var hex: String
-    /// False where a writer would choose other bytes.
+    /// False if a writer would choose other bytes.
     var canonical: Bool?
   }
 
@@ -56,8 +56,8 @@ struct OperationVectors: Decodable {
   }
 }
 
-/// An argument as JSON has it: 64-bit integers, -0, NaN and the infinities as text; bytes as `text`
-/// or `hex`; a field of an operation has a name.
+/// An argument in JSON: 64-bit integers, -0, NaN and the infinities as text; bytes as `text` or
+/// `hex`. A field of an operation has a name.
 struct VectorArgument: Decodable {
   let name: String?
   let argument: Argument
@@ -101,7 +101,7 @@ struct VectorArgument: Decodable {
 struct BadVector: Error { var reason: String }
 
 extension CaseIterable {
-  /// The case of that name.
+  /// The case with this name.
   init(named name: String) throws {
     guard let found = Self.allCases.first(where: { "\($0)" == name }) else {
       throw BadVector(reason: "\(Self.self) has no \(name)")

@@ -1,16 +1,16 @@
-// The part of SQLite's interface that the VFS calls, reached through the pointer that SQLite hands
-// to a loadable extension; nothing here links against libsqlite3.
+// The part of SQLite's interface that the VFS calls. It is reached through the pointer that SQLite
+// passes to a loadable extension. Nothing here links against libsqlite3.
 #pragma once
 #include <sqlite3ext.h>
 
-// SQLite's file object with ours behind it. `object` is an unowned or owned Swift reference, as
-// xOpen and xClose say.
+// SQLite's file object, followed by ours. `object` is an unowned or owned Swift reference, as xOpen
+// and xClose say.
 struct sluice_file {
   sqlite3_file base;
   void *object;
 };
 
-// Extended result codes: Swift does not see through their macros.
+// Extended result codes, because Swift cannot import their macros.
 static const int csqlite_ok_load_permanently = SQLITE_OK_LOAD_PERMANENTLY;
 static const int csqlite_ok_symlink = SQLITE_OK_SYMLINK;
 static const int csqlite_cantopen_fullpath = SQLITE_CANTOPEN_FULLPATH;
@@ -42,16 +42,17 @@ static const int csqlite_ioerr_corruptfs = SQLITE_IOERR_CORRUPTFS;
 static const int csqlite_fcntl_external_reader = 40;
 static const int csqlite_fcntl_lock_timeout = 34;
 
-// Keeps SQLite's function table. Called once by the entry point, before anything below.
+// Keeps SQLite's function table. The entry point calls it once, before any call below.
 void csqlite_set_api(const sqlite3_api_routines *api);
 int csqlite_version_number(void);
 int csqlite_vfs_register(sqlite3_vfs *vfs, int make_default);
 sqlite3_vfs *csqlite_vfs_find(const char *name);
 // The value of a URI parameter of a file name that SQLite made, or NULL.
 const char *csqlite_uri_parameter(const char *filename, const char *name);
-// Runs `body` while SQLite's unix VFS opens and closes no file of which it shares a description.
+// Runs `body` at a time when SQLite's unix VFS opens and closes no file whose description it
+// shares.
 void csqlite_beside_unix_vfs(void (*body)(void));
-// sqlite3_log with the text as it stands.
+// sqlite3_log with the unchanged text.
 void csqlite_log(int code, const char *text);
 // A copy of `text` that the caller frees with sqlite3_free, as file controls and entry points
 // return it; NULL when out of memory.

@@ -1,6 +1,6 @@
-// Everything Swift needs from C: the layout of shared memory, the system calls, and what Swift
-// cannot say (thread-local storage, the spin hint). Embedded Swift cannot import Glibc, so the
-// client-side targets see libc only through this module.
+// Everything that Swift needs from C: the layout of shared memory, the system calls, and features
+// that Swift does not have (thread-local storage, the spin hint). Embedded Swift cannot import
+// Glibc, so the client-side targets use libc only through this module.
 #pragma once
 #define SLUICE_VERSION "0.1.0"
 #include "sluice_confinement.h"

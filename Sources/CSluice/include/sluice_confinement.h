@@ -1,10 +1,10 @@
-// What a process may still do after it has given up the rest: Landlock rulesets and seccomp filters.
-// Nothing that was given up comes back, and every program that the process starts is bound as well.
-// Each call returns 0 or more, or the negated errno.
+// How a process gives up rights: Landlock rulesets and seccomp filters. A right that was given up
+// never comes back, and every program that the process starts is bound as well. Each call returns 0
+// or more, or the negated errno.
 #pragma once
 #include <stdint.h>
 
-// From now on no program that this process executes gains privileges by being executed.
+// From now on a program that this process executes gains no privileges.
 int sluice_forbid_new_privileges(void);
 
 // --- Landlock -----------------------------------------------------------------------------------
@@ -14,17 +14,18 @@ int sluice_landlock_version(void);
 // A new ruleset that denies the rights of `files`, `network` and `scopes` that no rule allows; none
 // of them may be newer than the kernel's version.
 int sluice_landlock_create(uint64_t files, uint64_t network, uint64_t scopes);
-// Allows `rights` at the file of `descriptor`, and beneath it where that is a directory.
+// Allows `rights` at the file of `descriptor`, and beneath it if it is a directory.
 int sluice_landlock_allow(int ruleset, int descriptor, uint64_t rights);
-// Binds the calling thread, and what it starts from now on. Needs sluice_forbid_new_privileges.
+// Binds the calling thread, and everything that it starts from now on. Needs
+// sluice_forbid_new_privileges.
 int sluice_landlock_enter(int ruleset);
 
 // --- seccomp ------------------------------------------------------------------------------------
 
-// Binds all threads to the system calls that a sidecar needs; see confinement.c. With `reports` each
-// call that is refused is named on standard error, once by its number. Needs
+// Binds all threads to the system calls that a sidecar needs; see confinement.c. With `reports`,
+// each refused call is named on standard error, once for each number. Needs
 // sluice_forbid_new_privileges.
 int sluice_seccomp_enter_sidecar(int reports);
-// Forbids all threads to change owners, permissions, times, attributes and flags of files, which
-// Landlock does not know of. Needs sluice_forbid_new_privileges.
+// Forbids all threads to change owners, permissions, times, attributes and flags of files. Landlock
+// has no rights for these. Needs sluice_forbid_new_privileges.
 int sluice_seccomp_enter_sandbox(void);

@@ -9,11 +9,12 @@
 //   +384  sluice_standing_line  128 bytes
 //   +512  slot 0, slot 1 ...  64 bytes each
 //
-// Who writes what: the proxy writes the facts before it passes the descriptors, and nobody after.
-// The client line is written by the client only, the proxy line by the proxy only, the
-// standing line by both, in single atomic steps. A slot's own `sequence` says whose it is: the
-// client hands it over with the request's number, the proxy back with that number's complement.
-// Protocol/SPEC.md is the normative text; a test compares its tables with this file.
+// Who writes what: the proxy writes the facts before it passes the descriptors, and neither side
+// writes them later. Only the client writes the client line, and only the proxy writes the proxy
+// line. Both write the standing line, in single atomic steps. A slot's own `sequence` says whose it
+// is: the client hands the slot over with the request's number, and the proxy hands it back with
+// that number's complement. Protocol/SPEC.md is the normative text; a test compares its tables with
+// this file.
 #pragma once
 #include <stddef.h>
 #include <stdint.h>
@@ -23,7 +24,7 @@ static const uint64_t sluice_magic = UINT64_C(0x3130454349554c53);  // the bytes
 #define SLUICE_LITTLE_ENDIAN_ARGUMENTS 1
 #define SLUICE_BIG_ENDIAN_ARGUMENTS 2
 
-// The bytes of a slot left for arguments short enough to need no argument area.
+// The number of bytes in a slot for arguments that are short enough to need no argument area.
 #define SLUICE_INLINE_ARGUMENT_BYTE_COUNT 28
 
 struct sluice_facts {
@@ -43,7 +44,7 @@ struct sluice_facts {
 
 struct sluice_client_line {
   uint32_t sleeps;  // 1 while the client may be asleep on a slot's `sequence`
-  uint32_t awaits;  // the number of the request for whose answer it is to be woken then
+  uint32_t awaits;  // the number of the request whose answer must wake it then
   uint8_t reserved[120];
 };
 
@@ -52,22 +53,22 @@ struct sluice_proxy_line {
   uint8_t reserved[124];
 };
 
-// Locks that stand beyond their use. For each of SLUICE_STANDING_COUNT locks one bit in each part.
+// Locks that stand after their use. Each part has one bit for each of SLUICE_STANDING_COUNT locks.
 struct sluice_standing_line {
   uint64_t locks;
   uint8_t reserved[120];
 };
 
-// Locks 0 to 7 are those of the WAL index, 8 is SHARED on the database.
+// Locks 0 to 7 are the locks of the WAL index, lock 8 is SHARED on the database.
 #define SLUICE_STANDING_COUNT 9
 #define SLUICE_STANDING_FILE 8
-// The client has it, in use or not: shared with others, or alone.
+// The client has the lock, in use or not: shared with others, or alone.
 #define SLUICE_STANDING_GRANTED_SHIFT 0
 #define SLUICE_STANDING_ALONE_SHIFT 12
-// The client uses it: shared, or with this bit too as its only holder.
+// The client uses the lock: shared or, if the second bit is set too, as its only holder.
 #define SLUICE_STANDING_USED_SHIFT 24
 #define SLUICE_STANDING_USED_ALONE_SHIFT 36
-// Somebody waits for it: the client gives it back with a request.
+// Another client waits for the lock: the holder gives it back with a request.
 #define SLUICE_STANDING_WANTED_SHIFT 48
 
 struct sluice_control {
@@ -80,17 +81,17 @@ struct sluice_control {
 struct sluice_slot {
   uint16_t operation;
   uint16_t flags;       // reserved, zero
-  uint32_t sequence;    // n: request n stands here; ~n: its answer does. A futex word
-  uint64_t file;        // file id, 0 where the operation names none
+  uint32_t sequence;    // n: the slot holds request n; ~n: it holds the answer. A futex word
+  uint64_t file;        // file id, 0 if the operation names none
   uint32_t payload_offset;
   uint32_t payload_byte_count;   // request: bytes sent or wanted; reply: bytes given
-  uint32_t argument_byte_count;  // above 28 the arguments stand in the slot's argument area
+  uint32_t argument_byte_count;  // above 28 the arguments are in the slot's argument area
   int32_t return_code;
   int32_t error_number;
   uint8_t arguments[SLUICE_INLINE_ARGUMENT_BYTE_COUNT];
 };
 
-// The words by name: Embedded Swift has no key path to a field of a C struct.
+// The words by name, because Embedded Swift has no key path to a field of a C struct.
 static inline uint32_t *sluice_client_sleeps(struct sluice_control *c) { return &c->client.sleeps; }
 static inline uint32_t *sluice_client_awaits(struct sluice_control *c) { return &c->client.awaits; }
 static inline uint32_t *sluice_proxy_sleeps(struct sluice_control *c) { return &c->proxy.sleeps; }
@@ -108,8 +109,8 @@ static inline struct sluice_slot sluice_slot_copy(const struct sluice_slot *shar
   return copy.slot;
 }
 
-// Handshake, on the SOCK_SEQPACKET socket. The first sixteen bytes of every message keep their
-// meaning in all versions of the protocol.
+// The handshake, on the SOCK_SEQPACKET socket. The first sixteen bytes of every message have the
+// same meaning in all versions of the protocol.
 struct sluice_message_head {
   uint64_t magic;
   uint32_t version;
@@ -130,8 +131,8 @@ struct sluice_hello {
   uint64_t reserved[2];
 };
 
-// A welcome carries the descriptors of the session's first channel, and so does a channel message
-// for each later one: control region, I/O region, in this order.
+// A welcome carries the descriptors of the session's first channel: control region, I/O region, in
+// this order. A channel message carries those of a later channel, in the same order.
 struct sluice_welcome {
   struct sluice_message_head head;
   uint64_t session;
@@ -139,9 +140,9 @@ struct sluice_welcome {
   uint32_t features;  // SLUICE_FEATURE_...
 };
 
-// The sidecar's paths are the host's own (a private sidecar), not a root's.
+// The sidecar's paths are the host's own (a private sidecar), and not relative to a root.
 #define SLUICE_FEATURE_HOST_PATHS 1u
-// What clients may do to save waiting.
+// The shortcuts with which clients may avoid waiting.
 #define SLUICE_FEATURE_POSTED_WRITES 2u
 #define SLUICE_FEATURE_READ_WINDOW 4u
 #define SLUICE_FEATURE_OWNED_KNOWLEDGE 8u
@@ -154,8 +155,8 @@ struct sluice_channel_message {
   uint32_t reserved_tail;
 };
 
-// Carries what a request on `file` asked for: the descriptor of a WAL index, or those of a read
-// window and of the sidecar's life.
+// Carries the descriptors that a request on `file` asked for: that of a WAL index, or those of a
+// read window and of the sidecar's life.
 struct sluice_descriptor_message {
   struct sluice_message_head head;
   uint64_t file;
@@ -168,25 +169,25 @@ struct sluice_descriptor_message {
 
 // --- read window --------------------------------------------------------------------------------
 //
-// A sealed memfd for each database, written by the proxy, mapped for reading by every client that
-// has the database open:
+// A sealed memfd for each database. The proxy writes it, and every client that has the database
+// open maps it for reading:
 //
 //   +0     sluice_window   4096 bytes
-//   +4096  one byte for each granule of 4096 bytes: 1 when the granule below is what the file holds
-//   +...   the granules, from a multiple of 4096 on, then 4096 bytes of nothing
+//   +4096  one byte for each granule of 4096 bytes: 1 if the granule below has the file's content
+//   +...   the granules, from a multiple of 4096 on, then 4096 empty bytes
 struct sluice_window {
   uint64_t magic;
   uint32_t granule_count;
-  uint32_t ownership;   // odd: what stands here is true. Counts up with each change.
+  uint32_t ownership;   // odd: the window is true. Counts up with each change.
   int64_t byte_count;   // the file's size
   uint32_t absent;      // SLUICE_ABSENT_... bits
-  uint32_t retired;     // 1: there is another window now; this one will never be true again
+  uint32_t retired;     // 1: another window has replaced this one, which will never be true again
   uint8_t reserved[96];
 };
 
 #define SLUICE_WINDOW_HEADER_BYTE_COUNT 4096
 #define SLUICE_GRANULE_BYTE_COUNT 4096
-// There is no rollback journal, or no WAL, beside the database.
+// The database has no rollback journal, or no WAL, beside it.
 #define SLUICE_ABSENT_JOURNAL 1u
 #define SLUICE_ABSENT_WAL 2u
 
@@ -199,12 +200,12 @@ _Static_assert(offsetof(struct sluice_window, byte_count) == 16, "window");
 
 // --- life ---------------------------------------------------------------------------------------
 //
-// A sealed memfd that comes with each read window, one for the whole sidecar, mapped for reading.
-// The kernel itself puts an end to it when the sidecar dies, before it lets go of the sidecar's
-// files (see robust futexes, set_robust_list(2)).
+// A sealed memfd that comes with each read window. The sidecar has one, and clients map it for
+// reading. When the sidecar dies, the kernel itself marks the memory, before it closes the
+// sidecar's files (see robust futexes, set_robust_list(2)).
 struct sluice_life {
   uint64_t magic;
-  uint32_t thread;  // who lives, as the kernel counts threads; or SLUICE_LIFE_OVER
+  uint32_t thread;  // the kernel's number of the living thread, or SLUICE_LIFE_OVER
   uint8_t reserved[4084];
 };
 #define SLUICE_LIFE_OVER 0x40000000u  // FUTEX_OWNER_DIED
@@ -243,8 +244,8 @@ _Static_assert(sizeof(struct sluice_refusal) == 256, "refusal");
 
 // --- metrics ------------------------------------------------------------------------------------
 //
-// A POSIX shared-memory object named "/sluice-PID", written by a shared sidecar, readable by all.
-// Counters only grow. Each row of operation counters is written by one reactor.
+// A POSIX shared-memory object named "/sluice-PID". A shared sidecar writes it, and every user can
+// read it. Counters only grow. One reactor writes each row of operation counters.
 
 #define SLUICE_METRICS_ROW_COUNT 16
 #define SLUICE_METRICS_OPERATION_COUNT 64

@@ -1,5 +1,6 @@
-// What a system call takes from its caller without being told: who the caller is, what it may do,
-// and where its names begin. A call that moves to another process must take these along.
+// A caller's standing: its identity, its rights, and the root of its names. A system call takes
+// these from its caller without an argument. A call that moves to another process must take them
+// along.
 #pragma once
 #include <stdint.h>
 
@@ -9,26 +10,27 @@ struct sluice_standing {
   uint64_t groups;                         // a digest of the supplementary groups
   uint64_t capabilities;                   // effective
   uint64_t root_device, root_inode, root_mount;
-  uint64_t user_namespace;                 // 0 where /proc does not tell
+  uint64_t user_namespace;                 // 0 if /proc does not show it
   uint32_t no_new_privileges;
   uint32_t reserved;
 };
 _Static_assert(sizeof(struct sluice_standing) == 72, "no padding: it is compared as bytes");
 
-// The calling thread's standing now. Never fails: what cannot be known is 0.
+// The calling thread's current standing. Never fails; a value that cannot be known is 0.
 void sluice_standing_take(struct sluice_standing *standing);
 static inline int sluice_standing_equal(const struct sluice_standing *a,
                                         const struct sluice_standing *b) {
   return __builtin_memcmp(a, b, sizeof *a) == 0;
 }
-// The calling thread's umask, which no system call tells without setting it.
+// The calling thread's umask. No system call returns it without changing it.
 uint32_t sluice_umask(void);
 uint32_t sluice_set_umask(uint32_t mask);
-// How large this process may make a file, in bytes (RLIMIT_FSIZE); INT64_MAX for no limit.
+// The largest size to which this process may grow a file, in bytes (RLIMIT_FSIZE); INT64_MAX for no
+// limit.
 int64_t sluice_file_size_limit(void);
-// Lifts that limit as far as this process may.
+// Raises that limit as far as this process may.
 void sluice_raise_file_size_limit(void);
-// Sends this thread the signal that the kernel sends to a writer beyond that limit.
+// Sends this thread the signal that the kernel sends to a thread that writes beyond that limit.
 void sluice_raise_file_size_signal(void);
-// Gives up every capability but those in `kept`, for good. 0 or -errno.
+// Gives up every capability except those in `kept`, for good. 0 or -errno.
 int sluice_keep_capabilities(uint64_t kept);

@@ -1,12 +1,12 @@
-// What the command was started with, as the C library handed it to this program. Swift's own
-// CommandLine reads /proc/self/cmdline, which need not be there, and repairs what is not UTF-8.
+// The command's arguments, as the C library passed them to this program. Swift's own CommandLine
+// reads /proc/self/cmdline, which may be absent, and changes bytes that are not UTF-8.
 #pragma once
 #include "sluice_probes.h"
 
-// How many words there are, the program's name included.
+// The number of words, including the program's name.
 int sluice_command_word_count(void);
-// A word, zero-terminated, for as long as the program runs.
+// A word, zero-terminated. Valid as long as the program runs.
 const char *sluice_command_word(int index);
-// The path by which this program was executed, perhaps relative to where it worked then; NULL where
-// the kernel does not tell.
+// The path by which this program was executed. It may be relative to the working directory of that
+// moment. NULL if the kernel does not say.
 const char *sluice_command_executed_path(void);

@@ -1,5 +1,5 @@
-// What a machine's kernel, and whoever started this program, let it do. Each answers with 0 or more, or
-// the negated errno, and leaves nothing behind.
+// Probes of what the machine's kernel, and the parent process, allow this program to do. Each
+// returns 0 or more, or the negated errno, and leaves nothing behind.
 #pragma once
 #include <stdint.h>
 
@@ -9,12 +9,12 @@ int sluice_probe_close_range(void);
 int sluice_probe_clone(void);
 // Whether a seccomp filter can answer with an errno, as a sidecar's does.
 int sluice_probe_seccomp(void);
-// The seccomp mode that this process is in: 0 none, 2 a filter.
+// This process's seccomp mode: 0 none, 2 a filter.
 int sluice_probe_seccomp_mode(void);
 // Whether no_new_privs is set.
 int sluice_probe_no_new_privileges(void);
-// The soft limit of a resource by its letter: files, processes, size of a file, locked memory, address
-// space (n, u, f, l, v as in ulimit); UINT64_MAX for none.
+// The soft limit of a resource, by its letter: open files, processes, file size, locked memory,
+// address space (n, u, f, l, v as in ulimit); UINT64_MAX if there is no limit.
 uint64_t sluice_probe_limit(char letter);
 // The name of the n-th variable of the environment up to its `=`, as a length; NULL after the last.
 const char *sluice_probe_variable(int index, int *length);

@@ -1,6 +1,6 @@
-// What libsluice.so does when it is preloaded or linked, rather than loaded as an extension: the
-// calls by which a program opens its first database come here first, and register the VFS.
+// For a libsluice.so that is preloaded or linked, and not loaded as an extension: the calls by
+// which a program opens its first database come here first, and register the VFS.
 #pragma once
 
-// Tells this part which function registers the VFS, given SQLite's functions. Defined in Swift.
+// Registers the VFS with the given functions of SQLite. Defined in Swift.
 int sluice_register_vfs(const void *api);

@@ -35,7 +35,8 @@ extension FileSession {
       let window = try handle.file.openWindow(parts.windows)
       try system { () throws(Errno) in
         try sendDescriptors(
-          window.descriptor.rawValue, and: thread.serving.lifeDescriptor.descriptor.rawValue, .window,
+          window.descriptor.rawValue, and: thread.serving.lifeDescriptor.descriptor.rawValue,
+          .window,
           file: handle.id, on: link.socket.descriptor)
       }
     }

@@ -308,8 +308,7 @@ extension FileSession {
     channel.end.complete(.done)
   }
 
-  private func truncate(_ request: Request, _ channel: FileChannel, now: Int64) throws(ServeError)
-  {
+  private func truncate(_ request: Request, _ channel: FileChannel, now: Int64) throws(ServeError) {
     let byteCount = try arguments(request, channel, as: OffsetFields.self).offset
     let handle = try writableHandle(request, now: now)
     try file { () throws(FileError) in
@@ -334,8 +333,7 @@ extension FileSession {
   /// The work of a sync of this file id was done.
   func synced(_ file: UInt64) { handles.find(file)?.needsDirectorySync = false }
 
-  private func fileSize(_ request: Request, _ channel: FileChannel, now: Int64) throws(ServeError)
-  {
+  private func fileSize(_ request: Request, _ channel: FileChannel, now: Int64) throws(ServeError) {
     let handle = try usableHandle(request, now: now)
     let byteCount = try file { () throws(FileError) in try handle.file.status().byteCount }
     channel.end.complete(.done, OffsetFields(offset: byteCount))

@@ -32,6 +32,8 @@ final class FileThread: ServiceThread, Settler, @unchecked Sendable {
     return session
   }
 
+  func end() { parts.settlers.remove(self) }
+
   func channel(_ number: UInt32, ofSession id: UInt64) -> FileChannel? {
     sessions[id]?.channels.first { $0.number == number }
   }

@@ -42,6 +42,9 @@ final class Settlers: Sendable {
 
   func add(_ settler: any Settler) { settlers.withLock { $0.append(settler) } }
 
+  /// The thread ends: it has nothing left to settle.
+  func remove(_ settler: any Settler) { settlers.withLock { $0.removeAll { $0 === settler } } }
+
   /// The threads besides one with sessions that have, or had, `file` open. All besides that one where no
   /// file is named.
   func besides(_ settler: (any Settler)?, using file: SharedFile?) -> [any Settler] {

@@ -15,7 +15,8 @@ package struct Entrance: ~Copyable {
   /// Readable when the program for which the server was started has ended.
   var lifeline: SharedDescriptor?
 
-  package static func shared(_ listener: SharedDescriptor, lifeline: SharedDescriptor?) -> Entrance {
+  package static func shared(_ listener: SharedDescriptor, lifeline: SharedDescriptor?) -> Entrance
+  {
     Entrance(listener: listener, client: nil, lifeline: lifeline)
   }
 

@@ -10,7 +10,7 @@ package final class SocketName: Sendable {
   package let path: [CChar]
   private let own: FileDescriptor
 
-  fileprivate init(_ path: [CChar], _ own: consuming FileDescriptor) {
+  init(_ path: [CChar], _ own: consuming FileDescriptor) {
     self.path = path
     self.own = own
   }

@@ -12,7 +12,9 @@ internal import Synchronization
 package final class Metrics: @unchecked Sendable {
   private let region: UnsafeMutablePointer<sluice_metrics>
   private let mapping: Mapping?
+  /// Nil where nobody else reads the counters.
   private let name: [CChar]?
+  private let isNamed = Atomic<Bool>(true)
   private let nextRow = Atomic<Int>(0)
 
   /// Counts for this process alone.
@@ -48,7 +50,14 @@ package final class Metrics: @unchecked Sendable {
   }
 
   deinit {
-    if let name { try? unsafe unlinkSharedMemoryObject(name) } else { unsafe region.deallocate() }
+    removeName()
+    if name == nil { unsafe region.deallocate() }
+  }
+
+  /// Takes the object's name away, once. Its readers keep what they have.
+  func removeName() {
+    guard let name, isNamed.exchange(false, ordering: .relaxed) else { return }
+    try? unsafe unlinkSharedMemoryObject(name)
   }
 
   func sessionOpened() { add(to: \.sessions_opened) }

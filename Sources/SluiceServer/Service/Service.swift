@@ -73,6 +73,9 @@ package protocol ServiceThread: AnyObject {
 
   /// The thread's alarm was set to this time or before (monotonic nanoseconds).
   func alarmRang(now: Int64)
+
+  /// The thread ends. Its sessions have ended before.
+  func end()
 }
 
 package protocol ServiceSession: AnyObject {

@@ -18,7 +18,8 @@ func sendChannel(
 }
 
 /// The head of a message that the server or a service sends on a session's socket.
-package func messageHead(_ kind: sluice_message_kind, status: Status = .done) -> sluice_message_head {
+package func messageHead(_ kind: sluice_message_kind, status: Status = .done) -> sluice_message_head
+{
   sluice_message_head(
     magic: sluice_magic, version: protocolVersion, kind: UInt16(kind.rawValue),
     status: UInt16(status.rawValue))

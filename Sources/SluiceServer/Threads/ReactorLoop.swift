@@ -72,6 +72,7 @@ final class ReactorLoop {
     }
     spinning.noteAsleep()
     for session in sessions.values { session.end() }
+    service.end()
     reactor.close()
   }
 
@@ -183,7 +184,9 @@ final class ReactorLoop {
     for channel in Array(waiting) {
       if let waiter = channel.rest.waiter, waiter.lookAt <= now { serve(channel, atMost: 1) }
     }
-    for channel in waiting { if let waiter = channel.rest.waiter { reactor.alarm.set(waiter.lookAt) } }
+    for channel in waiting {
+      if let waiter = channel.rest.waiter { reactor.alarm.set(waiter.lookAt) }
+    }
     service.alarmRang(now: now)
   }
 

@@ -1,17 +1,17 @@
-// What a database's URI says to us.
+// The parameters in a database's URI.
 //
-//   socket=PATH              the shared sidecar that serves it
+//   socket=PATH              the shared sidecar that serves the database
 //   connect-timeout=MS       wait for the sidecar's welcome for up to MS milliseconds
-//   delete-before-open=1     delete it first, with its journal and WAL, unless somebody uses it
+//   delete-before-open=1     delete the database first, with journal and WAL, unless it is in use
 //   implicit-locks=MS        keep locks for MS milliseconds after each transaction
-//   unlock-asap=1            keep no lock beyond its transaction, whatever the sidecar's default
+//   unlock-asap=1            keep no lock after its transaction, whatever the sidecar's default
 //   wait=MS                  stand in line for a lock for up to MS milliseconds
 //   readonly_shm=1           open the WAL index for reading only
-//   psow=0                   do not promise that a torn write leaves its neighbours alone
+//   psow=0                   do not promise that a torn write leaves neighbouring bytes intact
 //   posted-writes=0          wait for every write
 //   read-window=0            ask the sidecar for every page
-//   owned-knowledge=0        ask for every size and absence
-//   standing-locks=0         ask for every lock
+//   owned-knowledge=0        ask the sidecar for every size, and for absent journals
+//   standing-locks=0         ask the sidecar for every lock
 
 internal import CSQLite
 internal import CSluice
@@ -28,7 +28,7 @@ struct URIParameters {
   var isWALIndexReadOnly = false
   var shortcuts: Shortcuts = .all
 
-  /// Reads the parameters of a main database's name as SQLite hands it to xOpen.
+  /// Reads the parameters of a main database's name, as SQLite passes it to xOpen.
   init(_ name: UnsafePointer<CChar>) throws(VFSError) {
     let deletes = try unsafe URIParameters.boolean(
       name, "delete-before-open", or: false,
@@ -64,7 +64,7 @@ struct URIParameters {
 
   init() {}
 
-  /// The socket that the URI of a database names, nil where there is none.
+  /// The socket in a database's URI, or nil.
   static func socket(of name: UnsafePointer<CChar>) -> UnsafePointer<CChar>? {
     unsafe value(name, "socket")
   }
@@ -96,7 +96,7 @@ struct URIParameters {
     throw .uriParameter(complaint)
   }
 
-  /// The words that SQLite itself takes for a boolean.
+  /// The words that SQLite itself accepts for a boolean.
   private static var words: [(StaticString, Bool)] {
     [
       ("1", true), ("yes", true), ("true", true), ("on", true), ("0", false), ("no", false),
@@ -111,11 +111,11 @@ extension StaticString {
   }
 }
 
-/// The value of a parameter; an empty one counts as none.
+/// The value of a parameter, or nil. An empty value counts as none.
 ///
-/// xFullPathname and xOpen are handed file names with their parameters when SQLite's core calls
-/// them: four zero bytes, the path, the parameters (see `sqlite3_create_filename`). A VFS on top of
-/// this one may hand over a bare string; the bytes before it tell the two apart.
+/// SQLite's core passes xFullPathname and xOpen a file name with its parameters: four zero bytes,
+/// the path, the parameters (see `sqlite3_create_filename`). A VFS on top of this one may pass a
+/// bare string. The bytes before the name tell the two apart.
 private func value(
   _ filename: UnsafePointer<CChar>, _ name: StaticString
 ) -> UnsafePointer<CChar>? {

@@ -1,6 +1,6 @@
-// The sqlite3_vfs: what SQLite does by name, and what it does without any file.
+// The sqlite3_vfs: SQLite's calls that name a file, and its calls without a file.
 //
-// Threads: any, as SQLite calls. Nothing here waits but for the sidecar.
+// Threads: any. Calls wait for the sidecar and for nothing else.
 
 internal import CSQLite
 internal import CSluice
@@ -11,10 +11,10 @@ internal import SluiceWire
 enum VFS {
   static let name: StaticString = "sluice"
 
-  /// As SQLite's unix VFS, so that whoever may open a file there may open it here.
+  /// The same as in SQLite's unix VFS, so that a path which can be opened there can be opened here.
   static let pathByteCountMaximum = 512
 
-  /// Registers the VFS once; later calls find it there.
+  /// Registers the VFS. Later calls find it registered.
   static func register(asDefault: Bool) -> Int32 {
     let nameStart = unsafe UnsafeRawPointer(name.utf8Start).assumingMemoryBound(to: CChar.self)
     if let present = unsafe csqlite_vfs_find(nameStart) {
@@ -73,7 +73,7 @@ enum VFS {
       return byteCount
     }
     unsafe vfs.pointee.xSleep = { _, microseconds in
-      sleep(microseconds: microseconds)
+      OpenFile.sleep(microseconds: microseconds)
     }
     // SQLite counts from noon on 24 November 4714 BC; 1970 began that many milliseconds later.
     unsafe vfs.pointee.xCurrentTimeInt64 = { _, out in
@@ -105,7 +105,8 @@ enum VFS {
     } catch {
       return report(error, .open, path ?? [])
     }
-    unsafe opened.attach(to: file)
+    opened.explainMissingWALIndex()
+    unsafe opened.attach(to: file, IOMethods.table(for: opened))
     if let outFlags = unsafe outFlags {
       unsafe outFlags.pointee =
         opened.remote.isWritable
@@ -117,7 +118,7 @@ enum VFS {
   private static func delete(_ name: UnsafePointer<CChar>, syncDirectory: Bool) -> Int32 {
     var path = unsafe bytes(of: name)
     do throws(VFSError) {
-      let channel = try Registry.current.channel(for: path)
+      let channel = try OpenFile.registry.channel(for: path)
       path = try completed(path, in: channel.session)
       try call { () throws(CallError) in
         try channel.delete(path, syncDirectory: syncDirectory)
@@ -133,7 +134,7 @@ enum VFS {
   ) -> Int32 {
     unsafe result.pointee = 0
     let neighbour =
-      flags == SQLITE_ACCESS_EXISTS ? unsafe Registry.current.neighbour(name) : nil
+      flags == SQLITE_ACCESS_EXISTS ? unsafe OpenFile.registry.neighbour(name) : nil
     if let neighbour, neighbour.knowledge.isAbsent(neighbour.file) { return SQLITE_OK }
     var path = unsafe bytes(of: name)
     let mode: AccessMode =
@@ -143,7 +144,7 @@ enum VFS {
       default: .exists
       }
     do throws(VFSError) {
-      let channel = try Registry.current.channel(for: path)
+      let channel = try OpenFile.registry.channel(for: path)
       path = try completed(path, in: channel.session)
       let answer = try call { () throws(CallError) in try channel.access(path, mode) }
       unsafe result.pointee = answer ? 1 : 0
@@ -160,7 +161,7 @@ enum VFS {
     var path = unsafe bytes(of: name)
     do throws(VFSError) {
       let full = try onceMore { () throws(VFSError) in
-        let session = try unsafe Registry.current.session(
+        let session = try unsafe OpenFile.registry.sessions.session(
           socket: URIParameters.socket(of: name),
           milliseconds: URIParameters.connectMilliseconds(of: name))
         path = try completed(path, in: session)
@@ -180,8 +181,8 @@ enum VFS {
   }
 }
 
-/// Runs what opens a database, and once more where the sidecar turns out to be dead: a dying process lets
-/// go of its socket after it has disappeared otherwise, so that the look before may have come too early.
+/// Runs `body`, which opens a database, and runs it again if the sidecar turns out to be dead. A
+/// dying process closes its socket last, so the check before may have come too early.
 func onceMore<R>(
   if isWanted: Bool = true, _ body: () throws(VFSError) -> R
 ) throws(VFSError) -> R {
@@ -191,21 +192,4 @@ func onceMore<R>(
     guard isWanted, error.endsSession else { throw error }
     return try body()
   }
-}
-
-/// `path` as the session's sidecar takes it: the host's own names begin in the root directory, for the
-/// sidecar works elsewhere.
-func completed(_ path: [UInt8], in session: Session) throws(VFSError) -> [UInt8] {
-  guard session.usesHostPaths, path.first != UInt8(ascii: "/") else { return path }
-  do throws(Errno) {
-    return try workingDirectoryPath() + [UInt8(ascii: "/")] + path
-  } catch {
-    throw .system(error)
-  }
-}
-
-/// Makes a call's failure one of the VFS.
-@inline(__always)
-func call<R>(_ body: () throws(CallError) -> R) throws(VFSError) -> R {
-  do throws(CallError) { return try body() } catch { throw .call(error) }
 }

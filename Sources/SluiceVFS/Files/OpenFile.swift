@@ -1,4 +1,8 @@
-// The object behind a sqlite3_file.
+// The object behind a sqlite3_file: its state, how it is opened, and its content.
+//
+// Its other files hold one concern each: the handle that SQLite has (+Handle), locks (+Locks),
+// waiting for locks (+Waiting), the next sidecar (+Succession), sizes (+Chunks), the registry
+// (+Registry).
 
 internal import CSQLite
 internal import CSluice
@@ -8,36 +12,38 @@ internal import Synchronization
 
 /// SQLite uses a file in one thread at a time.
 final class OpenFile: @unchecked Sendable {
-  /// Replaced where the file is opened again in another sidecar, with `knowledge`.
+  /// The file in the sidecar. Replaced, with `knowledge`, when the file is opened again in another
+  /// sidecar.
   private(set) var remote: RemoteFile
   let kind: FileKind
   /// For messages; empty for a temporary file.
   let path: [UInt8]
-  /// The registry's token of the database that this is, or 0.
+  /// The registry's token if this is a database, or 0.
   private(set) var token: UInt64 = 0
   var isPowersafeOverwrite: Bool
   /// Whether the WAL index is to be opened for reading only.
   let isWALIndexReadOnly: Bool
   var level = LockLevel.none
-  /// There from the first xShmMap to xShmUnmap.
+  /// Set from the first xShmMap to xShmUnmap.
   var walIndex: WALIndexMap?
-  /// What is known of a database without asking.
+  /// What the connection knows of its database without asking the sidecar.
   private(set) var knowledge: Knowledge?
-  /// How it was opened, and with which shortcuts if the sidecar allows them.
+  /// How the file was opened, and which shortcuts it may use if the sidecar allows them.
   private let request: OpenRequest
   private let shortcuts: Shortcuts
-  /// How long a session may take to get.
+  /// How long it may take to get a session.
   let connectMilliseconds: Int64
-  /// A database's WAL: that which SQLite opened last.
-  private(set) var wal: OpenFile?
-  /// Whether SQLite has pages of a WAL database that it cannot know to be good or bad.
+  /// The database's WAL that SQLite opened last.
+  var wal: OpenFile?
+  /// Whether SQLite must drop its pages of a WAL database, because it cannot know whether they are
+  /// valid.
   var mustDropPages = false
-  /// The same of a database in rollback mode.
+  /// The same for a database in rollback mode.
   var mustShowAnotherVersion = false
   var wait = LockWait()
-  /// How much of the file SQLite wants by pointer, in bytes; 0 for nothing (`PRAGMA mmap_size`).
+  /// How many bytes of the file SQLite wants by pointer (`PRAGMA mmap_size`); 0 for none.
   private var fetchByteCountMaximum: Int64 = 0
-  /// For a WAL.
+  /// Used by a WAL only.
   private var walWrites = WALWrites()
   /// The unit in which the file grows and shrinks, in bytes; 0 for none (SQLITE_FCNTL_CHUNK_SIZE).
   var chunkByteCount: Int64 = 0
@@ -46,7 +52,7 @@ final class OpenFile: @unchecked Sendable {
   /// The last errno of a failed operation on this file.
   var lastErrno: Int32 = 0
 
-  /// Opens the file that SQLite asks xOpen for.
+  /// Opens the file that SQLite names in xOpen.
   init(name: UnsafePointer<CChar>?, path: [UInt8]?, flags: Int32) throws(VFSError) {
     let isMain = flags & SQLITE_OPEN_MAIN_DB != 0
     let parameters =
@@ -56,11 +62,11 @@ final class OpenFile: @unchecked Sendable {
     connectMilliseconds = parameters.connectMilliseconds
     let channel: Channel
     if isMain, let name = unsafe name {
-      let session = try unsafe Registry.current.session(
+      let session = try unsafe OpenFile.registry.sessions.session(
         socket: URIParameters.socket(of: name), milliseconds: connectMilliseconds)
       channel = try OpenFile.channel(in: session, shortcuts)
     } else {
-      channel = try Registry.current.channel(for: path)
+      channel = try OpenFile.registry.channel(for: path)
     }
     let path = try path.map { (path) throws(VFSError) in
       try completed(path, in: channel.session)
@@ -76,17 +82,16 @@ final class OpenFile: @unchecked Sendable {
     if isMain, let path {
       let knowledge = Knowledge(of: remote)
       self.knowledge = knowledge
-      token = Registry.current.enter(path: path, file: self, knowledge)
-      Registry.use(token)
-      explainMissingWALIndex()
+      token = OpenFile.registry.enter(path: path, file: self, knowledge)
+      noteThreadUses(token)
     }
     if kind == .wal {
       channel.openWALCount.add(1, ordering: .relaxed)
-      Registry.current.database(for: path)?.file.wal = self
+      OpenFile.registry.database(for: path)?.file.wal = self
     }
   }
 
-  /// A database has a channel of its own, and its other files share it.
+  /// A database has its own channel, and its other files share that channel.
   @inline(never)
   private static func channel(
     in session: Session, _ shortcuts: Shortcuts
@@ -113,7 +118,8 @@ final class OpenFile: @unchecked Sendable {
 
   // MARK: In another session
 
-  /// Opens the database in `session`, which must be the same file; it is not used until `move`.
+  /// Opens the database in `session`, and throws unless it is the same file. It is not used until
+  /// `move`.
   func openAgain(in session: Session) throws(VFSError) -> RemoteFile {
     var request = request
     request.options.subtract([.create, .exclusive, .deleteBeforeOpen])
@@ -128,7 +134,7 @@ final class OpenFile: @unchecked Sendable {
     try OpenFile.open(request, on: database.channel)
   }
 
-  /// From now on the file is `successor`, and SQLite must look at all of it anew.
+  /// Replaces the file by `successor`. SQLite must read everything again.
   func move(to successor: RemoteFile) {
     if kind == .wal {
       remote.channel.openWALCount.subtract(1, ordering: .relaxed)
@@ -140,9 +146,9 @@ final class OpenFile: @unchecked Sendable {
     guard token != 0 else { return }
     let knowledge = Knowledge(of: successor)
     self.knowledge = knowledge
-    guard !Registry.current.renew(token, knowledge) else { return }
-    token = Registry.current.enter(path: path, file: self, knowledge)
-    Registry.use(token)
+    guard !OpenFile.registry.renew(token, knowledge) else { return }
+    token = OpenFile.registry.enter(path: path, file: self, knowledge)
+    noteThreadUses(token)
   }
 
   /// The sidecar has granted a lock.
@@ -153,12 +159,12 @@ final class OpenFile: @unchecked Sendable {
     self.knowledge?.wasGranted()
   }
 
-  /// The sidecar has given the window up: lets go of its memory, and maps the next one.
+  /// The sidecar has given up the window. Releases its memory and maps the next window.
   @inline(never)
   private func renewKnowledge() {
     guard let next = knowledge?.successor() else { return }
     knowledge = next
-    Registry.current.renew(token, next)
+    OpenFile.registry.renew(token, next)
   }
 
   // MARK: Content
@@ -183,13 +189,12 @@ final class OpenFile: @unchecked Sendable {
     try unsafe remote.write(bytes, at: offset, posted: isPosted)
   }
 
-  /// Whether a write need not be waited for, since a failure will be told before it is relied upon
-  /// that it was done.
+  /// Whether a write may be posted: a failure will be reported before anything relies on the write.
   @inline(__always)
   private func mayPost(_ bytes: UnsafeRawBufferPointer, at offset: Int64) -> Bool {
     switch kind {
     case .mainDatabase:
-      // A checkpoint notes how far it came in the WAL index, right after the last write.
+      // With a WAL, a checkpoint notes its progress in the WAL index right after its last write.
       return remote.channel.openWALCount.load(ordering: .relaxed) == 0
     case .wal:
       return unsafe walWrites.mayPost(bytes, at: offset)
@@ -198,15 +203,16 @@ final class OpenFile: @unchecked Sendable {
     }
   }
 
-  /// The size that SQLite is told. A file of one byte is empty to it, as with its unix VFS, which wrote
-  /// such a byte into empty files itself on some systems (ticket 3260 in os_unix.c).
+  /// The size as SQLite sees it. A file of one byte counts as empty, as in SQLite's unix VFS. On
+  /// some systems that VFS itself writes one byte into an empty file (ticket 3260 in os_unix.c).
   func byteCount() throws(CallError) -> Int64 {
     let known = try knowledge?.byteCount()
     let byteCount = if let known { known } else { try remote.byteCount() }
     return byteCount == 1 ? 0 : byteCount
   }
 
-  /// Sets how much may be fetched; a negative number only asks. The value before.
+  /// Sets how many bytes may be fetched; a negative number changes nothing. Returns the former
+  /// value.
   func setFetchMaximum(_ byteCount: Int64) -> Int64 {
     let before = fetchByteCountMaximum
     if byteCount >= 0, !(knowledge?.isInUse ?? false) {
@@ -215,49 +221,12 @@ final class OpenFile: @unchecked Sendable {
     return before
   }
 
-  /// SQLITE_MAX_MMAP_SIZE, as SQLite sets it on Linux.
+  /// SQLite's SQLITE_MAX_MMAP_SIZE on Linux.
   private static let fetchByteCountLimit: Int64 = 0x7fff_0000
 
   func fetch(at offset: Int64, byteCount: Int) throws(CallError) -> UnsafeMutableRawPointer? {
     guard let knowledge, offset + Int64(byteCount) <= fetchByteCountMaximum else { return nil }
     return try unsafe knowledge.fetch(at: offset, byteCount: byteCount)
-  }
-
-  // MARK: In SQLite's hands
-
-  /// Puts the object behind `file`, which keeps it until `detach`.
-  func attach(to file: UnsafeMutablePointer<sqlite3_file>) {
-    let place = unsafe UnsafeMutableRawPointer(file).assumingMemoryBound(to: sluice_file.self)
-    unsafe place.pointee.object = unsafe Unmanaged.passRetained(self).toOpaque()
-    unsafe file.pointee.pMethods = unsafe UnsafePointer(
-      canHaveWALIndex ? IOMethods.table : IOMethods.tableWithoutWALIndex)
-  }
-
-  @inline(__always)
-  static func reference(_ file: UnsafeMutablePointer<sqlite3_file>) -> Unmanaged<OpenFile> {
-    let place = unsafe UnsafeMutableRawPointer(file).assumingMemoryBound(to: sluice_file.self)
-    return unsafe Unmanaged.fromOpaque(place.pointee.object)
-  }
-
-  /// Closes the file and takes the object away. A forked child leaves what it inherited alone.
-  static func detach(_ file: UnsafeMutablePointer<sqlite3_file>) -> Int32 {
-    unsafe file.pointee.pMethods = nil
-    let reference = unsafe reference(file)
-    let open = unsafe reference.takeUnretainedValue()
-    guard open.remote.channel.session.belongsToThisProcess else { return SQLITE_OK }
-    open.wal = nil
-    if open.token != 0 { Registry.current.leave(open.token) }
-    if open.kind == .wal { open.remote.channel.openWALCount.subtract(1, ordering: .relaxed) }
-    var code = SQLITE_OK
-    do throws(CallError) {
-      try open.remote.close()
-    } catch .sessionLost {
-      // Closed with the sidecar.
-    } catch {
-      code = report(.call(error), .close, open.path)
-    }
-    unsafe reference.release()
-    return code
   }
 }
 

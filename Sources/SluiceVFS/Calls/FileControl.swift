@@ -1,7 +1,6 @@
-// xFileControl: the codes that SQLite's unix VFS answers, with the meaning that they have there.
-// SYNC waits for what was posted. All others, the ones that are notices only (COMMIT_PHASETWO,
-// BUSYHANDLER, PRAGMA …) among them, are answered with SQLITE_NOTFOUND, which tells SQLite to go on by
-// itself.
+// xFileControl: the codes that SQLite's unix VFS answers, with the same meaning. SYNC waits for
+// posted writes. Every other code gets SQLITE_NOTFOUND, which tells SQLite to continue by itself.
+// So do the codes that are only notices (COMMIT_PHASETWO, BUSYHANDLER, PRAGMA …).
 
 internal import CSQLite
 internal import CSluice
@@ -20,23 +19,23 @@ enum FileControl {
       do throws(CallError) {
         return try unsafe ask(file, code, argument)
       } catch {
-        return IOMethods.fail(.call(error), .fileControl, file)
+        return file.fail(error, .fileControl)
       }
     }
   }
 
-  /// A transaction is about to be committed: whether or not a sync follows, this is where what was
-  /// written must be in the file.
+  /// A transaction is about to be committed. Its writes must be in the file at this point, whether
+  /// or not a sync follows.
   private static func settle(_ file: OpenFile) -> Int32 {
     do throws(CallError) {
       try file.remote.settle()
       return SQLITE_OK
     } catch {
-      return IOMethods.fail(.call(error), .write, file)
+      return file.fail(error, .write)
     }
   }
 
-  /// What needs no sidecar; nil for any other code.
+  /// Answers codes that need no sidecar. Nil for any other code.
   private static func answerLocally(
     _ file: OpenFile, _ code: Int32, _ argument: UnsafeMutableRawPointer
   ) -> Int32? {
@@ -53,7 +52,7 @@ enum FileControl {
     case SQLITE_FCNTL_CHUNK_SIZE:
       file.chunkByteCount = unsafe Int64(number.pointee)
     case csqlite_fcntl_lock_timeout:
-      // As SQLite's unix VFS: below zero is for ever.
+      // As in SQLite's unix VFS, a negative number means no limit.
       let former = file.wait.milliseconds
       let wanted = unsafe number.pointee
       file.wait.milliseconds = wanted < 0 ? Int64(Int32.max) : Int64(wanted)
@@ -93,7 +92,7 @@ enum FileControl {
     return SQLITE_OK
   }
 
-  /// A negative number asks for the flag, any other sets it.
+  /// A negative number reads the flag, any other number sets it.
   private static func exchange(_ flag: inout Bool, _ number: UnsafeMutablePointer<Int32>) {
     if unsafe number.pointee < 0 {
       unsafe number.pointee = flag ? 1 : 0
@@ -102,7 +101,7 @@ enum FileControl {
     }
   }
 
-  /// A name that nobody has, in the directory for temporary files; for SQLite to free.
+  /// An unused name in the directory for temporary files. SQLite frees it.
   private static func temporaryName(isOnHost: Bool) -> UnsafeMutablePointer<CChar>? {
     var random: UInt64 = 0
     _ = try? unsafe withUnsafeMutableBytes(of: &random) { (bytes) throws(Errno) in
@@ -129,27 +128,5 @@ enum FileControl {
     unsafe UnsafeBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount).map {
       CChar(bitPattern: $0)
     }
-  }
-}
-
-extension OpenFile {
-  /// SQLite is about to make the file so large: reserve whole chunks, if there is a chunk size.
-  func hint(byteCount: Int64) throws(CallError) {
-    guard chunkByteCount > 0 else { return }
-    let rounded = roundedToChunk(byteCount)
-    try sizeLimit.allow(rounded)
-    try remote.allocate(byteCount: rounded)
-  }
-
-  /// Cuts the file, to whole chunks if there is a chunk size.
-  func truncate(toByteCount byteCount: Int64) throws(CallError) {
-    let rounded = roundedToChunk(byteCount)
-    try sizeLimit.allow(rounded)
-    try remote.truncate(toByteCount: rounded)
-  }
-
-  private func roundedToChunk(_ byteCount: Int64) -> Int64 {
-    guard chunkByteCount > 0 else { return byteCount }
-    return (byteCount + chunkByteCount - 1) / chunkByteCount * chunkByteCount
   }
 }

@@ -1,12 +1,14 @@
-// What a connection knows of its database without asking: the pages in the read window, the
-// file's size, whether a journal or WAL is there, and which locks stand. It is true while the sidecar
-// owns the database, which the window says, and after everything that was posted on the file is done.
+// What a connection knows of its database without asking the sidecar: the pages in the read window,
+// the file's size, whether a journal or WAL exists, and which locks stand. This is true while the
+// sidecar owns the database, which the window says, and once all posted writes on the file are
+// done.
 //
-// Locks and absences are believed for a second after the sidecar's last word on them: one that was
-// stopped for long has lost its lease, and nobody has to open a database to put a journal beside it.
+// A lock or an absence is believed for one second after the sidecar last confirmed it. A sidecar
+// that was stopped for long has lost its lease, and a program need not open a database to put a
+// journal beside it.
 //
-// xFetch gives SQLite pages where they lie in the window. They stay there as long as the window is
-// mapped and pinned, and what they hold is changed by nobody while SQLite's locks protect it.
+// xFetch gives SQLite pointers into the window. The pages stay there while the window is mapped and
+// pinned, and nobody changes them while SQLite's locks protect them.
 
 internal import CSluice
 internal import SluiceChannel
@@ -18,22 +20,23 @@ internal import Synchronization
 final class Knowledge: Sendable {
   let remote: RemoteFile
   private let shortcuts: Shortcuts
-  /// Written once, by the first `wasGranted`; the registry's other threads look at it too.
+  /// Set once, by the first `wasGranted`. Other threads read it too, through the registry.
   private let windowReference = AtomicLazyReference<WindowRegion>()
   private let epoch = ProcessEpoch.current
   private nonisolated(unsafe) var wasOpened = false
   private nonisolated(unsafe) var life: Life?
-  /// When the sidecar granted a lock last, and when it said last that a journal or WAL was absent, by
-  /// the coarse clock.
+  /// When the sidecar last granted a lock, and when it last said that a journal or WAL was absent,
+  /// by the coarse clock.
   private nonisolated(unsafe) var lockedAt: Int64 = .min / 2
   private let journalMissedAt = Atomic<Int64>(.min / 2)
   private let walMissedAt = Atomic<Int64>(.min / 2)
   private static var beliefNanoseconds: Int64 { 1_000_000_000 }
-  /// Whether a write may be under way. This and what follows is used by the connection alone.
+  /// Whether a write may be under way. Only the connection uses this and the following fields.
   nonisolated(unsafe) var hasPosted = false
   /// How many pages SQLite has in use.
   private nonisolated(unsafe) var fetchCount = 0
-  /// Whether the sidecar has been told that addresses in the window are used; nil where it cannot be.
+  /// Whether the sidecar knows that addresses in the window are in use. Nil if the window cannot be
+  /// pinned.
   private nonisolated(unsafe) var isPinned: Bool? = false
 
   init(of remote: RemoteFile) {
@@ -41,8 +44,8 @@ final class Knowledge: Sendable {
     shortcuts = remote.channel.shortcuts
   }
 
-  /// The sidecar has granted a lock. Maps the window the first time, for without a lock nothing is
-  /// owned. Where that fails all is asked of the sidecar.
+  /// The sidecar has granted a lock. The first time, this maps the window, because nothing is owned
+  /// without a lock. If this fails, every call goes to the sidecar.
   @inline(__always)
   func wasGranted() {
     if unsafe !wasOpened { openOnce() }
@@ -52,7 +55,7 @@ final class Knowledge: Sendable {
   @inline(never)
   private func openOnce() {
     unsafe wasOpened = true
-    // What other hosts may change nobody owns.
+    // A sidecar never owns a file that other hosts may change.
     guard remote.isLocal,
       !shortcuts.isDisjoint(with: [.readWindow, .ownedKnowledge, .standingLocks]),
       let opened = try? remote.openWindow()
@@ -61,15 +64,15 @@ final class Knowledge: Sendable {
     _ = windowReference.storeIfNil(opened.region)
   }
 
-  /// The window, once it is there. To a forked child it says nothing: nobody keeps a lock for it.
+  /// The window, once it is mapped. Nil in a forked child, because the child holds no lock.
   @inline(__always)
   private var window: WindowRegion? { epoch.isCurrent ? windowReference.load() : nil }
 
-  /// Whether the sidecar has given this window up for another one, and SQLite uses no page of it.
+  /// Whether the sidecar has replaced this window by another, and SQLite uses no page of it.
   @inline(__always)
   var isRetired: Bool { (window?.isRetired ?? false) && !isInUse }
 
-  /// What is known by the sidecar's next window.
+  /// The knowledge with the sidecar's next window.
   func successor() -> Knowledge {
     let next = Knowledge(of: remote)
     unsafe next.hasPosted = hasPosted
@@ -78,12 +81,12 @@ final class Knowledge: Sendable {
     return next
   }
 
-  /// Whether nobody outside can have the database open.
+  /// Whether no program outside the sidecar can have the database open.
   var isOwned: Bool { window?.isOwned ?? false }
 
   // MARK: The file
 
-  /// Reads from the window; false where that is not possible.
+  /// Reads from the window; false if it cannot.
   @inline(__always)
   func read(
     into buffer: UnsafeMutableRawBufferPointer, at offset: Int64
@@ -93,7 +96,7 @@ final class Knowledge: Sendable {
     return unsafe window.copy(into: buffer, at: offset)
   }
 
-  /// The file's size in bytes, or nil where it must be asked.
+  /// The file's size in bytes; nil if the sidecar must be asked.
   @inline(__always)
   func byteCount() throws(CallError) -> Int64? {
     guard shortcuts.contains(.ownedKnowledge), let window = window else { return nil }
@@ -101,7 +104,7 @@ final class Knowledge: Sendable {
     return window.knownByteCount
   }
 
-  /// Whether it is known that such a file is not there.
+  /// Whether this file is known to be absent.
   @inline(__always)
   func isAbsent(_ file: AbsentFiles) -> Bool {
     guard shortcuts.contains(.ownedKnowledge), let window = window else { return false }
@@ -112,7 +115,7 @@ final class Knowledge: Sendable {
       && window.knownAbsentFiles.contains(file)
   }
 
-  /// The sidecar has said that there is no such file.
+  /// The sidecar has said that this file is absent.
   func missed(_ file: AbsentFiles) {
     let now = Clock.coarseNanoseconds()
     if file == .journal {
@@ -124,7 +127,7 @@ final class Knowledge: Sendable {
 
   // MARK: Locks
 
-  /// Takes locks that stand; false where they have to be asked for.
+  /// Takes standing locks; false if the sidecar must be asked.
   @inline(__always)
   func take(_ locks: LockSet, alone: Bool = false) -> Bool {
     guard let life = unsafe life, shortcuts.contains(.standingLocks),
@@ -133,7 +136,7 @@ final class Knowledge: Sendable {
     return remote.takeStanding(locks, alone: alone, life)
   }
 
-  /// Gives locks back and lets them stand; false where the sidecar has to be told.
+  /// Gives locks back and lets them stand; false if the sidecar must be told.
   @inline(__always)
   func giveBack(_ locks: LockSet) -> Bool {
     shortcuts.contains(.standingLocks) && remote.giveBackStanding(locks)
@@ -142,7 +145,7 @@ final class Knowledge: Sendable {
   @inline(__always)
   private func settle() throws(CallError) {
     guard unsafe hasPosted else { return }
-    // One that has failed is told until the transaction is over.
+    // If a posted write has failed, this throws until the transaction is over.
     try remote.settle()
     unsafe hasPosted = false
   }
@@ -152,7 +155,7 @@ final class Knowledge: Sendable {
   /// Whether SQLite has pages in use.
   var isInUse: Bool { unsafe fetchCount > 0 }
 
-  /// The address of a stretch of the file, in use until `giveBack`; nil where SQLite must read it.
+  /// The address of a range of the file, in use until `giveBack`; nil if SQLite must read it.
   func fetch(at offset: Int64, byteCount: Int) throws(CallError) -> UnsafeMutableRawPointer? {
     guard shortcuts.contains(.readWindow), let window = window else { return nil }
     try settle()
@@ -161,7 +164,7 @@ final class Knowledge: Sendable {
     }
     var place = unsafe window.content(at: offset, byteCount: byteCount)
     if unsafe place == nil, let end = window.knownByteCount, offset + Int64(byteCount) <= end {
-      // Whatever is read through the sidecar stands in the window afterwards.
+      // A read through the sidecar puts the pages into the window.
       let room = UnsafeMutableRawBufferPointer.allocate(byteCount: byteCount, alignment: 16)
       defer { unsafe room.deallocate() }
       _ = try unsafe remote.read(into: room, at: offset)
@@ -172,7 +175,7 @@ final class Knowledge: Sendable {
     return unsafe UnsafeMutableRawPointer(mutating: place)
   }
 
-  /// Before the first page: else the sidecar may take its memory away.
+  /// Tells the sidecar, before the first page is used, not to take the window's memory away.
   @inline(never)
   private func pin() -> Bool {
     do throws(CallError) {

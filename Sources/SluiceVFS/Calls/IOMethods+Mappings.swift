@@ -1,5 +1,5 @@
-// The sqlite3_io_methods of versions 2 and 3: the WAL index in shared memory, and pages of the
-// database by pointer.
+// The methods of versions 2 and 3: the WAL index in shared memory, and pages of the database by
+// pointer.
 
 internal import CSQLite
 internal import CSluice
@@ -58,7 +58,7 @@ extension IOMethods {
     _ body: (OpenFile) throws(VFSError) -> Int32
   ) -> Int32 {
     unsafe OpenFile.reference(file)._withUnsafeGuaranteedRef { file in
-      do throws(VFSError) { return try body(file) } catch { return fail(error, operation, file) }
+      do throws(VFSError) { return try body(file) } catch { return file.fail(error, operation) }
     }
   }
 }

@@ -1,10 +1,10 @@
-// A database whose users may be on several hosts can have no WAL index, for that is memory which they
-// share. SQLite learns it from the table of methods, which has no xShmMap: `PRAGMA journal_mode=WAL` is
-// refused and the old mode stays, and a database that is in WAL mode cannot be opened (SQLITE_CANTOPEN).
-// With `PRAGMA locking_mode=EXCLUSIVE` SQLite needs no index, and holds an exclusive lock on the file
-// for as long as the database is open.
+// A database can have no WAL index if its users may be on several hosts, because the index is
+// memory that all users share. The table of methods then has no xShmMap, and SQLite follows from
+// that: `PRAGMA journal_mode=WAL` is refused and the old mode stays, and a database in WAL mode
+// cannot be opened (SQLITE_CANTOPEN). With `PRAGMA locking_mode=EXCLUSIVE` SQLite needs no index.
+// It then holds an exclusive lock on the file as long as the database is open.
 //
-// SQLite says nothing of why. The log does, and sqlite3_system_errno.
+// SQLite does not report the reason. The log and sqlite3_system_errno do.
 
 internal import CSQLite
 internal import CSluice
@@ -14,13 +14,13 @@ internal import SluiceWire
 extension OpenFile {
   var canHaveWALIndex: Bool { kind != .mainDatabase || remote.isLocal }
 
-  /// A database that is in WAL mode is being opened where it can have no index.
+  /// Logs the reason if a database in WAL mode is being opened and can have no index.
   func explainMissingWALIndex() {
     guard !canHaveWALIndex, (try? remote.readsAsWALMode()) ?? false else { return }
     _ = report(.noWALIndex, .open, path)
   }
 
-  /// SQLite is about to carry out this pragma.
+  /// SQLite is about to run this pragma. Logs the reason if it will refuse WAL mode.
   func notePragma(name: UnsafePointer<CChar>?, value: UnsafePointer<CChar>?) {
     guard !canHaveWALIndex, let name = unsafe name, let value = unsafe value,
       unsafe strcasecmp(name, Self.text("journal_mode")) == 0,

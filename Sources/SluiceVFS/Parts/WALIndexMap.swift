@@ -1,6 +1,6 @@
-// A connection's view of the WAL index: the `-shm` file, mapped region by region as SQLite asks. The
-// sidecar opens and measures it and keeps its locks; the memory is shared by everybody who has the
-// database open, stock SQLite included.
+// A connection's view of the WAL index: the `-shm` file, mapped region by region as SQLite asks.
+// The sidecar opens and measures the file and keeps its locks. All programs that have the database
+// open share the memory, stock SQLite included.
 
 internal import CSQLite
 internal import SluiceClient
@@ -11,18 +11,19 @@ final class WALIndexMap {
   /// WAL_CKPT_LOCK in wal.c.
   static let checkpointLock = 1
 
-  /// Each as large as a region, or as a page of memory where that is larger. In a forked child there
-  /// is memory of its own at their addresses: SQLite goes on reading there, and a child that rolls back
-  /// what its parent began tidies up there, which would make the parent's transaction unreadable.
+  /// Each unit is as large as a region, or as a page of memory if that is larger. A forked child
+  /// has memory of its own at these addresses. SQLite continues to read there, and a child that
+  /// rolls back its parent's transaction cleans up there. In the parent's memory, that would make
+  /// the parent's transaction unreadable.
   private var units: [SharedMapping] = []
   private var isReadOnly = false
 
   deinit { for unit in units { unit.mapping.showToChildren() } }
 
-  /// xShmMap: puts the address of a region into `out`, or nil where the index is not that large and
-  /// is not to be extended.
+  /// xShmMap: stores the address of a region in `out`; or nil if the index is smaller and must not
+  /// be extended.
   func map(
-    region: Int, byteCount: Int, extends: Bool, of file: OpenFile,
+    region: Int, byteCount: Int, extends: Bool, isReadOnly wantsReadOnly: Bool, of file: RemoteFile,
     _ out: UnsafeMutablePointer<UnsafeMutableRawPointer?>
   ) throws(VFSError) -> Int32 {
     let unitByteCount = max(byteCount, memoryPageByteCount)
@@ -31,9 +32,9 @@ final class WALIndexMap {
     if units.count * unitByteCount < needed {
       if units.isEmpty { Self.closeUnusedDescriptors() }
       let request = WALIndexMapRequest(
-        byteCount: Int64(needed), extends: extends, isReadOnly: file.isWALIndexReadOnly,
+        byteCount: Int64(needed), extends: extends, isReadOnly: wantsReadOnly,
         wantsDescriptor: false)
-      let answer = try call { () throws(CallError) in try file.remote.joinWALIndex(request) }
+      let answer = try call { () throws(CallError) in try file.joinWALIndex(request) }
       isReadOnly = answer.isReadOnly
       guard answer.byteCount >= Int64(needed) else { return resultCode }
       while units.count * unitByteCount < needed { try mapUnit(unitByteCount, of: file, request) }
@@ -43,14 +44,15 @@ final class WALIndexMap {
     return resultCode
   }
 
-  /// The sidecar is dead, and with it every lock of this connection: others may set the index up anew
-  /// or be writing to it, while SQLite still means to tidy up what it wrote there itself. From here on
-  /// it does that in memory of its own.
+  /// The sidecar is dead, and with it every lock of this connection. Other connections may rebuild
+  /// the index or write to it, while SQLite still has to clean up what it wrote there itself. From
+  /// now on SQLite does that in private memory.
   func letGo() { for unit in units { unit.mapping.letGo() } }
 
-  /// Maps the index of `file` in the place of what was let go, for SQLite keeps the addresses.
+  /// Maps the index of `file` at the addresses that were let go, because SQLite keeps these
+  /// addresses.
   func mapAgain(of file: RemoteFile) throws(CallError) {
-    // An index that is there for reading only may be too small, and cannot be extended.
+    // A read-only index may be too small, and cannot be extended.
     guard !isReadOnly else { throw .sessionLost }
     var offset: Int64 = 0
     for unit in units {
@@ -67,7 +69,7 @@ final class WALIndexMap {
     }
   }
 
-  /// Descriptors of indexes that could not be closed before, where they can by now.
+  /// Closes descriptors of indexes that could not be closed earlier, if they can be closed by now.
   static func closeUnusedDescriptors() {
     if !KeptDescriptors.isEmpty { csqlite_beside_unix_vfs { KeptDescriptors.closeUnused() } }
   }
@@ -75,11 +77,11 @@ final class WALIndexMap {
   private var resultCode: Int32 { isReadOnly ? SQLITE_READONLY : SQLITE_OK }
 
   private func mapUnit(
-    _ byteCount: Int, of file: OpenFile, _ request: WALIndexMapRequest
+    _ byteCount: Int, of file: RemoteFile, _ request: WALIndexMapRequest
   ) throws(VFSError) {
     let range = MappedRange(
       offset: Int64(units.count * byteCount), byteCount: byteCount, isWritable: !isReadOnly)
-    let unit = try call { () throws(CallError) in try file.remote.mapWALIndex(request, range) }
+    let unit = try call { () throws(CallError) in try file.mapWALIndex(request, range) }
     guard let unit else { throw .system(.outOfMemory) }
     do throws(Errno) { try unit.mapping.hideFromChildren() } catch { throw .system(error) }
     units.append(unit)

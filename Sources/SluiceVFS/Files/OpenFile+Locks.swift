@@ -1,8 +1,9 @@
-// The locks of an open file: the five levels of the database's own, and those of its WAL index.
+// The locks of an open file: the database's five levels, and the locks of its WAL index.
 //
-// A lock is asked of the sidecar, taken without it where it stands, or waited for (Waiting). Where
-// the sidecar turns out to be dead, a connection that holds nothing goes over to the next one
-// (Succession); one that gives back what it held has lost nothing by that.
+// A standing lock is taken without the sidecar. Any other lock is requested from the sidecar, and
+// waited for if it is refused (+Waiting). If the sidecar turns out to be dead, a connection that
+// holds nothing moves to the next sidecar (+Succession). A connection that only gives back its lock
+// has lost nothing.
 
 internal import CSQLite
 internal import SluiceChannel
@@ -12,7 +13,7 @@ internal import SluiceWire
 extension OpenFile {
   /// xLock.
   func lock(_ level: LockLevel) throws(VFSError) {
-    Registry.use(token)
+    noteThreadUses(token)
     if self.level >= level { return }
     if level == .shared { waitBeforeReading(.reserved) }
     var maySucceed = self.level == .none
@@ -56,7 +57,8 @@ extension OpenFile {
     do throws(CallError) {
       try remote.unlock(level)
     } catch {
-      // Of a writer's last writes nobody knows; a reader's lock is gone with its sidecar, as it should.
+      // Nobody knows whether a writer's last writes were done. A reader's lock has ended with its
+      // sidecar, as it should.
       guard error.endsSession, held == .shared else { throw error }
     }
   }
@@ -67,7 +69,8 @@ extension OpenFile {
   func lockWALIndex(first: Int, count: Int, _ kind: WALLockKind) throws(VFSError) {
     var maySucceed = true
     while true {
-      // Without any lock only a transaction or a checkpoint begins, and that looks at no pages.
+      // Without any lock, the next step is a new transaction or a checkpoint. A checkpoint reads no
+      // pages.
       if mustDropPages, kind != .unlock, first != WALIndexMap.checkpointLock, !wait.holdsWALLocks {
         mustDropPages = false
         throw .recovering
@@ -119,7 +122,8 @@ extension OpenFile {
     while true {
       do throws(VFSError) {
         return try unsafe index.map(
-          region: region, byteCount: byteCount, extends: extends, of: self, out)
+          region: region, byteCount: byteCount, extends: extends, isReadOnly: isWALIndexReadOnly,
+          of: remote, out)
       } catch .call(let error) where error.endsSession && maySucceed {
         index.letGo()
         try succeedInWALMode(error)

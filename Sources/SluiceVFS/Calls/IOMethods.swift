@@ -1,5 +1,5 @@
-// The sqlite3_io_methods: what SQLite does with an open file. Each callback finds its object, does
-// one call, and turns what it throws into a result code.
+// The sqlite3_io_methods: SQLite's calls on an open file. Each callback finds its object, makes one
+// call, and turns an error into a result code.
 
 internal import CSQLite
 internal import CSluice
@@ -9,12 +9,12 @@ internal import SluiceSystem
 internal import SluiceWire
 
 enum IOMethods {
-  /// The table that a file points to. Never freed.
-  nonisolated(unsafe) static let table = unsafe makeTable()
+  /// The usual table. Never freed.
+  private nonisolated(unsafe) static let table = unsafe makeTable()
 
-  /// That of a database that can have no WAL index: SQLite looks whether there is an xShmMap before it
-  /// goes into WAL mode, or opens a database that is, unless it has the file alone.
-  nonisolated(unsafe) static let tableWithoutWALIndex = {
+  /// The table of a database that can have no WAL index. SQLite checks for xShmMap before it enters
+  /// WAL mode or opens a database in WAL mode, unless it has locked the file exclusively.
+  private nonisolated(unsafe) static let tableWithoutWALIndex = {
     let table = unsafe makeTable()
     unsafe table.pointee.xShmMap = nil
     unsafe table.pointee.xShmLock = nil
@@ -22,6 +22,11 @@ enum IOMethods {
     unsafe table.pointee.xShmUnmap = nil
     return unsafe table
   }()
+
+  /// The table for this file, as its sqlite3_file points to it.
+  static func table(for file: OpenFile) -> UnsafePointer<sqlite3_io_methods> {
+    unsafe UnsafePointer(file.canHaveWALIndex ? table : tableWithoutWALIndex)
+  }
 
   private static func makeTable() -> UnsafeMutablePointer<sqlite3_io_methods> {
     let table = UnsafeMutablePointer<sqlite3_io_methods>.allocate(capacity: 1)
@@ -97,22 +102,9 @@ enum IOMethods {
         try body(file)
         return SQLITE_OK
       } catch {
-        return fail(error, operation, file)
+        return file.fail(error, operation)
       }
     }
-  }
-
-  @inline(never)
-  private static func fail(
-    _ error: CallError, _ operation: VFSOperation, _ file: OpenFile
-  ) -> Int32 {
-    fail(.call(error), operation, file)
-  }
-
-  static func fail(_ error: VFSError, _ operation: VFSOperation, _ file: OpenFile) -> Int32 {
-    file.lastErrno = error.errno.rawValue
-    if error.endsSession { Registry.current.databaseOf(file)?.walIndex?.letGo() }
-    return report(error, operation, file.path)
   }
 
   @inline(__always)
@@ -127,7 +119,7 @@ enum IOMethods {
         unsafe memset(buffer.baseAddress! + byteCount, 0, buffer.count - byteCount)
         return csqlite_ioerr_short_read
       } catch {
-        return fail(error, .read, file)
+        return file.fail(error, .read)
       }
     }
   }

@@ -1,0 +1,145 @@
+// The VFS's errors, and the operations that they interrupt. The last step of the error ladder maps
+// both to SQLite's result codes (VFSError+ResultCode) and to its log (Report).
+
+internal import CSQLite
+internal import SluiceChannel
+internal import SluiceClient
+internal import SluiceSystem
+internal import SluiceWire
+
+enum VFSError: Error {
+  /// No sidecar could be reached.
+  case connect(ConnectError)
+  /// The sidecar refused the call or did not answer.
+  case call(CallError)
+  /// A URI parameter has an invalid value. The text says which, and what it takes.
+  case uriParameter(StaticString)
+  /// A system call in this process failed.
+  case system(Errno)
+  /// The sidecar was replaced, and SQLite must start again.
+  case recovering
+  /// The file that the new sidecar has under the database's name is not, or may not be, the file
+  /// that this connection had open.
+  case replaced
+  /// The database can have no WAL index, because its users may be on several hosts.
+  case noWALIndex
+
+  var text: StaticString {
+    switch self {
+    case .connect(let error): error.text
+    case .call(let error): error.text
+    case .uriParameter(let text): text
+    case .system(.nameTooLong): "the path is too long"
+    case .system: "the system refused"
+    case .recovering: "the sidecar was replaced; try the transaction again"
+    case .replaced:
+      "since the sidecar died, the file may be another, or may have left WAL mode; open it again"
+    case .noWALIndex:
+      "WAL mode needs locking_mode=EXCLUSIVE here: other hosts may have mounted this file system"
+    }
+  }
+
+  var errno: Errno {
+    switch self {
+    case .connect(let error): error.errno
+    case .call(let error): error.errno
+    case .uriParameter: .invalid
+    case .system(let errno): errno
+    case .recovering: .again
+    case .replaced: .stale
+    case .noWALIndex: .notSupported
+    }
+  }
+
+  /// Whether the session is over for this process: its sidecar is dead, or it belongs to the parent
+  /// process.
+  var endsSession: Bool {
+    if case .call(let error) = self { error.endsSession } else { false }
+  }
+
+  /// Whether this is part of normal work: another connection's lock, or an absent journal.
+  var isOrdinary: Bool {
+    switch self {
+    case .call(.refused(.busy, _)), .call(.refused(.busyPending, _)), .call(.refused(.notFound, _)),
+      .call(.refused(.walIndexNotSetUp, _)):
+      true
+    default: false
+    }
+  }
+}
+
+extension CallError {
+  var endsSession: Bool {
+    switch self {
+    case .failed(.notSent): false
+    case .failed, .sessionLost, .forked: true
+    case .refused, .writeRefused: false
+    }
+  }
+
+  var isBusy: Bool {
+    switch self {
+    case .refused(.busy, _), .refused(.busyPending, _): true
+    default: false
+    }
+  }
+}
+
+/// Turns a CallError into a VFSError.
+@inline(__always)
+func call<R>(_ body: () throws(CallError) -> R) throws(VFSError) -> R {
+  do throws(CallError) { return try body() } catch { throw .call(error) }
+}
+
+/// The operation that failed. Messages name it, and result codes depend on it.
+enum VFSOperation {
+  case open, fullPathname, delete, access, close, read, write, truncate, sync, fileSize
+  case lock, unlock, checkReservedLock, fileControl, mapWALIndex, lockWALIndex, map
+  case journalMode
+
+  var name: StaticString {
+    switch self {
+    case .open: "open"
+    case .fullPathname: "full pathname"
+    case .delete: "delete"
+    case .access: "access"
+    case .close: "close"
+    case .read: "read"
+    case .write: "write"
+    case .truncate: "truncate"
+    case .sync: "sync"
+    case .fileSize: "file size"
+    case .lock: "lock"
+    case .unlock: "unlock"
+    case .checkReservedLock: "check reserved lock"
+    case .fileControl: "file control"
+    case .mapWALIndex: "map WAL index of"
+    case .lockWALIndex: "lock WAL index of"
+    case .map: "map"
+    case .journalMode: "journal mode of"
+    }
+  }
+
+  /// SQLite's code for a failure without a more special code.
+  var failureCode: Int32 {
+    switch self {
+    case .open: SQLITE_CANTOPEN
+    case .fullPathname: csqlite_cantopen_fullpath
+    case .delete: csqlite_ioerr_delete
+    case .access: csqlite_ioerr_access
+    case .close: csqlite_ioerr_close
+    case .read: csqlite_ioerr_read
+    case .write: csqlite_ioerr_write
+    case .truncate: csqlite_ioerr_truncate
+    case .sync: csqlite_ioerr_fsync
+    case .fileSize: csqlite_ioerr_fstat
+    case .lock: csqlite_ioerr_lock
+    case .unlock: csqlite_ioerr_unlock
+    case .checkReservedLock: csqlite_ioerr_checkreservedlock
+    case .fileControl, .journalMode: SQLITE_IOERR
+    case .mapWALIndex: csqlite_ioerr_shmmap
+    case .lockWALIndex: csqlite_ioerr_shmlock
+    case .map: csqlite_ioerr_mmap
+    }
+  }
+}

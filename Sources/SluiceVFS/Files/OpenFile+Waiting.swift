@@ -1,0 +1,92 @@
+// How an open file waits for its locks: in a lock call, before a transaction reads, or in the
+// xSleep after a refusal. LockWait decides when.
+
+internal import SluiceChannel
+internal import SluiceClient
+internal import SluiceSystem
+internal import SluiceWire
+
+extension OpenFile {
+  /// Runs a lock call, and notes whether the lock was granted.
+  @inline(__always)
+  func locking(
+    _ lock: @autoclosure () -> AwaitedLock, _ body: () throws(CallError) -> Void
+  ) throws(CallError) {
+    do throws(CallError) {
+      try body()
+      wait.wasGranted(lock())
+    } catch {
+      guard error.isBusy, try awaitAndRetry(lock(), body) else { throw error }
+    }
+  }
+
+  /// A lock was refused. Stands in line for it, if this connection waits in its lock calls. False
+  /// if the lock remains refused.
+  @inline(never)
+  private func awaitAndRetry(
+    _ lock: AwaitedLock, _ body: () throws(CallError) -> Void
+  ) throws(CallError) -> Bool {
+    // An xSleep may follow. It has no file, and finds this one as the file that the thread used
+    // last.
+    noteThreadUses(token)
+    wait.wasRefused(lock)
+    guard wait.mayWait(for: lock, holding: level), !remote.channel.isShared else { return false }
+    let deadline = Clock.monotonicNanoseconds() + wait.milliseconds * 1_000_000
+    for round in 0... {
+      let rest = (deadline - Clock.monotonicNanoseconds() + 999_999) / 1_000_000
+      guard rest > 0 else { return false }
+      let wasCalled = try remote.awaitLock(lock, milliseconds: rest)
+      // Many turns, each refused: the sidecar does not see the lock that is in the way.
+      if wasCalled, round > 4 { Clock.sleep(nanoseconds: 1_000_000) }
+      do throws(CallError) {
+        try body()
+        wait.wasGranted(lock)
+        return true
+      } catch {
+        guard error.isBusy else { throw error }
+        let isUp = Clock.monotonicNanoseconds() >= deadline
+        if !wasCalled, !isUp, rest <= Int64(LockAwaitRequest.millisecondsMaximum) { return false }
+      }
+    }
+    return false
+  }
+
+  /// A transaction begins that will probably write, while others write. It waits for its turn now,
+  /// because it cannot wait once it reads.
+  @inline(__always)
+  func waitBeforeReading(_ lock: AwaitedLock) {
+    if wait.waitsBeforeReading, !remote.channel.isShared {
+      _ = try? remote.awaitLock(lock, milliseconds: wait.milliseconds, sleepsAtOnce: false)
+    }
+  }
+
+  /// xSleep on this connection's behalf.
+  func awaitInsteadOfSleep(nanoseconds: Int64, _ knowledge: Knowledge) {
+    let remote = knowledge.remote
+    if remote.channel.isShared { return Clock.sleep(nanoseconds: nanoseconds) }
+    let sleep = wait.beginSleep(nanoseconds, beside: !knowledge.isOwned)
+    let began = Clock.monotonicNanoseconds()
+    let milliseconds = (sleep.nanoseconds + 999_999) / 1_000_000
+    guard let lock = sleep.lock,
+      let wasCalled = try? remote.awaitLock(lock, milliseconds: milliseconds)
+    else { return Clock.sleep(nanoseconds: sleep.nanoseconds) }
+    let slept = Clock.monotonicNanoseconds() - began
+    // Refused at once: the wait would be a deadlock. Sleep, because others may release their locks
+    // meanwhile.
+    if !wasCalled, slept < nanoseconds { Clock.sleep(nanoseconds: nanoseconds - slept) }
+    wait.endSleep(wasCalled: wasCalled)
+  }
+
+  /// xSleep.
+  static func sleep(microseconds: Int32) -> Int32 {
+    let nanoseconds = Int64(microseconds) * 1000
+    // Every sleep of SQLite's busy handler is within these bounds. A sleep outside them comes from
+    // sqlite3_sleep, or from wal.c, which waits for moments.
+    if (1000...100_000).contains(microseconds), let last = registry.lastUsed() {
+      last.file.awaitInsteadOfSleep(nanoseconds: nanoseconds, last.knowledge)
+    } else {
+      Clock.sleep(nanoseconds: nanoseconds)
+    }
+    return microseconds
+  }
+}

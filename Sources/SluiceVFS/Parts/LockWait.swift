@@ -1,0 +1,160 @@
+// How a connection waits for a lock: in the sidecar's line, instead of asking again and again.
+//
+// SQLite does not announce that it waits. If a lock is refused with SQLITE_BUSY, SQLite releases
+// its locks and calls the busy handler. The handler of sqlite3_busy_timeout calls xSleep, for 1 to
+// 100 ms by a fixed table, and SQLite tries again. So the connection remembers the lock that was
+// refused last, and an xSleep right after a refusal stands in line for it. The xSleep returns when
+// the connection's turn has come, so that SQLite tries again and finds the lock free.
+//
+// SQLite counts the time that it asked for as slept. All sleeps of one wait together may take that
+// time and a little more, which spares the waker interruptions in a short wait. If one sleep was
+// too short, the next may be longer.
+//
+// With `wait=MS` in the URI, or SQLITE_FCNTL_LOCK_TIMEOUT, the lock call itself stands in line.
+// During this wait SQLite keeps its locks. A reader that wants to write would keep the writer
+// before it from committing, or would wait for a snapshot that is stale by then. So it is refused
+// at once. To avoid this, a transaction that will probably write waits for its turn before it
+// begins to read. A transaction will probably write if the last one wrote, or was refused just now.
+
+internal import CSQLite
+internal import CSluice
+internal import SluiceChannel
+internal import SluiceClient
+internal import SluiceSystem
+internal import SluiceWire
+
+/// What one connection knows about its waits.
+struct LockWait {
+  /// The lock that was refused last, and when; nil once a lock was granted.
+  private(set) var refused: AwaitedLock?
+  private var refusedAt: Int64 = 0
+  /// Whether a grant must change this state.
+  private var isUnsettled = false
+  /// The sleeps of the present wait: their start, the time that SQLite asked for, the number of
+  /// calls, and the end of the last sleep.
+  private var beganAt: Int64 = 0
+  private var askedNanoseconds: Int64 = 0
+  private var turnCount: Int64 = 0
+  /// Whether the last sleep ended because the connection's turn came.
+  private var wasCalled = false
+  private var endedAt: Int64 = 0
+
+  /// How long a lock call itself may stand in line.
+  var milliseconds: Int64 = 0
+  /// Whether the present and the last transaction wrote, or wanted to.
+  private var writes = false
+  private(set) var writesUsually = false
+  /// Until this time, a transaction that will write stands in line before it reads.
+  private var contendedUntil: Int64 = 0
+  /// The locks of the WAL index that the connection holds, a bit for each.
+  private var walLocks: UInt8 = 0
+  /// The bits of the readers' locks.
+  private static let readLocks: UInt8 = 0xf8
+
+  /// How much longer all sleeps of a wait may take than SQLite asked for. A hand-over among eight
+  /// writers takes less. One sleep instead of three spares the holder two interruptions.
+  private static let slack: Int64 = 20_000_000
+  /// An xSleep that comes later than this after a refusal has another reason. A sleep that comes
+  /// later than this after the last sleep begins another wait.
+  private static let freshness: Int64 = 50_000_000
+  private static let contention: Int64 = 1_000_000_000
+
+  // MARK: What happens to the connection
+
+  mutating func wants(_ lock: AwaitedLock) {
+    if lock == .reserved || lock == .file(.exclusive) || lock == .walWrite { writes = true }
+  }
+
+  @inline(__always)
+  mutating func wasGranted(_ lock: @autoclosure () -> AwaitedLock) {
+    if isUnsettled { settle(lock()) }
+  }
+
+  @inline(never)
+  private mutating func settle(_ lock: AwaitedLock) {
+    refused = nil
+    switch lock {
+    case .file(.shared), .walIndexShared:
+      // This may be only the first of several locks.
+      isUnsettled = askedNanoseconds > 0
+    case .file, .walIndexExclusive:
+      isUnsettled = false
+      askedNanoseconds = 0
+      wasCalled = false
+    }
+  }
+
+  mutating func wasRefused(_ lock: AwaitedLock) {
+    // SHARED was refused to a transaction that will probably write, so it waits for RESERVED.
+    refused = lock == .file(.shared) && writesUsually ? .reserved : lock
+    isUnsettled = true
+    refusedAt = Clock.monotonicNanoseconds()
+    if milliseconds > 0, lock.isTurn { contendedUntil = refusedAt + Self.contention }
+  }
+
+  @inline(__always)
+  mutating func transactionEnded() {
+    writesUsually = writes
+    writes = false
+  }
+
+  mutating func forget() { refused = nil }
+
+  mutating func tookWALLocks(_ locks: UInt8) { walLocks |= locks }
+
+  mutating func gaveBackWALLocks(_ locks: UInt8) {
+    walLocks &= ~locks
+    if locks & Self.readLocks != 0, !readsWAL { transactionEnded() }
+  }
+
+  var holdsWALLocks: Bool { walLocks != 0 }
+  private var readsWAL: Bool { walLocks & Self.readLocks != 0 }
+
+  /// Whether a lock call may stand in line for `lock`.
+  func mayWait(for lock: AwaitedLock, holding level: LockLevel) -> Bool {
+    if milliseconds == 0 { return false }
+    return switch lock {
+    case .file(let wanted): wanted == .shared || level > .shared
+    case .walIndexShared, .walIndexExclusive: lock != .walWrite || !readsWAL
+    }
+  }
+
+  /// Whether a transaction should wait for its turn to write before it begins to read.
+  @inline(__always)
+  var waitsBeforeReading: Bool {
+    milliseconds > 0 && !readsWAL
+      && (writesUsually || Clock.monotonicNanoseconds() < contendedUntil)
+  }
+
+  // MARK: xSleep
+
+  /// The lock for which an xSleep of this length should stand in line, nil if it should sleep; and
+  /// for how many nanoseconds. Outside programs take any free lock without a line. So, beside them,
+  /// every second xSleep sleeps. It also makes up for the last one, because a turn that failed has
+  /// used up as much of the timeout as a sleep.
+  mutating func beginSleep(
+    _ nanoseconds: Int64, beside hasOutsiders: Bool
+  ) -> (lock: AwaitedLock?, nanoseconds: Int64) {
+    let now = Clock.monotonicNanoseconds()
+    guard let refused, now - refusedAt < Self.freshness else { return (nil, nanoseconds) }
+    if askedNanoseconds == 0 || now - endedAt >= Self.freshness {
+      beganAt = now
+      askedNanoseconds = 0
+      turnCount = 0
+    }
+    askedNanoseconds += nanoseconds
+    if hasOutsiders, wasCalled {
+      wasCalled = false
+      return (nil, max(nanoseconds, beganAt + askedNanoseconds - now))
+    }
+    // Many turns, each refused: the sidecar does not see the lock that is in the way.
+    if turnCount > 4, (now - beganAt) / turnCount < 1_000_000 { return (nil, nanoseconds) }
+    return (refused, beganAt + askedNanoseconds + Self.slack - now)
+  }
+
+  mutating func endSleep(wasCalled: Bool) {
+    if wasCalled { turnCount += 1 }
+    self.wasCalled = wasCalled
+    endedAt = Clock.monotonicNanoseconds()
+  }
+}
