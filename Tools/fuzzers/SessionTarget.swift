@@ -252,14 +252,15 @@ private struct SessionRun {
       if handles[..<index].contains(where: { $0.file === file }) { continue }
       let holders = handles.filter { $0.file === file }.map(\.holder)
       file.state.withLock { state in
+        let ladder = state.ladder
         let levels = holders.map(\.level).filter { $0 > .none }
-        require(state.sharedCount == levels.count, "\(levels) counted as \(state.sharedCount)")
+        require(ladder.sharedCount == levels.count, "\(levels) counted as \(ladder.sharedCount)")
         let writers = levels.filter { $0 > .shared }
         require(writers.count <= 1, "two writers: \(levels)")
         require(
-          state.writerLevel == writers.first ?? .none,
-          "\(levels) with a writer of \(state.writerLevel)")
-        if state.writerLevel == .exclusive { require(levels.count == 1, "not alone: \(levels)") }
+          ladder.writerLevel == writers.first ?? .none,
+          "\(levels) with a writer of \(ladder.writerLevel)")
+        if ladder.writerLevel == .exclusive { require(levels.count == 1, "not alone: \(levels)") }
       }
     }
   }
