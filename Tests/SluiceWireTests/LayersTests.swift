@@ -113,8 +113,7 @@ import Testing
     #expect(try layers(["--help"]).output.contains("usage: Tools/layers"))
   }
 
-  // To be enabled once all of issue 13 is merged.
-  @Test(.disabled("until all of issue 13 is merged")) func theRepositoryPasses() throws {
+  @Test func theRepositoryPasses() throws {
     let run = try layers([])
     #expect(run.status == 0)
     #expect(run.failures.isEmpty)

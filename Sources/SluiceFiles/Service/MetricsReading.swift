@@ -1,13 +1,8 @@
-// What the shared sidecars of this machine have counted, and how the file service counts its leases.
+// What the shared sidecars of this machine have counted.
 
 internal import CSluice
 internal import SluiceServer
 public import SluiceWire
-
-extension Metrics {
-  func leaseTaken() { add(to: \.leases_taken) }
-  func leaseBroken() { add(to: \.leases_broken) }
-}
 
 /// The counters of one running sidecar, as they were when they were read.
 public struct MetricsReading: Sendable {
