@@ -112,8 +112,11 @@ extension ReactorLoop {
       return .answered
     }
     if keeper === reactor {
-      if let channel = home.session.channel(number) { close(channel) }
+      // The client need not wait until its regions are unmapped: the channel goes after the answer.
+      let channel = home.session.channel(number)
+      if let channel { close(channel) }
       home.end.complete(.done)
+      withExtendedLifetime(channel) {}
       return .answered
     }
     keeper.closeChannel(number, ofSession: link.id) { [reactor, asker = home.number] in
