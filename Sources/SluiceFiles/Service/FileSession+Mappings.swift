@@ -1,4 +1,5 @@
-// What clients map: the WAL index and the database's content; and what goes with it.
+// The operations of the memory that clients map: the WAL index and the read window. Also those beside
+// them: allocate, hasMoved, hasExternalReader.
 
 internal import SluiceChannel
 internal import SluiceServer
@@ -18,7 +19,7 @@ extension FileSession {
     let handle = try handle(request)
     var answer = false
     if let location = handle.location {
-      // As the file is numbered now: with overlayfs another's writing can give it other numbers.
+      // The numbers as they are now: with overlayfs a writer outside can give the file other numbers.
       let present = try? unsafe location.directory.descriptor.status(of: location.name)
       let own = try? handle.file.status()
       answer = own == nil || present.map(FileIdentity.init) != own.map(FileIdentity.init)
@@ -26,7 +27,7 @@ extension FileSession {
     channel.end.complete(.done, AnswerReply(answer: answer))
   }
 
-  /// The database's read window; its descriptor and that of the sidecar's life are on the socket
+  /// Opens the database's read window. Its descriptor and that of the sidecar's life are on the socket
   /// before the answer.
   func openWindow(_ request: Request, _ channel: FileChannel) throws(ServeError) {
     let handle = try handle(request)
@@ -43,8 +44,8 @@ extension FileSession {
     channel.end.complete(.done)
   }
 
-  /// The client is about to use addresses in the database's window. Where there is none now, the
-  /// client's is one that was given up, of which it will use nothing.
+  /// The client is about to use addresses in the database's window. If there is no window now, the
+  /// client has a window that was given up, and uses no address in it.
   func pinWindow(_ request: Request, _ channel: FileChannel) throws(ServeError) {
     let handle = try handle(request)
     guard handle.kind == .mainDatabase else { throw .file(.misuse) }
@@ -97,7 +98,7 @@ extension FileSession {
 
   func hasExternalReader(_ request: Request, _ channel: FileChannel) throws(ServeError) {
     let handle = try handle(request)
-    // A session is a process, and its own connections are not external.
+    // A session is one process: its other connections are not external.
     let own = handles.all.filter { $0.file === handle.file }.map(\.holder)
     let answer = try file { () throws(FileError) in try handle.file.hasExternalReader(besides: own)
     }

@@ -1,19 +1,19 @@
-// What each operation does. One function an operation: decode, do, answer. A thrown FileError is
-// answered as its status; a ProtocolViolation ends the session.
+// The file operations. One function for each operation: decode, do, answer. A FileError that is thrown
+// is answered as its status. A ProtocolViolation ends the session.
 
 internal import SluiceChannel
 internal import SluiceServer
 internal import SluiceSystem
 internal import SluiceWire
 
-/// An operation that could not be done, and whose fault that is.
+/// Why an operation was not done: because of the file, or because the client broke the protocol.
 enum ServeError: Error {
   case file(FileError)
   case violation(ProtocolViolation)
 }
 
 extension FileSession {
-  /// Does one request and answers it. False where the workers have it now.
+  /// Does one request and answers it. False if the workers have it now.
   @inline(__always)
   func serve(_ request: Request, _ operation: Operation, on channel: FileChannel, now: Int64)
     throws(ServeError) -> Bool
@@ -50,7 +50,7 @@ extension FileSession {
     return true
   }
 
-  /// Makes something durable before the request is answered; false where the workers do it.
+  /// Makes something durable before the request is answered. False if the workers do it.
   private func sync(
     _ work: SyncWork?, _ request: Request, _ operation: Operation, _ channel: FileChannel,
     now: Int64
@@ -109,7 +109,7 @@ extension FileSession {
 
   private func open(_ request: Request, _ channel: FileChannel, now: Int64) throws(ServeError) {
     var wanted = try arguments(request, channel, as: OpenRequest.self)
-    // Reading first: what a client may not write it may still read.
+    // A file that the client may not write it may still read.
     if wanted.options.contains(.create) { wanted.options.insert(.readWrite) }
     let handle = try file { () throws(FileError) in try openFile(wanted, channel) }
     handles.insert(handle)
@@ -151,8 +151,8 @@ extension FileSession {
       guard let neighbour else { return }
       neighbour.database.file.withWindow { $0.forget(neighbour.file) }
     }
-    // Before, so that nobody is told that it is not there once it is; and after, for somebody may
-    // have looked in between.
+    // Before the open, so that no client is told that the file is absent once it is there. After the
+    // open too, because another client may have looked in between.
     forget()
     defer { forget() }
     let file: SharedFile
@@ -188,7 +188,8 @@ extension FileSession {
       standing: keepMilliseconds == 0 ? standingLocks(for: request, channel) : nil)
   }
 
-  /// The word in which a file's locks may stand: that of its channel, if it is the first there.
+  /// The word in which a file's locks may stand. The first database on a channel has the channel's word;
+  /// others have none.
   private func standingLocks(for request: OpenRequest, _ channel: FileChannel) -> StandingLocks? {
     guard request.options.contains(.standingLocks), request.kind == .mainDatabase,
       !request.options.contains(.unlockAsSoonAsPossible), channel.number != 0,
@@ -198,8 +199,8 @@ extension FileSession {
     return channel.end.standingLocks
   }
 
-  /// A database that nobody has open, and all that belongs to it: a journal left behind would be
-  /// rolled back into the new one.
+  /// Deletes a database that no program has open, with its journal, WAL and index. A journal that stays
+  /// behind would be rolled back into the next database of that name.
   private func deleteDatabase(_ location: Location) throws(FileError) {
     try parts.files.deleteUnused(location)
     for suffix in ["-journal", "-wal", "-shm"] {
@@ -210,7 +211,7 @@ extension FileSession {
     }
   }
 
-  /// Deletes a file; gives what has to become durable before the answer, if anything has.
+  /// Deletes a file. Gives the sync that must be done before the answer; nil for none.
   func deleted(_ request: Request, _ channel: FileChannel) throws(ServeError) -> SyncWork? {
     let wanted = try arguments(request, channel, as: DeleteRequest.self)
     let look = Look(after: wanted.path, session: self, channel)
@@ -224,7 +225,8 @@ extension FileSession {
     }
   }
 
-  /// To delete, cut or overwrite a database's journal is to commit, which the database's lock allows.
+  /// Whoever deletes, cuts or overwrites a database's journal commits. So the database's lock is proved
+  /// before.
   private func proveLocks(
     toEnd path: [UInt8], _ channel: FileChannel
   ) throws(FileError) {
@@ -237,8 +239,8 @@ extension FileSession {
     if database.file.holdsAnything(database.holder) { try database.file.proveLocks() }
   }
 
-  /// Whether this, at its start, is how SQLite ends a journal that persists: zeros, in place of a part of
-  /// the header. (A header is written whole.)
+  /// Whether a write at the start of a journal ends it. With journal_mode=PERSIST SQLite overwrites a
+  /// part of the header with zeros. It writes a header as a whole.
   private func endsJournal(_ payload: UnsafeMutableRawBufferPointer) -> Bool {
     unsafe payload.count < 512 && payload.first == 0
   }
@@ -324,13 +326,13 @@ extension FileSession {
     return handle
   }
 
-  /// What a sync has to make durable.
+  /// The file and the directory that a sync makes durable.
   func syncWork(_ request: Request, now: Int64) throws(ServeError) -> SyncWork {
     let handle = try usableHandle(request, now: now)
     return syncWork(handle.file, handle.needsDirectorySync ? handle.location?.directory : nil)
   }
 
-  /// The work of a sync of this file id was done.
+  /// A sync of the open file with this id is done.
   func synced(_ file: UInt64) { handles.find(file)?.needsDirectorySync = false }
 
   private func fileSize(_ request: Request, _ channel: FileChannel, now: Int64) throws(ServeError) {
@@ -364,21 +366,21 @@ extension FileSession {
 }
 
 extension Errno {
-  /// Whether the system was in no state to look, which says nothing of what is there. To take that
-  /// for an absence would be to read a database without the journal that belongs to it.
+  /// Whether the error leaves open what is there, because the system could not look. If that were taken
+  /// for an absence, a client would read a database without the journal that belongs to it.
   fileprivate var leavesOpenWhatIsThere: Bool {
-    // Nor does a server that does not answer.
+    // A file server that does not answer leaves it open too.
     mayEndDescriptions
       || [.outOfMemory, .tooManyOpen, .tooManyOpenInSystem].contains(self)
   }
 }
 
-/// A look for a database's journal or WAL that may find nothing there, which is worth knowing.
+/// A look for a database's journal or WAL. If it finds nothing, the database's clients may know that.
 private struct Look {
   private let neighbour: (database: Handle, file: AbsentFiles)?
   private let creationCount: Int
 
-  /// To be made before the look.
+  /// Must be made before the look.
   init(after path: [UInt8], session: FileSession, _ channel: FileChannel) {
     neighbour = session.neighbour(of: path, on: channel)
     creationCount = neighbour?.database.file.withWindow { $0.creationCount } ?? 0

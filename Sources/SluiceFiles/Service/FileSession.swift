@@ -13,7 +13,7 @@ final class FileSession: ServiceSession {
   unowned let thread: FileThread
   private(set) var channels: [FileChannel] = []
   var handles: HandleMap
-  /// The handles that keep a lock beyond its transaction, perhaps with some that no longer do.
+  /// The handles that keep a lock beyond its transaction. Some of them may have given it back.
   private var keepers: [Handle] = []
 
   init(_ link: SessionLink, _ thread: FileThread) {
@@ -68,7 +68,7 @@ final class FileSession: ServiceSession {
 
   // MARK: Paths
 
-  /// The database beside which `path` names a journal or a WAL, and which of the two.
+  /// The open database whose journal or WAL `path` names, and which of the two.
   func neighbour(
     of path: [UInt8], on channel: FileChannel
   ) -> (database: Handle, file: AbsentFiles)? {
@@ -79,8 +79,8 @@ final class FileSession: ServiceSession {
     return nil
   }
 
-  /// Where `path` is. A file that belongs to an open database, as its name shows, is looked for in
-  /// that database's own directory.
+  /// The place of `path`. If its name shows that the file belongs to an open database, the place is in
+  /// the directory of that database.
   func locate(_ path: [UInt8], on channel: FileChannel) throws(FileError) -> Location {
     if let database = database(of: path, on: channel), let directory = database.location?.directory,
       let slash = path.lastIndex(of: UInt8(ascii: "/"))

@@ -1,5 +1,5 @@
-// One session's open file, and the map from the ids that the client names to such handles.
-// Confined to the session's reactor.
+// An open file of one session, and the map from the ids that the client uses to handles. Confined to the
+// session's thread.
 
 internal import SluiceChannel
 internal import SluiceWire
@@ -10,20 +10,20 @@ final class Handle {
   let file: SharedFile
   let kind: FileKind
   let isWritable: Bool
-  /// The channel on which it was opened, and with which it goes.
+  /// The channel on which it was opened. When that channel closes, the handle closes.
   let channel: UInt32
-  /// Where it lies; nil for an unnamed file.
+  /// Its place; nil for an unnamed file.
   let location: Location?
-  /// Its name as the client wrote it, by which its journals find their directory.
+  /// Its name as the client wrote it. The names of its journals begin with this name.
   let path: [UInt8]
-  /// The directory entry is new and not yet durable.
+  /// Whether the directory entry is new and not yet durable.
   var needsDirectorySync: Bool
 
-  /// Its locks: SHARED also while that is kept beyond its transaction.
+  /// Its locks. SHARED counts as held while it is kept beyond its transaction.
   let holder: LockHolder
-  /// How long locks are kept after their transaction, 0 for not at all.
+  /// How long a lock is kept after its transaction; 0 for not at all.
   let keepNanoseconds: Int64
-  /// When a kept lock goes.
+  /// When the kept lock is given back; nil if none is kept.
   var keptUntil: Int64?
 
   init(
@@ -55,8 +55,8 @@ final class Handle {
     }
   }
 
-  /// Lowers the lock. Of a lock that is to be kept SHARED stays: were more kept, its holder would
-  /// take a hot journal that it left itself for that of a living writer.
+  /// Lowers the lock. If the lock is to be kept, SHARED stays and no more: with more, the holder would take
+  /// its own hot journal for that of a living writer.
   func unlock(to level: LockLevel, now: Int64) throws(FileError) {
     let keeps = level == .none && keepNanoseconds > 0
     if keeps, file.lossCount(now: now) == holder.lossCount {
@@ -74,7 +74,7 @@ final class Handle {
     _ = try? file.unlock(holder, to: .none)
   }
 
-  /// Gives back every lock; what cannot be told to anybody is not told.
+  /// Gives back every lock. A failure is not reported, because no client is there to hear it.
   func dropLocks() {
     keptUntil = nil
     file.dropLocks(of: holder)
@@ -94,8 +94,8 @@ final class Handle {
   }
 }
 
-/// Ids of open files. An id is an index and how many were given in the whole sidecar before it, so
-/// that none comes twice and none of another session's is ever right here.
+/// The open files of a session by id. An id consists of an index and of how many ids the whole sidecar gave
+/// before. So no id comes twice, and no id of another session is valid here.
 struct HandleMap {
   private static let given = Atomic<UInt64>(0)
   private var handles: [Handle?] = []
@@ -109,7 +109,7 @@ struct HandleMap {
 
   var isFull: Bool { freeIndices.isEmpty && handles.count >= limit }
 
-  /// The id that the next handle inserted must bear.
+  /// The id for the handle that is inserted next.
   func nextID() -> UInt64 {
     let count = HandleMap.given.wrappingAdd(1, ordering: .relaxed).newValue
     return count << 16 | UInt64(freeIndices.last ?? handles.count)

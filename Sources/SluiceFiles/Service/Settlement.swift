@@ -1,4 +1,4 @@
-// Several threads do what clients have submitted to them before somebody else goes on.
+// Several threads do what clients have submitted to them before a request or an outsider goes on.
 //
 // Threads: any.
 

@@ -1,13 +1,14 @@
-// How much memory a sidecar's read windows may take, and who takes care of that.
+// How much memory a sidecar's read windows may take. The keeper sees to it (WindowKeeper).
 
 internal import SluiceServer
 internal import SluiceSystem
 internal import SluiceWire
 
-/// To be called before the sidecar is confined: it opens what it looks at later.
+/// Must be called before the sidecar is confined, because it opens the files in which it looks later.
 ///
-/// A client of a private sidecar harms itself alone, so its windows need no seal, and their memory can
-/// be given back while the client maps them. Of a shared one each client maps the same window.
+/// The windows of a private sidecar need no seal, because its one client could only harm itself. So their
+/// memory can be given back while the client maps them. The windows of a shared sidecar are sealed,
+/// because all clients map the same window.
 func makeWindows(
   _ configuration: SidecarConfiguration, isPrivate: Bool, files: FileTable, metrics: Metrics
 ) -> (WindowBudget, WindowKeeper) {
@@ -22,8 +23,9 @@ func makeWindows(
   return (budget, keeper)
 }
 
-/// A quarter of the machine's memory, of the control group's and of this process's addresses, but
-/// 4 GiB at the most; `wanted`, if it is not nil, as far as the group has that beside its reserve.
+/// A quarter of the least of these: the machine's memory, the control group's limit, this process's
+/// addresses; 4 GiB at the most. If `wanted` is not nil: `wanted`, as far as the group has it beside its
+/// reserve.
 func windowByteCountMaximum(_ wanted: Int?, groupLimit: Int64?) -> Int {
   let group = groupLimit.map { Int(clamping: $0) }
   if let wanted {

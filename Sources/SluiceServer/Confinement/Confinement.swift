@@ -1,5 +1,5 @@
-// What a server's process gives up before it serves. Whoever takes it over through its clients' shared
-// memory then has little more than what it serves:
+// What a server's process gives up before it serves. An attacker that takes it over through its clients'
+// shared memory then has little more than what it serves:
 //
 //   no new privileges  nothing that the process might execute has more rights than it has.
 //   Landlock           what the service says that it needs, and in the directories of the socket and of

@@ -12,7 +12,7 @@ internal import Synchronization
 package final class Metrics: @unchecked Sendable {
   private let region: UnsafeMutablePointer<sluice_metrics>
   private let mapping: Mapping?
-  /// Nil where nobody else reads the counters.
+  /// Nil where no other process reads the counters.
   private let name: [CChar]?
   private let isNamed = Atomic<Bool>(true)
   private let nextRow = Atomic<Int>(0)

@@ -138,7 +138,7 @@ final class ReactorLoop {
 
   // MARK: Channels at rest
 
-  /// Takes a channel out of the round, for that reason.
+  /// Takes a channel out of the round; `rest` says why.
   private func setToRest(_ channel: ServedChannel, _ rest: ServedChannel.Rest) {
     endRest(channel)
     polled.remove(channel)

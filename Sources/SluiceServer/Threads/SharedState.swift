@@ -10,7 +10,7 @@ struct SharedState: Sendable {
   let configuration: ServerConfiguration
 }
 
-/// Who decides which reactor serves a new channel.
+/// Decides which reactor serves a new channel.
 protocol Placement: AnyObject, Sendable {
   /// The reactor for one more channel of a session, which keeps room for it; nil where the session's
   /// own reactor serves the channel.

@@ -9,7 +9,7 @@ package final class Waiter: Sendable {
   private let alarm: Alarm
   private let nextLook: Atomic<Int64>
   private let wasPutOff = Atomic<Bool>(false)
-  /// How long to rest between two looks at something of which nobody tells.
+  /// How long to rest between two looks at something whose change is not told.
   private let untoldRest = Atomic<Int64>(200_000)
 
   package init(deadline: Int64, alarm: Alarm) {
@@ -40,7 +40,7 @@ package final class Waiter: Sendable {
     alarm.set(time)
   }
 
-  /// When to look again at something of which nobody tells: soon at first, then less often.
+  /// When to look again at something whose change is not told: soon at first, then less often.
   package func nextUntoldLook(now: Int64) -> Int64 {
     let rest = untoldRest.load(ordering: .relaxed)
     untoldRest.store(min(rest * 2, 1_000_000), ordering: .relaxed)
