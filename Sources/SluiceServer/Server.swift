@@ -1,5 +1,5 @@
-// A server as its starter sees it: made for one service, confined, run until it has to end, and gone
-// without a trace.
+// A server as its starter sees it: made for one service, confined, run until it has to end, and
+// gone without a trace.
 //
 // Folders, each of which names only those before it:
 //   Record       the log and the counters
@@ -19,8 +19,8 @@ package final class Server {
   private let socketName: SocketName?
   private let metrics: Metrics
 
-  /// This process's signals belong to the server from now on. The server removes `socketName` when it
-  /// ends.
+  /// This process's signals belong to the server from now on. The server removes `socketName` when
+  /// it ends.
   package init(
     _ service: any Service, _ configuration: ServerConfiguration, _ entrance: consuming Entrance,
     metrics: Metrics, socketName: SocketName?
@@ -42,8 +42,8 @@ package final class Server {
     }
   }
 
-  /// Serves until the end of what the server was made for, or a signal (SIGTERM, SIGINT or SIGHUP; see
-  /// Ending). Every session is closed, and its names removed, before it returns.
+  /// Serves until the end of what the server was made for, or a signal (SIGTERM, SIGINT or SIGHUP;
+  /// see Ending). Every session is closed, and its names removed, before it returns.
   package func run() throws(Errno) {
     defer {
       socketName?.remove()

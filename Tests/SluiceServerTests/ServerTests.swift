@@ -1,5 +1,5 @@
-// What a server does for a service: it serves requests whose outcome is each of the four, with threads
-// that are shared and with a thread for each channel.
+// What a server does for a service: it serves requests whose outcome is each of the four, with
+// threads that are shared and with a thread for each channel.
 
 import Foundation
 import SluiceChannel

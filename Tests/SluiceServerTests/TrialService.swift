@@ -1,5 +1,5 @@
-// A service that owns nothing: its operations are what a service can make of a request. It runs in a
-// server in this process, on a socket of its own.
+// A service that owns nothing: its operations are what a service can make of a request. It runs in
+// a server in this process, on a socket of its own.
 
 import Foundation
 import SluiceChannel
@@ -10,11 +10,13 @@ import Synchronization
 @testable import SluiceClient
 @testable import SluiceServer
 
-/// What the operations of the trial service do. The number that a request carries is in its file id.
+/// What the operations of the trial service do. The number that a request carries is in its file
+/// id.
 enum Trial {
   /// Answers with the number of the thread that serves.
   static let whichThread = SluiceWire.Operation.fileSize
-  /// Is tried again every millisecond, and answered at the try of that number with the count of tries.
+  /// Is tried again every millisecond, and answered at the try of that number with the count of
+  /// tries.
   static let again = SluiceWire.Operation.lock
   /// Waits until a `tell` of the same number.
   static let wait = SluiceWire.Operation.lockAwait

@@ -1,5 +1,5 @@
-// One channel of a session: takes its requests, and decides when a request that cannot be done now is
-// tried again. Confined to the session's thread.
+// One channel of a session: takes its requests, and decides when a request that cannot be done now
+// is tried again. Confined to the session's thread.
 
 internal import SluiceChannel
 internal import SluiceServer
@@ -9,10 +9,11 @@ internal import SluiceWire
 final class FileChannel: ServiceChannel {
   let number: UInt32
   let end: ProxyEnd
-  /// The session owns its channels, and no channel is used after its session has ended. A counted reference
-  /// costs 20 of the 250 ns of a round trip.
+  /// The session owns its channels, and no channel is used after its session has ended. A counted
+  /// reference costs 20 of the 250 ns of a round trip.
   private unowned(unsafe) let owner: FileSession
-  /// The database that was opened last on this channel. Nearly every path names one of its journals.
+  /// The database that was opened last on this channel. Nearly every path names one of its
+  /// journals.
   var database: Handle?
   /// Whether a file has taken the word for standing locks.
   var hasStandingLocks = false
@@ -103,8 +104,8 @@ final class FileChannel: ServiceChannel {
   /// Its oldest request will not be answered any more.
   func forgetRequest() { awaited = .nothing }
 
-  /// How long to rest before a request that could not be done is tried again, and for how long it is
-  /// tried at all, in nanoseconds.
+  /// How long to rest before a request that could not be done is tried again, and for how long it
+  /// is tried at all, in nanoseconds.
   private struct Patience {
     var rest: Int64
     var whole: Int64
@@ -162,8 +163,8 @@ final class FileChannel: ServiceChannel {
     return now + patience.rest
   }
 
-  /// Whether the lock may be free once all threads have settled. A request that waited in line until its
-  /// time was up is told `busy`, and its client asks for the lock itself once more.
+  /// Whether the lock may be free once all threads have settled. A request that waited in line
+  /// until its time was up is told `busy`, and its client asks for the lock itself once more.
   private func mayBeSettled(_ error: FileError, _ operation: Operation) -> Bool {
     switch error {
     case .busy: operation != .lockAwait

@@ -1,5 +1,5 @@
-// The operations of the memory that clients map: the WAL index and the read window. Also those beside
-// them: allocate, hasMoved, hasExternalReader.
+// The operations of the memory that clients map: the WAL index and the read window. Also those
+// beside them: allocate, hasMoved, hasExternalReader.
 
 internal import SluiceChannel
 internal import SluiceServer
@@ -19,7 +19,8 @@ extension FileSession {
     let handle = try handle(request)
     var answer = false
     if let location = handle.location {
-      // The numbers as they are now: with overlayfs a writer outside can give the file other numbers.
+      // The numbers as they are now: with overlayfs a writer outside can give the file other
+      // numbers.
       let present = try? unsafe location.directory.descriptor.status(of: location.name)
       let own = try? handle.file.status()
       answer = own == nil || present.map(FileIdentity.init) != own.map(FileIdentity.init)
@@ -27,8 +28,8 @@ extension FileSession {
     channel.end.complete(.done, AnswerReply(answer: answer))
   }
 
-  /// Opens the database's read window. Its descriptor and that of the sidecar's life are on the socket
-  /// before the answer.
+  /// Opens the database's read window. Its descriptor and that of the sidecar's life are on the
+  /// socket before the answer.
   func openWindow(_ request: Request, _ channel: FileChannel) throws(ServeError) {
     let handle = try handle(request)
     try file { () throws(FileError) in

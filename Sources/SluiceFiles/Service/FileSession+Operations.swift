@@ -1,5 +1,5 @@
-// The file operations. One function for each operation: decode, do, answer. A FileError that is thrown
-// is answered as its status. A ProtocolViolation ends the session.
+// The file operations. One function for each operation: decode, do, answer. A FileError that is
+// thrown is answered as its status. A ProtocolViolation ends the session.
 
 internal import SluiceChannel
 internal import SluiceServer
@@ -151,8 +151,8 @@ extension FileSession {
       guard let neighbour else { return }
       neighbour.database.file.withWindow { $0.forget(neighbour.file) }
     }
-    // Before the open, so that no client is told that the file is absent once it is there. After the
-    // open too, because another client may have looked in between.
+    // Before the open, so that no client is told that the file is absent once it is there. After
+    // the open too, because another client may have looked in between.
     forget()
     defer { forget() }
     let file: SharedFile
@@ -188,8 +188,8 @@ extension FileSession {
       standing: keepMilliseconds == 0 ? standingLocks(for: request, channel) : nil)
   }
 
-  /// The word in which a file's locks may stand. The first database on a channel has the channel's word;
-  /// others have none.
+  /// The word in which a file's locks may stand. The first database on a channel has the channel's
+  /// word; others have none.
   private func standingLocks(for request: OpenRequest, _ channel: FileChannel) -> StandingLocks? {
     guard request.options.contains(.standingLocks), request.kind == .mainDatabase,
       !request.options.contains(.unlockAsSoonAsPossible), channel.number != 0,
@@ -199,8 +199,8 @@ extension FileSession {
     return channel.end.standingLocks
   }
 
-  /// Deletes a database that no program has open, with its journal, WAL and index. A journal that stays
-  /// behind would be rolled back into the next database of that name.
+  /// Deletes a database that no program has open, with its journal, WAL and index. A journal that
+  /// stays behind would be rolled back into the next database of that name.
   private func deleteDatabase(_ location: Location) throws(FileError) {
     try parts.files.deleteUnused(location)
     for suffix in ["-journal", "-wal", "-shm"] {
@@ -225,8 +225,8 @@ extension FileSession {
     }
   }
 
-  /// Whoever deletes, cuts or overwrites a database's journal commits. So the database's lock is proved
-  /// before.
+  /// Whoever deletes, cuts or overwrites a database's journal commits. So the database's lock is
+  /// proved before.
   private func proveLocks(
     toEnd path: [UInt8], _ channel: FileChannel
   ) throws(FileError) {
@@ -239,8 +239,8 @@ extension FileSession {
     if database.file.holdsAnything(database.holder) { try database.file.proveLocks() }
   }
 
-  /// Whether a write at the start of a journal ends it. With journal_mode=PERSIST SQLite overwrites a
-  /// part of the header with zeros. It writes a header as a whole.
+  /// Whether a write at the start of a journal ends it. With journal_mode=PERSIST SQLite overwrites
+  /// a part of the header with zeros. It writes a header as a whole.
   private func endsJournal(_ payload: UnsafeMutableRawBufferPointer) -> Bool {
     unsafe payload.count < 512 && payload.first == 0
   }
@@ -366,8 +366,8 @@ extension FileSession {
 }
 
 extension Errno {
-  /// Whether the error leaves open what is there, because the system could not look. If that were taken
-  /// for an absence, a client would read a database without the journal that belongs to it.
+  /// Whether the error leaves open what is there, because the system could not look. If that were
+  /// taken for an absence, a client would read a database without the journal that belongs to it.
   fileprivate var leavesOpenWhatIsThere: Bool {
     // A file server that does not answer leaves it open too.
     mayEndDescriptions
@@ -375,7 +375,8 @@ extension Errno {
   }
 }
 
-/// A look for a database's journal or WAL. If it finds nothing, the database's clients may know that.
+/// A look for a database's journal or WAL. If it finds nothing, the database's clients may know
+/// that.
 private struct Look {
   private let neighbour: (database: Handle, file: AbsentFiles)?
   private let creationCount: Int

@@ -6,8 +6,8 @@ internal import SluiceSystem
 internal import SluiceWire
 
 extension FileSession {
-  /// Throws `standsInLine` while the request must stay in its slot. Its channel has a waiter then, until
-  /// the request is answered.
+  /// Throws `standsInLine` while the request must stay in its slot. Its channel has a waiter then,
+  /// until the request is answered.
   func awaitLock(_ request: Request, _ channel: FileChannel, now: Int64) throws(ServeError) {
     let wanted = try arguments(request, channel, as: LockAwaitRequest.self)
     let handle = try handle(request)

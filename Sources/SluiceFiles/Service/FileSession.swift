@@ -1,5 +1,5 @@
-// A client's session: its channels and open files. Confined to its thread, except for the link, which the
-// server shares with the door.
+// A client's session: its channels and open files. Confined to its thread, except for the link,
+// which the server shares with the door.
 
 internal import SluiceChannel
 internal import SluiceServer
@@ -79,8 +79,8 @@ final class FileSession: ServiceSession {
     return nil
   }
 
-  /// The place of `path`. If its name shows that the file belongs to an open database, the place is in
-  /// the directory of that database.
+  /// The place of `path`. If its name shows that the file belongs to an open database, the place is
+  /// in the directory of that database.
   func locate(_ path: [UInt8], on channel: FileChannel) throws(FileError) -> Location {
     if let database = database(of: path, on: channel), let directory = database.location?.directory,
       let slash = path.lastIndex(of: UInt8(ascii: "/"))

@@ -1,18 +1,18 @@
 // What happens before a client is told that a file is busy.
 //
-// The holder that is in the way may already be gone. Its unlock may still stand in a ring, because a
-// client need not wait for the answer of an unlock. Or its client has died, and holds its locks until the
-// door's letter comes. With SQLite's own VFS neither is in the way. So a request that finds a file busy
-// stays in its slot until
+// The holder that is in the way may already be gone. Its unlock may still stand in a ring, because
+// a client need not wait for the answer of an unlock. Or its client has died, and holds its locks
+// until the door's letter comes. With SQLite's own VFS neither is in the way. So a request that
+// finds a file busy stays in its slot until
 //
-//   1. this thread has served every other channel that it has, and has ended the sessions of dead clients
-//      that have the file open;
+//   1. this thread has served every other channel that it has, and has ended the sessions of dead
+//      clients that have the file open;
 //   2. the other threads with sessions that have the file open have done the same;
 //
 // and is tried once more. If the file is busy then, busy is the answer.
 //
-// Threads settle before an outsider is let at a file too: what was submitted before it came is done before
-// it sees the file.
+// Threads settle before an outsider is let at a file too: what was submitted before it came is done
+// before it sees the file.
 
 internal import SluiceServer
 internal import SluiceSystem
@@ -58,8 +58,8 @@ extension FileThread {
     }
   }
 
-  /// Serves what was submitted on every channel but one, and ends the sessions of dead clients that have
-  /// the file open (of all dead clients, where no file is named).
+  /// Serves what was submitted on every channel but one, and ends the sessions of dead clients that
+  /// have the file open (of all dead clients, where no file is named).
   func settleHere(for file: SharedFile?, besides asking: FileChannel?) {
     if isSettling { return }
     isSettling = true

@@ -1,13 +1,13 @@
 // Who does a sync: the thread itself while no other client would wait for it, or the workers.
 //
-// To hand a sync over and back costs two wakes, 10 to 100 µs. A session that is alone does not pay them,
-// nor does a session for which all others wait in line. Beside another session that was active lately it
-// does. Where the disk is slow it does as soon as there is another session or connection at all, because
-// that one might become active meanwhile.
+// To hand a sync over and back costs two wakes, 10 to 100 µs. A session that is alone does not pay
+// them, nor does a session for which all others wait in line. Beside another session that was
+// active lately it does. Where the disk is slow it does as soon as there is another session or
+// connection at all, because that one might become active meanwhile.
 //
-// Reads are not handed over. To ask whether a read would wait (RWF_NOWAIT) costs each cached read 70 of
-// 630 ns, tmpfs cannot tell, and a read that did wait took 35 µs where this was measured: less than
-// handing it over.
+// Reads are not handed over. To ask whether a read would wait (RWF_NOWAIT) costs each cached read
+// 70 of 630 ns, tmpfs cannot tell, and a read that did wait took 35 µs where this was measured:
+// less than handing it over.
 
 internal import SluiceServer
 internal import SluiceSystem

@@ -1,4 +1,5 @@
-// The file service in one thread that serves: its sessions, and the locks that they keep for a while.
+// The file service in one thread that serves: its sessions, and the locks that they keep for a
+// while.
 //
 // Confined to that thread, except for `number` and `post`.
 

@@ -1,5 +1,5 @@
-// An open file of one session, and the map from the ids that the client uses to handles. Confined to the
-// session's thread.
+// An open file of one session, and the map from the ids that the client uses to handles. Confined
+// to the session's thread.
 
 internal import SluiceChannel
 internal import SluiceWire
@@ -55,8 +55,8 @@ final class Handle {
     }
   }
 
-  /// Lowers the lock. If the lock is to be kept, SHARED stays and no more: with more, the holder would take
-  /// its own hot journal for that of a living writer.
+  /// Lowers the lock. If the lock is to be kept, SHARED stays and no more: with more, the holder
+  /// would take its own hot journal for that of a living writer.
   func unlock(to level: LockLevel, now: Int64) throws(FileError) {
     let keeps = level == .none && keepNanoseconds > 0
     if keeps, file.lossCount(now: now) == holder.lossCount {
@@ -94,8 +94,8 @@ final class Handle {
   }
 }
 
-/// The open files of a session by id. An id consists of an index and of how many ids the whole sidecar gave
-/// before. So no id comes twice, and no id of another session is valid here.
+/// The open files of a session by id. An id consists of an index and of how many ids the whole
+/// sidecar gave before. So no id comes twice, and no id of another session is valid here.
 struct HandleMap {
   private static let given = Atomic<UInt64>(0)
   private var handles: [Handle?] = []

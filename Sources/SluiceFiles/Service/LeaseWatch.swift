@@ -1,5 +1,5 @@
-// What the door's thread does when a program outside wants a file on which the sidecar has a lease. What
-// clients had submitted is done first, then the program is let in.
+// What the door's thread does when a program outside wants a file on which the sidecar has a lease.
+// What clients had submitted is done first, then the program is let in.
 //
 // Confined to the door's thread.
 
@@ -14,8 +14,8 @@ final class LeaseWatch: Watch {
   /// Rings when the threads have settled for an outsider.
   private let bell: Bell
 
-  /// How long an outsider waits at most for what clients have submitted. A client in the middle of a sync
-  /// must not hold up every outsider.
+  /// How long an outsider waits at most for what clients have submitted. A client in the middle of
+  /// a sync must not hold up every outsider.
   private let outsiderNanoseconds: Int64 = 200_000_000
 
   init(_ files: FileTable, _ settlers: Settlers) throws(Errno) {
@@ -40,8 +40,8 @@ final class LeaseWatch: Watch {
     return outsiders.nextDeadline
   }
 
-  /// Lets the outsiders in that wait for the file of that lease, or for any file, once the threads have
-  /// done what clients submitted.
+  /// Lets the outsiders in that wait for the file of that lease, or for any file, once the threads
+  /// have done what clients submitted.
   private func answer(_ lease: LeaseBreak) {
     let files: [SharedFile]
     let file: SharedFile?

@@ -45,8 +45,8 @@ final class Settlers: Sendable {
   /// The thread ends: it has nothing left to settle.
   func remove(_ settler: any Settler) { settlers.withLock { $0.removeAll { $0 === settler } } }
 
-  /// The threads besides one with sessions that have, or had, `file` open. All besides that one where no
-  /// file is named.
+  /// The threads besides one with sessions that have, or had, `file` open. All besides that one
+  /// where no file is named.
   func besides(_ settler: (any Settler)?, using file: SharedFile?) -> [any Settler] {
     settlers.withLock { settlers in
       settlers.filter { $0 !== settler && (file?.isUsed(byReactor: $0.number) ?? true) }

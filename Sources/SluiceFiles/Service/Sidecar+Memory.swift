@@ -4,11 +4,12 @@ internal import SluiceServer
 internal import SluiceSystem
 internal import SluiceWire
 
-/// Must be called before the sidecar is confined, because it opens the files in which it looks later.
+/// Must be called before the sidecar is confined, because it opens the files in which it looks
+/// later.
 ///
-/// The windows of a private sidecar need no seal, because its one client could only harm itself. So their
-/// memory can be given back while the client maps them. The windows of a shared sidecar are sealed,
-/// because all clients map the same window.
+/// The windows of a private sidecar need no seal, because its one client could only harm itself. So
+/// their memory can be given back while the client maps them. The windows of a shared sidecar are
+/// sealed, because all clients map the same window.
 func makeWindows(
   _ configuration: SidecarConfiguration, isPrivate: Bool, files: FileTable, metrics: Metrics
 ) -> (WindowBudget, WindowKeeper) {
@@ -24,8 +25,8 @@ func makeWindows(
 }
 
 /// A quarter of the least of these: the machine's memory, the control group's limit, this process's
-/// addresses; 4 GiB at the most. If `wanted` is not nil: `wanted`, as far as the group has it beside its
-/// reserve.
+/// addresses; 4 GiB at the most. If `wanted` is not nil: `wanted`, as far as the group has it
+/// beside its reserve.
 func windowByteCountMaximum(_ wanted: Int?, groupLimit: Int64?) -> Int {
   let group = groupLimit.map { Int(clamping: $0) }
   if let wanted {

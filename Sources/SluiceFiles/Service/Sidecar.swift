@@ -1,5 +1,5 @@
-// A sidecar for files as its starter sees it: configured, run until it has to end, and gone without a
-// trace.
+// A sidecar for files as its starter sees it: configured, run until it has to end, and gone without
+// a trace.
 
 public import SluiceServer
 public import SluiceSystem
@@ -23,12 +23,13 @@ public enum SidecarError: Error, Sendable {
 /// A sidecar in this process, which does nothing else from then on.
 public final class Sidecar {
   private let server: Server
-  /// The file system of its root. File systems that are mounted beneath the root may be of other kinds.
+  /// The file system of its root. File systems that are mounted beneath the root may be of other
+  /// kinds.
   public let rootFileSystem: FileSystemKind
 
-  /// Makes a shared sidecar that listens on `socketPath` (zero-terminated). This process's signals belong
-  /// to it from now on, and the process is confined as configured, for good. Once `lifeline` is readable,
-  /// the sidecar ends when it has had no session for the configured time.
+  /// Makes a shared sidecar that listens on `socketPath` (zero-terminated). This process's signals
+  /// belong to it from now on, and the process is confined as configured, for good. Once `lifeline`
+  /// is readable, the sidecar ends when it has had no session for the configured time.
   public convenience init(
     _ configuration: SidecarConfiguration, socketPath: [CChar], lifeline: SharedDescriptor? = nil
   ) throws(SidecarError) {
@@ -51,7 +52,8 @@ public final class Sidecar {
   ) throws(SidecarError) {
     var configuration = configuration
     configuration.isPrivate = true
-    // The client's effective user. This process has the client's file-system user, which may be another.
+    // The client's effective user. This process has the client's file-system user, which may be
+    // another.
     if let peer = try? client.peer() { configuration.server.users = [peer.user] }
     try self.init(configuration, .oneClient(client), metrics: Metrics(), socketName: nil)
   }
@@ -92,20 +94,21 @@ public final class Sidecar {
       socketName?.remove()
       throw .system(call: "start", error)
     }
-    // A private sidecar would say to every program that starts one that there is no Landlock, and loses
-    // less by it.
+    // A private sidecar would say to every program that starts one that there is no Landlock, and
+    // loses less by it.
     server.enter(configuration.confinement, tellsOfLandlock: !root.usesHostPaths)
   }
 
-  /// Serves until the end of what the sidecar was made for, or a signal (SIGTERM, SIGINT or SIGHUP).
-  /// Every lock and file is given back, and the socket's name removed, before it returns.
+  /// Serves until the end of what the sidecar was made for, or a signal (SIGTERM, SIGINT or
+  /// SIGHUP). Every lock and file is given back, and the socket's name removed, before it returns.
   public func run() throws(SidecarError) {
     do throws(Errno) { try server.run() } catch { throw .system(call: "epoll_wait", error) }
   }
 }
 
 extension Confinement {
-  /// Confines this process for good, as a sidecar that serves `rootPath` (zero-terminated) is confined.
+  /// Confines this process for good, as a sidecar that serves `rootPath` (zero-terminated) is
+  /// confined.
   public func enter(rootPath: [CChar]) throws(SidecarError) {
     do throws(Errno) {
       let root = try Root(rootPath)
@@ -135,8 +138,8 @@ private func publicMetrics(
   }
 }
 
-/// `path` made absolute (all zero-terminated). It stays as it is where this process's working directory has
-/// no name.
+/// `path` made absolute (all zero-terminated). It stays as it is where this process's working
+/// directory has no name.
 private func absolutePath(_ path: [CChar]) -> [CChar] {
   let slash = CChar(bitPattern: UInt8(ascii: "/"))
   guard path.first != slash, let known = try? workingDirectoryPath() else { return path }

@@ -10,14 +10,15 @@ public struct SidecarConfiguration: Sendable {
   package var server = ServerConfiguration()
   /// How long a lock is kept after its transaction unless a connection says otherwise.
   public var implicitLockMilliseconds = 0
-  /// How much memory the read windows of all databases may take together, in bytes, if there is room;
-  /// 0 for none, nil for a share of what there is (Sidecar+Memory).
+  /// How much memory the read windows of all databases may take together, in bytes, if there is
+  /// room; 0 for none, nil for a share of what there is (Sidecar+Memory).
   public var windowByteCountMaximum: Int?
   /// What its clients may do to save waiting. A connection can do without any of it.
   public var shortcuts: Shortcuts = .all
   /// A session's open files; fewer where the system lets this process open few.
   public var filesPerSessionMaximum = 4096
-  /// How many reactors share the sessions before one is full; nil for a number that suits the machine.
+  /// How many reactors share the sessions before one is full; nil for a number that suits the
+  /// machine.
   public var reactorCount: Int?
   /// Whether files are only read.
   public var isReadOnly = false

@@ -1,16 +1,16 @@
-// What a server's process gives up before it serves. An attacker that takes it over through its clients'
-// shared memory then has little more than what it serves:
+// What a server's process gives up before it serves. An attacker that takes it over through its
+// clients' shared memory then has little more than what it serves:
 //
 //   no new privileges  nothing that the process might execute has more rights than it has.
-//   Landlock           what the service says that it needs, and in the directories of the socket and of
-//                      the metrics: remove names, because a server takes its names along when it ends.
-//                      Nothing else anywhere; no TCP, and no signals or abstract sockets to processes
+//   Landlock           what the service says that it needs. In the directories of the socket and of
+//                      the metrics: remove names, because a server removes its names when it ends.
+//                      Nothing else anywhere; no TCP; no signals or abstract sockets to processes
 //                      outside.
 //   seccomp            the system calls that it makes, see CSluice/confinement.c.
 //
-// All of it binds threads that are started later; at this point there is one. It is depth, not the wall:
-// a service keeps to what it serves without a Landlock too. So a kernel that cannot do one of these is
-// named in the log and is no reason not to serve.
+// All of it binds threads that are started later; at this point there is one. It is depth, not the
+// wall: a service keeps to what it serves without a Landlock too. So a kernel that cannot do one of
+// these is named in the log and is no reason not to serve.
 
 package import SluiceSystem
 
@@ -24,8 +24,8 @@ public enum Confinement: Sendable {
 
 extension Confinement {
   /// Confines this process for good. `allow` allows what the service needs. `socketPath`
-  /// (zero-terminated) is the name to remove at the end; nil for none. Without Landlock the log says so if
-  /// `tellsOfLandlock`.
+  /// (zero-terminated) is the name to remove at the end; nil for none. Without Landlock the log
+  /// says so if `tellsOfLandlock`.
   package func enter(
     socketPath: [CChar]?, tellsOfLandlock: Bool,
     allow: (borrowing LandlockRuleset) throws(Errno) -> Void

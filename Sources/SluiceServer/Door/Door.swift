@@ -1,6 +1,6 @@
 // The thread at the door. It accepts and greets clients, hands sessions to reactors, notices when a
-// client has died, reads the signals, and attends to the service's watch. It never touches what belongs
-// to a session's thread.
+// client has died, reads the signals, and attends to the service's watch. It never touches what
+// belongs to a session's thread.
 
 internal import SluiceChannel
 package import SluiceSystem
@@ -154,8 +154,8 @@ final class Door {
       try admit(socket, cause)
     } catch {
       Log.warning("accept: \(error.message)\(error == .tooManyOpen ? Self.limitHint : "")")
-      // When this process is short of something, the queue stays full and the listener readable: do not
-      // spin on it.
+      // When this process is short of something, the queue stays full and the listener readable: do
+      // not spin on it.
       if [.tooManyOpen, .tooManyOpenInSystem, .outOfMemory].contains(error) {
         Clock.sleep(nanoseconds: 50_000_000)
       }
@@ -175,9 +175,10 @@ final class Door {
     shared.configuration.users.contains(user) ? .user(user) : .strangers
   }
 
-  /// Whether one more visitor of this kind may wait at the door. When the door is crowded, the first
-  /// visitor of the most frequent kind has to go. If that is this visitor's own kind, the first must have
-  /// been silent for long. If it is another kind, it goes at once, because it must keep no other kind out.
+  /// Whether one more visitor of this kind may wait at the door. When the door is crowded, the
+  /// first visitor of the most frequent kind has to go. If that is this visitor's own kind, the
+  /// first must have been silent for long. If it is another kind, it goes at once, because it must
+  /// keep no other kind out.
   private func makeRoom(for cause: Log.Cause) -> Bool {
     let sameCount = visitors.values.count { $0.cause == cause }
     guard sameCount >= visitorsPerUserMaximum || visitors.count >= visitorsMaximum else {
@@ -225,8 +226,8 @@ final class Door {
     ending.clientWasTurnedAway()
   }
 
-  /// Checks the user and the hello. Nil for a visitor that left without a word, as a program does that
-  /// only looks whether a server listens.
+  /// Checks the user and the hello. Nil for a visitor that left without a word, as a program does
+  /// that only looks whether a server listens.
   private func identify(
     _ id: UInt64, _ socket: SharedDescriptor
   ) throws(Refusal) -> SessionLink? {
@@ -257,9 +258,10 @@ final class Door {
       id: id, socket: socket, user: peer.user, process: process, processEnd: processEnd)
   }
 
-  /// A descriptor that shows the end of the client's process. The kernel gives one for the process that
-  /// connected (SO_PEERPIDFD), or else for the process id, which is 0 in another pid namespace. Nil where
-  /// neither works: then only the end of the socket shows it. Throws where the process has ended already.
+  /// A descriptor that shows the end of the client's process. The kernel gives one for the process
+  /// that connected (SO_PEERPIDFD), or else for the process id, which is 0 in another pid
+  /// namespace. Nil where neither works: then only the end of the socket shows it. Throws where the
+  /// process has ended already.
   private func processEnd(
     ofPeer socket: borrowing FileDescriptor, _ process: Int32
   ) throws(Errno) -> SharedDescriptor? {
@@ -313,8 +315,8 @@ final class Door {
     }
   }
 
-  /// Everything that can fail comes before the welcome. Otherwise a client could have a session that no
-  /// thread serves.
+  /// Everything that can fail comes before the welcome. Otherwise a client could have a session
+  /// that no thread serves.
   private func makeFirstChannel(
     _ link: SessionLink, servedBy reactor: Reactor
   ) throws(Errno) -> Reactor.NewChannel {
@@ -336,8 +338,8 @@ final class Door {
 
   // MARK: Sessions
 
-  /// The socket or the process of a session has ended, or the client sent something on the socket, where
-  /// it has nothing more to say.
+  /// The socket or the process of a session has ended, or the client sent something on the socket,
+  /// where it has nothing more to say.
   private func endSession(_ id: UInt64) {
     guard let link = links.removeValue(forKey: id) else { return }
     sessionCounts[link.user]! -= 1

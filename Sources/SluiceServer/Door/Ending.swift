@@ -1,9 +1,9 @@
 // When a server ends: by a signal, with its client, or with the command for which it was started.
 //
-// A service manager that stops a program signals the program's whole control group, and the program may
-// still have something to commit. So a server that ends with its client or command does not end by one
-// signal: while it is needed, only a second signal within some seconds ends it. A shared daemon would
-// otherwise run for ever, so it ends at the first signal.
+// A service manager that stops a program signals the program's whole control group, and the program
+// may still have something to commit. So a server that ends with its client or command does not end
+// by one signal: while it is needed, only a second signal within some seconds ends it. A shared
+// daemon would otherwise run for ever, so it ends at the first signal.
 //
 // A value. Its owner tells it what happens and when (monotonic nanoseconds); it makes no calls.
 

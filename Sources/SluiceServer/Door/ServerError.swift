@@ -13,7 +13,8 @@ package enum ServerError: Error, Sendable {
     switch self {
     case .socketInUse(let path): "socket \(path): another sidecar is serving it"
     case .socketNameTaken(let path):
-      "socket \(path): the name is taken by something that is no socket; remove it or choose another name"
+      "socket \(path): the name is taken by something that is no socket;"
+        + " remove it or choose another name"
     case .socket(let path, let errno): "socket \(path): \(errno.message)"
     }
   }

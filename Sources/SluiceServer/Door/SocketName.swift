@@ -1,11 +1,11 @@
-// The socket's name in a directory. A server makes it, replaces it when the server that made it is dead,
-// and refuses to start when that server lives. At the end the server removes the name if it is still its
-// own.
+// The socket's name in a directory. A server makes it, replaces it when the server that made it is
+// dead, and refuses to start when that server lives. At the end the server removes the name if it
+// is still its own.
 
 package import SluiceSystem
 
-/// The name that a server has made. What it names is kept open, so that nothing else can have its inode
-/// number: a user may have removed the name and started another server in its place.
+/// The name that a server has made. What it names is kept open, so that nothing else can have its
+/// inode number: a user may have removed the name and started another server in its place.
 package final class SocketName: Sendable {
   package let path: [CChar]
   private let own: FileDescriptor
@@ -27,9 +27,9 @@ package final class SocketName: Sendable {
   }
 }
 
-/// Listens on a socket of this name (zero-terminated). A name that no server serves is replaced. The
-/// directory is kept exclusively meanwhile (flock), so that of two servers that start at once the second
-/// sees the first.
+/// Listens on a socket of this name (zero-terminated). A name that no server serves is replaced.
+/// The directory is kept exclusively meanwhile (flock), so that of two servers that start at once
+/// the second sees the first.
 package func listen(
   onSocket path: [CChar], permissions: UInt32
 ) throws(ServerError) -> (listener: SharedDescriptor, name: SocketName) {

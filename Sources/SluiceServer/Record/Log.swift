@@ -1,5 +1,5 @@
-// The lines that the process writes on standard error. No client can fill a disk with them: for each
-// cause only so many lines are written, and those left out are counted.
+// The lines that the process writes on standard error. No client can fill a disk with them: for
+// each cause only so many lines are written, and those left out are counted.
 //
 // Threads: any.
 

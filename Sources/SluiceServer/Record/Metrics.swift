@@ -1,5 +1,6 @@
 // The counters of a server, in a POSIX shared-memory object that every user of the machine may read
-// without asking the server: `sluice stats` does. A server for one client counts in memory of its own.
+// without asking the server: `sluice stats` does. A server for one client counts in memory of its
+// own.
 
 package import CSluice
 internal import SluiceChannel
@@ -25,8 +26,8 @@ package final class Metrics: @unchecked Sendable {
     name = nil
   }
 
-  /// Counts in public, under these paths (zero-terminated). Objects that dead servers left behind are
-  /// removed.
+  /// Counts in public, under these paths (zero-terminated). Objects that dead servers left behind
+  /// are removed.
   package init(socketPath: [CChar], rootPath: [CChar]) throws(Errno) {
     removeStaleMetrics()
     let process = processIdentity().process
@@ -84,8 +85,8 @@ package final class Metrics: @unchecked Sendable {
     }
   }
 
-  /// A row of operation counters for one thread. The last row serves all threads from the sixteenth on,
-  /// and may lose some of their counts.
+  /// A row of operation counters for one thread. The last row serves all threads from the sixteenth
+  /// on, and may lose some of their counts.
   func takeRow() -> OperationCounts {
     let row = min(
       nextRow.wrappingAdd(1, ordering: .relaxed).oldValue, Int(SLUICE_METRICS_ROW_COUNT) - 1)

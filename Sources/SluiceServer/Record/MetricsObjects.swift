@@ -1,8 +1,8 @@
 // The names of the metrics objects, and which of them are those of living servers.
 //
-// A server keeps its object exclusively (flock) for as long as it lives. Its process id does not tell
-// whether it lives: in another pid namespace with the same /dev/shm that number is another process, or
-// none.
+// A server keeps its object exclusively (flock) for as long as it lives. Its process id does not
+// tell whether it lives: in another pid namespace with the same /dev/shm that number is another
+// process, or none.
 
 package import CSluice
 internal import SluiceSystem
@@ -22,7 +22,8 @@ func createMetricsObject(
   throw .exists
 }
 
-/// The names of all metrics objects, those of dead servers included, and the process id of each maker.
+/// The names of all metrics objects, those of dead servers included, and the process id of each
+/// maker.
 private func metricsObjects() -> [(name: [CChar], process: Int32)] {
   guard let names = try? unsafe namesInDirectory(cString("/dev/shm")) else { return [] }
   return names.compactMap { name in

@@ -3,8 +3,8 @@
 internal import SluiceSystem
 
 package struct ServerConfiguration: Sendable {
-  /// The users that may connect. A socket that others than its owner may use is open to all users of the
-  /// machine, and the server checks who comes.
+  /// The users that may connect. A socket that others than its owner may use is open to all users
+  /// of the machine, and the server checks who comes.
   package var users: Set<UInt32> = [processIdentity().user]
   package var sessionsMaximum = 1024
   /// The sessions of one user; nil for an equal share of all.

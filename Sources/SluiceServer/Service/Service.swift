@@ -1,13 +1,14 @@
-// What the server serves. A service takes requests and answers them in their slots; the server does all
-// the rest: who may come, which thread serves, when a request is tried again, when a client has died.
+// What the server serves. A service takes requests and answers them in their slots; the server does
+// all the rest: who may come, which thread serves, when a request is tried again, when a client has
+// died.
 //
 //   Service          one in the process; used by all threads
 //   ServiceThread    its part in one thread that serves
 //   ServiceSession   its part of one client's session, in that thread
 //   ServiceChannel   its part of one channel; takes the requests
 //
-// All but `Service` itself are confined to one thread. A `ServingThread` is what the server hands to the
-// service for each thread.
+// All but `Service` itself are confined to one thread. A `ServingThread` is what the server hands
+// to the service for each thread.
 
 package import SluiceChannel
 package import SluiceSystem
@@ -15,8 +16,8 @@ package import SluiceWire
 
 /// Which thread serves a channel.
 package enum Threading: Sendable {
-  /// A few threads serve all sessions. A session stays with one of them. `count` is how many there are
-  /// before one of them is full; nil for a number that suits the machine.
+  /// A few threads serve all sessions. A session stays with one of them. `count` is how many there
+  /// are before one of them is full; nil for a number that suits the machine.
   case shared(count: Int?)
   /// Each channel has a thread of its own. A session then has a `ServiceSession` in each of these
   /// threads. There are at most `maximum` threads.
@@ -27,8 +28,8 @@ package enum Threading: Sendable {
 package enum Outcome {
   /// The service has answered it.
   case answered
-  /// It stays in its slot and is served again at this time (monotonic nanoseconds); nil means in the
-  /// channel's next turn.
+  /// It stays in its slot and is served again at this time (monotonic nanoseconds); nil means in
+  /// the channel's next turn.
   case again(at: Int64?)
   /// It stays in its slot and is served again when the waiter says so.
   case waits(Waiter)
@@ -37,8 +38,8 @@ package enum Outcome {
 }
 
 package protocol Service: AnyObject, Sendable {
-  /// The operation codes that it serves. Others are answered with `unknownOperation`. The codes from
-  /// 0x0000 to 0x000f are the server's own.
+  /// The operation codes that it serves. Others are answered with `unknownOperation`. The codes
+  /// from 0x0000 to 0x000f are the server's own.
   var operations: ClosedRange<UInt16> { get }
   /// The feature bits that every client is told in its welcome.
   var features: UInt32 { get }
@@ -63,8 +64,8 @@ package protocol Watch: AnyObject {
   /// Adds its descriptors to the door's poller, all with this token.
   func join(_ poller: borrowing Poller, token: UInt64) throws(Errno)
 
-  /// Attends to what there is. `isReadable` says whether one of its descriptors has input. Gives the
-  /// time of the next call (monotonic nanoseconds); nil for none.
+  /// Attends to what there is. `isReadable` says whether one of its descriptors has input. Gives
+  /// the time of the next call (monotonic nanoseconds); nil for none.
   func attend(isReadable: Bool) -> Int64?
 }
 
@@ -90,8 +91,8 @@ package protocol ServiceSession: AnyObject {
 }
 
 package protocol ServiceChannel: AnyObject {
-  /// Serves the channel's oldest request. `now` is the coarse clock's time in nanoseconds. Throws when the
-  /// client broke the protocol, which ends its session.
+  /// Serves the channel's oldest request. `now` is the coarse clock's time in nanoseconds. Throws
+  /// when the client broke the protocol, which ends its session.
   func serve(
     _ request: Request, _ operation: Operation, now: Int64
   ) throws(ProtocolViolation) -> Outcome

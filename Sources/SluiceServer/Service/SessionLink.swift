@@ -54,7 +54,8 @@ package final class SessionLink: Sendable {
 
   // MARK: Channels
 
-  /// Takes the number of one more channel, which `keeper` will serve; nil where there are `maximum`.
+  /// Takes the number of one more channel, which `keeper` will serve; nil where there are
+  /// `maximum`.
   func addChannel(_ keeper: any ChannelKeeper, maximum: Int) -> UInt32? {
     state.withLock { state in
       guard state.keepers.count < maximum else { return nil }

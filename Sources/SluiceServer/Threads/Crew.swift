@@ -1,8 +1,8 @@
 // The reactors of a server, and which of them serves the next channel.
 //
-// Where threads are shared, a session lives and dies with one reactor. A new session goes to the reactor
-// with the fewest channels. There is one reactor less than there are processors, so that a client has a
-// processor too (see Spinning), and more reactors only when all are full.
+// Where threads are shared, a session lives and dies with one reactor. A new session goes to the
+// reactor with the fewest channels. There is one reactor less than there are processors, so that a
+// client has a processor too (see Spinning), and more reactors only when all are full.
 //
 // Where each channel has a thread, a reactor is started for each channel and ends with it.
 //
@@ -29,7 +29,8 @@ final class Crew: Placement {
 
   // MARK: Placing
 
-  /// The reactor for one more session. It keeps room for the session's channels. Starts one if need be.
+  /// The reactor for one more session. It keeps room for the session's channels. Starts one if need
+  /// be.
   func reactorForSession() throws(Errno) -> Reactor {
     switch shared.service.threading {
     case .perChannel(let maximum): try reactorForChannel(maximum)

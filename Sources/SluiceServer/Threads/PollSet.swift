@@ -1,15 +1,15 @@
 // The channels of one reactor, in three groups by how soon the reactor looks at them.
 //
 //   hot      had a request lately: looked at in every round
-//   cold     had none for a while: some of them are looked at now and then. The sleep of a cold channel
-//            stays announced, so that its client wakes the reactor whenever the reactor sleeps.
+//   cold     had none for a while: some of them are looked at now and then. The sleep of a cold
+//            channel stays announced, so that its client wakes the reactor whenever that sleeps.
 //   at rest  its oldest request waits for something other than its turn: not looked at
 //
 // A look is one load of the client's word and touches nothing else. A hundred idle channels cost a
 // hundred cache lines now and then, and no reference counts.
 //
-// Confined to the reactor. The sessions own the channels: a channel is removed here before its session
-// lets it go.
+// Confined to the reactor. The sessions own the channels: a channel is removed here before its
+// session lets it go.
 
 internal import SluiceChannel
 

@@ -1,5 +1,5 @@
-// A thread that serves, as other threads see it: a mailbox, an alarm, and how many channels it has. Its
-// work is in ReactorLoop.
+// A thread that serves, as other threads see it: a mailbox, an alarm, and how many channels it has.
+// Its work is in ReactorLoop.
 //
 // Threads: any.
 
@@ -53,8 +53,8 @@ final class Reactor: ThreadPost, ChannelKeeper {
     var isClosed = false
   }
 
-  /// A session has a channel for its process and nearly always one for a database, so a session that is
-  /// let in has room for both.
+  /// A session has a channel for its process and nearly always one for a database, so a session
+  /// that is let in has room for both.
   static let channelsForSession = 2
 
   init(number: Int) {

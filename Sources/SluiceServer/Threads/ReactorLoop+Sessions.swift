@@ -87,8 +87,8 @@ extension ReactorLoop {
     }
   }
 
-  /// The reactor that will serve the session's next channel, and keeps room for it; nil where there is
-  /// no room.
+  /// The reactor that will serve the session's next channel, and keeps room for it; nil where there
+  /// is no room.
   private func keeperOfNext(_ session: ServedSession) throws(Errno) -> Reactor? {
     if let other = try placement.reactorForChannel() { return other }
     let isKept = session.channels.count < Reactor.channelsForSession

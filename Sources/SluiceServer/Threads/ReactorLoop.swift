@@ -1,7 +1,9 @@
-// The work of one thread that serves. It polls its channels while there is work, then sleeps on all of
-// them at once. Only this thread touches its sessions; other threads reach it through the mailbox.
+// The work of one thread that serves. It polls its channels while there is work, then sleeps on all
+// of them at once. Only this thread touches its sessions; other threads reach it through the
+// mailbox.
 //
-// A request that cannot be done yet stays in its slot, and its channel is at rest until the next try.
+// A request that cannot be done yet stays in its slot, and its channel is at rest until the next
+// try.
 
 internal import SluiceChannel
 internal import SluiceSystem
@@ -41,7 +43,8 @@ final class ReactorLoop {
   private let turnLength = 16
   /// After how many requests or idle rounds some cold channels are looked at, and how many. A
   /// hundred idle channels cost a busy one 1 to 3 %, and their first request waits for some 100
-  /// requests of others at most. (A look at one of them costs some 10 ns, because it is in no cache.)
+  /// requests of others at most. (A look at one of them costs some 10 ns, because it is in no
+  /// cache.)
   private let lookInterval = 32
   private let lookCount = 32
   /// After how many a channel without requests is cold: about a millisecond.
@@ -59,8 +62,8 @@ final class ReactorLoop {
     service = shared.service.startThread(self)
   }
 
-  /// Works until it is told to stop, or has no channel left where it was started for one. Returns after
-  /// the sessions are closed.
+  /// Works until it is told to stop, or has no channel left where it was started for one. Returns
+  /// after the sessions are closed.
   func run() {
     spinning.noteAwake()
     while true {

@@ -12,8 +12,8 @@ struct SharedState: Sendable {
 
 /// Decides which reactor serves a new channel.
 protocol Placement: AnyObject, Sendable {
-  /// The reactor for one more channel of a session, which keeps room for it; nil where the session's
-  /// own reactor serves the channel.
+  /// The reactor for one more channel of a session, which keeps room for it; nil where the
+  /// session's own reactor serves the channel.
   func reactorForChannel() throws(Errno) -> Reactor?
   /// The channel for which this reactor kept room will not come.
   func giveUpRoom(of reactor: Reactor)

@@ -1,8 +1,8 @@
 // How many reactors may poll for long at a time.
 //
-// One processor is left to the clients. Reactors that poll on all processors keep the clients for which
-// they wait from running: two busy clients on two processors took 0.7 to 1.5 µs for a null operation on average with
-// one reactor, and 0.9 to 13 µs with two.
+// One processor is left to the clients. Reactors that poll on all processors keep the clients for
+// which they wait from running: two busy clients on two processors took 0.7 to 1.5 µs for a null
+// operation on average with one reactor, and 0.9 to 13 µs with two.
 //
 // Threads: any.
 

@@ -1,5 +1,5 @@
-// Threads for work that waits for a device. A service hands work to them that would hold up the other
-// channels of its thread.
+// Threads for work that waits for a device. A service hands work to them that would hold up the
+// other channels of its thread.
 //
 // The threads start when they are needed and end with the server.
 
@@ -21,8 +21,8 @@ package final class Workers: Sendable {
     if queue.add(work) > 0 { _ = startAnother() }
   }
 
-  /// Drops work that no thread has begun and waits for the rest. The threads that serve must have ended,
-  /// because nobody hears the results.
+  /// Drops work that no thread has begun and waits for the rest. The threads that serve must have
+  /// ended, because nobody hears the results.
   package func stop() {
     queue.close()
     let last = threads.withLock { threads in

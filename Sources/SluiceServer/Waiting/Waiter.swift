@@ -1,5 +1,5 @@
-// A request that waits for something, and how its thread learns when to look at it again. Any thread
-// may tell it; only its own thread looks.
+// A request that waits for something, and how its thread learns when to look at it again. Any
+// thread may tell it; only its own thread looks.
 
 internal import Synchronization
 
@@ -32,8 +32,8 @@ package final class Waiter: Sendable {
     alarm.set(time)
   }
 
-  /// Something has changed: look at `time`. Any thread may call this; two calls at once must be kept
-  /// apart by the caller.
+  /// Something has changed: look at `time`. Any thread may call this; two calls at once must be
+  /// kept apart by the caller.
   package func tell(_ time: Int64) {
     guard time < nextLook.load(ordering: .relaxed) else { return }
     nextLook.store(time, ordering: .releasing)
