@@ -71,6 +71,7 @@ struct CommandLineTests {
     (["model", "--canary", "yellow"], "--canary takes truncate, pending or close"),
     (["model", "--words", "1"], "--words: not understood"),
     (["hostile", "--ratio-max", "0"], "--ratio-max takes a number above 0"),
+    (["hostile", "--handshakes", "few"], "--handshakes takes a number"),
     (["peer", "of-some-kind"], "'sluice-harness' starts this"),
   ])
   func wrongWordsOfTheHarnessAreNamed(words: [String], message: String) throws {

@@ -47,6 +47,7 @@ let harnessCommand = Command(
       --seconds S        hostile: the least time, half of it without the hostile session (10);
                          soak: the time (60)
       --words N          hostile: the least number of words that the hostile session writes (0)
+      --handshakes N     hostile: the least number of malformed handshakes (0)
       --ratio-max X      hostile: fail if the honest sessions' 99th percentile beside the hostile
                          session is more than X times that without it
       --json             print JSON

@@ -8,6 +8,7 @@ struct HostileMode: HarnessMode {
   private let parameters: HarnessParameters
   private let sessions: Int
   private let words: Int
+  private let visits: Int
   private let seconds: Int
   private let ratioMaximum: Double?
 
@@ -18,6 +19,7 @@ struct HostileMode: HarnessMode {
     self.parameters = parameters
     sessions = try options.number("--sessions", in: 1...ModelLimits.sessions, or: 4)
     words = try options.number("--words", in: 0...1_000_000_000_000, or: 0)
+    visits = try options.number("--handshakes", in: 0...1_000_000_000, or: 0)
     seconds = try options.number("--seconds", in: 1...1_000_000, or: 10)
     ratioMaximum = try options.value("--ratio-max").map { (text) throws(CommandError) in
       guard let number = Double(text), number > 0 else {
@@ -45,7 +47,7 @@ struct HostileMode: HarnessMode {
     do throws(HarnessError) {
       outcome = try HostileRun(
         sidecar: sidecar, honestSessions: sessions, seconds: Double(seconds), words: words,
-        seed: parameters.seed, stop: stop
+        visits: visits, seed: parameters.seed, stop: stop
       ).run()
     } catch {
       sidecar.stop()

@@ -12,7 +12,9 @@ struct HostileRun {
   let sidecar: HarnessSidecar
   let honestSessions: Int
   let seconds: Double
+  /// The run lasts until there were at least so many words and visits.
   let words: Int
+  let visits: Int
   let seed: UInt64
   let stop: StopRequest
 
@@ -147,7 +149,8 @@ struct HostileRun {
         sentinels?.makeLinks()
         sidecar.shortenLog()
         sweep(root, all: false)
-        if outcome.seconds >= seconds, words >= self.words { return }
+        let visits = board.visits.load(ordering: .relaxed)
+        if outcome.seconds >= seconds, words >= self.words, visits >= self.visits { return }
       }
       phase += 1
     }
