@@ -60,10 +60,10 @@ REASONS = [
       "sluice_socket_connect", "connect(toSocket", "sluice_map_wiped_on_fork", "ProcessEpoch",
       "sluice_socket_pair", "SocketPair", "receiveWindow", "Life.attach", "attach(",
       "isSealedMemory", "sluice_memfd_is_sealed", "WindowView", "ClientEnd", "sluice_shm_open",
-      "openSharedMemoryObject", "MetricsReading", "sluice_thread_id", "sluice_map_zeros"],
+      "openSharedMemoryObject", "MetricsReading", "readMetrics", "sluice_thread_id", "sluice_map_zeros"],
      "the client's"),
     (["sluice_futex_wake"], "wakes, which cannot fail"),
-    (["Sidecar.run("], "when epoll_wait fails, which it does for wrong arguments only"),
+    (["Sidecar.run(", "Server.run("], "when epoll_wait fails, which it does for wrong arguments only"),
     (["sluice_seccomp_enter_sandbox", "sluice_descriptor_is_open"], "another command's"),
 ]
 

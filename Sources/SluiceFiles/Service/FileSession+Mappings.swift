@@ -19,11 +19,10 @@ extension FileSession {
     let handle = try handle(request)
     var answer = false
     if let location = handle.location {
-      // The numbers as they are now: with overlayfs a writer outside can give the file other
-      // numbers.
+      // With overlayfs a writer outside can give the file other numbers than it had at its open.
+      let own = (try? handle.file.status()).map(FileIdentity.init) ?? handle.file.identity
       let present = try? unsafe location.directory.descriptor.status(of: location.name)
-      let own = try? handle.file.status()
-      answer = own == nil || present.map(FileIdentity.init) != own.map(FileIdentity.init)
+      answer = present.map(FileIdentity.init) != own
     }
     channel.end.complete(.done, AnswerReply(answer: answer))
   }
