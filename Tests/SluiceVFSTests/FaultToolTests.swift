@@ -71,6 +71,7 @@ import Testing
       outcome.expectSuccess()
     }
   }
+
   /// A database whose own numbers cannot be asked for is not one that was moved.
   @Test func aFileThatCannotBeAskedForHasNotMoved() throws {
     let words = ["--scenario", "modes", "--call", "fstat", "--error", "ENOMEM"]
