@@ -92,6 +92,9 @@ public final class Session: Sendable {
   /// False in a process that was forked from the process that made the session.
   public var belongsToThisProcess: Bool { epoch.isCurrent }
 
+  /// The user whose sidecar this is; nil where it cannot be told.
+  public var sidecarUser: UInt32? { socket.peerUser }
+
   /// Whether the sidecar lives right now. Costs one system call.
   public func probe() -> Bool {
     if epoch.isCurrent, socket.peerIsGone() { lose() }

@@ -57,11 +57,14 @@ private func serve(_ words: [String]) throws(CommandError) -> Int32 {
     try options.finish()
     return try servePrivate(capabilities: capabilities)
   }
-  guard let root = try options.value("--root") else { throw .usage("--root DIR is missing") }
+  let capabilities = try options.value("--capabilities")
+  // `sluice run` starts a sidecar for the host's own names this way.
+  let root = options.flag("--host-names") ? nil : try options.value("--root")
+  guard root != nil || capabilities != nil else { throw .usage("--root DIR is missing") }
   guard let socket = try options.value("--socket") else {
     throw .usage("--socket PATH is missing")
   }
-  var configuration = SidecarConfiguration(rootPath: zeroTerminated(root))
+  var configuration = SidecarConfiguration(rootPath: root.map(zeroTerminated))
   if let users = try options.value("--allow-user") {
     for user in users.split(separator: ",", omittingEmptySubsequences: false) {
       guard let number = UInt32(user) else { throw .usage("--allow-user takes numbers of users") }
@@ -98,13 +101,14 @@ private func serve(_ words: [String]) throws(CommandError) -> Int32 {
   let hasLifeline = options.flag("--lifeline") && descriptorIsOpen(3)
   configuration.server.linger = try options.number("--linger", in: 0...3_600_000, or: 0)
   try options.finish()
+  if let capabilities { try serveInTheNameOfClients(capabilities: capabilities) }
   do throws(SidecarError) {
     let sidecar = try Sidecar(
       configuration, socketPath: zeroTerminated(socket),
       lifeline: hasLifeline ? SharedDescriptor(FileDescriptor(owning: 3)) : nil)
     if !isQuiet {
-      print("sluice: serving \(root) on \(socket), process \(getpid())")
-      print("sluice: \(root) is on \(sidecar.rootFileSystem.consequence)")
+      print("sluice: serving \(root ?? "/") on \(socket), process \(getpid())")
+      print("sluice: \(root ?? "/") is on \(sidecar.rootFileSystem.consequence)")
       flushStandardOutput()
     }
     try sidecar.run()
@@ -147,23 +151,11 @@ private func byteCount(_ text: String) -> Int64? {
   return overflows ? nil : product
 }
 
-/// `capabilities` are the client's. This process must not have more than those, whatever it got by
-/// being executed.
 private func servePrivate(capabilities: String?) throws(CommandError) -> Int32 {
   guard descriptorIsOpen(3) else {
     throw .failed("serve --private: descriptor 3 is not open; the VFS starts this, not you")
   }
-  if let capabilities {
-    guard let kept = UInt64(capabilities) else { throw .usage("--capabilities takes a number") }
-    do throws(Errno) { try keepCapabilities(kept) } catch {
-      throw .failed("serve --private: capset: \(unsafe String(cString: error.text))")
-    }
-  }
-  // The client sends its umask with each new file, and keeps to its own file-size limit.
-  setUmask(0)
-  raiseFileSizeLimit()
-  // Keep no file system busy except those of the databases.
-  _ = unsafe chdir("/")
+  try serveInTheNameOfClients(capabilities: capabilities)
   var configuration = SidecarConfiguration(rootPath: nil)
   configuration.confinement = try confinement()
   do throws(SidecarError) {
@@ -173,6 +165,23 @@ private func servePrivate(capabilities: String?) throws(CommandError) -> Int32 {
     throw .failed(error.description)
   }
   return 0
+}
+
+/// Prepares this process to do what its clients would do themselves, by the host's own names.
+/// `capabilities` are the clients'. This process must not have more than those, whatever it got by
+/// being executed.
+private func serveInTheNameOfClients(capabilities: String?) throws(CommandError) {
+  if let capabilities {
+    guard let kept = UInt64(capabilities) else { throw .usage("--capabilities takes a number") }
+    do throws(Errno) { try keepCapabilities(kept) } catch {
+      throw .failed("serve: capset: \(unsafe String(cString: error.text))")
+    }
+  }
+  // A client sends its umask with each new file, and keeps to its own file-size limit.
+  setUmask(0)
+  raiseFileSizeLimit()
+  // Keep no file system busy except those of the databases.
+  _ = unsafe chdir("/")
 }
 
 /// The value of SLUICE_CONFINEMENT, because a private sidecar gets no options.
