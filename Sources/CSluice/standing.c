@@ -89,6 +89,14 @@ const char *sluice_standing_marked(const struct sluice_standing *standing, const
   return strncmp(text, mark, 32) == 0 && text[32] == ' ' && text[33] != 0 ? text + 33 : NULL;
 }
 
+int sluice_standing_allows_sight(int process) {
+  char path[32] = "/proc/0000000000/exe", target;  // leading zeros are taken away
+  char *start = path + 16;
+  for (; process > 0; process /= 10) *--start = (char)('0' + process % 10);
+  start = memcpy(start - 6, "/proc/", 6);
+  return readlink(start, &target, 1) >= 0;
+}
+
 // Runs in a child with a copy of the caller's file-system state (no CLONE_FS), so that no thread
 // makes a file under another umask meanwhile.
 static int take_umask(void *context) {

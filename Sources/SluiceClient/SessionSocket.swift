@@ -33,8 +33,8 @@ final class SessionSocket: Sendable {
     }
   }
 
-  /// The user whose sidecar this is; nil where it cannot be told.
-  var peerUser: UInt32? { isOurs ? lend { try? $0.peer().user } : nil }
+  /// The sidecar's user and process; nil where they cannot be told.
+  var peer: (user: UInt32, process: Int32)? { isOurs ? lend { try? $0.peer() } : nil }
 
   /// Whether the sidecar has closed its end or died, or this process has closed its own end.
   func peerIsGone() -> Bool { !isOurs || lend { $0.peerIsGone() } }

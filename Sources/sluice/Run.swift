@@ -87,22 +87,26 @@ private func chooseSidecar(
     set("SLUICE_SOCKET", socket)
     return
   }
-  let started: String
-  do throws(SidecarStartError) {
-    started = try SharedSidecar.startForThisProcess(program, root: root)
-  } catch {
-    throw .failed("run: \(error.text)")
-  }
-  if root != nil {
-    set("SLUICE_SOCKET", started)
+  if let root {
+    do throws(SidecarStartError) {
+      set("SLUICE_SOCKET", try SharedSidecar.startForThisProcess(program, root: root))
+    } catch {
+      throw .failed("run: \(error.text)")
+    }
     return
   }
-  // For programs that may not use the sidecar that was started.
+  // For programs that may not use the sidecar that is started here.
   set("SLUICE_SIDECAR", program)
   set("SLUICE_SOCKET", "")
-  // The words are bytes, the mark is digits.
-  let mark = Standing.current.mark.dropLast() + [CChar(bitPattern: UInt8(ascii: " "))]
-  setEnvironmentValue(zeroTerminated("SLUICE_RUN"), mark + zeroTerminated(started))
+  set("SLUICE_RUN", "")
+  do throws(SidecarStartError) {
+    let socket = zeroTerminated(try SharedSidecar.startForThisProcess(program, root: nil))
+    let mark = Standing.current.mark.dropLast() + [CChar(bitPattern: UInt8(ascii: " "))]
+    setEnvironmentValue(zeroTerminated("SLUICE_RUN"), mark + socket)
+  } catch {
+    // A sandbox may allow no socket to have a name.
+    printError("sluice: run: \(error.text); each program has a sidecar of its own")
+  }
 }
 
 /// Splits the words of `run` into its options and the command after them.

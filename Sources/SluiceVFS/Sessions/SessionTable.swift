@@ -34,6 +34,7 @@ final class SessionTable: Sendable {
   /// The session with the sidecar on `socket`. Without a socket: with the sidecar on SLUICE_SOCKET;
   /// or else with the sidecar of `sluice run`, if the thread may use it; or else with a private
   /// sidecar. Blocks for at most `milliseconds`.
+  @inline(never)
   func session(
     socket: UnsafePointer<CChar>?, milliseconds: Int64 = Session.connectMillisecondsMaximum
   ) throws(VFSError) -> Session {
@@ -84,7 +85,8 @@ final class SessionTable: Sendable {
     do throws(ConnectError) {
       let session = try session(unsafe characters(path), standing, milliseconds: milliseconds)
       // When that sidecar has ended, anybody may have taken its name.
-      if session.usesHostPaths, session.sidecarUser == standing.fileSystemUser { return session }
+      let isOurs = session.sidecarIsInSight(ofUser: standing.fileSystemUser)
+      if isOurs, session.usesHostPaths { return session }
     } catch {
       // A sidecar that is stopped has taken all the time.
       if error == .noAnswer { throw error }
