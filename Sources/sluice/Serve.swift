@@ -57,10 +57,11 @@ private func serve(_ words: [String]) throws(CommandError) -> Int32 {
     try options.finish()
     return try servePrivate(capabilities: capabilities)
   }
-  let capabilities = try options.value("--capabilities")
   // `sluice run` starts a sidecar for the host's own names this way.
-  let root = options.flag("--host-names") ? nil : try options.value("--root")
-  guard root != nil || capabilities != nil else { throw .usage("--root DIR is missing") }
+  let servesHostNames = options.flag("--host-names")
+  let capabilities = try options.value("--capabilities")
+  let root = servesHostNames ? nil : try options.value("--root")
+  guard root != nil || servesHostNames else { throw .usage("--root DIR is missing") }
   guard let socket = try options.value("--socket") else {
     throw .usage("--socket PATH is missing")
   }
@@ -74,6 +75,39 @@ private func serve(_ words: [String]) throws(CommandError) -> Int32 {
   try takeLimits(&options, &configuration)
   configuration.implicitLockMilliseconds = try options.number(
     "--implicit-locks", in: 0...3_600_000, or: 0)
+  try takeShortcuts(&options, &configuration)
+  // For tests: makes a fast disk slow.
+  configuration.syncDelayMilliseconds = try options.number("--sync-delay", in: 0...60_000, or: 0)
+  configuration.confinement = try confinement()
+  if options.flag("--report-confinement") { configuration.confinement = .reporting }
+  if options.flag("--no-confinement") { configuration.confinement = .none }
+  let isQuiet = options.flag("--quiet")
+  // `sluice run` starts a sidecar this way. Descriptor 3 becomes readable when the command ends.
+  // Then the sidecar goes on while it has sessions, and some seconds more.
+  let hasLifeline = options.flag("--lifeline") && descriptorIsOpen(3)
+  configuration.server.linger = try options.number("--linger", in: 0...3_600_000, or: 0)
+  try options.finish()
+  if servesHostNames { try serveInTheNameOfClients(capabilities: capabilities) }
+  do throws(SidecarError) {
+    let sidecar = try Sidecar(
+      configuration, socketPath: zeroTerminated(socket),
+      lifeline: hasLifeline ? SharedDescriptor(FileDescriptor(owning: 3)) : nil)
+    if !isQuiet {
+      print("sluice: serving \(root ?? "/") on \(socket), process \(getpid())")
+      print("sluice: \(root ?? "/") is on \(sidecar.rootFileSystem.consequence)")
+      flushStandardOutput()
+    }
+    try sidecar.run()
+  } catch {
+    throw .failed(error.description)
+  }
+  return 0
+}
+
+/// How many threads serve, and what clients may do without waiting for them.
+private func takeShortcuts(
+  _ options: inout Options, _ configuration: inout SidecarConfiguration
+) throws(CommandError) {
   if let count = try options.value("--reactors") {
     guard let count = Int(count), (1...64).contains(count) else {
       throw .usage("--reactors takes a number from 1 to 64")
@@ -90,32 +124,6 @@ private func serve(_ words: [String]) throws(CommandError) -> Int32 {
   if options.flag("--no-posted-writes") { configuration.shortcuts.remove(.postedWrites) }
   if options.flag("--no-owned-knowledge") { configuration.shortcuts.remove(.ownedKnowledge) }
   if options.flag("--no-standing-locks") { configuration.shortcuts.remove(.standingLocks) }
-  // For tests: makes a fast disk slow.
-  configuration.syncDelayMilliseconds = try options.number("--sync-delay", in: 0...60_000, or: 0)
-  configuration.confinement = try confinement()
-  if options.flag("--report-confinement") { configuration.confinement = .reporting }
-  if options.flag("--no-confinement") { configuration.confinement = .none }
-  let isQuiet = options.flag("--quiet")
-  // `sluice run` starts a sidecar this way. Descriptor 3 becomes readable when the command ends.
-  // Then the sidecar goes on while it has sessions, and some seconds more.
-  let hasLifeline = options.flag("--lifeline") && descriptorIsOpen(3)
-  configuration.server.linger = try options.number("--linger", in: 0...3_600_000, or: 0)
-  try options.finish()
-  if let capabilities { try serveInTheNameOfClients(capabilities: capabilities) }
-  do throws(SidecarError) {
-    let sidecar = try Sidecar(
-      configuration, socketPath: zeroTerminated(socket),
-      lifeline: hasLifeline ? SharedDescriptor(FileDescriptor(owning: 3)) : nil)
-    if !isQuiet {
-      print("sluice: serving \(root ?? "/") on \(socket), process \(getpid())")
-      print("sluice: \(root ?? "/") is on \(sidecar.rootFileSystem.consequence)")
-      flushStandardOutput()
-    }
-    try sidecar.run()
-  } catch {
-    throw .failed(error.description)
-  }
-  return 0
 }
 
 private func takeLimits(
