@@ -60,6 +60,43 @@ void sluice_standing_take(struct sluice_standing *standing) {
   standing->no_new_privileges = prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1;
 }
 
+// What a process that this one starts would have too, and no call shows of another process: whether
+// there is a seccomp filter, and the label of the kernel's security module (AppArmor, SELinux).
+static uint64_t confinement_digest(void) {
+  char state[1032];
+  int mode = prctl(PR_GET_SECCOMP, 0, 0, 0, 0);
+  memcpy(state, &mode, sizeof mode);
+  size_t held = sizeof mode;
+  int fd = open("/proc/thread-self/attr/current", O_RDONLY | O_CLOEXEC);
+  if (fd >= 0) {
+    int64_t count = SLUICE_RETRY(read(fd, state + held, sizeof state - held));
+    if (count > 0) held += (size_t)count;
+    close(fd);
+  }
+  return digest(state, held);
+}
+
+void sluice_standing_mark(const struct sluice_standing *standing, char mark[33]) {
+  static const char digits[] = "0123456789abcdef";
+  uint64_t parts[2] = {digest(standing, sizeof *standing), confinement_digest()};
+  for (int i = 0; i < 32; i++) mark[i] = digits[parts[i / 16] >> (60 - 4 * (i % 16)) & 15];
+  mark[32] = 0;
+}
+
+const char *sluice_standing_marked(const struct sluice_standing *standing, const char *text) {
+  char mark[33];
+  sluice_standing_mark(standing, mark);
+  return strncmp(text, mark, 32) == 0 && text[32] == ' ' && text[33] != 0 ? text + 33 : NULL;
+}
+
+int sluice_standing_allows_sight(int process) {
+  char path[32] = "/proc/0000000000/exe", target;  // leading zeros are taken away
+  char *start = path + 16;
+  for (; process > 0; process /= 10) *--start = (char)('0' + process % 10);
+  start = memcpy(start - 6, "/proc/", 6);
+  return readlink(start, &target, 1) >= 0;
+}
+
 // Runs in a child with a copy of the caller's file-system state (no CLONE_FS), so that no thread
 // makes a file under another umask meanwhile.
 static int take_umask(void *context) {

@@ -92,6 +92,13 @@ public final class Session: Sendable {
   /// False in a process that was forked from the process that made the session.
   public var belongsToThisProcess: Bool { epoch.isCurrent }
 
+  /// Whether the sidecar belongs to `user`, and the kernel lets the calling thread look into its
+  /// process. It does not if the thread is confined by Landlock and the sidecar is not.
+  public func sidecarIsInSight(ofUser user: UInt32) -> Bool {
+    guard let peer = socket.peer, peer.user == user else { return false }
+    return sluice_standing_allows_sight(peer.process) == 1
+  }
+
   /// Whether the sidecar lives right now. Costs one system call.
   public func probe() -> Bool {
     if epoch.isCurrent, socket.peerIsGone() { lose() }

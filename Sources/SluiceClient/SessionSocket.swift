@@ -33,6 +33,9 @@ final class SessionSocket: Sendable {
     }
   }
 
+  /// The sidecar's user and process; nil where they cannot be told.
+  var peer: (user: UInt32, process: Int32)? { isOurs ? lend { try? $0.peer() } : nil }
+
   /// Whether the sidecar has closed its end or died, or this process has closed its own end.
   func peerIsGone() -> Bool { !isOurs || lend { $0.peerIsGone() } }
 

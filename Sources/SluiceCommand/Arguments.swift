@@ -1,5 +1,4 @@
-// The words on this program's command line, as bytes and as text. Our own words are text. The words
-// of a command that this program becomes are bytes, and need not be UTF-8.
+// The words on this program's command line, as bytes and as text.
 
 internal import CSluice
 internal import CSluiceCommand
@@ -11,6 +10,6 @@ package enum Arguments {
     return unsafe Array(UnsafeRawBufferPointer(start: word, count: strlen(word)))
   }
 
-  /// The same; bytes that are not UTF-8 are repaired.
-  package static let words: [String] = raw.map { String(decoding: $0, as: UTF8.self) }
+  /// The same as text, of which `zeroTerminated` makes the same bytes, UTF-8 or not.
+  package static let words: [String] = raw.map { text(ofBytes: $0) }
 }

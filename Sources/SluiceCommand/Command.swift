@@ -124,6 +124,6 @@ private func printVersion(of program: String) -> Int32 {
 
 /// Writes a line on standard error.
 package func printError(_ text: String) {
-  var line = text + "\n"
-  line.withUTF8 { _ = unsafe write(2, $0.baseAddress, $0.count) }
+  let line = bytes(of: text + "\n")
+  _ = unsafe write(2, line, line.count)
 }

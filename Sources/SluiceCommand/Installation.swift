@@ -12,14 +12,14 @@ package enum Installation {
   /// The path of the program that runs.
   package static func program() throws(InstallationError) -> String {
     do throws(Errno) {
-      return String(decoding: try unsafe readSymbolicLink("/proc/self/exe"), as: UTF8.self)
+      return text(ofBytes: try unsafe readSymbolicLink("/proc/self/exe"))
     } catch {
       // Without /proc, the path by which it was executed must do.
       if let executed = unsafe sluice_command_executed_path(),
         let path = unsafe realpath(executed, nil)
       {
         defer { unsafe free(path) }
-        return unsafe String(cString: path)
+        return unsafe text(of: path)
       }
       throw InstallationError(
         text:
@@ -31,7 +31,7 @@ package enum Installation {
   /// The sidecar's program: what SLUICE_SIDECAR names, else `sluice` in the directory of `program`.
   package static func sidecar(beside program: String) throws(InstallationError) -> String {
     if let named = unsafe environmentValue("SLUICE_SIDECAR") {
-      let path = unsafe String(cString: named)
+      let path = unsafe text(of: named)
       guard unsafe access(named, X_OK) == 0 else {
         throw InstallationError(
           text: "SLUICE_SIDECAR: \(path): \(lastErrorText())")
@@ -49,7 +49,11 @@ package enum Installation {
   /// libsluice.so: what SLUICE_LIBRARY names, else ../lib/libsluice.so beside the program.
   package static func library(beside program: String) throws(InstallationError) -> String {
     if let named = unsafe environmentValue("SLUICE_LIBRARY") {
-      return unsafe String(cString: named)
+      let path = unsafe text(of: named)
+      guard unsafe access(named, R_OK) == 0 else {
+        throw InstallationError(text: "SLUICE_LIBRARY: \(path): \(lastErrorText())")
+      }
+      return path
     }
     let path = directory(of: program, levels: 2) + "/lib/libsluice.so"
     guard unsafe access(zeroTerminated(path), R_OK) == 0 else {

@@ -23,15 +23,16 @@ package struct SharedSidecar: ~Copyable {
     let pair: SocketPair
     do throws(Errno) { pair = try SocketPair() } catch { throw SidecarStartError(errno: error) }
     let ours = pair.ours
-    let started = try launch(program, root: root, lifeline: pair.theirs, linger: 0)
+    let started = try launch(program, ["--root", root], lifeline: pair.theirs, linger: 0)
     return SharedSidecar(process: started.process, socket: started.socket, lifeline: ours)
   }
 
   /// Starts a sidecar for `root` that lasts until this process has ended, even if the process has
   /// become another program, and then until it has had no session for `lingerMilliseconds`. The
   /// process holds nothing for that: the sidecar watches it by a pidfd. Returns the socket's path.
+  /// Without a root the sidecar serves the host's own names, with this process's rights.
   package static func startForThisProcess(
-    _ program: String, root: String
+    _ program: String, root: String?
   ) throws(SidecarStartError) -> String {
     let end: FileDescriptor
     do throws(Errno) {
@@ -39,37 +40,39 @@ package struct SharedSidecar: ~Copyable {
     } catch {
       throw SidecarStartError(errno: error)
     }
-    return try launch(program, root: root, lifeline: end, linger: lingerMilliseconds).socket
+    let served =
+      root.map { ["--root", $0] }
+      ?? ["--host-names", "--capabilities", String(Standing.current.capabilities)]
+    return try launch(program, served, lifeline: end, linger: lingerMilliseconds).socket
   }
 
   /// A command may start programs in the background, which open their databases a while later.
   private static let lingerMilliseconds = 10_000
 
-  /// Starts a sidecar on a socket with a new name in the temporary directory, and waits until it
-  /// answers.
+  /// Starts a sidecar for what the words `served` name, on a socket with a new name, and waits until
+  /// it answers.
   private static func launch(
-    _ program: String, root: String, lifeline: borrowing FileDescriptor, linger: Int
+    _ program: String, _ served: [String], lifeline: borrowing FileDescriptor, linger: Int
   ) throws(SidecarStartError) -> (process: Int32, socket: String) {
     do throws(Errno) {
       let socket = try unusedSocketPath()
-      let words = [
-        "serve", "--root", root, "--socket", socket, "--quiet", "--lifeline", "--linger",
-        String(linger),
-      ]
+      let words =
+        ["serve"] + served
+        + ["--socket", socket, "--quiet", "--lifeline", "--linger", String(linger)]
       let sidecar = try unsafe SpawnedProcess.start(
         zeroTerminated(program), arguments: words.map(zeroTerminated), descriptor: lifeline)
       // If it does not start, it says why on standard error.
-      for _ in 0..<1000 {
+      for _ in 0..<10_000 {
         if (try? unsafe FileDescriptor.connect(toSocket: zeroTerminated(socket))) != nil {
           return (sidecar.id, socket)
         }
         if !processExists(sidecar.id) { break }
-        Clock.sleep(nanoseconds: 10_000_000)
+        Clock.sleep(nanoseconds: 1_000_000)
       }
     } catch {
       throw SidecarStartError(errno: error)
     }
-    throw SidecarStartError(text: "the sidecar for \(root) did not start")
+    throw SidecarStartError(text: "the sidecar did not start")
   }
 
   /// Ends the sidecar and waits for its end, at most ten seconds.
@@ -78,13 +81,4 @@ package struct SharedSidecar: ~Copyable {
     lifeline.shutDown()
     _ = end?.awaitReadable(timeoutMilliseconds: 10_000)
   }
-}
-
-private func unusedSocketPath() throws(Errno) -> String {
-  var random: UInt64 = 0
-  try unsafe withUnsafeMutableBytes(of: &random) { (bytes) throws(Errno) in
-    try unsafe fillWithRandomBytes(bytes)
-  }
-  let directory = unsafe environmentValue("TMPDIR").map { unsafe String(cString: $0) } ?? "/tmp"
-  return "\(directory)/sluice-\(String(random, radix: 36)).socket"
 }

@@ -46,3 +46,7 @@ public enum WellKnownDescriptor {
 /// Opens something harmless as standard input, output and error if these are closed, and leaves it
 /// open. So no descriptor that is opened later gets their numbers.
 public func fillStandardDescriptors() { sluice_descriptors_fill_standard() }
+
+/// Puts standard input in the place of standard error, in a process whose standard input is nothing
+/// (SpawnedProcess). What is written on standard error is lost from then on.
+public func silenceStandardError() { _ = sluice_replace_descriptor(0, 2) }

@@ -22,6 +22,27 @@ public struct Standing: Equatable, Sendable {
   /// The effective capabilities, a bit for each (capabilities(7)).
   public var capabilities: UInt64 { value.capabilities }
 
+  /// 32 digits and a zero, which are the same in another process only if its standing is the same,
+  /// its seccomp mode, and its label for AppArmor or SELinux. This is the calling thread's current
+  /// standing. Costs three system calls more than `current`.
+  public var mark: [CChar] {
+    var value = value
+    return unsafe [CChar](unsafeUninitializedCapacity: 33) { room, count in
+      unsafe sluice_standing_mark(&value, room.baseAddress!)
+      count = 33
+    }
+  }
+
+  /// What `text` (zero-terminated) has behind this standing's mark and a space; nil if it has
+  /// another mark.
+  public func marked(_ text: UnsafePointer<CChar>) -> UnsafePointer<CChar>? {
+    var value = value
+    return unsafe sluice_standing_marked(&value, text)
+  }
+
+  /// The user to whom a process belongs that has this standing from its start.
+  public var fileSystemUser: UInt32 { value.file_system_user }
+
   public static func == (a: Standing, b: Standing) -> Bool {
     var (first, second) = (a.value, b.value)
     return unsafe sluice_standing_equal(&first, &second) == 1

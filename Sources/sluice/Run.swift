@@ -16,8 +16,9 @@ let runCommand = Command(
                       ends when COMMAND has ended and no program that it started has had a database
                       open for ten seconds
       --socket PATH   use the sidecar that listens there
-                      Without --root and --socket each process has a private sidecar, and names mean
-                      the same as without Sluice.
+                      Without --root and --socket, COMMAND and all programs that it starts share a
+                      sidecar, and names mean the same as without Sluice. A program that changes its
+                      user, rights or root directory gets a private sidecar of its own.
       --sandbox       COMMAND and the programs that it starts can change no file, owner, permission or
                       time on this machine, except /dev/null and their terminal. They change
                       databases through the sidecar. Needs --root or --socket, and Landlock
@@ -54,21 +55,13 @@ private func runProgram(_ words: [String]) throws(CommandError) -> Int32 {
   } catch {
     throw .failed("run: \(error.text)")
   }
+  guard !preload.contains(where: { $0 == " " || $0 == ":" }) else {
+    throw .failed("run: \(preload): LD_PRELOAD can have no path with a space or a colon")
+  }
   if let before = unsafe environmentValue("LD_PRELOAD") {
-    unsafe preload += ":" + String(cString: before)
+    unsafe preload += ":" + text(of: before)
   }
-  if let root {
-    do throws(SidecarStartError) {
-      set("SLUICE_SOCKET", try SharedSidecar.startForThisProcess(program, root: root))
-    } catch {
-      throw .failed("run: \(error.text)")
-    }
-  } else if let socket {
-    set("SLUICE_SOCKET", socket)
-  } else {
-    set("SLUICE_SIDECAR", program)
-    set("SLUICE_SOCKET", "")
-  }
+  try chooseSidecar(program, root: root, socket: socket)
   set("LD_PRELOAD", preload)
   set("SLUICE_DEFAULT", "1")
   if isSandboxed {
@@ -83,6 +76,36 @@ private func runProgram(_ words: [String]) throws(CommandError) -> Int32 {
     try become(command.map(zeroTerminated))
   } catch {
     throw .failed("run: \(command[0]): \(unsafe String(cString: error.text))")
+  }
+}
+
+/// Starts the sidecar, if need be, and tells the command of it in the environment.
+private func chooseSidecar(
+  _ program: String, root: String?, socket: String?
+) throws(CommandError) {
+  if let socket {
+    set("SLUICE_SOCKET", socket)
+    return
+  }
+  if let root {
+    do throws(SidecarStartError) {
+      set("SLUICE_SOCKET", try SharedSidecar.startForThisProcess(program, root: root))
+    } catch {
+      throw .failed("run: \(error.text)")
+    }
+    return
+  }
+  // For programs that may not use the sidecar that is started here.
+  set("SLUICE_SIDECAR", program)
+  set("SLUICE_SOCKET", "")
+  set("SLUICE_RUN", "")
+  do throws(SidecarStartError) {
+    let socket = zeroTerminated(try SharedSidecar.startForThisProcess(program, root: nil))
+    let mark = Standing.current.mark.dropLast() + [CChar(bitPattern: UInt8(ascii: " "))]
+    setEnvironmentValue(zeroTerminated("SLUICE_RUN"), mark + socket)
+  } catch {
+    // A sandbox may allow no socket to have a name.
+    printError("sluice: run: \(error.text); each program has a sidecar of its own")
   }
 }
 

@@ -57,11 +57,15 @@ private func serve(_ words: [String]) throws(CommandError) -> Int32 {
     try options.finish()
     return try servePrivate(capabilities: capabilities)
   }
-  guard let root = try options.value("--root") else { throw .usage("--root DIR is missing") }
+  // `sluice run` starts a sidecar for the host's own names this way.
+  let servesHostNames = options.flag("--host-names")
+  let capabilities = try options.value("--capabilities")
+  let root = servesHostNames ? nil : try options.value("--root")
+  guard root != nil || servesHostNames else { throw .usage("--root DIR is missing") }
   guard let socket = try options.value("--socket") else {
     throw .usage("--socket PATH is missing")
   }
-  var configuration = SidecarConfiguration(rootPath: zeroTerminated(root))
+  var configuration = SidecarConfiguration(rootPath: root.map(zeroTerminated))
   if let users = try options.value("--allow-user") {
     for user in users.split(separator: ",", omittingEmptySubsequences: false) {
       guard let number = UInt32(user) else { throw .usage("--allow-user takes numbers of users") }
@@ -71,6 +75,39 @@ private func serve(_ words: [String]) throws(CommandError) -> Int32 {
   try takeLimits(&options, &configuration)
   configuration.implicitLockMilliseconds = try options.number(
     "--implicit-locks", in: 0...3_600_000, or: 0)
+  try takeShortcuts(&options, &configuration)
+  // For tests: makes a fast disk slow.
+  configuration.syncDelayMilliseconds = try options.number("--sync-delay", in: 0...60_000, or: 0)
+  configuration.confinement = try confinement()
+  if options.flag("--report-confinement") { configuration.confinement = .reporting }
+  if options.flag("--no-confinement") { configuration.confinement = .none }
+  let isQuiet = options.flag("--quiet")
+  // `sluice run` starts a sidecar this way. Descriptor 3 becomes readable when the command ends.
+  // Then the sidecar goes on while it has sessions, and some seconds more.
+  let hasLifeline = options.flag("--lifeline") && descriptorIsOpen(3)
+  configuration.server.linger = try options.number("--linger", in: 0...3_600_000, or: 0)
+  try options.finish()
+  if servesHostNames { try serveInTheNameOfClients(capabilities: capabilities) }
+  do throws(SidecarError) {
+    let sidecar = try Sidecar(
+      configuration, socketPath: zeroTerminated(socket),
+      lifeline: hasLifeline ? SharedDescriptor(FileDescriptor(owning: 3)) : nil)
+    if !isQuiet {
+      print("sluice: serving \(root ?? "/") on \(socket), process \(getpid())")
+      print("sluice: \(root ?? "/") is on \(sidecar.rootFileSystem.consequence)")
+      flushStandardOutput()
+    }
+    try sidecar.run()
+  } catch {
+    throw .failed(error.description)
+  }
+  return 0
+}
+
+/// How many threads serve, and what clients may do without waiting for them.
+private func takeShortcuts(
+  _ options: inout Options, _ configuration: inout SidecarConfiguration
+) throws(CommandError) {
   if let count = try options.value("--reactors") {
     guard let count = Int(count), (1...64).contains(count) else {
       throw .usage("--reactors takes a number from 1 to 64")
@@ -87,31 +124,6 @@ private func serve(_ words: [String]) throws(CommandError) -> Int32 {
   if options.flag("--no-posted-writes") { configuration.shortcuts.remove(.postedWrites) }
   if options.flag("--no-owned-knowledge") { configuration.shortcuts.remove(.ownedKnowledge) }
   if options.flag("--no-standing-locks") { configuration.shortcuts.remove(.standingLocks) }
-  // For tests: makes a fast disk slow.
-  configuration.syncDelayMilliseconds = try options.number("--sync-delay", in: 0...60_000, or: 0)
-  configuration.confinement = try confinement()
-  if options.flag("--report-confinement") { configuration.confinement = .reporting }
-  if options.flag("--no-confinement") { configuration.confinement = .none }
-  let isQuiet = options.flag("--quiet")
-  // `sluice run` starts a sidecar this way. Descriptor 3 becomes readable when the command ends.
-  // Then the sidecar goes on while it has sessions, and some seconds more.
-  let hasLifeline = options.flag("--lifeline") && descriptorIsOpen(3)
-  configuration.server.linger = try options.number("--linger", in: 0...3_600_000, or: 0)
-  try options.finish()
-  do throws(SidecarError) {
-    let sidecar = try Sidecar(
-      configuration, socketPath: zeroTerminated(socket),
-      lifeline: hasLifeline ? SharedDescriptor(FileDescriptor(owning: 3)) : nil)
-    if !isQuiet {
-      print("sluice: serving \(root) on \(socket), process \(getpid())")
-      print("sluice: \(root) is on \(sidecar.rootFileSystem.consequence)")
-      flushStandardOutput()
-    }
-    try sidecar.run()
-  } catch {
-    throw .failed(error.description)
-  }
-  return 0
 }
 
 private func takeLimits(
@@ -147,23 +159,11 @@ private func byteCount(_ text: String) -> Int64? {
   return overflows ? nil : product
 }
 
-/// `capabilities` are the client's. This process must not have more than those, whatever it got by
-/// being executed.
 private func servePrivate(capabilities: String?) throws(CommandError) -> Int32 {
   guard descriptorIsOpen(3) else {
     throw .failed("serve --private: descriptor 3 is not open; the VFS starts this, not you")
   }
-  if let capabilities {
-    guard let kept = UInt64(capabilities) else { throw .usage("--capabilities takes a number") }
-    do throws(Errno) { try keepCapabilities(kept) } catch {
-      throw .failed("serve --private: capset: \(unsafe String(cString: error.text))")
-    }
-  }
-  // The client sends its umask with each new file, and keeps to its own file-size limit.
-  setUmask(0)
-  raiseFileSizeLimit()
-  // Keep no file system busy except those of the databases.
-  _ = unsafe chdir("/")
+  try serveInTheNameOfClients(capabilities: capabilities)
   var configuration = SidecarConfiguration(rootPath: nil)
   configuration.confinement = try confinement()
   do throws(SidecarError) {
@@ -173,6 +173,23 @@ private func servePrivate(capabilities: String?) throws(CommandError) -> Int32 {
     throw .failed(error.description)
   }
   return 0
+}
+
+/// Prepares this process to do what its clients would do themselves, by the host's own names.
+/// `capabilities` are the clients'. This process must not have more than those, whatever it got by
+/// being executed.
+private func serveInTheNameOfClients(capabilities: String?) throws(CommandError) {
+  if let capabilities {
+    guard let kept = UInt64(capabilities) else { throw .usage("--capabilities takes a number") }
+    do throws(Errno) { try keepCapabilities(kept) } catch {
+      throw .failed("serve: capset: \(unsafe String(cString: error.text))")
+    }
+  }
+  // A client sends its umask with each new file, and keeps to its own file-size limit.
+  setUmask(0)
+  raiseFileSizeLimit()
+  // Keep no file system busy except those of the databases.
+  _ = unsafe chdir("/")
 }
 
 /// The value of SLUICE_CONFINEMENT, because a private sidecar gets no options.

@@ -40,6 +40,11 @@ enum Machine {
   /// Whether root may become another user.
   static let hasOtherUsers = isRoot && has("setpriv", "--reuid=65534", "--clear-groups", "true")
 
+  /// Whether PHP is there with both of its interfaces to SQLite.
+  static let hasPHP = has(
+    "php", "-r",
+    "exit(class_exists('SQLite3') && in_array('sqlite', PDO::getAvailableDrivers()) ? 0 : 1);")
+
   /// Tests with long time-outs run if SLUICE_LONG_TESTS is 1.
   static let runsLongTests = ProcessInfo.processInfo.environment["SLUICE_LONG_TESTS"] == "1"
 

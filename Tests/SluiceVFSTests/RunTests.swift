@@ -36,7 +36,7 @@ struct RunTests {
   }
 
   @Test(arguments: ["DELETE", "WAL"])
-  func privateSidecarServesAnUnmodifiedProgram(mode: String) throws {
+  func withoutARootNamesAreTheHostsOwn(mode: String) throws {
     let fixture = try Fixture()
     for sum in [4, 8] {
       try run(fixture, [], python(mode), in: fixture.outside)

@@ -22,6 +22,15 @@ static inline int sluice_standing_equal(const struct sluice_standing *a,
                                         const struct sluice_standing *b) {
   return __builtin_memcmp(a, b, sizeof *a) == 0;
 }
+// The digits of a number that another process shows only if it has the same standing and, beyond
+// that, is confined by the kernel in the same way. `standing` is the calling thread's. `mark` is
+// zero-terminated.
+void sluice_standing_mark(const struct sluice_standing *standing, char mark[33]);
+// What `text` has behind this mark and a space; NULL if it has another mark, or nothing.
+const char *sluice_standing_marked(const struct sluice_standing *standing, const char *text);
+// Whether the kernel lets the calling thread look into this process (PTRACE_MODE_READ). It does not
+// if the thread is in a Landlock domain in which that process is not, or has fewer rights.
+int sluice_standing_allows_sight(int process);
 // The calling thread's umask. No system call returns it without changing it.
 uint32_t sluice_umask(void);
 uint32_t sluice_set_umask(uint32_t mask);

@@ -132,6 +132,8 @@ final class Door {
       while signals.next() { ending.signalled(now: Clock.monotonicNanoseconds()) }
     case Token.lifeline:
       if let lifeline { poller.remove(lifeline.descriptor) }
+      // Whoever reads what the command says to the end would wait for this process too.
+      if shared.configuration.linger > 0 { silenceStandardError() }
       ending.lifelineWasCut(now: Clock.monotonicNanoseconds())
     default:
       let id = token >> 2

@@ -31,31 +31,36 @@ final class SessionTable: Sendable {
 
   private let places = FutexLock<[Place]>([])
 
-  /// The session with the sidecar on `socket`. Without a socket: with the sidecar on SLUICE_SOCKET,
-  /// or else with a private sidecar. Blocks for at most `milliseconds`.
+  /// The session with the sidecar on `socket`. Without a socket: with the sidecar on SLUICE_SOCKET;
+  /// or else with the sidecar of `sluice run`, if the thread may use it; or else with a private
+  /// sidecar. Blocks for at most `milliseconds`.
+  @inline(never)
   func session(
     socket: UnsafePointer<CChar>?, milliseconds: Int64 = Session.connectMillisecondsMaximum
   ) throws(VFSError) -> Session {
     let named = unsafe socket ?? environmentValue("SLUICE_SOCKET")
-    let path = unsafe named.map {
-      unsafe Array(UnsafeBufferPointer(start: $0, count: strlen($0) + 1))
-    }
     do throws(ConnectError) {
-      return try session(path, milliseconds: milliseconds)
+      guard let named = unsafe named else {
+        return try sessionForHostPaths(milliseconds: milliseconds)
+      }
+      return try session(unsafe characters(named), Standing.current, milliseconds: milliseconds)
     } catch {
       throw .connect(error)
     }
   }
 
   /// The successor of a session whose sidecar is dead, or that belongs to this process's parent. It
-  /// is on the same socket, or private as the lost session was. Within half a second of the loss,
-  /// this waits for a sidecar that is just starting.
+  /// is on the same socket, or serves the host's own names as the lost session did. Within half a
+  /// second of the loss, this waits for a sidecar that is just starting.
   func session(after lost: Session, milliseconds: Int64) throws(VFSError) -> Session {
     let deadline =
       (lost.lossNanoseconds ?? Clock.monotonicNanoseconds()) + Self.replacementNanoseconds
     while true {
       do throws(ConnectError) {
-        return try session(lost.socketPath, milliseconds: milliseconds)
+        guard let path = lost.socketPath, !lost.usesHostPaths else {
+          return try sessionForHostPaths(milliseconds: milliseconds)
+        }
+        return try session(path, Standing.current, milliseconds: milliseconds)
       } catch {
         switch error {
         case .unreachable, .hungUp:
@@ -69,13 +74,35 @@ final class SessionTable: Sendable {
 
   private static let replacementNanoseconds: Int64 = 500_000_000
 
-  /// The session with the sidecar on `socketPath`, or with a private one (nil). A session whose
-  /// sidecar is dead is replaced. Blocks for at most `milliseconds`.
+  /// The session with the sidecar of `sluice run`. If the thread may not use it, or cannot: with a
+  /// private sidecar.
+  @inline(never)
+  private func sessionForHostPaths(milliseconds: Int64) throws(ConnectError) -> Session {
+    let standing = Standing.current
+    guard let path = unsafe runSocket(for: standing) else {
+      return try session(nil, standing, milliseconds: milliseconds)
+    }
+    do throws(ConnectError) {
+      let session = try session(unsafe characters(path), standing, milliseconds: milliseconds)
+      // When that sidecar has ended, anybody may have taken its name.
+      let isOurs = session.sidecarIsInSight(ofUser: standing.fileSystemUser)
+      if isOurs, session.usesHostPaths { return session }
+    } catch {
+      // A sidecar that is stopped has taken all the time.
+      if error == .noAnswer { throw error }
+    }
+    return try session(nil, standing, milliseconds: milliseconds)
+  }
+
+  /// The session with the sidecar on `socketPath`, or with a private one (nil), in the calling
+  /// thread's `standing`. A session whose sidecar is dead is replaced. Blocks for at most
+  /// `milliseconds`.
+  @inline(never)
   private func session(
-    _ socketPath: [CChar]?, milliseconds: Int64
+    _ socketPath: [CChar]?, _ standing: Standing, milliseconds: Int64
   ) throws(ConnectError) -> Session {
     let deadline = Clock.monotonicNanoseconds() + milliseconds * 1_000_000
-    let place = place(socketPath, Standing.current)
+    let place = place(socketPath, standing)
     let session = try place.session.withLock(until: deadline) {
       (session) throws(ConnectError) -> Session in
       if let session, session.probe() { return session }
@@ -107,4 +134,9 @@ final class SessionTable: Sendable {
     }
     return place
   }
+}
+
+/// The text with its terminating zero.
+private func characters(_ text: UnsafePointer<CChar>) -> [CChar] {
+  unsafe Array(UnsafeBufferPointer(start: text, count: strlen(text) + 1))
 }
