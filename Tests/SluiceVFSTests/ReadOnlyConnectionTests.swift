@@ -71,15 +71,16 @@ struct ReadOnlyConnectionTests {
     ).expectLines(["([(42,)], ['app.db', 'app.db-shm', 'app.db-wal'], True)"])
   }
 
-  @Test(.enabled(if: Machine.hasOtherUsers, "needs root and setpriv"))
-  func withoutTheRightToWriteItIsTheSame() throws {
+  @Test(
+    .enabled(if: Machine.hasOtherUsers, "needs root and setpriv"), arguments: ["0o644", "0o444"])
+  func withoutTheRightToWriteItIsTheSame(mode: String) throws {
     let fixture = try Fixture()
     let outcome = try fixture.runPython(
       ReadOnlyConnectionTests.comparison + """
 
         def story(tree, vfs):
             prepare(tree, "WAL").close()
-            os.chmod(tree + "/app.db", 0o644)
+            os.chmod(tree + "/app.db", int(sys.argv[1], 8))
             os.chmod(tree, 0o777)
             pid = os.fork()
             if pid == 0:
@@ -91,12 +92,12 @@ struct ReadOnlyConnectionTests {
                 say(vfs, *said)
                 os._exit(0)
             wait(pid)
-            return [name for name, _ in files(tree)]
+            return [name for name, _ in files(tree)], oct(os.stat(tree + "/app.db-shm").st_mode)
         compare(story)
-        """)
+        """, arguments: [mode])
     outcome.expectLines([
       "unix OK SQLITE_READONLY", "sluice OK SQLITE_READONLY",
-      "['app.db', 'app.db-shm', 'app.db-wal']",
+      "(['app.db', 'app.db-shm', 'app.db-wal'], '0o100\(mode.suffix(3))')",
     ])
   }
 
