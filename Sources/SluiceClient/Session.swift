@@ -66,6 +66,17 @@ public final class Session: Sendable {
       socket: try reach(path, deadline: deadline), path: path, deadline: deadline)
   }
 
+  #if !hasFeature(Embedded)
+    /// Connects to the shared sidecar that listens on `path`.
+    public static func connect(
+      toSocket path: String, milliseconds: Int64 = connectMillisecondsMaximum
+    ) throws(ConnectError) -> Session {
+      // The zero would end the path for the kernel.
+      guard !path.utf8.contains(0) else { throw .unreachable(.invalid) }
+      return try connect(toSocket: Array(path.utf8CString), milliseconds: milliseconds)
+    }
+  #endif
+
   private static func reach(
     _ path: UnsafePointer<CChar>, deadline: Int64
   ) throws(ConnectError) -> FileDescriptor {

@@ -19,7 +19,7 @@ struct LogTests {
     let root = fixture.root.path
     return (
       busy.errors.contains("(5) sluice: lock \(root)/app.db: locked by another connection"),
-      directory.errors.contains("(526) sluice: open \(root): ")
+      directory.errors.contains("(14) sluice: open \(root): ")
     )
   }
 

@@ -1,12 +1,21 @@
 # Part of Tools/sqlite-suite: gets SQLite's source, Debian's source package of the installed version, and
-# builds its test programs. Everything is in $cache; nothing is ever left half done there.
+# builds its test programs. With --source it takes that tree and changes nothing in it. Everything that
+# it makes is in $cache; nothing is ever left half done there.
 #
-# Sets: cache, its folders source and bin.
+# Sets: source, the source tree; cache, and its folder bin.
 
-sqlite_version=$(dpkg-query -W -f '${source:Version}' libsqlite3-0 2>/dev/null) ||
-  fail "the Debian package libsqlite3-0 is not installed"
-sqlite_package=$(dpkg-query -W -f '${source:Package}' libsqlite3-0)
-cache=${XDG_CACHE_HOME:-$HOME/.cache}/sluice/sqlite-$sqlite_version
+cache=${XDG_CACHE_HOME:-$HOME/.cache}/sluice
+if [ "$given_source" ]; then
+  source=$given_source
+  # Each tree has its own programs and logs.
+  cache=$cache/source-$(cat "$source/VERSION")-$(echo "$source" | cksum | cut -d ' ' -f 1)
+else
+  sqlite_version=$(dpkg-query -W -f '${source:Version}' libsqlite3-0 2>/dev/null) ||
+    fail "the Debian package libsqlite3-0 is not installed"
+  sqlite_package=$(dpkg-query -W -f '${source:Package}' libsqlite3-0)
+  cache=$cache/sqlite-$sqlite_version
+  source=$cache/source
+fi
 
 # Writes the machine's own package sources, of its own release, as sources of source packages into folder $1.
 write_package_sources() {
@@ -45,9 +54,9 @@ private_apt() {
     -o Acquire::Languages=none -o APT::Sandbox::User="$(id -un)" "$@"
 }
 
-# Puts SQLite's source into $cache/source.
+# Puts SQLite's source into $source.
 obtain_source() {
-  [ -d "$cache/source" ] && return
+  [ -d "$source" ] && return
   echo "getting the source of $sqlite_package $sqlite_version"
   "$repository/Tools/debian/install-missing" dpkg-dev:dpkg-source
   new=$cache/source.new.$$
@@ -59,20 +68,27 @@ obtain_source() {
   [ -f "$unpacked/test/tester.tcl" ] || fail "the source package holds no SQLite tests: $unpacked"
   rm -rf "$unpacked/www"
   # Another run may have been faster.
-  mv -T "$unpacked" "$cache/source" 2>/dev/null || [ -d "$cache/source" ]
+  mv -T "$unpacked" "$source" 2>/dev/null || [ -d "$source" ]
   rm -rf "$new"
+}
+
+# Files of the source tree that changed after $1 was built. Only a given tree changes.
+changed_since() {
+  [ -z "$given_source" ] ||
+    find "$source/src" "$source/ext" "$source/VERSION" -type f -newer "$1" -print -quit
 }
 
 # Builds the Tcl test program as SQLite's own makefile does, but with its names visible to extensions,
 # because Tools/suite/os-variables.c sets the variables that SQLite's tests read.
 build_testfixture() {
-  [ -x "$cache/bin/testfixture" ] && return
+  [ -x "$cache/bin/testfixture" ] && [ -z "$(changed_since "$cache/bin/testfixture")" ] && return
   echo "building testfixture"
   new=$cache/build.new.$$
   mkdir -p "$new" "$cache/bin"
   (
     cd "$new"
-    quietly "$cache/source/configure" --disable-readline --disable-editline
+    # Makefiles before SQLite 3.48 take LIBS, later ones LDFLAGS.
+    quietly "$source/configure" --disable-readline --disable-editline LDFLAGS=-Wl,--export-dynamic
     quietly make testfixture "LIBS=-Wl,--export-dynamic"
   )
   mv "$new/testfixture" "$cache/bin/testfixture"
@@ -86,7 +102,7 @@ build_program() {
   [ -x "$program" ] && [ "$program" -nt "$suite/open-proxied.c" ] && return
   echo "building ${program##*/}"
   mkdir -p "$cache/bin"
-  quietly cc -O2 -g -w -o "$program.new.$$" -I"$cache/source/src" -I"$cache/source/test" \
+  quietly cc -O2 -g -w -o "$program.new.$$" -I"$source/src" -I"$source/test" \
     -DSQLITE_CORE "$@" "$suite/open-proxied.c" \
     -Wl,--wrap=sqlite3_open,--wrap=sqlite3_open_v2,--wrap=sqlite3_vfs_find \
     -lsqlite3 -lpthread -lm
@@ -99,8 +115,10 @@ build_programs() {
     zlib1g-dev:/usr/include/zlib.h
   obtain_source
   build_testfixture
-  build_program mptester "$cache/source/mptest/mptest.c"
-  build_program threadtest3 "$cache/source/test/threadtest3.c" "$cache/source/src/test_multiplex.c"
-  build_program kvtest "$cache/source/test/kvtest.c"
-  build_program speedtest1 "$cache/source/test/speedtest1.c"
+  # They link the installed SQLite, which may not fit the sources of another version.
+  [ -z "$given_source" ] || return 0
+  build_program mptester "$source/mptest/mptest.c"
+  build_program threadtest3 "$source/test/threadtest3.c" "$source/src/test_multiplex.c"
+  build_program kvtest "$source/test/kvtest.c"
+  build_program speedtest1 "$source/test/speedtest1.c"
 }

@@ -9,7 +9,7 @@ prepare_programs() {
   install_sluice
   cp "$cache/bin/mptester" "$cache/bin/threadtest3" "$cache/bin/kvtest" "$cache/bin/speedtest1" \
     "$work/bin/"
-  cp -R "$cache/source/mptest" "$work/mptest"
+  cp -R "$source/mptest" "$work/mptest"
   # Only this script asks for the VFS's name, to leave out tests that Windows cannot do.
   sed -i "s/vfsname() GLOB 'unix'/vfsname() GLOB '*'/" "$work/mptest/config01.test"
   mkdir -p "$work/mixed"

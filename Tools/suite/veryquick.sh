@@ -25,10 +25,10 @@ tester_folder() {
 prepare_tests() {
   [ ! -d "$work/sqlite" ] || return 0
   mkdir -p "$work/sqlite" "$work/bin"
-  cp -R "$cache/source/test" "$cache/source/ext" "$work/sqlite/"
+  cp -R "$source/test" "$source/ext" "$work/sqlite/"
   cp "$cache/bin/testfixture" "$work/bin/testfixture-sqlite"
   cp "$suite/testfixture" "$suite/preamble.tcl" "$work/bin/"
-  quietly cc -O2 -g -fPIC -shared -I"$cache/source/src" -I/usr/include \
+  quietly cc -O2 -g -fPIC -shared -I"$source/src" -I/usr/include \
     -o "$work/bin/os-variables.so" "$suite/os-variables.c"
   [ "$native_only" ] || install_sluice
   chmod -R a+rX "$work"

@@ -14,7 +14,6 @@ struct sluice_file {
 static const int csqlite_ok_load_permanently = SQLITE_OK_LOAD_PERMANENTLY;
 static const int csqlite_ok_symlink = SQLITE_OK_SYMLINK;
 static const int csqlite_cantopen_fullpath = SQLITE_CANTOPEN_FULLPATH;
-static const int csqlite_cantopen_isdir = SQLITE_CANTOPEN_ISDIR;
 static const int csqlite_readonly_directory = SQLITE_READONLY_DIRECTORY;
 static const int csqlite_ioerr_read = SQLITE_IOERR_READ;
 static const int csqlite_ioerr_short_read = SQLITE_IOERR_SHORT_READ;

@@ -68,6 +68,14 @@ final class Root: Sendable {
       directory: try openDirectory(parts.directory), name: try nameComponent(parts.name))
   }
 
+  /// The directory that `path` stands for if it has no name for it: `/`, `.` or `sub/..`.
+  func locateDirectory(_ path: [UInt8]) throws(FileError) -> Location {
+    let parts = try split(path + [UInt8(ascii: "/")])
+    return Location(
+      directory: try openDirectory(parts.directory),
+      name: [CChar(bitPattern: UInt8(ascii: ".")), 0])
+  }
+
   /// The last component of `path`, for use in a directory that is open already.
   func nameComponent(_ name: ArraySlice<UInt8>) throws(FileError) -> [CChar] {
     guard !name.isEmpty, !name.elementsEqual(".".utf8), !name.elementsEqual("..".utf8) else {

@@ -256,7 +256,7 @@ extension FileSession {
     let answer = try file { () throws(FileError) in
       let location: Location
       do throws(FileError) {
-        location = try locate(wanted.path, on: channel)
+        location = try locateAny(wanted.path, on: channel)
       } catch .system(let errno) where !errno.leavesOpenWhatIsThere {
         return false
       }
@@ -279,6 +279,17 @@ extension FileSession {
       }
     }
     channel.end.complete(.done, AnswerReply(answer: answer))
+  }
+
+  /// The place of `path`, which may be a directory without a name: `/`, `.` or `sub/..`.
+  private func locateAny(
+    _ path: [UInt8], on channel: FileChannel
+  ) throws(FileError) -> Location {
+    do throws(FileError) {
+      return try locate(path, on: channel)
+    } catch .system(.isDirectory) {
+      return try parts.root.locateDirectory(path)
+    }
   }
 
   // MARK: By handle

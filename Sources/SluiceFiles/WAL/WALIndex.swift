@@ -83,7 +83,20 @@ final class WALIndex {
   /// A second description of the file, for a client to map: it must not be able to touch the locks
   /// that stand on the first, or to keep them when we are gone.
   func openView() throws(Errno) -> FileDescriptor {
-    try openAnew(descriptor, at: location, isReadOnly ? [.readOnly] : [.readWrite])
+    do throws(Errno) {
+      return try openAnew(descriptor, at: location, isReadOnly ? [.readOnly] : [.readWrite])
+    } catch .accessDenied where !isReadOnly {
+      return try openViewOfSealedFile()
+    }
+  }
+
+  /// A database that nobody may write has such an index too. The process that made the index has it
+  /// open for writing, and needs the permission anew for a second description.
+  private func openViewOfSealedFile() throws(Errno) -> FileDescriptor {
+    let permissions = try descriptor.status().permissions
+    try descriptor.setPermissions(permissions | 0o600)
+    defer { _ = try? descriptor.setPermissions(permissions) }
+    return try openAnew(descriptor, at: location, [.readWrite])
   }
 
   /// Sets the file up, unless a user that still has it open did so. A reader cannot set it up.

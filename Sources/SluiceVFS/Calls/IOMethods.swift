@@ -75,7 +75,9 @@ enum IOMethods {
   private static func addLocks(to table: UnsafeMutablePointer<sqlite3_io_methods>) {
     unsafe table.pointee.xLock = { file, level in
       unsafe IOMethods.withFile(file!, .lock) { (file) throws(VFSError) in
-        try file.lock(LockLevel(rawValue: UInt64(level))!)
+        let level = LockLevel(rawValue: UInt64(level))!
+        guard file.mayTake(level) else { return csqlite_ioerr_lock }
+        try file.lock(level)
         return SQLITE_OK
       }
     }

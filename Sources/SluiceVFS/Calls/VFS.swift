@@ -23,7 +23,7 @@ enum VFS {
     // Never freed: SQLite keeps the pointer until the process ends.
     let vfs = UnsafeMutablePointer<sqlite3_vfs>.allocate(capacity: 1)
     unsafe vfs.initialize(to: sqlite3_vfs())
-    unsafe vfs.pointee.iVersion = 2
+    unsafe vfs.pointee.iVersion = 3
     unsafe vfs.pointee.szOsFile = unsafe Int32(MemoryLayout<sluice_file>.size)
     unsafe vfs.pointee.mxPathname = Int32(pathByteCountMaximum)
     unsafe vfs.pointee.zName = unsafe nameStart
@@ -41,6 +41,7 @@ enum VFS {
     }
     unsafe addLibraryCalls(to: vfs)
     unsafe addClockAndChance(to: vfs)
+    unsafe addSystemCalls(to: vfs)
     return unsafe csqlite_vfs_register(vfs, asDefault ? 1 : 0)
   }
 
@@ -85,6 +86,16 @@ enum VFS {
       return SQLITE_OK
     }
     unsafe vfs.pointee.xGetLastError = { _, byteCount, out in unsafe lastError(byteCount, out) }
+  }
+
+  /// Tests replace a VFS's system calls by these. The VFS itself makes none that could be replaced,
+  /// so it knows no name, and there is nothing to reset (a name that is NULL).
+  private static func addSystemCalls(to vfs: UnsafeMutablePointer<sqlite3_vfs>) {
+    unsafe vfs.pointee.xSetSystemCall = { _, name, _ in
+      unsafe name == nil ? SQLITE_OK : SQLITE_NOTFOUND
+    }
+    unsafe vfs.pointee.xGetSystemCall = { _, _ in nil }
+    unsafe vfs.pointee.xNextSystemCall = { _, _ in nil }
   }
 
   // MARK: By name

@@ -43,7 +43,10 @@ extension VFSError {
     case .readOnly: SQLITE_READONLY
     case .readOnlyDirectory: csqlite_readonly_directory
     case .directorySyncFailed: csqlite_ioerr_dir_fsync
-    case .badFile, .outsideRoot, .magicLink, .notRegular, .limitReached, .locksLost,
+    // Stock SQLite has no such refusals, so they may have a code of their own.
+    case .outsideRoot, .magicLink:
+      operation == .fullPathname ? csqlite_cantopen_fullpath : operation.failureCode
+    case .badFile, .notRegular, .limitReached, .locksLost,
       .unknownOperation, .misuse, .wrongVersion, .userRefused, .badHandshake,
       .tooManySessions:
       operation.failureCode
@@ -61,7 +64,6 @@ extension VFSError {
       (.sync, .noSpace), (.sync, .overQuota):
       SQLITE_FULL
     case (.read, .inputOutput), (.read, .outOfRange): csqlite_ioerr_corruptfs
-    case (.open, .isDirectory): csqlite_cantopen_isdir
     default: operation.failureCode
     }
   }

@@ -123,8 +123,7 @@ enum VFSOperation {
   /// SQLite's code for a failure without a more special code.
   var failureCode: Int32 {
     switch self {
-    case .open: SQLITE_CANTOPEN
-    case .fullPathname: csqlite_cantopen_fullpath
+    case .open, .fullPathname: SQLITE_CANTOPEN
     case .delete: csqlite_ioerr_delete
     case .access: csqlite_ioerr_access
     case .close: csqlite_ioerr_close

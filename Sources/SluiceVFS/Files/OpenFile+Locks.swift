@@ -8,9 +8,21 @@
 internal import CSQLite
 internal import SluiceChannel
 internal import SluiceClient
+internal import SluiceSystem
 internal import SluiceWire
 
 extension OpenFile {
+  /// Whether a connection to this file may take the lock. A file that was opened for reading gets no
+  /// lock to write, as the kernel gives none for such a descriptor to SQLite's unix VFS. SQLite
+  /// relies on it: the last reader of a WAL database would otherwise delete its WAL. Such a refusal
+  /// is part of normal work and is not logged.
+  @inline(__always)
+  func mayTake(_ level: LockLevel) -> Bool {
+    if level <= .shared || remote.isWritable { return true }
+    lastErrno = Errno.badDescriptor.rawValue
+    return false
+  }
+
   /// xLock.
   func lock(_ level: LockLevel) throws(VFSError) {
     noteThreadUses(token)
