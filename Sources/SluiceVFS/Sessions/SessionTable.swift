@@ -43,7 +43,7 @@ final class SessionTable: Sendable {
     do throws(ConnectError) {
       return try session(path, milliseconds: milliseconds)
     } catch {
-      throw .connect(error)
+      throw .connect(error, socket: path)
     }
   }
 
@@ -57,11 +57,12 @@ final class SessionTable: Sendable {
       do throws(ConnectError) {
         return try session(lost.socketPath, milliseconds: milliseconds)
       } catch {
-        switch error {
-        case .unreachable, .hungUp:
-          guard Clock.monotonicNanoseconds() < deadline else { throw .connect(error) }
-        default: throw .connect(error)
-        }
+        let mayBeStarting =
+          switch error {
+          case .unreachable, .hungUp: Clock.monotonicNanoseconds() < deadline
+          default: false
+          }
+        guard mayBeStarting else { throw .connect(error, socket: lost.socketPath) }
       }
       Clock.sleep(nanoseconds: 5_000_000)
     }
