@@ -60,8 +60,8 @@ void sluice_failures_describe(const struct sluice_failure *f, enum sluice_failur
 // --- Lines --------------------------------------------------------------------------------------
 
 // Writes the line, and a newline instead of what does not fit. A full pipe gets nothing, because
-// the program must not wait for its reader. The signals of a broken pipe and of a file-size limit do
-// not reach the program.
+// the program must not wait for its reader. The signals of a broken pipe and of a file-size limit
+// do not reach the program.
 static void write_line(int fd, char *line, int length) {
   if (length < 0) return;
   if (length > line_byte_count_max - 2) length = line_byte_count_max - 2;

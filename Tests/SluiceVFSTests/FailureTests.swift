@@ -41,7 +41,7 @@ struct FailureTests {
         name: "closed.db", prefix: ["setpriv", "--reuid=65534", "--clear-groups"])
     },
     "a file-size limit of nearly nothing": { _ in
-      Meeting(prefix: ["sh", "-c", #"trap '' XFSZ; ulimit -f 1; exec "$@""#, "sh"])
+      Meeting(prefix: ["sh", "-c", #"trap '' XFSZ; ulimit -f 8; exec "$@""#, "sh"])
     },
     "a misspelt parameter": { _ in Meeting(parameters: "&sokcet=/nowhere") },
   ]
@@ -235,7 +235,8 @@ struct FailureTests {
     let said = "sluice: SLUICE_DEFAULT takes 0 or 1"
     let loaded = try fixture.run(
       [
-        Fixture.sqliteProgram, "-batch", "-bail", "-cmd", ".load \(Fixture.library)", ":memory:", "",
+        Fixture.sqliteProgram, "-batch", "-bail", "-cmd", ".load \(Fixture.library)", ":memory:",
+        "",
       ], ["SLUICE_DEFAULT": "maybe"])
     #expect(loaded.ending == .exited(1))
     #expect(loaded.errors.contains(said), "\(loaded.errors)")
