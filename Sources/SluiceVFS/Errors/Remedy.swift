@@ -40,7 +40,7 @@ extension ConnectError {
     case .noAnswer: "see whether the sidecar is stopped"
     case .hungUp: "see its own message on standard error, and 'sluice doctor'"
     case .refused(.userRefused): "start the sidecar with --allow-user and this user's number"
-    case .refused(.tooManySessions): "end other programs, or serve with higher limits"
+    case .refused(.tooManySessions): "see the sidecar's own message; end other programs, or raise its limits"
     case .refused, .notASidecar: "use libsluice.so and sluice of the same release"
     }
   }
@@ -58,7 +58,7 @@ private func remedyForRefusal(_ status: Status, _ errno: Errno) -> StaticString?
   case .wrongVersion, .unknownOperation, .badHandshake, .misuse:
     "use libsluice.so and sluice of the same release"
   case .userRefused: "start the sidecar with --allow-user and this user's number"
-  case .tooManySessions: "end other programs, or serve with higher limits"
+  case .tooManySessions: "see the sidecar's own message; end other programs, or raise its limits"
   case .systemError, .directorySyncFailed: remedy(for: errno)
   case .badFile, .locksLost, .magicLink, .done, .doneThroughLink, .doneShort, .doneReadOnly: nil
   }
