@@ -15,7 +15,9 @@ let clientSettings =
   + (embedded ? [.enableExperimentalFeature("Embedded"), .unsafeFlags(["-wmo"])] : [])
 let cSettings: [CSetting] =
   [.define("_GNU_SOURCE")]
-  + (embedded ? [.unsafeFlags(["-Wall", "-Wextra", "-Werror", "-fvisibility=hidden"])] : [])
+  // C waits for system calls; what is hot is inline, in headers that Swift compiles.
+  + (embedded
+    ? [.unsafeFlags(["-Wall", "-Wextra", "-Werror", "-fvisibility=hidden", "-Os"])] : [])
 
 let clientTargets: [Target] = [
   .target(name: "CSluice", cSettings: cSettings),
@@ -56,7 +58,8 @@ let hostTargets: [Target] = [
     name: "SluiceCommand", dependencies: ["CSluice", "CSluiceCommand", "SluiceSystem"],
     swiftSettings: swiftSettings),
   .executableTarget(
-    name: "sluice", dependencies: ["CSluiceCommand", "SluiceCommand", "SluiceFiles"],
+    name: "sluice",
+    dependencies: ["CSluiceCommand", "SluiceClient", "SluiceCommand", "SluiceFiles"],
     swiftSettings: swiftSettings),
   // What harness and benchmarks share.
   .target(

@@ -31,6 +31,7 @@ static void register_vfs(void) {
   *(void **)&api.mutex_enter = sqlite_function("sqlite3_mutex_enter");
   *(void **)&api.mutex_leave = sqlite_function("sqlite3_mutex_leave");
   *(void **)&api.uri_parameter = sqlite_function("sqlite3_uri_parameter");
+  *(void **)&api.uri_key = sqlite_function("sqlite3_uri_key");
   *(void **)&api.log = sqlite_function("sqlite3_log");
   *(void **)&api.mprintf = sqlite_function("sqlite3_mprintf");
   // An SQLite too old for some of these is too old for the VFS.

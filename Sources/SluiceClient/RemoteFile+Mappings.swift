@@ -15,27 +15,25 @@ public struct WALIndexAnswer: Sendable {
 extension RemoteFile {
   /// Makes the file at least this large, and reserves its space.
   public func allocate(byteCount: Int64) throws(CallError) {
-    _ = try unsafe channel.call(
-      .allocate, file: id, OffsetFields(offset: byteCount), replyingWith: NoFields.self)
+    try channel.callRarely(.allocate, file: id, byteCount: byteCount)
   }
 
   /// Whether the file no longer has the name by which it was opened.
   public func hasMoved() throws(CallError) -> Bool {
-    try unsafe channel.call(.hasMoved, file: id, NoFields(), replyingWith: AnswerReply.self)
-      .reply.answer
+    try channel.ask(.hasMoved, file: id)
   }
 
   /// Maps the database's read window. Nil if this process has no room for it.
   public func openWindow() throws(CallError) -> OpenedWindow? {
     try channel.session.receivingWindow(of: id) { () throws(CallError) in
-      _ = try unsafe channel.call(.openWindow, file: id, NoFields(), replyingWith: NoFields.self)
+      try channel.callRarely(.openWindow, file: id)
     }
   }
 
   /// To be called before addresses in the read window are used. Until the file is closed, the
   /// sidecar takes nothing out of the window.
   public func pinWindow() throws(CallError) {
-    _ = try unsafe channel.call(.pinWindow, file: id, NoFields(), replyingWith: NoFields.self)
+    try channel.callRarely(.pinWindow, file: id)
   }
 
   /// Joins the WAL index of this database, extends it to `byteCount` if asked, and says how large
@@ -89,8 +87,6 @@ extension RemoteFile {
 
   /// Whether another connection reads the WAL.
   public func hasExternalReader() throws(CallError) -> Bool {
-    try unsafe channel.call(
-      .hasExternalReader, file: id, NoFields(), replyingWith: AnswerReply.self
-    ).reply.answer
+    try channel.ask(.hasExternalReader, file: id)
   }
 }

@@ -39,7 +39,7 @@ public final class RemoteFile: @unchecked Sendable {
   public func close() throws(CallError) {
     guard isOpen else { return }
     isOpen = false
-    _ = try unsafe channel.call(.close, file: id, NoFields(), replyingWith: NoFields.self)
+    try channel.callRarely(.close, file: id)
   }
 
   /// Whether calls on this file's channel may be posted.
@@ -63,6 +63,14 @@ public final class RemoteFile: @unchecked Sendable {
       if answer.receivedByteCount < part.count { break }
     } while done < buffer.count
     return done
+  }
+
+  /// The same, for callers that hardly ever read.
+  @inline(never)
+  public func readRarely(
+    into buffer: UnsafeMutableRawBufferPointer, at offset: Int64
+  ) throws(CallError) -> Int {
+    try unsafe read(into: buffer, at: offset)
   }
 
   /// Writes all of `buffer` at `offset` (bytes). A `posted` write returns at once. If it fails,
@@ -95,8 +103,7 @@ public final class RemoteFile: @unchecked Sendable {
 
   public func truncate(toByteCount byteCount: Int64) throws(CallError) {
     try channel.settle()
-    _ = try unsafe channel.call(
-      .truncate, file: id, OffsetFields(offset: byteCount), replyingWith: NoFields.self)
+    try channel.callRarely(.truncate, file: id, byteCount: byteCount)
   }
 
   /// Makes all writes durable. A journal's first sync makes its directory entry durable too.
@@ -129,9 +136,6 @@ public final class RemoteFile: @unchecked Sendable {
 
   /// Whether any connection or program holds RESERVED or more on the file.
   public func isReserved() throws(CallError) -> Bool {
-    try unsafe channel.call(
-      .checkReservedLock, file: id, NoFields(), replyingWith: AnswerReply.self
-    )
-    .reply.answer
+    try channel.ask(.checkReservedLock, file: id)
   }
 }

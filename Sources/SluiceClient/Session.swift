@@ -93,7 +93,9 @@ public final class Session: Sendable {
         guard Clock.monotonicNanoseconds() < deadline else { throw .noAnswer }
         Clock.sleep(nanoseconds: 10_000_000)
       } catch {
-        throw .unreachable(error)
+        // The kernel refuses a file that is no socket as it refuses a socket without a listener.
+        let isOther = unsafe error == .connectionRefused && !sluice_is_socket(path)
+        throw .unreachable(isOther ? .notSocket : error)
       }
     }
   }

@@ -26,6 +26,7 @@ public enum ConnectError: Error, Equatable, Sendable {
   /// The reason, in words for the user.
   public var text: StaticString {
     switch self {
+    case .unreachable(.notSocket): "the name of the socket is that of another file"
     case .unreachable: "no sidecar can be reached on the socket"
     case .notStarted: "the private sidecar cannot be started"
     case .programNotFound:

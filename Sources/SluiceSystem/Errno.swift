@@ -29,6 +29,7 @@ public struct Errno: Error, Equatable, Sendable {
   public static let tooManyOpen = Errno(EMFILE)
   public static let fileTooLarge = Errno(EFBIG)
   public static let noSpace = Errno(ENOSPC)
+  public static let notSocket = Errno(ENOTSOCK)
   public static let readOnlyFileSystem = Errno(EROFS)
   public static let brokenPipe = Errno(EPIPE)
   public static let outOfRange = Errno(ERANGE)

@@ -11,10 +11,11 @@
 // No two concepts name each other.
 
 public import CSQLite
+internal import CSluice
 internal import SluiceSystem
 
 /// The loadable extension's entry point. Registers the VFS `sluice` until the process ends; as the
-/// default VFS if SLUICE_DEFAULT is 1.
+/// default VFS if SLUICE_DEFAULT says so.
 @c(sqlite3_sluice_init)
 public func sqlite3SluiceInit(
   _ database: OpaquePointer?,
@@ -23,9 +24,7 @@ public func sqlite3SluiceInit(
 ) -> Int32 {
   unsafe csqlite_set_api(api)
   let code = registerVFS()
-  if code == SQLITE_ERROR {
-    unsafe message?.pointee = unsafe csqlite_copy("sluice: SQLite 3.32.0 or newer is needed")
-  }
+  if let obstacle = obstacle { unsafe message?.pointee = unsafe csqlite_copy(start(of: obstacle)) }
   return code == SQLITE_OK ? csqlite_ok_load_permanently : code
 }
 
@@ -34,14 +33,32 @@ public func sqlite3SluiceInit(
 @c(sluice_register_vfs)
 public func sluiceRegisterVFS(_ api: UnsafeRawPointer?) -> Int32 {
   unsafe csqlite_set_api(api?.assumingMemoryBound(to: sqlite3_api_routines.self))
-  return registerVFS()
+  let code = registerVFS()
+  // Nobody sees the code: the program goes on with SQLite's own VFS.
+  if let obstacle = obstacle { unsafe sluice_failures_say(start(of: obstacle)) }
+  return code
 }
 
 private func registerVFS() -> Int32 {
-  // Since this version, four zero bytes precede a file name (see URIParameters).
-  guard csqlite_version_number() >= 3_032_000 else { return SQLITE_ERROR }
+  if obstacle != nil { return SQLITE_ERROR }
+  sluice_failures_prepare()
   do throws(Errno) { try ProcessEpoch.prepare() } catch { return SQLITE_NOMEM }
-  let isDefault =
-    unsafe environmentValue("SLUICE_DEFAULT").map { unsafe $0[0] == 0x31 && $0[1] == 0 } ?? false
-  return VFS.register(asDefault: isDefault)
+  return VFS.register(asDefault: defaultMeaning == 1)
+}
+
+/// Why the VFS cannot be registered; nil if it can.
+private var obstacle: StaticString? {
+  // Since this version, four zero bytes precede a file name (see hasParameters).
+  if csqlite_version_number() < 3_032_000 { return "sluice: SQLite 3.32.0 or newer is needed" }
+  if defaultMeaning < 0 { return "sluice: SLUICE_DEFAULT takes 0 or 1; Sluice is not used" }
+  return nil
+}
+
+/// What SLUICE_DEFAULT says: 0 or 1; -1 if that makes no sense.
+private var defaultMeaning: Int32 {
+  unsafe environmentValue("SLUICE_DEFAULT").map { unsafe csqlite_boolean($0) } ?? 0
+}
+
+private func start(of text: StaticString) -> UnsafePointer<CChar> {
+  unsafe UnsafeRawPointer(text.utf8Start).assumingMemoryBound(to: CChar.self)
 }

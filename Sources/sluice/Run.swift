@@ -7,7 +7,7 @@ internal import SluiceSystem
 let runCommand = Command(
   name: "run", summary: "run a program with its SQLite databases in a sidecar",
   help: """
-    usage: sluice run [--sandbox] [--root DIR | --socket PATH] [--] COMMAND [ARGUMENT …]
+    usage: sluice run [--sandbox] [--quiet] [--root DIR | --socket PATH] [--] COMMAND [ARGUMENT …]
 
     Runs COMMAND, which must link libsqlite3 dynamically, with Sluice as its default VFS. The
     program needs no change: libsluice.so is preloaded into it and into all programs that it starts.
@@ -15,7 +15,8 @@ let runCommand = Command(
       --root DIR      start a sidecar that serves DIR; `/` and relative names mean DIR. The sidecar
                       ends when COMMAND has ended and no program that it started has had a database
                       open for ten seconds
-      --socket PATH   use the sidecar that listens there
+      --socket PATH   use the sidecar that listens there; if it does not serve this user, COMMAND is
+                      not started, and the exit code is 1
                       Without --root and --socket, COMMAND and all programs that it starts share a
                       sidecar, and names mean the same as without Sluice. A program that changes its
                       user, rights or root directory gets a private sidecar of its own.
@@ -23,6 +24,8 @@ let runCommand = Command(
                       time on this machine, except /dev/null and their terminal. They change
                       databases through the sidecar. Needs --root or --socket, and Landlock
                       (Linux 6.2); without Landlock COMMAND is not started, and the exit code is 1
+
+      --quiet         do not tell the first failure of Sluice in COMMAND on standard error
 
     The library is the file that SLUICE_LIBRARY names, or else ../lib/libsluice.so beside this
     program. The exit code is COMMAND's.
@@ -35,6 +38,7 @@ private func runProgram(_ words: [String]) throws(CommandError) -> Int32 {
   let root = try options.value("--root")
   let socket = try options.value("--socket")
   let isSandboxed = options.flag("--sandbox")
+  let isQuiet = options.flag("--quiet")
   try options.finish()
   guard !command.isEmpty else { throw .usage("which command?") }
   guard root == nil || socket == nil else { throw .usage("--root and --socket exclude each other") }
@@ -61,9 +65,14 @@ private func runProgram(_ words: [String]) throws(CommandError) -> Int32 {
   if let before = unsafe environmentValue("LD_PRELOAD") {
     unsafe preload += ":" + text(of: before)
   }
+  if let socket, let obstacle = obstacle(onSocket: socket) {
+    printError("sluice: run: \(socket): \(obstacle); the command was not started")
+    return 1
+  }
   try chooseSidecar(program, root: root, socket: socket)
   set("LD_PRELOAD", preload)
   set("SLUICE_DEFAULT", "1")
+  set("SLUICE_TELL", isQuiet ? "" : teller())
   if isSandboxed {
     do throws(Errno) {
       try Sandbox.enter()

@@ -156,7 +156,8 @@ struct DoctorTests {
     ("SLUICE_SOCKET", "/nowhere/socket", "missing"),
     ("SLUICE_SIDECAR", "/nowhere/sluice", "missing"),
     ("SLUICE_LIBRARY", "/nowhere/libsluice.so", "missing"),
-    ("SLUICE_CONFINEMENT", "maybe", "missing"),
+    ("SLUICE_CONFINEMENT", "maybe", "missing"), ("SLUICE_DEFAULT", "maybe", "missing"),
+    ("SLUICE_DEFAULT", "yes", "ok"), ("SLUICE_LOG_FILE", "stderr", "ok"),
   ])
   func variablesAreJudged(name: String, value: String, worth: String) throws {
     let fixture = try Fixture()

@@ -48,6 +48,12 @@ int csqlite_vfs_register(sqlite3_vfs *vfs, int make_default);
 sqlite3_vfs *csqlite_vfs_find(const char *name);
 // The value of a URI parameter of a file name that SQLite made, or NULL.
 const char *csqlite_uri_parameter(const char *filename, const char *name);
+// The first parameter of a file name that SQLite made whose name is nearly one of ours, or NULL.
+// `*nearest` is the index of that one.
+const char *csqlite_misspelt_parameter(const char *filename, int *nearest);
+const char *csqlite_parameter_name(int index);
+// The meaning of the words that SQLite itself accepts for a boolean: 0 or 1; -1 for other words.
+int csqlite_boolean(const char *text);
 // Runs `body` at a time when SQLite's unix VFS opens and closes no file whose description it
 // shares.
 void csqlite_beside_unix_vfs(void (*body)(void));

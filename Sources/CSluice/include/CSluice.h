@@ -4,6 +4,7 @@
 #pragma once
 #define SLUICE_VERSION "0.1.0"
 #include "sluice_confinement.h"
+#include "sluice_failures.h"
 #include "sluice_layout.h"
 #include "sluice_process.h"
 #include "sluice_standing.h"

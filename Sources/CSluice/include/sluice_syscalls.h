@@ -8,6 +8,7 @@
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -177,6 +178,10 @@ int sluice_lease_is_held(int fd);
 int sluice_socket_pair(int ends[2]);
 int sluice_socket_listen(const char *path, int backlog, uint32_t permissions);
 int sluice_socket_connect(const char *path);
+static inline bool sluice_is_socket(const char *path) {
+  struct stat status;
+  return stat(path, &status) == 0 && S_ISSOCK(status.st_mode);
+}
 int sluice_socket_accept(int fd);
 // Sends one message with up to two descriptors (-1: none). With `with_credentials` it also sends
 // the sender's credentials, if the kernel can name its user. Never raises SIGPIPE; never waits

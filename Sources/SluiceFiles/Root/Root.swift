@@ -25,6 +25,9 @@ final class Root: Sendable {
     usesHostPaths = path == nil
     self.isReadOnly = isReadOnly
     descriptor = try unsafe FileDescriptor.open(path ?? cString("/"), [.directory, .pathOnly])
+    // A directory that this user may not enter can be opened so, but no file in it.
+    _ = try unsafe FileDescriptor.open(
+      cString("."), in: descriptor.rawValue, [.directory, .pathOnly])
     let isElsewhere = isReadOnly || path.map { !takesUnnamedFiles($0) } ?? false
     temporaryDirectory = isElsewhere ? hostsTemporaryDirectory() : nil
   }

@@ -13,8 +13,12 @@ public enum SidecarError: Error, Sendable {
 
   public var description: String {
     switch self {
+    case .root(let path, .accessDenied):
+      "root \(path): \(Errno.accessDenied.message); the sidecar's user must be able to enter it"
     case .root(let path, let errno): "root \(path): \(errno.message)"
     case .socket(let reason): reason
+    case .system(let call, .fileTooLarge):
+      "\(call): \(Errno.fileTooLarge.message); raise the file-size limit (ulimit -f)"
     case .system(let call, let errno): "\(call): \(errno.message)"
     }
   }

@@ -1,6 +1,7 @@
 // xFileControl: the codes that SQLite's unix VFS answers, with the same meaning. SYNC waits for
 // posted writes. Every other code gets SQLITE_NOTFOUND, which tells SQLite to continue by itself.
-// So do the codes that are only notices (COMMIT_PHASETWO, BUSYHANDLER, PRAGMA …).
+// So do the codes that are only notices (COMMIT_PHASETWO, BUSYHANDLER, PRAGMA …), except
+// `PRAGMA sluice_error`, which answers why the connection's last call failed.
 
 internal import CSQLite
 internal import CSluice
@@ -43,6 +44,13 @@ enum FileControl {
     let text = unsafe argument.assumingMemoryBound(to: UnsafeMutablePointer<CChar>?.self)
     switch code {
     case SQLITE_FCNTL_PRAGMA:
+      if let name = unsafe text[1], unsafe asksForFailure(name) {
+        // Without a failure this is a PRAGMA that nobody knows: no row. An answer that is NULL would
+        // be a column without a name, which Python takes for a lack of memory.
+        guard let failure = file.lastFailure.withLock({ $0 }) else { return SQLITE_NOTFOUND }
+        unsafe text[0] = unsafe failure.copiedText()
+        return SQLITE_OK
+      }
       unsafe file.notePragma(name: text[1], value: text[2])
       return SQLITE_NOTFOUND
     case SQLITE_FCNTL_LOCKSTATE:
@@ -73,6 +81,12 @@ enum FileControl {
       return nil
     }
     return SQLITE_OK
+  }
+
+  private static func asksForFailure(_ pragma: UnsafePointer<CChar>) -> Bool {
+    let name: StaticString = "sluice_error"
+    return unsafe strcasecmp(
+      pragma, UnsafeRawPointer(name.utf8Start).assumingMemoryBound(to: CChar.self)) == 0
   }
 
   private static func ask(

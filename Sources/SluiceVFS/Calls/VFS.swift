@@ -114,7 +114,9 @@ enum VFS {
         try unsafe OpenFile(name: name, path: path, flags: flags)
       }
     } catch {
-      return report(error, .open, path ?? [])
+      let isMissing = if case .call(.refused(.notFound, _)) = error { true } else { false }
+      let makes = flags & SQLITE_OPEN_MAIN_DB != 0 && flags & SQLITE_OPEN_CREATE != 0
+      return fail(isMissing && makes ? .noDirectory : error, .open, path ?? [])
     }
     opened.explainMissingWALIndex()
     unsafe opened.attach(to: file, IOMethods.table(for: opened))
@@ -136,7 +138,7 @@ enum VFS {
       }
       return SQLITE_OK
     } catch {
-      return report(error, .delete, path)
+      return fail(error, .delete, path)
     }
   }
 
@@ -162,7 +164,7 @@ enum VFS {
       if !answer, let neighbour { neighbour.knowledge.missed(neighbour.file) }
       return SQLITE_OK
     } catch {
-      return report(error, .access, path)
+      return fail(error, .access, path)
     }
   }
 
@@ -171,6 +173,7 @@ enum VFS {
   ) -> Int32 {
     var path = unsafe bytes(of: name)
     do throws(VFSError) {
+      try unsafe checkParameterNames(name)
       let full = try onceMore { () throws(VFSError) in
         let session = try unsafe OpenFile.registry.sessions.session(
           socket: URIParameters.socket(of: name),
@@ -183,7 +186,7 @@ enum VFS {
       unsafe out[full.path.count] = 0
       return full.isThroughLink ? csqlite_ok_symlink : SQLITE_OK
     } catch {
-      return report(error, .fullPathname, path)
+      return fail(error, .fullPathname, path)
     }
   }
 

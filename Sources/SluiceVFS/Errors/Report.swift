@@ -17,45 +17,40 @@ private let logLevel: Int = {
   }
 }()
 
-/// Stores the failure for xGetLastError, writes it to SQLite's log, and returns the result code.
+/// Stores the failure for xGetLastError, writes it to the logs, and returns the result code.
 @inline(never)
 func report(_ error: VFSError, _ operation: VFSOperation, _ path: [UInt8]) -> Int32 {
-  let code = error.resultCode(operation)
+  report(Failure(error: error, operation: operation, path: path))
+}
+
+@inline(never)
+func report(_ failure: Failure) -> Int32 {
+  let error = failure.error
+  let code = error.resultCode(failure.operation)
   let last = unsafe sluice_last_error()!
   unsafe last.pointee.error_number = error.errno.rawValue
   let text = unsafe sluice_last_error_text(last)!
   let room = unsafe UnsafeMutableBufferPointer(
     start: text, count: Int(SLUICE_LAST_ERROR_BYTE_COUNT))
-  if logLevel == 2 || logLevel == 1 && !error.isOrdinary {
-    unsafe describe(error, operation, path.suffix(loggedPathByteCountMaximum), in: room)
+  let isLogged = logLevel == 2 || logLevel == 1 && !error.isOrdinary
+  let isTold = !error.isOrdinary && !error.isNotice(failure.operation)
+  if isLogged {
+    unsafe failure.describe(
+      SLUICE_FAILURE_LINE, pathByteCountMaximum: loggedPathByteCountMaximum, in: room)
     unsafe csqlite_log(code, text)
   }
-  unsafe describe(error, operation, path[...], in: room)
+  if isLogged || isTold {
+    unsafe failure.describe(SLUICE_FAILURE_DETAILED_LINE, in: room)
+    if isLogged { unsafe sluice_failures_log(code, text, failure.remedy) }
+    if isTold { unsafe sluice_failures_tell(text, failure.remedy) }
+  }
+  unsafe failure.describe(SLUICE_FAILURE_LINE, in: room)
   return code
 }
 
 /// sqlite3_log cuts a message after 209 bytes, and the reason follows the path. So the log gets
 /// only the end of a long path.
 private let loggedPathByteCountMaximum = 80
-
-private func describe(
-  _ error: VFSError, _ operation: VFSOperation, _ path: ArraySlice<UInt8>,
-  in room: UnsafeMutableBufferPointer<CChar>
-) {
-  var line = unsafe LineWriter(room)
-  unsafe line.write("sluice: ")
-  line.write(operation.name)
-  unsafe line.write(" ")
-  if path.startIndex > 0 { unsafe line.write("…") }
-  if path.isEmpty { unsafe line.write("a temporary file") } else { line.write(path) }
-  unsafe line.write(": ")
-  line.write(error.text)
-  if error.errno.rawValue != 0, !error.isOrdinary {
-    unsafe line.write(": ")
-    unsafe line.write(error.errno.text)
-  }
-  line.finish()
-}
 
 /// xGetLastError: the thread's last errno, and its message if there is room.
 func lastError(_ byteCount: Int32, _ out: UnsafeMutablePointer<CChar>?) -> Int32 {
@@ -65,31 +60,4 @@ func lastError(_ byteCount: Int32, _ out: UnsafeMutablePointer<CChar>?) -> Int32
     unsafe out[Int(byteCount) - 1] = 0
   }
   return unsafe last.pointee.error_number
-}
-
-/// Writes one line into a buffer, and drops the bytes that do not fit.
-@safe
-private struct LineWriter {
-  private let room: UnsafeMutableBufferPointer<CChar>
-  private var count = 0
-
-  init(_ room: UnsafeMutableBufferPointer<CChar>) { unsafe self.room = unsafe room }
-
-  mutating func write(_ text: StaticString) {
-    unsafe write(UnsafeBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
-  }
-
-  mutating func write(_ text: UnsafePointer<CChar>) {
-    let bytes = unsafe UnsafeRawPointer(text).assumingMemoryBound(to: UInt8.self)
-    unsafe write(UnsafeBufferPointer(start: bytes, count: strlen(text)))
-  }
-
-  mutating func write<Bytes: Sequence<UInt8>>(_ bytes: Bytes) {
-    for byte in bytes where unsafe count < room.count - 1 {
-      unsafe room[count] = CChar(bitPattern: byte)
-      count += 1
-    }
-  }
-
-  func finish() { unsafe room[count] = 0 }
 }

@@ -9,10 +9,10 @@ extension VFSError {
   /// SQLite's extended result code.
   func resultCode(_ operation: VFSOperation) -> Int32 {
     switch self {
-    case .connect(.refused(.wrongVersion)): SQLITE_PROTOCOL
-    case .connect(.refused(.userRefused)): SQLITE_PERM
-    case .connect: SQLITE_CANTOPEN
-    case .uriParameter: SQLITE_MISUSE
+    case .connect(.refused(.wrongVersion), _): SQLITE_PROTOCOL
+    case .connect(.refused(.userRefused), _): SQLITE_PERM
+    case .connect, .noDirectory: SQLITE_CANTOPEN
+    case .uriParameter, .unknownParameter: SQLITE_MISUSE
     case .system: operation.failureCode
     case .recovering: csqlite_busy_recovery
     case .replaced: SQLITE_CANTOPEN

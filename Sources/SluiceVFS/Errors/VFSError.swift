@@ -8,12 +8,16 @@ internal import SluiceSystem
 internal import SluiceWire
 
 enum VFSError: Error {
-  /// No sidecar could be reached.
-  case connect(ConnectError)
+  /// No sidecar could be reached on the socket (zero-terminated; nil: no private one was had).
+  case connect(ConnectError, socket: [CChar]?)
   /// The sidecar refused the call or did not answer.
   case call(CallError)
   /// A URI parameter has an invalid value. The text says which, and what it takes.
   case uriParameter(StaticString)
+  /// A URI parameter has a name that is nearly one of ours: the one with that index in CSQLite.
+  case unknownParameter([UInt8], nearest: Int32)
+  /// The directory in which a database is to be made does not exist.
+  case noDirectory
   /// A system call in this process failed.
   case system(Errno)
   /// The sidecar was replaced, and SQLite must start again.
@@ -26,9 +30,11 @@ enum VFSError: Error {
 
   var text: StaticString {
     switch self {
-    case .connect(let error): error.text
+    case .connect(let error, _): error.text
     case .call(let error): error.text
     case .uriParameter(let text): text
+    case .unknownParameter: "unknown parameter"
+    case .noDirectory: "its directory does not exist"
     case .system(.nameTooLong): "the path is too long"
     case .system: "the system refused"
     case .recovering: "the sidecar was replaced; try the transaction again"
@@ -41,9 +47,10 @@ enum VFSError: Error {
 
   var errno: Errno {
     switch self {
-    case .connect(let error): error.errno
+    case .connect(let error, _): error.errno
     case .call(let error): error.errno
-    case .uriParameter: .invalid
+    case .uriParameter, .unknownParameter: .invalid
+    case .noDirectory: .noEntry
     case .system(let errno): errno
     case .recovering: .again
     case .replaced: .stale
@@ -63,6 +70,16 @@ enum VFSError: Error {
     case .call(.refused(.busy, _)), .call(.refused(.busyPending, _)), .call(.refused(.notFound, _)),
       .call(.refused(.walIndexNotSetUp, _)):
       true
+    default: false
+    }
+  }
+
+  /// Whether this is no failure at all, because SQLite goes on: there is no journal, or a database
+  /// of several hosts stays in its old mode.
+  func isNotice(_ operation: VFSOperation) -> Bool {
+    switch self {
+    case .call(.refused(.notFound, _)): operation != .open
+    case .call(.refused(.walIndexNotSetUp, _)), .noWALIndex: true
     default: false
     }
   }

@@ -45,6 +45,12 @@ extension OpenFile {
 
   // MARK: Failures
 
+  /// Keeps the failure for `PRAGMA sluice_error`.
+  @inline(never)
+  func keep(_ failure: Failure) {
+    if !failure.error.isNotice(failure.operation) { lastFailure.withLock { $0 = failure } }
+  }
+
   @inline(never)
   func fail(_ error: CallError, _ operation: VFSOperation) -> Int32 {
     fail(.call(error), operation)
@@ -53,7 +59,10 @@ extension OpenFile {
   /// Reports the failure of an operation on this file, and returns SQLite's result code for it.
   func fail(_ error: VFSError, _ operation: VFSOperation) -> Int32 {
     lastErrno = error.errno.rawValue
-    if error.endsSession { database?.walIndex?.letGo() }
-    return report(error, operation, path)
+    let owner = database ?? self
+    if error.endsSession { owner.walIndex?.letGo() }
+    let failure = Failure(error: error, operation: operation, path: path)
+    owner.keep(failure)
+    return report(failure)
   }
 }

@@ -7,6 +7,7 @@
 internal import CSQLite
 internal import CSluice
 internal import SluiceClient
+internal import SluiceSystem
 internal import SluiceWire
 internal import Synchronization
 
@@ -51,6 +52,9 @@ final class OpenFile: @unchecked Sendable {
   var sizeLimit = FileSizeLimit()
   /// The last errno of a failed operation on this file.
   var lastErrno: Int32 = 0
+  /// Of a database: the connection's last failure. Under a lock, because a thread that used the
+  /// connection before may write it.
+  let lastFailure = FutexLock<Failure?>(nil)
 
   /// Opens the file that SQLite names in xOpen.
   init(name: UnsafePointer<CChar>?, path: [UInt8]?, flags: Int32) throws(VFSError) {

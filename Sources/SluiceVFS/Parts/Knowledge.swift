@@ -167,7 +167,7 @@ final class Knowledge: Sendable {
       // A read through the sidecar puts the pages into the window.
       let room = UnsafeMutableRawBufferPointer.allocate(byteCount: byteCount, alignment: 16)
       defer { unsafe room.deallocate() }
-      _ = try unsafe remote.read(into: room, at: offset)
+      _ = try unsafe remote.readRarely(into: room, at: offset)
       unsafe place = unsafe window.content(at: offset, byteCount: byteCount)
     }
     guard let place = unsafe place else { return nil }

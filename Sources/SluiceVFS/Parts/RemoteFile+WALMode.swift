@@ -8,7 +8,7 @@ extension RemoteFile {
   func readsAsWALMode() throws(CallError) -> Bool {
     var versions: UInt16 = 0
     let byteCount = try unsafe withUnsafeMutableBytes(of: &versions) {
-      (bytes) throws(CallError) in try unsafe read(into: bytes, at: 18)
+      (bytes) throws(CallError) in try unsafe readRarely(into: bytes, at: 18)
     }
     return byteCount == 2 && versions == 0x0202
   }

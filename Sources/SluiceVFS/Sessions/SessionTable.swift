@@ -39,13 +39,12 @@ final class SessionTable: Sendable {
     socket: UnsafePointer<CChar>?, milliseconds: Int64 = Session.connectMillisecondsMaximum
   ) throws(VFSError) -> Session {
     let named = unsafe socket ?? environmentValue("SLUICE_SOCKET")
+    let path = unsafe named.map { unsafe characters($0) }
     do throws(ConnectError) {
-      guard let named = unsafe named else {
-        return try sessionForHostPaths(milliseconds: milliseconds)
-      }
-      return try session(unsafe characters(named), Standing.current, milliseconds: milliseconds)
+      guard let path else { return try sessionForHostPaths(milliseconds: milliseconds) }
+      return try session(path, Standing.current, milliseconds: milliseconds)
     } catch {
-      throw .connect(error)
+      throw .connect(error, socket: path)
     }
   }
 
@@ -62,11 +61,12 @@ final class SessionTable: Sendable {
         }
         return try session(path, Standing.current, milliseconds: milliseconds)
       } catch {
-        switch error {
-        case .unreachable, .hungUp:
-          guard Clock.monotonicNanoseconds() < deadline else { throw .connect(error) }
-        default: throw .connect(error)
-        }
+        let mayBeStarting =
+          switch error {
+          case .unreachable, .hungUp: Clock.monotonicNanoseconds() < deadline
+          default: false
+          }
+        guard mayBeStarting else { throw .connect(error, socket: lost.socketPath) }
       }
       Clock.sleep(nanoseconds: 5_000_000)
     }

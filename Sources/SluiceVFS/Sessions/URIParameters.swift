@@ -30,6 +30,7 @@ struct URIParameters {
 
   /// Reads the parameters of a main database's name, as SQLite passes it to xOpen.
   init(_ name: UnsafePointer<CChar>) throws(VFSError) {
+    try unsafe checkParameterNames(name)
     let deletes = try unsafe URIParameters.boolean(
       name, "delete-before-open", or: false,
       complaint: "delete-before-open takes 0 or 1 in the URI")
@@ -92,16 +93,9 @@ struct URIParameters {
     complaint: StaticString
   ) throws(VFSError) -> Bool {
     guard let text = unsafe value(filename, name) else { return standard }
-    for (word, meaning) in words where unsafe strcasecmp(text, word.start) == 0 { return meaning }
-    throw .uriParameter(complaint)
-  }
-
-  /// The words that SQLite itself accepts for a boolean.
-  private static var words: [(StaticString, Bool)] {
-    [
-      ("1", true), ("yes", true), ("true", true), ("on", true), ("0", false), ("no", false),
-      ("false", false), ("off", false),
-    ]
+    let meaning = unsafe csqlite_boolean(text)
+    guard meaning >= 0 else { throw .uriParameter(complaint) }
+    return meaning == 1
   }
 }
 
@@ -111,18 +105,30 @@ extension StaticString {
   }
 }
 
+/// Throws if a parameter has a name that is nearly one of ours (see Sources/CSQLite/parameters.c).
+func checkParameterNames(_ filename: UnsafePointer<CChar>) throws(VFSError) {
+  var nearest: Int32 = 0
+  guard unsafe hasParameters(filename),
+    let name = unsafe csqlite_misspelt_parameter(filename, &nearest)
+  else { return }
+  let bytes = unsafe [UInt8](UnsafeRawBufferPointer(start: name, count: strlen(name)))
+  throw .unknownParameter(bytes, nearest: nearest)
+}
+
+/// Whether SQLite's core made the name, and so has parameters behind it: four zero bytes precede it
+/// (see `sqlite3_create_filename`). A VFS on top of this one may pass a bare string.
+func hasParameters(_ filename: UnsafePointer<CChar>) -> Bool {
+  for offset in 1...4 where unsafe filename[-offset] != 0 { return false }
+  return true
+}
+
 /// The value of a parameter, or nil. An empty value counts as none.
-///
-/// SQLite's core passes xFullPathname and xOpen a file name with its parameters: four zero bytes,
-/// the path, the parameters (see `sqlite3_create_filename`). A VFS on top of this one may pass a
-/// bare string. The bytes before the name tell the two apart.
 private func value(
   _ filename: UnsafePointer<CChar>, _ name: StaticString
 ) -> UnsafePointer<CChar>? {
-  for offset in 1...4 where unsafe filename[-offset] != 0 { return nil }
-  guard let value = unsafe csqlite_uri_parameter(filename, name.start), unsafe value[0] != 0 else {
-    return nil
-  }
+  guard unsafe hasParameters(filename),
+    let value = unsafe csqlite_uri_parameter(filename, name.start), unsafe value[0] != 0
+  else { return nil }
   return unsafe value
 }
 

@@ -114,7 +114,15 @@ private func variableFinding(_ name: String) -> Finding {
     }
     return Finding(
       name, value != "0", value, or: value, .weaker, "sidecars are not confined; unset it")
+  case "SLUICE_LOG_FILE":
+    return Finding(name, value, .ok, "failures are appended to it")
+  case "SLUICE_TELL":
+    return Finding(name, value, .ok, "set by 'sluice run': its programs tell one failure")
   case "SLUICE_DEFAULT":
+    let words = ["0", "1", "no", "yes", "false", "true", "off", "on"]
+    guard words.contains(value.lowercased()) else {
+      return Finding(name, value, .missing, "it is 0 or 1; the library is not loaded")
+    }
     return Finding(
       name, value, .ok, "once the library is loaded, databases that name no VFS use Sluice too")
   default:
