@@ -35,17 +35,20 @@ public func joined(_ directory: [UInt8], _ path: [UInt8]) -> [UInt8] {
   return result
 }
 
+/// Whether `path` begins with `directory`.
+public func isBeneath(_ path: [UInt8], _ directory: [UInt8]) -> Bool {
+  if directory.count == 1 { return true }
+  guard path.count >= directory.count else { return false }
+  for index in 0..<directory.count where path[index] != directory[index] { return false }
+  return path.count == directory.count || path[directory.count] == slash
+}
+
 /// The rest of `path` behind `directory`, from the slash on; "/" for the directory itself. Nil if
 /// `path` does not begin with `directory`.
 public func remainder(of path: [UInt8], beneath directory: [UInt8]) -> [UInt8]? {
   if directory.count == 1 { return path }
-  guard path.count >= directory.count else { return nil }
-  for index in 0..<directory.count where path[index] != directory[index] { return nil }
-  if path.count == directory.count { return [slash] }
-  if path[directory.count] != slash { return nil }
-  var rest: [UInt8] = []
-  for index in directory.count..<path.count { rest.append(path[index]) }
-  return rest
+  guard isBeneath(path, directory) else { return nil }
+  return path.count == directory.count ? [slash] : Array(path[directory.count...])
 }
 
 /// The directory, with its slash, and the last component of `path`. Nil if the component is empty,

@@ -190,6 +190,25 @@ struct NameTests {
     ])
   }
 
+  /// In its own mount namespace a client has the root at another place, or another directory at the
+  /// root's place. There its names mean nothing on the sidecar's side but what their text says.
+  @Test(.enabled(if: Machine.has("unshare", "-m", "true")), arguments: [true, false])
+  func clientWithOtherMountsIsServedBeneathTheRoot(hasRootElsewhere: Bool) throws {
+    let fixture = try makePlace()
+    try fixture.startSidecar()
+    let places = [fixture.root.path, fixture.outside.path]
+    let script = #"mount --bind "$1" "$2" && cd "$2" && shift 2 && exec "$@""#
+    let words =
+      ["unshare", "-m", "sh", "-c", script, "sh"] + (hasRootElsewhere ? places : places.reversed())
+      + [Fixture.program, "run", "--socket", fixture.socket.path, "--"]
+      + [Fixture.sqliteProgram, "app.db", "CREATE TABLE made(x)"]
+    try fixture.run(words, ["SLUICE_LIBRARY": Fixture.library]).expectSuccess()
+    let made = fixture.inRoot("app.db")
+    #expect(try fixture.nativeAnswer(made, "SELECT count(*) FROM made") == "0")
+    let left = try FileManager.default.contentsOfDirectory(atPath: fixture.outside.path)
+    #expect(left == ["secret.db"])
+  }
+
   /// Where a name means one file to the program and another beneath the root, the log says which
   /// was taken, once.
   @Test func nameWithTwoMeaningsIsLoggedOnce() throws {

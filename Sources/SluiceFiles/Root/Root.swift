@@ -152,7 +152,7 @@ final class Root: Sendable {
       try pathOfDirectory(directory.descriptor.rawValue)
     }
     let own = try ownPath()
-    guard remainder(of: path, beneath: own) != nil else { throw .outsideRoot }
+    guard isBeneath(path, own) else { throw .outsideRoot }
     return path
   }
 

@@ -16,6 +16,7 @@ private let slash = UInt8(ascii: "/")
 
 /// `path` for xOpen, xAccess and xDelete. They get absolute names from xFullPathname, and pass
 /// those on.
+@inline(never)
 func completed(_ path: [UInt8], in session: Session) throws(VFSError) -> [UInt8] {
   if path.first == slash { return path }
   if !session.usesHostPaths { return try HostName(path, in: session)?.found ?? path }
@@ -36,6 +37,7 @@ struct HostName {
   private let plain: [UInt8]
 
   /// Nil if the name can only mean a file beneath the sidecar's root.
+  @inline(never)
   init?(_ path: [UInt8], in session: Session) throws(VFSError) {
     guard !path.isEmpty else { return nil }
     root = try call { () throws(CallError) in try session.home.fullPathname([slash]).path }
@@ -44,11 +46,11 @@ struct HostName {
     if path.first != slash {
       guard let directory = try workingDirectory() else { return nil }
       given = directory + [slash] + path
-      beginsInside = remainder(of: directory, beneath: root) != nil
+      beginsInside = isBeneath(directory, root)
     }
     plain = normalized(given)
     let real = withoutLinks(given)
-    if remainder(of: real, beneath: root) != nil {
+    if isBeneath(real, root) {
       found = real
     } else if beginsInside {
       // It leads out. From the sidecar's root it could mean another file.
@@ -64,7 +66,7 @@ struct HostName {
   /// What `path` would mean if it began in the sidecar's root; nil if that is the same file, `full`,
   /// or if it cannot mean that.
   func otherMeaning(of path: [UInt8], than full: [UInt8]) -> [UInt8]? {
-    if path.first == slash, remainder(of: path, beneath: root) != nil { return nil }
+    if path.first == slash, isBeneath(path, root) { return nil }
     let other = joined(root, normalized(path))
     return other == full ? nil : other
   }
