@@ -27,6 +27,7 @@ public final class Session: Sendable {
   public let socketPath: [CChar]?
   /// When the session was lost, by the monotonic clock; 0 until then.
   private let lostAt = Atomic<Int64>(0)
+  private let twoMeanings = Atomic<Bool>(false)
   /// Held while a caller waits for descriptors, so that they reach this caller.
   private let passing = FutexLock<Void>(())
 
@@ -139,6 +140,12 @@ public final class Session: Sendable {
     _ = lostAt.compareExchange(expected: 0, desired: now, ordering: .relaxed)
     socket.shutDown()
   }
+
+  /// Whether the user was told that a name means two files.
+  public var hasToldOfTwoMeanings: Bool { twoMeanings.load(ordering: .relaxed) }
+
+  /// True for the caller that tells the user, once in the session.
+  public func tellsOfTwoMeanings() -> Bool { !twoMeanings.exchange(true, ordering: .relaxed) }
 
   // MARK: Descriptors
 

@@ -151,3 +151,24 @@ public func workingDirectoryPath() throws(Errno) -> [UInt8] {
   if failed || path.first != UInt8(ascii: "/") { throw .noEntry }
   return path
 }
+
+/// The path of an existing file without links, `.` and `..`, as this process sees it; nil if the
+/// file cannot be found. Opens nothing, and needs no /proc.
+public func realPath(of path: [UInt8]) -> [UInt8]? {
+  let path = path.map { CChar(bitPattern: $0) } + [0]
+  var isFound = false
+  let real = unsafe [UInt8](unsafeUninitializedCapacity: 4096) { buffer, initializedCount in
+    unsafe buffer.withMemoryRebound(to: CChar.self) {
+      isFound = unsafe realpath(path, $0.baseAddress!) != nil
+      initializedCount = unsafe isFound ? strlen($0.baseAddress!) : 0
+    }
+  }
+  return isFound ? real : nil
+}
+
+/// Whether this process works in a directory that was removed.
+public func workingDirectoryIsRemoved() -> Bool {
+  var status = stat()
+  return unsafe sluice_fstatat(WellKnownDescriptor.workingDirectory, ".", &status) == 0
+    && status.st_nlink == 0
+}

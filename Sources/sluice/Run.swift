@@ -12,9 +12,10 @@ let runCommand = Command(
     Runs COMMAND, which must link libsqlite3 dynamically, with Sluice as its default VFS. The
     program needs no change: libsluice.so is preloaded into it and into all programs that it starts.
 
-      --root DIR      start a sidecar that serves DIR; `/` and relative names mean DIR. The sidecar
-                      ends when COMMAND has ended and no program that it started has had a database
-                      open for ten seconds
+      --root DIR      start a sidecar that serves DIR. Names that lead into DIR mean the same as
+                      without Sluice, and any other name begins in DIR: /app.db is DIR/app.db. The
+                      sidecar ends when COMMAND has ended and no program that it started has had a
+                      database open for ten seconds
       --socket PATH   use the sidecar that listens there; if it does not serve this user, COMMAND is
                       not started, and the exit code is 1
                       Without --root and --socket, COMMAND and all programs that it starts share a

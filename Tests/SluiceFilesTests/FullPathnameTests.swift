@@ -20,6 +20,13 @@ struct FullPathnameTests {
     ] {
       try files.createSymbolicLink(atPath: sidecar.file(name).path, withDestinationPath: target)
     }
+    for (name, target) in [
+      ("current", "/sub/deep"), ("sub/home", ""), ("abs-file", "/sub/deep/x.db"),
+      ("via", "/current"), ("around", "/around"), ("leap", "/../.."), ("beside", "2/sub"),
+    ] {
+      try files.createSymbolicLink(
+        atPath: sidecar.file(name).path, withDestinationPath: sidecar.root.path + target)
+    }
   }
 
   private func full(_ path: String) throws -> (path: String, isThroughLink: Bool) {
@@ -119,6 +126,64 @@ struct FullPathnameTests {
     let answer = try full(path)
     #expect(answer.path == onHost(expected))
     #expect(answer.isThroughLink)
+  }
+
+  /// Such a link is the usual `current -> /srv/data/releases/7`.
+  @Test(arguments: [
+    ("current/x.db", "/sub/deep/x.db"), ("current/../x.db", "/sub/x.db"), ("current", "/sub/deep"),
+    ("sub/home/x.db", "/x.db"), ("sub/home/sub/home/current/x.db", "/sub/deep/x.db"),
+    ("abs-file", "/sub/deep/x.db"), ("via/x.db", "/sub/deep/x.db"), ("link/home/link", "/sub"),
+  ])
+  func absoluteLinkThatLeadsBackIsFollowed(path: String, expected: String) throws {
+    for path in [path, sidecar.root.path + "/" + path] {
+      let answer = try full(path)
+      #expect(answer.path == onHost(expected))
+      #expect(answer.isThroughLink)
+    }
+  }
+
+  @Test(arguments: [
+    "leap/x.db", "leap", "beside/x.db", "beside", "sub/home/../x.db", "current/../../../x.db",
+  ])
+  func absoluteLinkThatLeadsOutIsRefused(path: String) throws {
+    #expect(status { _ = try full(path) } == .outsideRoot)
+    #expect(status { _ = try session.home.openDatabase(path + "/y.db") } == .outsideRoot)
+  }
+
+  @Test func absoluteLinksInACircleEnd() throws {
+    #expect(status { _ = try full("around") } == .systemError)
+    #expect(status { _ = try full("around/x.db") } == .systemError)
+    #expect(try full("x.db").path == onHost("/x.db"))
+  }
+
+  @Test func rootHasTheNameByWhichItWasGivenWhileThatLeadsThere() throws {
+    let files = FileManager.default
+    let link = sidecar.directory.appending(path: "link-to-root").path
+    try files.createSymbolicLink(atPath: link, withDestinationPath: "root")
+    let socket = sidecar.directory.appending(path: "second").path
+    let second = Process()
+    second.executableURL = SidecarProcess.build.appending(path: "bin/sluice")
+    second.arguments = ["serve", "--quiet", "--root", link, "--socket", socket]
+    try second.run()
+    defer { second.terminate() }
+    let name = socket.utf8.map { CChar(bitPattern: $0) } + [0]
+    var connected: Session?
+    for _ in 0..<2000 where connected == nil {
+      connected = try? Session.connect(toSocket: name)
+      if connected == nil { usleep(5000) }
+    }
+    let home = try #require(connected).home
+    func full(_ path: String) throws -> String {
+      String(decoding: try home.fullPathname(Array(path.utf8)).path, as: UTF8.self)
+    }
+    #expect(try full(link + "/sub/x.db") == onHost("/sub/x.db"))
+    #expect(try full(link) == onHost("/"))
+    #expect(try full(link + "2/x.db") == onHost(link + "2/x.db"))
+    #expect(status { _ = try full(link + "/../x.db") } == .outsideRoot)
+    // Another directory has the name now, so it means a file of that one, which is not served.
+    try files.removeItem(atPath: link)
+    try files.createSymbolicLink(atPath: link, withDestinationPath: "root/sub")
+    #expect(try full(link + "/x.db") == onHost(link + "/x.db"))
   }
 
   @Test(arguments: [

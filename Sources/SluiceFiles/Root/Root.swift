@@ -6,16 +6,22 @@
 // finds, lie where the host's do.
 //
 // With a private sidecar the root is `/` and absolute links are followed, because the paths are the
-// host's own. Links of /proc are refused, because /proc/self is another process here.
+// host's own. Links of /proc are refused, because /proc/self is another process here. In any other
+// root the kernel refuses absolute links. Those that lead back into the root are followed here, one
+// at a time, and each step is again the kernel's (Root+AbsoluteLinks).
 
 internal import SluiceChannel
 internal import SluiceServer
 internal import SluiceSystem
+internal import SluiceWire
 
 final class Root: Sendable {
   let usesHostPaths: Bool
   let isReadOnly: Bool
   private let descriptor: FileDescriptor
+  /// The root's name as the operator gave it, absolute: it may lead through links, and later
+  /// elsewhere. Nil for the host's own paths.
+  private let givenPath: [UInt8]?
   /// Where a root that is read only, or cannot have files without a name, has its unnamed files:
   /// opened while this process may still.
   private let temporaryDirectory: SharedDescriptor?
@@ -25,6 +31,7 @@ final class Root: Sendable {
     usesHostPaths = path == nil
     self.isReadOnly = isReadOnly
     descriptor = try unsafe FileDescriptor.open(path ?? cString("/"), [.directory, .pathOnly])
+    givenPath = path.map { absolute($0) }
     // A directory that this user may not enter can be opened so, but no file in it.
     _ = try unsafe FileDescriptor.open(
       cString("."), in: descriptor.rawValue, [.directory, .pathOnly])
@@ -96,6 +103,8 @@ final class Root: Sendable {
   /// directory, need not exist.
   func fullPathname(_ path: [UInt8]) throws(FileError) -> (path: [UInt8], isThroughLink: Bool) {
     let own = try ownPath()
+    // The VFS asks for this before each database that it opens.
+    if path.count == 1, path.first == UInt8(ascii: "/") { return (own, false) }
     let plain = joined(own, normalized(inside(path, own)))
     var current = path
     for _ in 0..<40 {
@@ -124,25 +133,30 @@ final class Root: Sendable {
     }
     let directory = try openDirectory(parts.directory)
     let known = try knownPath(of: directory)
+    guard let target = try linkTarget(name, in: directory) else {
+      return joined(known, Array(parts.name))
+    }
+    if target.first != UInt8(ascii: "/") {
+      path = joined(known, target)
+      return nil
+    }
+    if !usesHostPaths, try innerPath(of: target) == nil { throw .outsideRoot }
+    path = target
+    return nil
+  }
+
+  /// The target of the link `name`; nil for a file that is no link, or yet to be made.
+  private func linkTarget(
+    _ name: [CChar], in directory: Directory
+  ) throws(FileError) -> [UInt8]? {
     do throws(Errno) {
-      if try unsafe directory.descriptor.status(of: name).isSymbolicLink {
-        let target = try unsafe directory.descriptor.readLink(name)
-        if target.first == UInt8(ascii: "/") {
-          guard usesHostPaths else { throw Errno.crossesDevice }
-          path = target
-        } else {
-          path = joined(known, target)
-        }
-        return nil
-      }
-    } catch .crossesDevice {
-      throw .outsideRoot
+      guard try unsafe directory.descriptor.status(of: name).isSymbolicLink else { return nil }
+      return try unsafe directory.descriptor.readLink(name)
     } catch .noEntry {
-      // A file yet to be made.
+      return nil
     } catch {
       throw .system(error)
     }
-    return joined(known, Array(parts.name))
   }
 
   /// The host's path of an open directory, which must not have been moved out of the root.
@@ -151,8 +165,13 @@ final class Root: Sendable {
       try pathOfDirectory(directory.descriptor.rawValue)
     }
     let own = try ownPath()
-    guard inside(path, own) != path || own.count == 1 else { throw .outsideRoot }
+    guard isBeneath(path, own) else { throw .outsideRoot }
     return path
+  }
+
+  /// `target`, an absolute link's, as a path from the root; nil if it leads elsewhere.
+  func innerPath(of target: [UInt8]) throws(FileError) -> [UInt8]? {
+    innerPath(of: target, try ownPath())
   }
 
   /// The root's own path on the host, now.
@@ -162,9 +181,20 @@ final class Root: Sendable {
 
   /// The part of `path` behind the root's own path; all of it where it does not begin with that.
   private func inside(_ path: [UInt8], _ own: [UInt8]) -> [UInt8] {
-    guard own.count > 1, path.starts(with: own) else { return path }
-    if path.count == own.count { return [UInt8(ascii: "/")] }
-    return path[own.count] == UInt8(ascii: "/") ? Array(path[own.count...]) : path
+    innerPath(of: path, own) ?? path
+  }
+
+  /// The part of `path` behind the root's own path or the path that the operator gave, if that
+  /// still leads here. Nil if `path` begins with neither.
+  private func innerPath(of path: [UInt8], _ own: [UInt8]) -> [UInt8]? {
+    if let inner = remainder(of: path, beneath: own) { return inner }
+    guard let givenPath, let inner = remainder(of: path, beneath: givenPath),
+      let there = try? unsafe FileDescriptor.open(
+        givenPath.map { CChar(bitPattern: $0) } + [0], [.directory, .pathOnly]),
+      let its = try? there.status(), let ours = try? descriptor.status(),
+      FileIdentity(its) == FileIdentity(ours)
+    else { return nil }
+    return inner
   }
 
   // MARK: Parts
@@ -181,6 +211,18 @@ final class Root: Sendable {
   }
 
   private func openDirectory(_ path: ArraySlice<UInt8>) throws(FileError) -> Directory {
+    var path = path
+    for _ in 0..<40 {
+      do throws(FileError) {
+        return try openDirectoryBeneath(path)
+      } catch .outsideRoot {
+        path = try replacingLinkOut(of: path)[...]
+      }
+    }
+    throw .system(.tooManyLinks)
+  }
+
+  private func openDirectoryBeneath(_ path: ArraySlice<UInt8>) throws(FileError) -> Directory {
     // Beneath a root a leading slash means the root itself, which the kernel would refuse.
     var relative = path.drop { $0 == UInt8(ascii: "/") }.map { CChar(bitPattern: $0) }
     if relative.isEmpty { relative = [CChar(bitPattern: UInt8(ascii: "."))] }
@@ -192,7 +234,7 @@ final class Root: Sendable {
     }
   }
 
-  private func open(_ path: [CChar], _ flags: OpenFlags) throws(FileError) -> FileDescriptor {
+  func open(_ path: [CChar], _ flags: OpenFlags) throws(FileError) -> FileDescriptor {
     let confinement: PathResolution = usesHostPaths ? [] : .beneath
     do throws(Errno) {
       return try unsafe FileDescriptor.open(
@@ -242,29 +284,11 @@ private func hostsTemporaryDirectory() -> SharedDescriptor? {
   return nil
 }
 
-/// `path` below `directory`.
-private func joined(_ directory: [UInt8], _ path: [UInt8]) -> [UInt8] {
-  let slash = UInt8(ascii: "/")
-  let tail = path.drop { $0 == slash }
-  if tail.isEmpty { return directory }
-  return directory + (directory.last == slash ? [] : [slash]) + tail
-}
-
-/// `path` made absolute, without empty, `.` and `..` components; links are not looked at.
-func normalized(_ path: [UInt8]) -> [UInt8] {
-  var components: [ArraySlice<UInt8>] = []
-  for component in path.split(separator: UInt8(ascii: "/")) {
-    if component.elementsEqual(".".utf8) { continue }
-    if component.elementsEqual("..".utf8) {
-      _ = components.popLast()
-    } else {
-      components.append(component)
-    }
+/// `path` (zero-terminated) from the host's root directory, as text.
+private func absolute(_ path: [CChar]) -> [UInt8] {
+  let path = path.dropLast().map { UInt8(bitPattern: $0) }
+  guard path.first != UInt8(ascii: "/"), let known = try? workingDirectoryPath() else {
+    return normalized(path)
   }
-  var result: [UInt8] = []
-  for component in components {
-    result.append(UInt8(ascii: "/"))
-    result.append(contentsOf: component)
-  }
-  return result.isEmpty ? [UInt8(ascii: "/")] : result
+  return normalized(joined(known, path))
 }

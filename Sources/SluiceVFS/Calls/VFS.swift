@@ -171,15 +171,14 @@ enum VFS {
   private static func fullPathname(
     _ name: UnsafePointer<CChar>, _ out: UnsafeMutableBufferPointer<CChar>
   ) -> Int32 {
-    var path = unsafe bytes(of: name)
+    let path = unsafe bytes(of: name)
     do throws(VFSError) {
       try unsafe checkParameterNames(name)
       let full = try onceMore { () throws(VFSError) in
         let session = try unsafe OpenFile.registry.sessions.session(
           socket: URIParameters.socket(of: name),
           milliseconds: URIParameters.connectMilliseconds(of: name))
-        path = try completed(path, in: session)
-        return try call { () throws(CallError) in try session.home.fullPathname(path) }
+        return try fullPathname(path, in: session)
       }
       guard full.path.count < out.count else { throw .system(.nameTooLong) }
       for (index, byte) in full.path.enumerated() { unsafe out[index] = CChar(bitPattern: byte) }
@@ -188,6 +187,22 @@ enum VFS {
     } catch {
       return fail(error, .fullPathname, path)
     }
+  }
+
+  private static func fullPathname(
+    _ path: [UInt8], in session: Session
+  ) throws(VFSError) -> (path: [UInt8], isThroughLink: Bool) {
+    guard !session.usesHostPaths, let name = try HostName(path, in: session) else {
+      let path = session.usesHostPaths ? try completed(path, in: session) : path
+      return try call { () throws(CallError) in try session.home.fullPathname(path) }
+    }
+    let full = try call { () throws(CallError) in try session.home.fullPathname(name.found) }.path
+    if let other = name.otherMeaning(of: path, than: full), !session.hasToldOfTwoMeanings,
+      (try? session.home.access(other, .exists)) == true, session.tellsOfTwoMeanings()
+    {
+      _ = report(.twoMeanings, .fullPathname, path)
+    }
+    return (full, name.isThroughLink(to: full))
   }
 
   private static func bytes(of name: UnsafePointer<CChar>) -> [UInt8] {

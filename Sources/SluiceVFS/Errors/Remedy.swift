@@ -22,7 +22,7 @@ extension VFSError {
     case .system(.nameTooLong): "use a shorter path"
     case .system: "'sluice doctor' shows what this process lacks"
     case .noDirectory: "make the directory, or correct the path"
-    case .recovering, .replaced, .noWALIndex: nil
+    case .recovering, .replaced, .noWALIndex, .twoMeanings: nil
     }
   }
 }
@@ -40,7 +40,8 @@ extension ConnectError {
     case .noAnswer: "see whether the sidecar is stopped"
     case .hungUp: "see its own message on standard error, and 'sluice doctor'"
     case .refused(.userRefused): "start the sidecar with --allow-user and this user's number"
-    case .refused(.tooManySessions): "see the sidecar's own message; end other programs, or raise its limits"
+    case .refused(.tooManySessions):
+      "see the sidecar's own message; end other programs, or raise its limits"
     case .refused, .notASidecar: "use libsluice.so and sluice of the same release"
     }
   }

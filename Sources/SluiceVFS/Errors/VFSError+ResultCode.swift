@@ -18,6 +18,7 @@ extension VFSError {
     case .replaced: SQLITE_CANTOPEN
     // Not a failure: SQLite stays in the old mode, or reports the error itself.
     case .noWALIndex: operation == .journalMode ? SQLITE_NOTICE : SQLITE_WARNING
+    case .twoMeanings: SQLITE_NOTICE
     case .call(.refused(let status, let errno)):
       VFSError.resultCode(of: status, errno, operation)
     case .call(.writeRefused(_, let errno)):

@@ -27,6 +27,8 @@ enum VFSError: Error {
   case replaced
   /// The database can have no WAL index, because its users may be on several hosts.
   case noWALIndex
+  /// Not a failure: a name of the host's is also that of a file beneath the sidecar's root.
+  case twoMeanings
 
   var text: StaticString {
     switch self {
@@ -42,6 +44,8 @@ enum VFSError: Error {
       "since the sidecar died, the file may be another, or may have left WAL mode; open it again"
     case .noWALIndex:
       "WAL mode needs locking_mode=EXCLUSIVE here: other hosts may have mounted this file system"
+    case .twoMeanings:
+      "means the program's own file, not the file of that name in the sidecar's root"
     }
   }
 
@@ -55,6 +59,7 @@ enum VFSError: Error {
     case .recovering: .again
     case .replaced: .stale
     case .noWALIndex: .notSupported
+    case .twoMeanings: Errno(0)
     }
   }
 
@@ -79,7 +84,7 @@ enum VFSError: Error {
   func isNotice(_ operation: VFSOperation) -> Bool {
     switch self {
     case .call(.refused(.notFound, _)): operation != .open
-    case .call(.refused(.walIndexNotSetUp, _)), .noWALIndex: true
+    case .call(.refused(.walIndexNotSetUp, _)), .noWALIndex, .twoMeanings: true
     default: false
     }
   }

@@ -1,15 +1,92 @@
-// A database's name as the session's sidecar takes it.
+// A file's name as the session's sidecar takes it.
+//
+// A name means what it means to the program: a relative one begins in the working directory of that
+// moment, and this process's kernel follows links and `..`. A private sidecar takes the host's
+// names. A sidecar with a root gets the host's name if that leads into the root. Any other name goes
+// to the sidecar as it is, and the sidecar looks for it from its root.
+//
+// This decides only which name is asked for. The sidecar's kernel walks it again beneath the root,
+// so a name that changed its meaning meanwhile, or means something else in the sidecar's mount
+// namespace, leads out of the root no more than any other.
 
 internal import SluiceClient
 internal import SluiceSystem
 
-/// `path` as the session's sidecar takes it. A private sidecar takes names that begin in the host's
-/// root directory, because its working directory is another one.
+private let slash = UInt8(ascii: "/")
+
+/// `path` for xOpen, xAccess and xDelete. They get absolute names from xFullPathname, and pass
+/// those on.
+@inline(never)
 func completed(_ path: [UInt8], in session: Session) throws(VFSError) -> [UInt8] {
-  guard session.usesHostPaths, path.first != UInt8(ascii: "/") else { return path }
+  if path.first == slash { return path }
+  if !session.usesHostPaths { return try HostName(path, in: session)?.found ?? path }
   do throws(Errno) {
-    return try workingDirectoryPath() + [UInt8(ascii: "/")] + path
+    return try workingDirectoryPath() + [slash] + path
   } catch {
     throw .system(error)
   }
+}
+
+/// A name that leads into the root of a shared sidecar, or begins there, as the host has it.
+struct HostName {
+  /// The root's path on the host.
+  let root: [UInt8]
+  /// The name without links as far as this process can follow them.
+  let found: [UInt8]
+  /// The absolute name, its links not followed.
+  private let plain: [UInt8]
+
+  /// Nil if the name can only mean a file beneath the sidecar's root.
+  @inline(never)
+  init?(_ path: [UInt8], in session: Session) throws(VFSError) {
+    guard !path.isEmpty else { return nil }
+    root = try call { () throws(CallError) in try session.home.fullPathname([slash]).path }
+    var given = path
+    var beginsInside = false
+    if path.first != slash {
+      guard let directory = try workingDirectory() else { return nil }
+      given = directory + [slash] + path
+      beginsInside = isBeneath(directory, root)
+    }
+    plain = normalized(given)
+    let real = withoutLinks(given)
+    if isBeneath(real, root) {
+      found = real
+    } else if beginsInside {
+      // It leads out. From the sidecar's root it could mean another file.
+      found = given
+    } else {
+      return nil
+    }
+  }
+
+  /// Whether the name of an existing file led through a link to `full`.
+  func isThroughLink(to full: [UInt8]) -> Bool { plain != full }
+
+  /// What `path` would mean if it began in the sidecar's root; nil if that is the same file, `full`,
+  /// or if it cannot mean that.
+  func otherMeaning(of path: [UInt8], than full: [UInt8]) -> [UInt8]? {
+    if path.first == slash, isBeneath(path, root) { return nil }
+    let other = joined(root, normalized(path))
+    return other == full ? nil : other
+  }
+}
+
+/// Nil if the working directory has no name in this process's root directory.
+private func workingDirectory() throws(VFSError) -> [UInt8]? {
+  if let path = try? workingDirectoryPath() { return path }
+  // No file can be made there, by no name: as in SQLite's own VFS.
+  if workingDirectoryIsRemoved() { throw .system(.noEntry) }
+  return nil
+}
+
+/// `path` with its links followed. The file need not exist. If its directory does not exist, `..`
+/// takes away the component before it, as in SQLite's own VFS.
+private func withoutLinks(_ path: [UInt8]) -> [UInt8] {
+  if let real = realPath(of: path) { return real }
+  if let parts = directoryAndName(of: path), let directory = realPath(of: parts.directory) {
+    return joined(directory, parts.name)
+  }
+  let plain = normalized(path)
+  return plain == path ? plain : withoutLinks(plain)
 }
