@@ -288,7 +288,12 @@ extension FileSession {
     do throws(FileError) {
       return try locate(path, on: channel)
     } catch .system(.isDirectory) {
-      return try parts.root.locateDirectory(path)
+      do throws(FileError) {
+        return try parts.root.locateDirectory(path)
+      } catch .outsideRoot {
+        // A directory outside is no file that could be opened.
+        throw .system(.isDirectory)
+      }
     }
   }
 

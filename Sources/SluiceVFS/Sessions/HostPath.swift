@@ -19,7 +19,7 @@ private let slash = UInt8(ascii: "/")
 @inline(never)
 func completed(_ path: [UInt8], in session: Session) throws(VFSError) -> [UInt8] {
   if path.first == slash { return path }
-  if !session.usesHostPaths { return try HostName(path, in: session)?.found ?? path }
+  if !session.usesHostPaths { return try HostName(path, in: session)?.literal ?? path }
   do throws(Errno) {
     return try workingDirectoryPath() + [slash] + path
   } catch {
@@ -33,6 +33,9 @@ struct HostName {
   let root: [UInt8]
   /// The name without links as far as this process can follow them.
   let found: [UInt8]
+  /// The name for calls that follow no rule of SQLite's. What ends in no name (`file/`, `none/..`)
+  /// means what the sidecar's kernel makes of it.
+  let literal: [UInt8]
   /// The absolute name, its links not followed.
   private let plain: [UInt8]
 
@@ -58,6 +61,7 @@ struct HostName {
     } else {
       return nil
     }
+    literal = beginsInside && directoryAndName(of: given) == nil ? given : found
   }
 
   /// Whether the name of an existing file led through a link to `full`.
