@@ -59,7 +59,9 @@ final class Crew: Placement {
   private func reactorForChannel(_ maximum: Int) throws(Errno) -> Reactor {
     try state.withLock { (state) throws(Errno) in
       self.joinEnded(&state)
-      guard state.members.count < maximum else { throw .tooManyOpen }
+      guard state.members.count(where: { !$0.reactor.isEnding }) < maximum else {
+        throw .tooManyOpen
+      }
       return try self.start(&state)
     }
   }
@@ -85,7 +87,9 @@ final class Crew: Placement {
   /// The channel or session for which this reactor kept room will not come.
   func giveUpRoom(of reactor: Reactor) {
     reactor.release(Reactor.channelsForSession)
-    if case .perChannel = shared.service.threading { reactor.send(.stop) }
+    guard case .perChannel = shared.service.threading else { return }
+    reactor.noteEnding()
+    reactor.send(.stop)
   }
 
   /// Ends all reactors and waits for them. Their sessions are closed then.

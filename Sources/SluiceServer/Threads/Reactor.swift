@@ -46,6 +46,7 @@ final class Reactor: ThreadPost, ChannelKeeper {
   let wake: WakeWord
   let alarm: Alarm
   private let channelCount = Atomic<Int>(0)
+  private let ending = Atomic<Bool>(false)
 
   private struct Mailbox {
     var letters: [Letter] = []
@@ -106,6 +107,11 @@ final class Reactor: ThreadPost, ChannelKeeper {
   }
 
   // MARK: Room
+
+  /// Whether its thread will end and takes no channel any more.
+  var isEnding: Bool { ending.load(ordering: .acquiring) }
+
+  func noteEnding() { ending.store(true, ordering: .releasing) }
 
   /// How many channels it has, or keeps room for.
   var load: Int { channelCount.load(ordering: .relaxed) }

@@ -295,7 +295,10 @@ final class ReactorLoop {
 
   /// There is nothing more to do for a thread that was started for one channel.
   func stopIfUseless() {
-    if case .perChannel = shared.service.threading, sessions.isEmpty { isStopping = true }
+    guard case .perChannel = shared.service.threading, sessions.isEmpty else { return }
+    isStopping = true
+    // Before the close is answered: the client may open another channel at once.
+    reactor.noteEnding()
   }
 }
 
