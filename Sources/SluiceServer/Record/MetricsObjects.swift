@@ -13,13 +13,29 @@ func createMetricsObject(
 ) throws(Errno) -> FileDescriptor {
   for number in 1..<100 {
     name = cString("/sluice-\(process)" + (number == 1 ? "" : ".\(number)"))
-    do throws(Errno) {
-      return try unsafe FileDescriptor.createSharedMemoryObject(name, byteCount: byteCount)
-    } catch .exists {
-      // A server with that number lives in another pid namespace.
+    for _ in 0..<2 {
+      do throws(Errno) {
+        return try unsafe FileDescriptor.createSharedMemoryObject(name, byteCount: byteCount)
+      } catch .exists {
+        // A server with that number lives in another pid namespace, or has died there.
+        guard isLeftBehind(name) else { break }
+        try? unsafe unlinkSharedMemoryObject(name)
+      }
     }
   }
   throw .exists
+}
+
+/// Whether the maker of the object is dead. A server that has just made its object keeps it
+/// exclusively a moment later, so this looks twice.
+private func isLeftBehind(_ name: [CChar]) -> Bool {
+  for isLast in [false, true] {
+    guard let object = try? unsafe FileDescriptor.openSharedMemoryObject(name),
+      !makerLives(object)
+    else { return false }
+    if !isLast { Clock.sleep(nanoseconds: 20_000_000) }
+  }
+  return true
 }
 
 /// The names of all metrics objects, those of dead servers included, and the process id of each
