@@ -22,7 +22,7 @@ func withProxy(
   _ body: () throws -> Void
 ) throws -> ProtocolViolation? {
   let state = ProxyState()
-  let thread = JoinedThread(
+  let thread = JoinableThread(
     try Thread("test-proxy") {
       do throws(ProtocolViolation) {
         try run(channels, pollCount, serve, state)
@@ -111,16 +111,5 @@ final class MemoryFile: @unchecked Sendable {
     case nil: end.complete(.unknownOperation)
     default: end.complete(.done)
     }
-  }
-}
-
-/// A thread for a list or a closure. It is joined once.
-final class JoinedThread: @unchecked Sendable {
-  private var thread: Thread?
-
-  init(_ thread: consuming Thread) { self.thread = .some(thread) }
-
-  func join() {
-    if let thread = thread.take() { thread.join() }
   }
 }

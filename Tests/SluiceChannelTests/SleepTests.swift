@@ -155,10 +155,10 @@ private struct Pauses: Sendable {
 /// Threads that are all joined at the end.
 private final class ClientThreads: Sendable {
   let finished = Atomic<Int>(0)
-  private let threads = FutexLock<[JoinedThread]>([])
+  private let threads = FutexLock<[JoinableThread]>([])
 
   func start(_ body: @escaping @Sendable () -> Void) throws {
-    let thread = JoinedThread(try Thread("test-client", body))
+    let thread = JoinableThread(try Thread("test-client", body))
     threads.withLock { $0.append(thread) }
   }
 

@@ -11,14 +11,14 @@ internal import SluiceWire
 /// their memory can be given back while the client maps them. The windows of a shared sidecar are
 /// sealed, because all clients map the same window.
 func makeWindows(
-  _ configuration: SidecarConfiguration, isPrivate: Bool, files: FileTable, metrics: Metrics
+  _ configuration: SidecarConfiguration, files: FileTable, metrics: Metrics
 ) -> (WindowBudget, WindowKeeper) {
   let gauge = MemoryGauge(ControlGroup.own)
   let limit = gauge.groupLimit()?.value
   let budget = WindowBudget(
     byteCountMaximum: configuration.shortcuts.contains(.readWindow)
       ? windowByteCountMaximum(configuration.windowByteCountMaximum, groupLimit: limit) : 0,
-    isSealed: !isPrivate, surplus: { gauge.surplus() })
+    isSealed: !configuration.isPrivate, surplus: { gauge.surplus() })
   let keeper = WindowKeeper(
     budget, files: files, metrics: metrics, hasGroupLimit: limit != nil)
   return (budget, keeper)

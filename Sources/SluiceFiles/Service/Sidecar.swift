@@ -84,7 +84,7 @@ public final class Sidecar {
         Quota($0, root: root) { Log.warning("counting the files beneath the root") }
       })
     let (windows, windowKeeper) = makeWindows(
-      configuration, isPrivate: configuration.isPrivate, files: files, metrics: metrics)
+      configuration, files: files, metrics: metrics)
     let service = FileService(
       FileParts(
         root: root, files: files, windows: windows, windowKeeper: windowKeeper,

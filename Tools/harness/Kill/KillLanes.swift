@@ -29,7 +29,7 @@ struct KillLanes {
     let progress = Progress()
     defer { progress.clear() }
     let start = Clock.monotonicNanoseconds()
-    var threads: [JoinedThread] = []
+    var threads: [JoinableThread] = []
     defer {
       // No lane goes on when another thread could not be started.
       tally.hasFailed.store(true, ordering: .relaxed)
@@ -50,7 +50,7 @@ struct KillLanes {
           result.withLock { $0.count += 1 }
         }
       }
-      threads.append(JoinedThread(thread))
+      threads.append(JoinableThread(thread))
     }
     while result.withLock({ $0.count }) < threads.count {
       Clock.sleep(nanoseconds: 20_000_000)
@@ -86,13 +86,4 @@ struct KillLanes {
     if let ending = sidecar.stop() { throw .difference("the sidecar: \(ending)") }
     return outcome
   }
-}
-
-/// A thread that a collection can hold.
-private final class JoinedThread {
-  private var thread: Thread?
-
-  init(_ thread: consuming Thread) { self.thread = consume thread }
-
-  func join() { thread.take()?.join() }
 }
