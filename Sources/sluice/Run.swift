@@ -73,15 +73,16 @@ private func runProgram(_ words: [String]) throws(CommandError) -> Int32 {
   try chooseSidecar(program, root: root, socket: socket)
   set("LD_PRELOAD", preload)
   set("SLUICE_DEFAULT", "1")
-  set("SLUICE_TELL", isQuiet ? "" : teller())
   if isSandboxed {
     do throws(Errno) {
+      if case .front(let ending) = try CommandProcess.split(nil) { return ending.adopt() }
       try Sandbox.enter()
     } catch {
       printError("sluice: run: --sandbox: \(unsafe String(cString: error.text)); not started")
       return 1
     }
   }
+  set("SLUICE_TELL", isQuiet ? "" : teller())
   do throws(Errno) {
     try become(command.map(zeroTerminated))
   } catch {
