@@ -27,6 +27,9 @@ package import SluiceSystem
 
 /// What the keeper does beside keeping the command.
 package protocol KeeperDuty: AnyObject {
+  /// Called in the keeper before it makes the command. What it changes of the process the command
+  /// inherits.
+  func begin()
   /// Becomes readable when there is work; nil when no more work can come.
   var descriptor: Int32? { get }
   /// Does the work that there is. Never waits for long.
@@ -77,6 +80,7 @@ package enum CommandProcess {
     _ = sluice_close(ends[keeps ? 0 : 1])
     let end = FileDescriptor(owning: ends[keeps ? 1 : 0])
     guard keeps else { return .front(awaitEnd(signals: signals, line: end)) }
+    duty?.begin()
     let itself = getpid()
     let command = sluice_fork()
     if command == 0 {
@@ -107,7 +111,11 @@ package enum CommandProcess {
       switch line.receive() {
       case nil, .signal: break
       case .stopped(let signal): sluice_stop_by(signal)
-      case .ended(let ending): return ending
+      case .ended(let ending, let keeperStays):
+        if !keeperStays, awaitInput([line.rawValue], milliseconds: 1000)[0] {
+          sluice_children_reap()
+        }
+        return ending
       // The keeper was killed, and the command with it.
       case .lost: return .killed(signal: SIGKILL)
       }
@@ -131,7 +139,7 @@ private struct Signal: Equatable {
 private enum LineMessage {
   case signal(Signal)
   case stopped(Int32)
-  case ended(CommandEnding)
+  case ended(CommandEnding, keeperStays: Bool)
   /// The other end is closed.
   case lost
 
@@ -139,8 +147,8 @@ private enum LineMessage {
     switch self {
     case .signal(let signal): [0, signal.number, signal.sender]
     case .stopped(let signal): [1, signal, 0]
-    case .ended(.exited(let code)): [2, code, 0]
-    case .ended(.killed(let signal)): [3, signal, 0]
+    case .ended(.exited(let code), let stays): [2, code, stays ? 1 : 0]
+    case .ended(.killed(let signal), let stays): [3, signal, stays ? 1 : 0]
     case .lost: []
     }
   }
@@ -149,8 +157,8 @@ private enum LineMessage {
     switch words[0] {
     case 0: self = .signal(Signal(number: words[1], sender: words[2]))
     case 1: self = .stopped(words[1])
-    case 2: self = .ended(.exited(words[1]))
-    case 3: self = .ended(.killed(signal: words[1]))
+    case 2: self = .ended(.exited(words[1]), keeperStays: words[2] != 0)
+    case 3: self = .ended(.killed(signal: words[1]), keeperStays: words[2] != 0)
     default: return nil
     }
   }
@@ -254,7 +262,8 @@ private final class Keeper {
     sluice_children_reap()
     duty?.commandHasEnded()
     sluice_release_standard_error()
-    line.send(.ended(ending))
+    if let work = duty?.descriptor, awaitInput([work], milliseconds: 0)[0] { duty?.work() }
+    line.send(.ended(ending, keeperStays: duty?.descriptor != nil))
     sluice_leave_session()
   }
 
