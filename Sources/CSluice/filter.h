@@ -97,6 +97,16 @@ static inline void for_bits(struct filter *filter, int number, int index, uint32
   answer(filter, otherwise);
 }
 
+// One answer if the argument is `value`. Any other value is left to what follows.
+static inline void for_value(struct filter *filter, int number, int index, uint32_t value,
+                             uint32_t action) {
+  add(filter, BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)number, 0, 4);
+  load(filter, argument(index));
+  add(filter, BPF_JMP | BPF_JEQ | BPF_K, value, 0, 1);
+  answer(filter, action);
+  load(filter, offsetof(struct seccomp_data, nr));
+}
+
 static inline int enter(struct filter *filter) {
   struct sock_fprog program = {(unsigned short)filter->count, filter->instructions};
   // Binds all threads at once, because the process may have others, for example a sanitizer's.

@@ -101,14 +101,30 @@ static const uint32_t flags_of_change = O_WRONLY | O_RDWR | O_CREAT | O_TRUNC;
 static const uint32_t ioctls_of_change[] = {0x40086602, 0x401c5820};
 static const struct form ioctl_form = FORM(SYS_ioctl, attribute, 0, none, none, 0);
 
+static const int never_allowed[] = {
+    // Some of the calls above can be made through a ring, where no filter sees them.
+    SYS_io_uring_setup,
+    // Root's ways around the kernel's checks.
+    SYS_init_module, SYS_finit_module, SYS_delete_module, SYS_kexec_load, SYS_bpf,
+    SYS_open_by_handle_at,
+#ifdef SYS_kexec_file_load
+    SYS_kexec_file_load,
+#endif
+#ifdef __x86_64__
+    SYS_iopl, SYS_ioperm,
+#endif
+};
+
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
 static void begin_sandbox(struct filter *filter) {
   // In another ABI the same calls have other numbers and would pass. So no program of another ABI
   // may run.
   begin(filter, FAILS_WITH(ENOSYS));
-  // Some of these calls can be made through a ring, where no filter sees them.
-  for_call(filter, SYS_io_uring_setup, FAILS_WITH(EPERM));
+  for_calls(filter, never_allowed, COUNT(never_allowed), FAILS_WITH(EPERM));
+  // What is pushed into a terminal is input for the shell behind it, which is in no sandbox.
+  for_value(filter, SYS_ioctl, 1, TIOCSTI, FAILS_WITH(EPERM));
+  for_value(filter, SYS_ioctl, 1, 0x541c /* TIOCLINUX */, FAILS_WITH(EPERM));
 }
 
 static int enter_with(struct filter *filter, unsigned long flags) {

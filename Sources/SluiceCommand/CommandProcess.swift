@@ -17,7 +17,9 @@
 // with its keeper, and the keeper kills the command when the front has been killed.
 //
 // The front and the keeper keep none of the command's descriptors but standard error, and that not
-// beyond the command's end. So readers see the end of the command's output.
+// beyond the command's end. So readers see the end of the command's output. A service manager knows
+// the front: LISTEN_PID is changed for the command, but a message to NOTIFY_SOCKET comes from another
+// process than the main one (NotifyAccess=all).
 //
 // Threads: the process has one when it splits.
 
@@ -86,11 +88,20 @@ package enum CommandProcess {
     if command == 0 {
       sluice_die_with(itself)
       sluice_signals_release()
+      takeOverListening(of: front)
       return .command
     }
     // The front learns by the end of its line that there is no command.
     guard command > 0 else { _exit(1) }
     Keeper(front: front, command: command, signals: signals, line: end, duty: duty).keep()
+  }
+
+  /// sd_listen_fds(3): the sockets that a service manager gave to the front are the command's.
+  private static func takeOverListening(of front: Int32) {
+    guard let process = unsafe environmentValue("LISTEN_PID"),
+      unsafe text(of: process) == "\(front)"
+    else { return }
+    setEnvironmentValue(zeroTerminated("LISTEN_PID"), zeroTerminated("\(getpid())"))
   }
 
   private static func number(_ result: Int32) throws(Errno) -> Int32 {

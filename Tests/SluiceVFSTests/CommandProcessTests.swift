@@ -141,4 +141,15 @@ struct CommandProcessTests {
       """
     ).expectLines(["1 1 512 0"])
   }
+
+  /// systemd names the process to which it gives sockets.
+  @Test func socketsOfTheServiceManagerAreTheCommands() throws {
+    try run(
+      """
+      show = ["sh", "-c", 'test "$LISTEN_PID" = $$ && echo mine']
+      done = subprocess.run(["sh", "-c", 'LISTEN_PID=$$ exec "$@"', "sh"] + RUN + show)
+      say(done.returncode)
+      """
+    ).expectLines(["mine", "0"])
+  }
 }

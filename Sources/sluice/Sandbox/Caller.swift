@@ -10,7 +10,7 @@ struct CallerRights: Equatable {
   private let users: String
   private let groups: String
   private let moreGroups: String
-  private let label: String
+  private let label: [UInt8]
   private let userNamespace: FilePlace
   private let root: FilePlace
   private let capabilities: UInt64
@@ -29,7 +29,7 @@ struct CallerRights: Equatable {
     self.capabilities = capabilities
     self.userNamespace = userNamespace
     self.root = root
-    label = textOfFile("/proc/\(process)/attr/current") ?? ""
+    label = smallFile("/proc/\(process)/attr/current") ?? []
   }
 
   private static func place(_ path: String) -> FilePlace? {
@@ -49,17 +49,35 @@ struct CallerRights: Equatable {
 
 /// /proc/PROCESS/status: its lines by their names.
 struct ProcessStatus {
-  private let lines: [Substring]
+  private let lines: [ArraySlice<UInt8>]
 
   init?(process: String) {
-    guard let text = textOfFile("/proc/\(process)/status") else { return nil }
-    lines = text.split(separator: "\n")
+    guard let bytes = smallFile("/proc/\(process)/status") else { return nil }
+    lines = bytes.split(separator: UInt8(ascii: "\n"))
   }
 
-  subscript(name: String) -> String? {
-    guard let line = lines.first(where: { $0.hasPrefix(name + ":\t") }) else { return nil }
-    return String(line.dropFirst(name.utf8.count + 2))
+  subscript(name: StaticString) -> String? {
+    let count = name.utf8CodeUnitCount
+    guard
+      let line = lines.first(where: { line in
+        unsafe line.starts(with: UnsafeBufferPointer(start: name.utf8Start, count: count))
+          && line.dropFirst(count).first == UInt8(ascii: ":")
+      })
+    else { return nil }
+    return String(decoding: line.dropFirst(count + 2), as: UTF8.self)
   }
+}
+
+/// The content of a file that is smaller than a page; nil if it cannot be read whole.
+private func smallFile(_ path: String) -> [UInt8]? {
+  guard let file = try? unsafe FileDescriptor.open(zeroTerminated(path), .readOnly) else {
+    return nil
+  }
+  let capacity = 4096
+  let bytes = unsafe [UInt8](unsafeUninitializedCapacity: capacity) { room, count in
+    count = (try? unsafe file.read(into: UnsafeMutableRawBufferPointer(room), at: 0)) ?? capacity
+  }
+  return bytes.count < capacity ? bytes : nil
 }
 
 /// A thread that waits for the answer to a call.
