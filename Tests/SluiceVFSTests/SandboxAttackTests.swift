@@ -95,7 +95,10 @@ struct SandboxAttackTests {
       print(libc.mount(O.encode(), W.encode(), None, 4096, None), libc.umount2(b"/dev/shm", 2))
       print(result(os.chmod, F, 0o777), result(open, F, "r+"))
       """
-    ).expectLines(["EPERM", "True ENOSYS", "EBUSY OK", "EACCES", "EPERM EPERM EPERM EPERM EPERM EPERM", "-1 -1", "EPERM EACCES"])
+    ).expectLines([
+      "EPERM", "True ENOSYS", "EBUSY OK", "EACCES", "EPERM EPERM EPERM EPERM EPERM EPERM", "-1 -1",
+      "EPERM EACCES",
+    ])
   }
 
   /// The supervisor's rights are not for a program that has given up some of its own.
