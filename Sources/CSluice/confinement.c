@@ -20,28 +20,13 @@
 //
 // A call that is allowed with any arguments costs almost nothing, because the kernel remembers such
 // calls in a bitmap (since 5.11).
-#include <linux/audit.h>
-#include <linux/filter.h>
 #include <linux/futex.h>
-#include <linux/seccomp.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
-#include <sys/syscall.h>
 #include <ucontext.h>
 
-#include "CSluice.h"
-
-#if defined(__x86_64__)
-#define NATIVE_ARCHITECTURE AUDIT_ARCH_X86_64
-// From this number on, calls belong to the x32 ABI.
-#define NUMBER_END 0x40000000u
-#elif defined(__aarch64__)
-#define NATIVE_ARCHITECTURE AUDIT_ARCH_AARCH64
-#define NUMBER_END 0x40000000u
-#else
-#error "which system calls does this processor have?"
-#endif
+#include "filter.h"
 
 int sluice_forbid_new_privileges(void) {
   return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ? -errno : 0;
@@ -89,90 +74,6 @@ int sluice_landlock_allow(int ruleset, int descriptor, uint64_t rights) {
 
 int sluice_landlock_enter(int ruleset) {
   return syscall(SYS_landlock_restrict_self, ruleset, 0) < 0 ? -errno : 0;
-}
-
-// --- seccomp: a filter under construction -------------------------------------------------------
-
-#ifndef SECCOMP_FILTER_FLAG_TSYNC_ESRCH
-#define SECCOMP_FILTER_FLAG_TSYNC_ESRCH (1UL << 4)
-#endif
-
-#define ALLOWED SECCOMP_RET_ALLOW
-#define KILLED SECCOMP_RET_KILL_PROCESS
-#define FAILS_WITH(error) (SECCOMP_RET_ERRNO | (error))
-
-enum { instruction_count_max = 1024 };
-
-struct filter {
-  struct sock_filter instructions[instruction_count_max];
-  int count;
-};
-
-static void add(struct filter *filter, uint16_t code, uint32_t k, int skipped_if, int skipped_else) {
-  if (filter->count == instruction_count_max) abort();
-  filter->instructions[filter->count++] =
-      (struct sock_filter){code, (uint8_t)skipped_if, (uint8_t)skipped_else, k};
-}
-
-static void answer(struct filter *filter, uint32_t action) {
-  add(filter, BPF_RET | BPF_K, action, 0, 0);
-}
-
-static void load(struct filter *filter, size_t offset) {
-  add(filter, BPF_LD | BPF_W | BPF_ABS, (uint32_t)offset, 0, 0);
-}
-
-// The offset of an argument's low half. These processors are little-endian.
-static size_t argument(int index) {
-  return offsetof(struct seccomp_data, args) + (size_t)index * sizeof(uint64_t);
-}
-
-static void begin(struct filter *filter, uint32_t foreign) {
-  filter->count = 0;
-  load(filter, offsetof(struct seccomp_data, arch));
-  add(filter, BPF_JMP | BPF_JEQ | BPF_K, NATIVE_ARCHITECTURE, 1, 0);
-  answer(filter, foreign);
-  load(filter, offsetof(struct seccomp_data, nr));
-  add(filter, BPF_JMP | BPF_JGE | BPF_K, NUMBER_END, 0, 1);
-  answer(filter, FAILS_WITH(ENOSYS));
-}
-
-// One answer for every call of `number`.
-static void for_call(struct filter *filter, int number, uint32_t action) {
-  add(filter, BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)number, 0, 1);
-  answer(filter, action);
-}
-
-static void for_calls(struct filter *filter, const int *numbers, size_t count, uint32_t action) {
-  for (size_t i = 0; i < count; i++) for_call(filter, numbers[i], action);
-}
-
-// One answer if the argument is one of `values`, another if it is not.
-static void for_values(struct filter *filter, int number, int index, const uint32_t *values,
-                       int count, uint32_t action, uint32_t otherwise) {
-  add(filter, BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)number, 0, count + 3);
-  load(filter, argument(index));
-  for (int i = 0; i < count; i++)
-    add(filter, BPF_JMP | BPF_JEQ | BPF_K, values[i], count - i, 0);
-  answer(filter, otherwise);
-  answer(filter, action);
-}
-
-// One answer if the argument has any of `bits`, another if it has none.
-static void for_bits(struct filter *filter, int number, int index, uint32_t bits, uint32_t action,
-                     uint32_t otherwise) {
-  add(filter, BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)number, 0, 4);
-  load(filter, argument(index));
-  add(filter, BPF_JMP | BPF_JSET | BPF_K, bits, 0, 1);
-  answer(filter, action);
-  answer(filter, otherwise);
-}
-
-static int enter(struct filter *filter) {
-  struct sock_fprog program = {(unsigned short)filter->count, filter->instructions};
-  // Binds all threads at once, because the process may have others, for example a sanitizer's.
-  unsigned long flags = SECCOMP_FILTER_FLAG_TSYNC | SECCOMP_FILTER_FLAG_TSYNC_ESRCH;
-  return syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, &program) < 0 ? -errno : 0;
 }
 
 // --- the sidecar's list -------------------------------------------------------------------------
@@ -290,32 +191,5 @@ int sluice_seccomp_enter_sidecar(int reports) {
   static const uint32_t names[] = {PR_SET_NAME, PR_GET_NAME, 0x53564d41 /* PR_SET_VMA */};
   for_values(&filter, SYS_prctl, 0, names, 3, ALLOWED, refused);
   answer(&filter, refused);
-  return enter(&filter);
-}
-
-// --- the sandbox's list -------------------------------------------------------------------------
-
-static const int changes_of_attributes[] = {
-    SYS_fchmod, SYS_fchmodat, SYS_fchown, SYS_fchownat, SYS_utimensat, SYS_setxattr, SYS_lsetxattr,
-    SYS_fsetxattr, SYS_removexattr, SYS_lremovexattr, SYS_fremovexattr,
-#ifdef __x86_64__
-    SYS_chmod, SYS_chown, SYS_lchown, SYS_utime, SYS_utimes, SYS_futimesat,
-#endif
-    452 /* fchmodat2 */, 463 /* setxattrat */, 466 /* removexattrat */, 469 /* file_setattr */,
-    // Some of these calls can be made through a ring, where no filter sees them.
-    SYS_io_uring_setup,
-};
-
-int sluice_seccomp_enter_sandbox(void) {
-  struct filter filter;
-  // In another ABI the same calls have other numbers and would pass. So no program of another ABI
-  // may run.
-  begin(&filter, FAILS_WITH(ENOSYS));
-  for_calls(&filter, changes_of_attributes,
-            sizeof changes_of_attributes / sizeof *changes_of_attributes, FAILS_WITH(EPERM));
-  // FS_IOC_SETFLAGS and FS_IOC_FSSETXATTR.
-  static const uint32_t changes[] = {0x40086602, 0x401c5820};
-  for_values(&filter, SYS_ioctl, 1, changes, 2, FAILS_WITH(EPERM), ALLOWED);
-  answer(&filter, ALLOWED);
   return enter(&filter);
 }

@@ -14,10 +14,11 @@ public struct FileRights: OptionSet, Sendable {
   public static let readDirectory = FileRights(rawValue: 1 << 3)
   public static let removeDirectory = FileRights(rawValue: 1 << 4)
   public static let removeFile = FileRights(rawValue: 1 << 5)
-  /// To make regular files. The other rights to make are for devices, directories, sockets, pipes
-  /// and links.
+  /// To make regular files. The other rights to make are for directories, sockets, pipes and links.
   public static let makeFile = FileRights(rawValue: 1 << 8)
-  private static let makeOthers = FileRights(rawValue: 0b1_1110_1100_0000)
+  private static let makeOthers = FileRights(rawValue: 0b1_0110_1000_0000)
+  /// To make the names of devices. A name of a disk is a way to every file on it.
+  public static let makeDevices = FileRights(rawValue: 1 << 6 | 1 << 11)
   /// To move or link a file into another directory. Since version 2; before that it is never
   /// allowed.
   public static let moveElsewhere = FileRights(rawValue: 1 << 13)
@@ -28,7 +29,8 @@ public struct FileRights: OptionSet, Sendable {
 
   /// All rights to change files and directories.
   public static let allChanges: FileRights = [
-    .writeFile, .removeDirectory, .removeFile, .makeFile, .makeOthers, .moveElsewhere, .truncate,
+    .writeFile, .removeDirectory, .removeFile, .makeFile, .makeOthers, .makeDevices, .moveElsewhere,
+    .truncate,
   ]
   public static let all: FileRights = [
     .allChanges, .execute, .readFile, .readDirectory, .controlDevice,

@@ -1,4 +1,5 @@
-// seccomp: the system calls that a process gives up for good. CSluice/confinement.c lists them.
+// seccomp: the system calls that a process gives up for good. CSluice/confinement.c and
+// CSluice/sandbox.c list them.
 
 internal import CSluice
 
@@ -14,5 +15,11 @@ public enum SystemCallFilter {
   /// owners, permissions, times, attributes. Call `forbidNewPrivileges` first.
   public static func enterSandbox() throws(Errno) {
     _ = try check(sluice_seccomp_enter_sandbox())
+  }
+
+  /// Instead makes these calls, and those by which files change, wait for a supervisor. Returns the
+  /// descriptor on which the supervisor gets them. This process must have one thread.
+  public static func enterSupervisedSandbox() throws(Errno) -> FileDescriptor {
+    FileDescriptor(owning: try check(sluice_seccomp_enter_supervised_sandbox()))
   }
 }

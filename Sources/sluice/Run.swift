@@ -7,7 +7,8 @@ internal import SluiceSystem
 let runCommand = Command(
   name: "run", summary: "run a program with its SQLite databases in a sidecar",
   help: """
-    usage: sluice run [--sandbox] [--quiet] [--root DIR | --socket PATH] [--] COMMAND [ARGUMENT …]
+    usage: sluice run [--sandbox [--writable DIR …]] [--quiet] [--root DIR | --socket PATH] [--]
+                      COMMAND [ARGUMENT …]
 
     Runs COMMAND, which must link libsqlite3 dynamically, with Sluice as its default VFS. The
     program needs no change: libsluice.so is preloaded into it and into all programs that it starts.
@@ -23,10 +24,15 @@ let runCommand = Command(
                       user, rights or root directory gets a private sidecar of its own.
       --sandbox       COMMAND and the programs that it starts can change no file, owner, permission or
                       time on this machine, except /dev/null and their terminal. They change
-                      databases through the sidecar. Needs --root or --socket, and Landlock
-                      (Linux 6.2); without Landlock COMMAND is not started, and the exit code is 1
+                      databases through the sidecar, and have a /dev/shm of their own. At the end
+                      standard error tells what the sandbox refused. Needs --root or --socket, and
+                      Landlock (Linux 6.2); without Landlock COMMAND is not started, and the exit
+                      code is 1
+      --writable DIR  in the sandbox, everything in DIR and beneath it may be changed; may be given
+                      several times
 
-      --quiet         do not tell the first failure of Sluice in COMMAND on standard error
+      --quiet         do not tell the first failure of Sluice in COMMAND, nor what the sandbox refused,
+                      on standard error
 
     The library is the file that SLUICE_LIBRARY names, or else ../lib/libsluice.so beside this
     program. The exit code is COMMAND's.
@@ -40,9 +46,11 @@ private func runProgram(_ words: [String]) throws(CommandError) -> Int32 {
   let socket = try options.value("--socket")
   let isSandboxed = options.flag("--sandbox")
   let isQuiet = options.flag("--quiet")
+  let writable = try options.values("--writable")
   try options.finish()
   guard !command.isEmpty else { throw .usage("which command?") }
   guard root == nil || socket == nil else { throw .usage("--root and --socket exclude each other") }
+  guard isSandboxed || writable.isEmpty else { throw .usage("--writable needs --sandbox") }
   if isSandboxed {
     // A private sidecar would be in the sandbox too. A sandbox with a sidecar for all of the host's
     // names would be no sandbox.
@@ -52,6 +60,7 @@ private func runProgram(_ words: [String]) throws(CommandError) -> Int32 {
       return 1
     }
   }
+  let places = isSandboxed ? try WritablePlaces(writable) : nil
   let program: String
   var preload: String
   do throws(InstallationError) {
@@ -73,15 +82,17 @@ private func runProgram(_ words: [String]) throws(CommandError) -> Int32 {
   try chooseSidecar(program, root: root, socket: socket)
   set("LD_PRELOAD", preload)
   set("SLUICE_DEFAULT", "1")
-  set("SLUICE_TELL", isQuiet ? "" : teller())
-  if isSandboxed {
+  if let places {
+    let socket = unsafe environmentValue("SLUICE_SOCKET").map { unsafe text(of: $0) } ?? ""
     do throws(Errno) {
-      try Sandbox.enter()
+      let sandbox = try Sandbox(places: places, socket: socket, isQuiet: isQuiet)
+      if case .front(let ending) = try sandbox.split() { return ending.adopt() }
     } catch {
       printError("sluice: run: --sandbox: \(unsafe String(cString: error.text)); not started")
       return 1
     }
   }
+  set("SLUICE_TELL", isQuiet ? "" : teller())
   do throws(Errno) {
     try become(command.map(zeroTerminated))
   } catch {
@@ -126,7 +137,7 @@ func splitCommand(_ words: [String]) -> (own: [String], command: [String]) {
     let word = words[index]
     if word == "--" { return (Array(words[..<index]), Array(words[(index + 1)...])) }
     guard word.hasPrefix("-") else { break }
-    index += word == "--root" || word == "--socket" ? 2 : 1
+    index += ["--root", "--socket", "--writable"].contains(word) ? 2 : 1
   }
   let end = min(index, words.count)
   return (Array(words[..<end]), Array(words[end...]))

@@ -45,6 +45,8 @@ enum Machine {
     "php", "-r",
     "exit(class_exists('SQLite3') && in_array('sqlite', PDO::getAvailableDrivers()) ? 0 : 1);")
 
+  static let hasFlask = has("/usr/bin/python3", "-c", "import flask")
+
   /// Tests with long time-outs run if SLUICE_LONG_TESTS is 1.
   static let runsLongTests = ProcessInfo.processInfo.environment["SLUICE_LONG_TESTS"] == "1"
 

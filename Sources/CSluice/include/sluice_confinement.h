@@ -26,6 +26,3 @@ int sluice_landlock_enter(int ruleset);
 // each refused call is named on standard error, once for each number. Needs
 // sluice_forbid_new_privileges.
 int sluice_seccomp_enter_sidecar(int reports);
-// Forbids all threads to change owners, permissions, times, attributes and flags of files. Landlock
-// has no rights for these. Needs sluice_forbid_new_privileges.
-int sluice_seccomp_enter_sandbox(void);
