@@ -26,7 +26,12 @@ let runCommand = Command(
                       databases through the sidecar. Needs --root or --socket, and Landlock
                       (Linux 6.2); without Landlock COMMAND is not started, and the exit code is 1
 
-      --quiet         do not tell the first failure of Sluice in COMMAND on standard error
+      --quiet         do not tell the first failure of Sluice in COMMAND on standard error, and make no
+                      report
+
+    When COMMAND has ended, a report on standard error names each program that opened a database
+    without Sluice, or could have: why, and what to do. 'env -i' and the like do not take Sluice away
+    from a program; SLUICE_DEFAULT=0 in its environment does.
 
     The library is the file that SLUICE_LIBRARY names, or else ../lib/libsluice.so beside this
     program. The exit code is COMMAND's.
@@ -53,25 +58,29 @@ private func runProgram(_ words: [String]) throws(CommandError) -> Int32 {
     }
   }
   let program: String
-  var preload: String
+  var library: String
   do throws(InstallationError) {
     program = try Installation.program()
-    preload = try Installation.library(beside: program)
+    library = try Installation.library(beside: program)
   } catch {
     throw .failed("run: \(error.text)")
   }
-  guard !preload.contains(where: { $0 == " " || $0 == ":" }) else {
-    throw .failed("run: \(preload): LD_PRELOAD can have no path with a space or a colon")
+  library = absolutePath(library)
+  if let obstacle = preloadObstacle(library) {
+    throw .failed("run: \(library): \(obstacle); the command was not started")
   }
-  if let before = unsafe environmentValue("LD_PRELOAD") {
-    unsafe preload += ":" + text(of: before)
+  guard !library.contains(where: { $0 == " " || $0 == ":" }) else {
+    throw .failed("run: \(library): LD_PRELOAD can have no path with a space or a colon")
   }
+  let preloadBefore = unsafe environmentValue("LD_PRELOAD").map { unsafe text(of: $0) } ?? ""
   if let socket, let obstacle = obstacle(onSocket: socket) {
     printError("sluice: run: \(socket): \(obstacle); the command was not started")
     return 1
   }
   try chooseSidecar(program, root: root, socket: socket)
-  set("LD_PRELOAD", preload)
+  let watch = watcher(program, library: library, isQuiet: isQuiet)
+  set("SLUICE_WATCH", watch)
+  set("LD_PRELOAD", preloadBefore.isEmpty ? library : library + ":" + preloadBefore)
   set("SLUICE_DEFAULT", "1")
   set("SLUICE_TELL", isQuiet ? "" : teller())
   if isSandboxed {
@@ -81,6 +90,9 @@ private func runProgram(_ words: [String]) throws(CommandError) -> Int32 {
       printError("sluice: run: --sandbox: \(unsafe String(cString: error.text)); not started")
       return 1
     }
+  }
+  if tellObstacle(toCommand: command[0], library: library, watch: watch) {
+    set("LD_PRELOAD", preloadBefore)
   }
   do throws(Errno) {
     try become(command.map(zeroTerminated))
@@ -130,6 +142,12 @@ func splitCommand(_ words: [String]) -> (own: [String], command: [String]) {
   }
   let end = min(index, words.count)
   return (Array(words[..<end]), Array(words[end...]))
+}
+
+/// SLUICE_WATCH for the command. A quiet run within another one is watched by that one's watcher.
+private func watcher(_ program: String, library: String, isQuiet: Bool) -> String {
+  if !isQuiet { return startWatcher(program, library: library) }
+  return unsafe environmentValue("SLUICE_WATCH").map { unsafe text(of: $0) } ?? "-"
 }
 
 private func set(_ name: String, _ value: String) {
