@@ -12,21 +12,41 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-int sluice_watch_listen(const char *name) {
+typedef int attach_to_name(int, const struct sockaddr *, socklen_t);
+
+static int socket_with(const char *name, attach_to_name *attach) {
   struct sockaddr_un address = {.sun_family = AF_UNIX};
   size_t length = strlen(name);
   if (length > sizeof address.sun_path - 1) return -ENAMETOOLONG;
   memcpy(address.sun_path + 1, name, length);
-  int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0), on = 1;
+  int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
   if (fd < 0) return -errno;
   socklen_t byte_count = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + length);
-  if (setsockopt(fd, SOL_SOCKET, SO_PASSCRED, &on, sizeof on) < 0 ||
-      bind(fd, (struct sockaddr *)&address, byte_count) < 0) {
+  if (attach(fd, (struct sockaddr *)&address, byte_count) < 0) {
     int error = errno;
     close(fd);
     return -error;
   }
   return fd;
+}
+
+int sluice_watch_listen(const char *name) {
+  int fd = socket_with(name, bind), on = 1;
+  if (fd >= 0) setsockopt(fd, SOL_SOCKET, SO_PASSCRED, &on, sizeof on);
+  return fd;
+}
+
+int sluice_watch_listens(const char *name) {
+  int fd = socket_with(name, connect);
+  if (fd >= 0) close(fd);
+  return fd >= 0;
+}
+
+void sluice_watch_send(const char *name, const char *text) {
+  int fd = socket_with(name, connect);
+  if (fd < 0) return;
+  send(fd, text, strlen(text), MSG_DONTWAIT | MSG_NOSIGNAL);
+  close(fd);
 }
 
 // With the zero at its end.

@@ -7,7 +7,7 @@ internal import SluiceSystem
 let runCommand = Command(
   name: "run", summary: "run a program with its SQLite databases in a sidecar",
   help: """
-    usage: sluice run [--sandbox] [--quiet] [--root DIR | --socket PATH] [--] COMMAND [ARGUMENT …]
+    usage: sluice run [OPTION …] [--root DIR | --socket PATH] [--] COMMAND [ARGUMENT …]
 
     Runs COMMAND, which must link libsqlite3 dynamically, with Sluice as its default VFS. The
     program needs no change: libsluice.so is preloaded into it and into all programs that it starts.
@@ -26,15 +26,18 @@ let runCommand = Command(
                       databases through the sidecar. Needs --root or --socket, and Landlock
                       (Linux 6.2); without Landlock COMMAND is not started, and the exit code is 1
 
-      --quiet         do not tell the first failure of Sluice in COMMAND on standard error, and make no
-                      report
+      --require       exit with code 2 if the report below names a program. Only with this option and
+                      with --sandbox, COMMAND is a child of this program, which ends as COMMAND does
+      --quiet         tell neither the first failure of Sluice in COMMAND nor the report on standard
+                      error
 
     When COMMAND has ended, a report on standard error names each program that opened a database
-    without Sluice, or could have: why, and what to do. 'env -i' and the like do not take Sluice away
-    from a program; SLUICE_DEFAULT=0 in its environment does.
+    without Sluice, or cannot be reached and has SQLite: why, and what to do. 'env -i' and the like
+    do not take Sluice away from a program; SLUICE_DEFAULT=0 in its environment does.
 
     The library is the file that SLUICE_LIBRARY names, or else ../lib/libsluice.so beside this
-    program. The exit code is COMMAND's.
+    program. The exit code is COMMAND's, unless this program could not start it (1, 2) or --require
+    has something to say.
     """,
   ownWords: { splitCommand($0).own }, run: runProgram)
 
@@ -45,6 +48,7 @@ private func runProgram(_ words: [String]) throws(CommandError) -> Int32 {
   let socket = try options.value("--socket")
   let isSandboxed = options.flag("--sandbox")
   let isQuiet = options.flag("--quiet")
+  let isRequired = options.flag("--require")
   try options.finish()
   guard !command.isEmpty else { throw .usage("which command?") }
   guard root == nil || socket == nil else { throw .usage("--root and --socket exclude each other") }
@@ -78,11 +82,24 @@ private func runProgram(_ words: [String]) throws(CommandError) -> Int32 {
     return 1
   }
   try chooseSidecar(program, root: root, socket: socket)
-  let watch = watcher(program, library: library, isQuiet: isQuiet)
-  set("SLUICE_WATCH", watch)
+  let name = WatchName()
+  if isSandboxed || isRequired {
+    do throws(Errno) {
+      let answer = isRequired ? try WatchAnswer(of: name) : nil
+      if case .front(let ending) = try CommandProcess.split(nil) {
+        return answer?.isGood() == false ? 2 : ending.adopt()
+      }
+    } catch {
+      throw .failed("run: \(unsafe String(cString: error.text)); the command was not started")
+    }
+  }
+  let watch = startWatcher(
+    program, isQuiet && !isRequired ? nil : name, library: library, isQuiet: isQuiet,
+    answers: isRequired)
+  if isRequired, watch == nil { return 2 }
+  set("SLUICE_WATCH", watch ?? outerWatch())
   set("LD_PRELOAD", preloadBefore.isEmpty ? library : library + ":" + preloadBefore)
   set("SLUICE_DEFAULT", "1")
-  set("SLUICE_TELL", isQuiet ? "" : teller())
   if isSandboxed {
     do throws(Errno) {
       try Sandbox.enter()
@@ -91,9 +108,10 @@ private func runProgram(_ words: [String]) throws(CommandError) -> Int32 {
       return 1
     }
   }
-  if tellObstacle(toCommand: command[0], library: library, watch: watch) {
+  if tellObstacle(toCommand: command[0], library: library, watch: watch ?? "") {
     set("LD_PRELOAD", preloadBefore)
   }
+  set("SLUICE_TELL", isQuiet ? "" : teller())
   do throws(Errno) {
     try become(command.map(zeroTerminated))
   } catch {
@@ -144,10 +162,9 @@ func splitCommand(_ words: [String]) -> (own: [String], command: [String]) {
   return (Array(words[..<end]), Array(words[end...]))
 }
 
-/// SLUICE_WATCH for the command. A quiet run within another one is watched by that one's watcher.
-private func watcher(_ program: String, library: String, isQuiet: Bool) -> String {
-  if !isQuiet { return startWatcher(program, library: library) }
-  return unsafe environmentValue("SLUICE_WATCH").map { unsafe text(of: $0) } ?? "-"
+/// SLUICE_WATCH for a run without a watcher: within another run, that one's watcher is told.
+private func outerWatch() -> String {
+  unsafe environmentValue("SLUICE_WATCH").map { unsafe text(of: $0) } ?? "-"
 }
 
 private func set(_ name: String, _ value: String) {

@@ -1,6 +1,7 @@
 // The command's arguments, as the C library passed them to this program. Swift's own CommandLine
 // reads /proc/self/cmdline, which may be absent, and changes bytes that are not UTF-8.
 #pragma once
+#include "sluice_command_process.h"
 #include "sluice_probes.h"
 #include "sluice_watching.h"
 

@@ -6,6 +6,10 @@
 // The watcher's datagram socket with the abstract name `name`, or -errno. Messages come with their
 // sender's credentials.
 int sluice_watch_listen(const char *name);
+// 1 if a process has the socket with this name, else 0.
+int sluice_watch_listens(const char *name);
+// Sends a text to the socket with this name, if there is one and it has room.
+void sluice_watch_send(const char *name, const char *text);
 
 enum sluice_contents {
   SLUICE_CONTAINS_SQLITE = 1,    // the header of a database, which every SQLite contains

@@ -8,17 +8,19 @@ internal import SluiceSystem
 let watchCommand = Command(
   name: "watch", summary: "",
   help: """
-    usage: sluice watch --process ID --library PATH
+    usage: sluice watch --process ID --library PATH [--quiet] [--answer]
 
     'sluice run' starts this. Descriptor 3 is the socket on which the processes of the run tell of
     databases that they open without Sluice. When process ID has ended, the report is written on
-    standard error.
+    standard error, and `run --require` gets its answer.
     """, run: watchProcess)
 
 private func watchProcess(_ words: [String]) throws(CommandError) -> Int32 {
   var options = Options(words)
   let process = try options.number("--process", in: 1...Int(Int32.max), or: 0)
   guard let library = try options.value("--library") else { throw .usage("--library is missing") }
+  let isQuiet = options.flag("--quiet")
+  let answers = options.flag("--answer")
   try options.finish()
   guard process > 0, descriptorIsOpen(3), let value = unsafe environmentValue("SLUICE_WATCH"),
     let name = unsafe WatchName(text(of: value))
@@ -32,28 +34,31 @@ private func watchProcess(_ words: [String]) throws(CommandError) -> Int32 {
   } catch {
     throw .failed("watch: \(unsafe String(cString: error.text))")
   }
-  watcher.report()
+  if !isQuiet { watcher.report() }
+  if answers { WatchAnswer.send(name, isGood: watcher.findings.isEmpty) }
   return 0
 }
 
 /// Starts the watcher of this process, which is about to become the command, and returns
-/// SLUICE_WATCH for it. Without a watcher its processes tell nobody.
-func startWatcher(_ program: String, library: String) -> String {
+/// SLUICE_WATCH for it. Nil without a name, and with a message if there can be no watcher.
+func startWatcher(
+  _ program: String, _ name: WatchName?, library: String, isQuiet: Bool, answers: Bool
+) -> String? {
+  guard let name else { return nil }
   do throws(Errno) {
-    let name = try WatchName()
-    let socket = unsafe sluice_watch_listen(zeroTerminated(name.name))
-    guard socket >= 0 else { throw Errno(-socket) }
+    let socket = try abstractSocket(name.name)
     setEnvironmentValue(zeroTerminated("SLUICE_WATCH"), zeroTerminated(name.value))
-    let words = ["watch", "--process", String(getpid()), "--library", library]
+    let words =
+      ["watch", "--process", String(getpid()), "--library", library]
+      + (isQuiet ? ["--quiet"] : []) + (answers ? ["--answer"] : [])
     _ = try unsafe SpawnedProcess.start(
-      zeroTerminated(program), arguments: words.map(zeroTerminated),
-      descriptor: FileDescriptor(owning: socket))
+      zeroTerminated(program), arguments: words.map(zeroTerminated), descriptor: socket)
     return name.value
   } catch {
     printError(
-      "sluice: run: \(unsafe String(cString: error.text)); programs that do not use Sluice are not"
-        + " reported")
-    return "-"
+      "sluice: run: \(unsafe String(cString: error.text)); nobody can tell which programs do not use"
+        + " Sluice")
+    return nil
   }
 }
 
