@@ -1,6 +1,6 @@
 // The kernel and ld.so decide which program a library is preloaded into. This file says the same in
-// advance, by the calls that are allowed in a vfork child: it allocates nothing, takes no lock, and
-// keeps no descriptor.
+// advance, by the calls that are allowed in a vfork child: it allocates nothing and takes
+// no lock.
 #include <elf.h>
 #include <stdio.h>
 #include <sys/prctl.h>
@@ -97,13 +97,11 @@ static int open_program(int directory, const char *path, struct stat *status) {
   return fd;
 }
 
-static int obstacle(int directory, const char *path, const char *library, char *found,
-                    size_t byte_count) {
-  char room[head_byte_count], link[SLUICE_LINK_BYTE_COUNT];
-  int kind = SLUICE_TOLD_NOTHING;
+static int obstacle(int directory, const char *path, const char *library, int *program) {
+  char room[head_byte_count];
   for (int depth = 0; depth < script_depth_max && path; depth++) {
     struct stat status;
-    int fd = open_program(directory, path, &status);
+    int fd = open_program(directory, path, &status), kind = SLUICE_TOLD_NOTHING;
     if (fd < 0) break;
     path = NULL;
     memset(room, 0, sizeof room);
@@ -118,17 +116,18 @@ static int obstacle(int directory, const char *path, const char *library, char *
         kind = SLUICE_TOLD_NO_LIBRARY;
     }
     if (kind) {
-      ssize_t length = readlink(sluice_reach_link(fd, link), found, byte_count - 1);
-      found[length > 0 ? length : 0] = 0;
+      *program = fd;
+      return kind;
     }
     close(fd);
   }
-  return kind;
+  return SLUICE_TOLD_NOTHING;
 }
 
-int sluice_reach_obstacle(int directory, const char *path, const char *library, char *found,
-                          size_t byte_count) {
-  int before = errno, kind = obstacle(directory, path, library, found, byte_count);
+int sluice_reach_obstacle(int directory, const char *path, const char *library, int *program) {
+  int before = errno;
+  *program = -1;
+  int kind = obstacle(directory, path, library, program);
   errno = before;
   return kind;
 }
@@ -161,8 +160,8 @@ static socklen_t address_named(const char *name, size_t length, struct sockaddr_
   return (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + length);
 }
 
-void sluice_reach_tell(const char *watcher, int kind, int process, const char *program,
-                       const char *database, const char *library) {
+void sluice_reach_tell(const char *watcher, int kind, int process, const char *name,
+                       const char *database, const char *library, int program) {
   const char *token = strchr(watcher, ' ');
   if (!token) return;
   int before = errno;
@@ -171,7 +170,7 @@ void sluice_reach_tell(const char *watcher, int kind, int process, const char *p
   char letter[2] = {(char)kind, 0}, number[16];
   snprintf(number, sizeof number, "%d", process);
   const char *fields[] = {SLUICE_TOLD_VERSION, token + 1, letter, number,
-                          program,             database,  library};
+                          name,                database,  library};
   struct iovec parts[SLUICE_TOLD_FIELD_COUNT];
   for (int i = 0; i < SLUICE_TOLD_FIELD_COUNT; i++)
     parts[i] = (struct iovec){(void *)fields[i], strlen(fields[i]) + 1};
@@ -179,6 +178,15 @@ void sluice_reach_tell(const char *watcher, int kind, int process, const char *p
                            .msg_namelen = byte_count,
                            .msg_iov = parts,
                            .msg_iovlen = SLUICE_TOLD_FIELD_COUNT};
+  union {
+    struct cmsghdr head;
+    char bytes[CMSG_SPACE(sizeof program)];
+  } control = {.head = {CMSG_LEN(sizeof program), SOL_SOCKET, SCM_RIGHTS}};
+  if (program >= 0) {
+    memcpy(CMSG_DATA(&control.head), &program, sizeof program);
+    message.msg_control = &control;
+    message.msg_controllen = sizeof control;
+  }
   int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
   if (fd >= 0) {
     // The queue has as few as ten places.

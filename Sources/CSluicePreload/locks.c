@@ -35,7 +35,7 @@ __attribute__((noinline, cold)) static void tell(int fd, const void *caller) {
   Dl_info code;
   const char *library = dladdr(caller, &code) && code.dli_fname ? code.dli_fname : "";
   int kind = strstr(library, "/libsqlite3.so") ? SLUICE_TOLD_OTHER_VFS : SLUICE_TOLD_OWN_SQLITE;
-  sluice_reach_tell(run.watcher, kind, 0, program, database, library);
+  sluice_reach_tell(run.watcher, kind, 0, program, database, library, -1);
   errno = before;
 }
 

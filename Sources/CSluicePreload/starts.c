@@ -118,10 +118,11 @@ static int call_completely(const struct start *s, char *const environment[], int
 // --- The program --------------------------------------------------------------------------------
 
 // noinline: the name needs its room only here.
-__attribute__((noinline)) static int obstacle(const struct start *s, char found[PATH_MAX]) {
+__attribute__((noinline)) static int obstacle(const struct start *s, int *program) {
   char path[PATH_MAX];
   const char *name = s->path;
   int directory = AT_FDCWD;
+  *program = -1;
   if (!name) return SLUICE_TOLD_NOTHING;
   if (s->way == by_search || s->way == spawned_by_search) {
     name = sluice_reach_search(name, path, sizeof path);
@@ -130,32 +131,27 @@ __attribute__((noinline)) static int obstacle(const struct start *s, char found[
   } else if (s->way == in_directory) {
     directory = s->directory;
   }
-  return sluice_reach_obstacle(directory, name, run.library, found, PATH_MAX);
-}
-
-static void tell(int kind, int process, const char *found) {
-  if (kind && run.watcher) sluice_reach_tell(run.watcher, kind, process, found, "", "");
+  return sluice_reach_obstacle(directory, name, run.library, program);
 }
 
 static int begin(struct start *s, char *const environment[]) {
   if (!real.execvpe) find_real_functions();
   if (!run.library) return call(s, environment);
-  int before = errno;
-  char found[PATH_MAX];
-  int kind = obstacle(s, found);
+  int before = errno, spawns = s->way >= spawned, error = 0;
+  int program, kind = obstacle(s, &program);
   // The loader of another C library ends a program if it cannot load a library.
   int refuses = kind == SLUICE_TOLD_C_LIBRARY;
-  if (s->way < spawned) {
-    tell(kind, 0, found);
-    int error = call_completely(s, environment, refuses);
-    errno = error;
-    return error;
-  }
   pid_t process = 0;
-  if (!s->process) s->process = &process;
-  int error = call_completely(s, environment, refuses);
-  if (!error) tell(kind, *s->process, found);
-  errno = before;
+  if (spawns) {
+    if (!s->process) s->process = &process;
+    error = call_completely(s, environment, refuses);
+    process = *s->process;
+  }
+  if (kind && !error && run.watcher)
+    sluice_reach_tell(run.watcher, kind, process, s->path, "", "", program);
+  if (!spawns) error = call_completely(s, environment, refuses);
+  if (program >= 0) close(program);
+  errno = spawns ? before : error;
   return error;
 }
 

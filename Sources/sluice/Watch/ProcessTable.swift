@@ -44,11 +44,7 @@ extension ProcessKey {
 
   /// The executed file; nil if this user may not know it.
   var program: String? {
-    (try? unsafe readSymbolicLink(zeroTerminated("/proc/\(id)/exe"))).map {
-      let path = text(ofBytes: $0)
-      let mark = " (deleted)"
-      return path.hasSuffix(mark) ? String(path.dropLast(mark.count)) : path
-    }
+    readLink("/proc/\(id)/exe")
   }
 
   /// The file that its command line names, for a process whose program this user may not know.
@@ -70,10 +66,8 @@ extension ProcessKey {
   var openDatabase: String? {
     let names = (try? unsafe namesInDirectory(zeroTerminated("/proc/\(id)/fd"))) ?? []
     for name in names.prefix(256) {
-      let link = zeroTerminated("/proc/\(id)/fd/" + text(ofBytes: name))
-      if unsafe sluice_is_database(link) == 1, let path = try? unsafe readSymbolicLink(link) {
-        return text(ofBytes: path)
-      }
+      let link = "/proc/\(id)/fd/" + text(ofBytes: name)
+      if unsafe sluice_is_database(zeroTerminated(link)) == 1 { return readLink(link) }
     }
     return nil
   }
@@ -83,6 +77,14 @@ extension ProcessKey {
     let list = textOfFile("/proc/\(id)/task/\(id)/children", byteCountMaximum: 4096) ?? ""
     return list.split(separator: " ").compactMap { Int32($0) }.compactMap { ProcessEntry($0)?.key }
   }
+}
+
+/// Where a link of /proc leads, even if that file has no name any more; nil if this user may not know.
+func readLink(_ link: String) -> String? {
+  guard let target = try? unsafe readSymbolicLink(zeroTerminated(link)) else { return nil }
+  let path = text(ofBytes: target)
+  let mark = " (deleted)"
+  return path.hasSuffix(mark) ? String(path.dropLast(mark.count)) : path
 }
 
 /// The processes with a lock on the bytes that SQLite locks.
@@ -105,6 +107,8 @@ struct Contents: OptionSet {
   static let sqlite = Contents(rawValue: Int32(SLUICE_CONTAINS_SQLITE.rawValue))
   static let nameOfLibsqlite3 = Contents(rawValue: Int32(SLUICE_NAMES_LIBSQLITE3.rawValue))
   static let library = Contents(rawValue: Int32(SLUICE_NAMES_LIBRARY.rawValue))
+
+  var hasSQLite: Bool { !isDisjoint(with: [.sqlite, .nameOfLibsqlite3]) }
 }
 
 /// Nil if the file cannot be read.

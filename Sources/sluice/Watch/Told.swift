@@ -3,6 +3,7 @@
 
 internal import CSluice
 internal import SluiceCommand
+internal import SluiceSystem
 
 /// Why databases are opened without Sluice.
 enum Circumvention: UInt8 {
@@ -28,25 +29,30 @@ enum Circumvention: UInt8 {
 struct Told {
   var why: Circumvention
   var process: Int32
-  /// The executed file, as its process names it.
+  /// The executed file: as the watcher sees it, or as its process names it.
   var program: String
+  /// A program that cannot be reached.
+  var file: SharedDescriptor?
   var database: String?
   /// The file that has the SQLite, if it is not the program.
   var library: String?
 
   /// Nil if the message is not one of this run. `sender` is the process that the kernel attests.
-  init?(_ message: [UInt8], token: String, sender: Int32) {
+  init?(_ message: [UInt8], token: String, sender: Int32, file: SharedDescriptor?) {
     guard message.last == 0, message.count <= Int(SLUICE_TOLD_BYTE_COUNT_MAX) else { return nil }
     let fields = message.dropLast().split(separator: 0, omittingEmptySubsequences: false)
     guard fields.count == Int(SLUICE_TOLD_FIELD_COUNT),
       fields[0].elementsEqual(SLUICE_TOLD_VERSION.utf8), fields[1].elementsEqual(token.utf8),
       fields[2].count == 1, let why = Circumvention(rawValue: fields[2].first!),
       why != .notPreloaded, let number = Int32(text(ofBytes: fields[3])), number >= 0,
-      fields[4].first == UInt8(ascii: "/")
+      !fields[4].isEmpty
     else { return nil }
     self.why = why
     process = number == 0 ? sender : number
-    program = text(ofBytes: fields[4])
+    self.file = file
+    program =
+      file.flatMap { readLink("/proc/self/fd/\($0.descriptor.rawValue)") }
+      ?? text(ofBytes: fields[4])
     database = fields[5].isEmpty ? nil : text(ofBytes: fields[5])
     let library = text(ofBytes: fields[6])
     // Of the program itself, a process knows only the name by which it was called.

@@ -67,13 +67,15 @@ func startWatcher(
 func tellObstacle(toCommand name: String, library: String, watch: String) -> Bool {
   let room = 4096
   let name = zeroTerminated(name)
-  return unsafe withUnsafeTemporaryAllocation(of: CChar.self, capacity: 2 * room) { buffer in
+  return unsafe withUnsafeTemporaryAllocation(of: CChar.self, capacity: room) { buffer in
     unsafe name.withUnsafeBufferPointer { name in
-      let found = buffer.baseAddress!
-      let path = unsafe sluice_reach_search(name.baseAddress!, found + room, room)
+      let path = unsafe sluice_reach_search(name.baseAddress!, buffer.baseAddress!, room)
+      var program: Int32 = -1
       let kind = unsafe sluice_reach_obstacle(
-        WellKnownDescriptor.workingDirectory, path, zeroTerminated(library), found, room)
-      if kind != 0 { unsafe sluice_reach_tell(zeroTerminated(watch), kind, 0, found, "", "") }
+        WellKnownDescriptor.workingDirectory, path, zeroTerminated(library), &program)
+      guard program >= 0 else { return false }
+      let file = FileDescriptor(owning: program)
+      unsafe sluice_reach_tell(zeroTerminated(watch), kind, 0, path, "", "", file.rawValue)
       return kind == Int32(Circumvention.otherCLibrary.rawValue)
     }
   }

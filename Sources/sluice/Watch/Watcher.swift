@@ -48,7 +48,7 @@ final class Watcher {
   }
 
   private static let suspectMaximum = 128
-  private static let waitingMaximum = 4096
+  private static let waitingMaximum = 256
 
   /// Watches `command` and all that descend from it. `socket` has the messages of the run.
   init(
@@ -114,13 +114,15 @@ final class Watcher {
     var bytes = [UInt8](repeating: 0, count: Int(SLUICE_TOLD_BYTE_COUNT_MAX) + 1)
     while waiting.count < Watcher.waitingMaximum {
       var sender: Int32 = 0
+      var file: SharedDescriptor?
       let count = unsafe bytes.withUnsafeMutableBytes { room -> Int in
-        guard let message = try? unsafe socket.receive(into: room) else { return -1 }
+        guard var message = try? unsafe socket.receive(into: room) else { return -1 }
         sender = message.senderProcess
+        if let first = message.first.take() { file = SharedDescriptor(first) }
         return message.byteCount
       }
       guard count >= 0 else { return }
-      if let told = Told(Array(bytes.prefix(count)), token: token, sender: sender) {
+      if let told = Told(Array(bytes.prefix(count)), token: token, sender: sender, file: file) {
         waiting.append(told)
       }
     }
@@ -145,7 +147,11 @@ final class Watcher {
   private func judge(_ told: Told) {
     let key = ProcessEntry(told.process)?.key
     if judged.count > 10_000 { judged = [:] }
-    let holds = judged[told.program] ?? holdsSQLite(told.program, in: told.process)
+    let file = told.file.map { "/proc/self/fd/\($0.descriptor.rawValue)" }
+    let holds =
+      judged[told.program]
+      ?? file.flatMap { sluiceContents($0)?.hasSQLite }
+      ?? holdsSQLite(told.program, in: told.process)
     judged[told.program] = holds
     if holds {
       findings.add(Circumventer(why: told.why, process: told.process, program: told.program))
@@ -165,7 +171,7 @@ final class Watcher {
   /// The process may have another root directory.
   private func holdsSQLite(_ program: String, in process: Int32) -> Bool {
     let contents = sluiceContents("/proc/\(process)/root" + program) ?? sluiceContents(program)
-    return contents.map { !$0.isDisjoint(with: [.sqlite, .nameOfLibsqlite3]) } ?? false
+    return contents?.hasSQLite ?? false
   }
 
   // MARK: What is seen
