@@ -17,6 +17,7 @@ extension Fixture {
   }
 
   /// A program that makes the database that it is told, with an SQLite of its own.
+  @discardableResult
   func compileOwnSQLite(_ name: String = "own", _ options: [String] = []) throws -> String {
     try compile(
       name,

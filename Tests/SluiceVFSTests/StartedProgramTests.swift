@@ -166,8 +166,8 @@ struct StartedProgramTests {
         struct flock lock = {.l_type = F_WRLCK, .l_start = 0x40000000, .l_len = 1};
         errno = 77;
         printf("%d %d", fcntl(fd, F_DUPFD, 50), fcntl(fd, F_GETFL) & O_ACCMODE);
-        printf(" %d %d", fcntl(50, F_SETFD, FD_CLOEXEC), fcntl(50, F_GETFD));
-        printf(" %d %d", fcntl(fd, F_SETLK, &lock), errno);
+        printf(" %d", fcntl(50, F_SETFD, FD_CLOEXEC)); printf(" %d", fcntl(50, F_GETFD));
+        printf(" %d", fcntl(fd, F_SETLK, &lock)); printf(" %d", errno);
         printf(" %d", fcntl(fd, F_SETLK, (void *)8)); printf(" %d", errno);
         printf(" %d", fcntl(-1, F_SETLK, &lock)); printf(" %d", errno);
         fflush(stdout);
@@ -175,7 +175,7 @@ struct StartedProgramTests {
         printf(" %d", fcntl(fd, F_SETLK, &lock)); printf(" %d", errno == EAGAIN);
         alarm(1);
         printf(" %d", fcntl64(fd, F_SETLKW, &lock)); printf(" %d", errno == EINTR);
-        printf(" %d %d\\n", fcntl(fd, F_GETLK, &lock), lock.l_pid == getppid());
+        printf(" %d", fcntl(fd, F_GETLK, &lock)); printf(" %d\\n", lock.l_pid == getppid());
       }
       """)
     try run(fixture, [program], ["--quiet"])

@@ -53,7 +53,13 @@ extension Circumventer {
   fileprivate func text(library: String) -> String {
     var text = "\(program) (process \(process)"
     if let starter { text += ", started by \(starter)" }
-    text += database.map { ") opened \($0) without Sluice: " } ?? ") has SQLite, without Sluice: "
+    if let database {
+      text += ") opened \(database) without Sluice: "
+    } else if why == .ownSQLite || why == .otherVFS {
+      text += ") opened a database without Sluice: "
+    } else {
+      text += ") has SQLite, without Sluice: "
+    }
     return text + reason(library) + "; " + remedy
   }
 

@@ -44,15 +44,16 @@ struct Told {
     guard fields.count == Int(SLUICE_TOLD_FIELD_COUNT),
       fields[0].elementsEqual(SLUICE_TOLD_VERSION.utf8), fields[1].elementsEqual(token.utf8),
       fields[2].count == 1, let why = Circumvention(rawValue: fields[2].first!),
-      why != .notPreloaded, let number = Int32(text(ofBytes: fields[3])), number >= 0,
-      !fields[4].isEmpty
+      why != .notPreloaded, let number = Int32(text(ofBytes: fields[3])), number >= 0
     else { return nil }
     self.why = why
     process = number == 0 ? sender : number
     self.file = file
+    let name = text(ofBytes: fields[4])
+    // A process that has no /proc does not know its program.
     program =
       file.flatMap { readLink("/proc/self/fd/\($0.descriptor.rawValue)") }
-      ?? text(ofBytes: fields[4])
+      ?? (name.isEmpty ? ProcessEntry(process)?.key.program ?? "process \(process)" : name)
     database = fields[5].isEmpty ? nil : text(ofBytes: fields[5])
     let library = text(ofBytes: fields[6])
     // Of the program itself, a process knows only the name by which it was called.

@@ -209,6 +209,10 @@ final class Watcher {
       why: suspect.why, process: key.id,
       program: program ?? key.namedProgram ?? suspect.program ?? "process \(key.id)",
       starter: suspect.starter)
+    // It was told of the program that has become this one.
+    if finding.starter == nil, finding.program != suspect.program {
+      finding.starter = suspect.program
+    }
     guard let mappings = sluiceContents("/proc/\(key.id)/maps", libraryName) else {
       // A process with more rights than this one shows only its command line, and its locks.
       let holds = suspect.lookCount == 2 && holdsSQLite(finding.program, in: key.id)
