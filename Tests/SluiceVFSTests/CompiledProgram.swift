@@ -1,4 +1,4 @@
-// Small C programs that a test compiles.
+// Small C programs that a test compiles, with the compiler that comes with Swift.
 
 import Foundation
 import Testing
@@ -7,7 +7,7 @@ extension Fixture {
   /// Compiles `source` as the program `name` in `outside`, and returns its path.
   @discardableResult
   func compile(
-    _ name: String, _ source: String, _ options: [String] = [], with compiler: String = "cc"
+    _ name: String, _ source: String, _ options: [String] = [], with compiler: String = "clang"
   ) throws -> String {
     let (from, to) = (scratch.appending(path: name + ".c"), outside.appending(path: name))
     try source.write(to: from, atomically: true, encoding: .utf8)
@@ -33,7 +33,7 @@ extension Fixture {
 
   /// A program that opens nothing and contains the header of a database, as every SQLite does.
   func compileHeader(
-    _ name: String, _ options: [String], with compiler: String = "cc"
+    _ name: String, _ options: [String], with compiler: String = "clang"
   ) throws -> String {
     try compile(
       name,

@@ -205,10 +205,10 @@ final class Watcher {
     }
     suspect.lookCount += 1
     suspects[key] = suspect
+    // Nil if it has ended.
+    guard let name = program ?? key.namedProgram ?? suspect.program else { return }
     var finding = Circumventer(
-      why: suspect.why, process: key.id,
-      program: program ?? key.namedProgram ?? suspect.program ?? "process \(key.id)",
-      starter: suspect.starter)
+      why: suspect.why, process: key.id, program: name, starter: suspect.starter)
     // It was told of the program that has become this one.
     if finding.starter == nil, finding.program != suspect.program {
       finding.starter = suspect.program
@@ -252,14 +252,14 @@ final class Watcher {
   }
 
   private func addLocker(_ key: ProcessKey, _ program: String?) {
+    guard let program = program ?? key.namedProgram else { return }
     let mappings = sluiceContents("/proc/\(key.id)/maps", libraryName) ?? []
     let why: Circumvention =
       !mappings.contains(.library)
       ? .notPreloaded : mappings.contains(.nameOfLibsqlite3) ? .otherVFS : .ownSQLite
     findings.add(
       Circumventer(
-        why: why, process: key.id, program: program ?? key.namedProgram ?? "process \(key.id)",
-        database: key.openDatabase))
+        why: why, process: key.id, program: program, database: key.openDatabase))
   }
 
   /// The processes of the run among these, and no others. A process stays a member when its parent
