@@ -119,7 +119,8 @@ struct WatchTests {
 
   @Test(
     .enabled(
-      if: Machine.has("sh", "-c", "echo | clang -m32 -x c -c -o /dev/null -"), "needs -m32"))
+      if: Machine.has("sh", "-c", "f=$(mktemp); echo | clang -m32 -x c -c -o $f - && rm $f"),
+      "needs -m32"))
   func programOf32BitsIsReported() throws {
     let fixture = try Fixture()
     let program = try fixture.compile(
