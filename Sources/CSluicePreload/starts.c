@@ -137,7 +137,7 @@ __attribute__((noinline)) static int obstacle(const struct start *s, int *progra
 static int begin(struct start *s, char *const environment[]) {
   if (!real.execvpe) find_real_functions();
   if (!run.library) return call(s, environment);
-  int before = errno, spawns = s->way >= spawned, error = 0;
+  int spawns = s->way >= spawned, error = 0;
   int program, kind = obstacle(s, &program);
   // The loader of another C library ends a program if it cannot load a library.
   int refuses = kind == SLUICE_TOLD_C_LIBRARY;
@@ -147,11 +147,12 @@ static int begin(struct start *s, char *const environment[]) {
     error = call_completely(s, environment, refuses);
     process = *s->process;
   }
+  int after = errno;
   if (kind && !error && run.watcher)
     sluice_reach_tell(run.watcher, kind, process, s->path, "", "", program);
   if (!spawns) error = call_completely(s, environment, refuses);
   if (program >= 0) close(program);
-  errno = spawns ? before : error;
+  errno = spawns ? after : error;
   return error;
 }
 

@@ -142,7 +142,7 @@ struct StartedProgramTests {
         """,
       ])
     outcome.expectLines([
-      "-1 ENOENT -1 ENOENT -1 EACCES -1 EACCES -1 EACCES -1 EACCES -1 EFAULT -1 ENOENT -1 ENOENT 2 5"
+      "-1 ENOENT -1 ENOENT -1 EACCES -1 EACCES -1 EACCES -1 EACCES -1 EFAULT -1 ENOENT -1 ENOENT 2 2"
     ])
   }
 
