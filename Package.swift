@@ -12,12 +12,21 @@ let fuzz = Context.environment["SLUICE_FUZZ"] == "1"
 let swiftSettings: [SwiftSetting] = [.strictMemorySafety(), .treatAllWarnings(as: .error)]
 let clientSettings =
   swiftSettings
-  + (embedded ? [.enableExperimentalFeature("Embedded"), .unsafeFlags(["-wmo"])] : [])
+  + (embedded
+    ? [
+      .enableExperimentalFeature("Embedded"),
+      // So that the linker leaves out what the library does not call.
+      .unsafeFlags(["-wmo", "-Xfrontend", "-function-sections"]),
+    ] : [])
 let cSettings: [CSetting] =
   [.define("_GNU_SOURCE")]
   // C waits for system calls; what is hot is inline, in headers that Swift compiles.
   + (embedded
-    ? [.unsafeFlags(["-Wall", "-Wextra", "-Werror", "-fvisibility=hidden", "-Os"])] : [])
+    ? [
+      .unsafeFlags([
+        "-Wall", "-Wextra", "-Werror", "-fvisibility=hidden", "-Os", "-ffunction-sections",
+      ])
+    ] : [])
 
 let clientTargets: [Target] = [
   .target(name: "CSluice", cSettings: cSettings),
@@ -45,8 +54,10 @@ let clientTargets: [Target] = [
       ] : []),
 ]
 
-// Interposes SQLite's own calls, which no program of ours but libsluice.so may do.
-let embeddedTargets: [Target] = [.target(name: "CSluicePreload", cSettings: cSettings)]
+// Interposes calls of SQLite and of the C library, which no program of ours but libsluice.so may do.
+let embeddedTargets: [Target] = [
+  .target(name: "CSluicePreload", dependencies: ["CSluice"], cSettings: cSettings)
+]
 
 let hostTargets: [Target] = [
   .target(

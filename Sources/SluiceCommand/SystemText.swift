@@ -74,12 +74,13 @@ package func lastErrorText() -> String {
   unsafe String(cString: sluice_errno_text(sluice_errno()))
 }
 
-/// A small file as text, such as those in /proc. Nil where it cannot be read.
-package func textOfFile(_ path: String) -> String? {
+/// A small file as text, such as those in /proc; its beginning, if it has more bytes than the maximum.
+/// Nil where it cannot be read.
+package func textOfFile(_ path: String, byteCountMaximum: Int = 1 << 18) -> String? {
   guard let file = try? unsafe FileDescriptor.open(zeroTerminated(path), .readOnly) else {
     return nil
   }
-  var bytes = [UInt8](repeating: 0, count: 1 << 18)
+  var bytes = [UInt8](repeating: 0, count: byteCountMaximum)
   let count = try? unsafe bytes.withUnsafeMutableBytes { (bytes) throws(Errno) in
     try unsafe file.read(into: bytes, at: 0)
   }

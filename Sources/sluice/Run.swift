@@ -7,8 +7,7 @@ internal import SluiceSystem
 let runCommand = Command(
   name: "run", summary: "run a program with its SQLite databases in a sidecar",
   help: """
-    usage: sluice run [--sandbox [--writable DIR …]] [--quiet] [--root DIR | --socket PATH] [--]
-                      COMMAND [ARGUMENT …]
+    usage: sluice run [OPTION …] [--root DIR | --socket PATH] [--] COMMAND [ARGUMENT …]
 
     Runs COMMAND, which must link libsqlite3 dynamically, with Sluice as its default VFS. The
     program needs no change: libsluice.so is preloaded into it and into all programs that it starts.
@@ -31,11 +30,18 @@ let runCommand = Command(
       --writable DIR  in the sandbox, everything in DIR and beneath it may be changed; may be given
                       several times
 
-      --quiet         do not tell the first failure of Sluice in COMMAND, nor what the sandbox refused,
-                      on standard error
+      --require       exit with code 2 if the report below names a program. Only with this option and
+                      with --sandbox, COMMAND is a child of this program, which ends as COMMAND does
+      --quiet         on standard error, tell neither the first failure of Sluice in COMMAND, nor the
+                      report, nor what the sandbox refused
+
+    When COMMAND has ended, a report on standard error names each program that opened a database
+    without Sluice, or cannot be reached and has SQLite: why, and what to do. 'env -i' and the like
+    do not take Sluice away from a program; SLUICE_DEFAULT=0 in its environment does.
 
     The library is the file that SLUICE_LIBRARY names, or else ../lib/libsluice.so beside this
-    program. The exit code is COMMAND's.
+    program. The exit code is COMMAND's, unless this program could not start it (1, 2) or --require
+    has something to say.
     """,
   ownWords: { splitCommand($0).own }, run: runProgram)
 
@@ -47,6 +53,7 @@ private func runProgram(_ words: [String]) throws(CommandError) -> Int32 {
   let isSandboxed = options.flag("--sandbox")
   let isQuiet = options.flag("--quiet")
   let writable = try options.values("--writable")
+  let isRequired = options.flag("--require")
   try options.finish()
   guard !command.isEmpty else { throw .usage("which command?") }
   guard root == nil || socket == nil else { throw .usage("--root and --socket exclude each other") }
@@ -62,35 +69,57 @@ private func runProgram(_ words: [String]) throws(CommandError) -> Int32 {
   }
   let places = isSandboxed ? try WritablePlaces(writable) : nil
   let program: String
-  var preload: String
+  var library: String
   do throws(InstallationError) {
     program = try Installation.program()
-    preload = try Installation.library(beside: program)
+    library = try Installation.library(beside: program)
   } catch {
     throw .failed("run: \(error.text)")
   }
-  guard !preload.contains(where: { $0 == " " || $0 == ":" }) else {
-    throw .failed("run: \(preload): LD_PRELOAD can have no path with a space or a colon")
+  library = absolutePath(library)
+  if let obstacle = preloadObstacle(library) {
+    throw .failed("run: \(library): \(obstacle); the command was not started")
   }
-  if let before = unsafe environmentValue("LD_PRELOAD") {
-    unsafe preload += ":" + text(of: before)
+  guard !library.contains(where: { $0 == " " || $0 == ":" }) else {
+    throw .failed("run: \(library): LD_PRELOAD can have no path with a space or a colon")
   }
+  let preloadBefore = unsafe environmentValue("LD_PRELOAD").map { unsafe text(of: $0) } ?? ""
   if let socket, let obstacle = obstacle(onSocket: socket) {
     printError("sluice: run: \(socket): \(obstacle); the command was not started")
     return 1
   }
   try chooseSidecar(program, root: root, socket: socket)
-  set("LD_PRELOAD", preload)
-  set("SLUICE_DEFAULT", "1")
-  if let places {
-    let socket = unsafe environmentValue("SLUICE_SOCKET").map { unsafe text(of: $0) } ?? ""
-    do throws(Errno) {
-      let sandbox = try Sandbox(places: places, socket: socket, isQuiet: isQuiet)
-      if case .front(let ending) = try sandbox.split() { return ending.adopt() }
-    } catch {
-      printError("sluice: run: --sandbox: \(unsafe String(cString: error.text)); not started")
-      return 1
+  let name = WatchName()
+  var sandbox: Sandbox?
+  do throws(Errno) {
+    sandbox = try places.map { (places) throws(Errno) in
+      let socket = unsafe environmentValue("SLUICE_SOCKET").map { unsafe text(of: $0) } ?? ""
+      return try Sandbox(places: places, socket: socket, isQuiet: isQuiet)
     }
+    if sandbox != nil || isRequired {
+      let answer = isRequired ? try WatchAnswer(of: name) : nil
+      if case .front(let ending) = try CommandProcess.split(sandbox?.supervisor) {
+        return answer?.isGood() == false ? 2 : ending.adopt()
+      }
+    }
+  } catch {
+    throw .failed("run: \(unsafe String(cString: error.text)); the command was not started")
+  }
+  let watch = startWatcher(
+    program, isQuiet && !isRequired ? nil : name, library: library, isQuiet: isQuiet,
+    answers: isRequired)
+  if isRequired, watch == nil { return 2 }
+  set("SLUICE_WATCH", watch ?? outerWatch())
+  set("LD_PRELOAD", preloadBefore.isEmpty ? library : library + ":" + preloadBefore)
+  set("SLUICE_DEFAULT", "1")
+  do throws(Errno) {
+    try sandbox?.enter()
+  } catch {
+    printError("sluice: run: --sandbox: \(unsafe String(cString: error.text)); not started")
+    return 1
+  }
+  if tellObstacle(toCommand: command[0], library: library, watch: watch ?? "") {
+    set("LD_PRELOAD", preloadBefore)
   }
   set("SLUICE_TELL", isQuiet ? "" : teller())
   do throws(Errno) {
@@ -141,6 +170,11 @@ func splitCommand(_ words: [String]) -> (own: [String], command: [String]) {
   }
   let end = min(index, words.count)
   return (Array(words[..<end]), Array(words[end...]))
+}
+
+/// SLUICE_WATCH for a run without a watcher: within another run, that one's watcher is told.
+private func outerWatch() -> String {
+  unsafe environmentValue("SLUICE_WATCH").map { unsafe text(of: $0) } ?? "-"
 }
 
 private func set(_ name: String, _ value: String) {

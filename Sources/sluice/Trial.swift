@@ -2,8 +2,27 @@
 // failures with.
 
 internal import CSluice
+internal import CSluiceCommand
 internal import SluiceClient
 internal import SluiceCommand
+
+/// Why ld.so would refuse to preload the library; nil if it would not.
+func preloadObstacle(_ library: String) -> String? {
+  unsafe withUnsafeTemporaryAllocation(of: CChar.self, capacity: 512) { room in
+    let text = unsafe sluice_preload_obstacle(
+      zeroTerminated(library), room.baseAddress!, UInt64(room.count))
+    return unsafe text.map { unsafe String(cString: $0) }
+  }
+}
+
+/// A path that leads to the file from every working directory.
+func absolutePath(_ path: String) -> String {
+  guard !path.hasPrefix("/"), let absolute = unsafe realpath(zeroTerminated(path), nil) else {
+    return path
+  }
+  defer { unsafe free(absolute) }
+  return unsafe text(of: absolute)
+}
 
 /// Why this user has no session with the sidecar on the socket; nil if there is one.
 func obstacle(onSocket path: String) -> String? {

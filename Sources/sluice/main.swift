@@ -9,5 +9,7 @@ fillStandardDescriptors()
 exit(
   Program(
     name: "sluice", title: "SQLite's files on the other side of shared memory",
-    commands: [serveCommand, runCommand, statsCommand, doctorCommand, confinementCommand]
+    commands: [
+      serveCommand, runCommand, statsCommand, doctorCommand, confinementCommand, watchCommand,
+    ]
   ).run(Arguments.words))

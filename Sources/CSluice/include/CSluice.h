@@ -7,6 +7,7 @@
 #include "sluice_failures.h"
 #include "sluice_layout.h"
 #include "sluice_process.h"
+#include "sluice_reach.h"
 #include "sluice_sandbox.h"
 #include "sluice_standing.h"
 #include "sluice_syscalls.h"

@@ -3,6 +3,7 @@
 #pragma once
 #include "sluice_command_process.h"
 #include "sluice_probes.h"
+#include "sluice_watching.h"
 
 // The number of words, including the program's name.
 int sluice_command_word_count(void);

@@ -19,7 +19,8 @@ struct Sandbox {
   /// Before version 3 a program could still truncate a file by its path.
   private static let versionMinimum = 3
 
-  private let supervisor: SandboxSupervisor
+  /// What the keeper of the command does.
+  let supervisor: SandboxSupervisor
   private let isQuiet: Bool
 
   /// Why this machine cannot have a sandbox; nil if it can.
@@ -37,15 +38,8 @@ struct Sandbox {
     self.isQuiet = isQuiet
   }
 
-  /// Returns in a child that is in the sandbox, for good; and in this process when that child has
-  /// ended.
-  func split() throws(Errno) -> CommandProcess.Part {
-    let part = try CommandProcess.split(supervisor)
-    if case .command = part { try enter() }
-    return part
-  }
-
-  private func enter() throws(Errno) {
+  /// Puts this process, the command's, into the sandbox for good.
+  func enter() throws(Errno) {
     try forbidNewPrivileges()
     let ruleset = try LandlockRuleset(denying: .allChanges, isolates: false)
     try supervisor.places.allow(in: ruleset)
