@@ -32,6 +32,13 @@ package struct Options {
     return value
   }
 
+  /// The values of all `name` that stand there.
+  package mutating func values(_ name: String) throws(CommandError) -> [String] {
+    var values: [String] = []
+    while let value = try value(name) { values.append(value) }
+    return values
+  }
+
   package mutating func number(
     _ name: String, in range: ClosedRange<Int>, or standard: Int
   ) throws(CommandError) -> Int {
