@@ -9,8 +9,8 @@
 // that is the same, the sidecar takes it for the host's.
 //
 // This decides only which name is asked for. The sidecar's kernel walks it again beneath one of its
-// directories, so a name that changed its meaning meanwhile, or means something else in the sidecar's mount
-// namespace, leads out of them no more than any other.
+// directories, so a name that changed its meaning meanwhile, or means something else in the
+// sidecar's mount namespace, leads out of them no more than any other.
 
 internal import SluiceClient
 internal import SluiceSystem
