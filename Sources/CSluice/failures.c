@@ -32,6 +32,8 @@ static const char head[] = "sluice: ";
 void sluice_failures_describe(const struct sluice_failure *f, enum sluice_failure_form form,
                               char *room, size_t byte_count) {
   int has_name = f->path_byte_count > 0, is_plain = form == SLUICE_FAILURE_LINE;
+  // A parameter tells more than the error's text.
+  int error_number = f->parameter_byte_count ? 0 : f->error_number;
   const char *sidecar = f->socket, *origin = "socket=";
   if (f->is_about_sidecar && !sidecar) {
     sidecar = getenv("SLUICE_SIDECAR");
@@ -48,10 +50,11 @@ void sluice_failures_describe(const struct sluice_failure *f, enum sluice_failur
            is_lines ? code : head, f->operation, f->path_is_cut ? "…" : "",
            has_name ? f->path_byte_count : 16, has_name ? f->path : "a temporary file",
            is_lines ? "\nwhy: " : ": ", f->reason,
-           f->nearest ? " " : "", f->parameter_byte_count, f->parameter ? f->parameter : "",
+           f->parameter_byte_count ? " " : "", f->parameter_byte_count,
+           f->parameter ? f->parameter : "",
            f->nearest ? "; did you mean " : "", f->nearest ? f->nearest : "",
-           f->nearest ? "?" : f->error_number ? ": " : "",
-           !f->nearest && f->error_number ? sluice_errno_text(f->error_number) : "",
+           f->nearest ? "?" : error_number ? ": " : "",
+           error_number ? sluice_errno_text(error_number) : "",
            sidecar ? " (" : "", sidecar ? origin : "", sidecar ? sidecar : "", sidecar ? ")" : "",
            is_lines ? "\nremedy: " : "",
            !is_lines ? "" : f->remedy ? f->remedy : "see the reason");

@@ -12,6 +12,7 @@ private let passingMilliseconds: Int32 = 10_000
 struct Welcome: ~Copyable {
   var session: UInt64
   var usesHostPaths: Bool
+  var servesAlsoDirectories: Bool
   var shortcuts: Shortcuts
   var regions: ChannelRegions
 }
@@ -42,6 +43,7 @@ func shakeHands(
   return Welcome(
     session: welcome.session,
     usesHostPaths: welcome.features & SLUICE_FEATURE_HOST_PATHS != 0,
+    servesAlsoDirectories: welcome.features & SLUICE_FEATURE_ALSO_DIRECTORIES != 0,
     shortcuts: Shortcuts(rawValue: welcome.features).intersection(.all), regions: regions)
 }
 

@@ -17,6 +17,8 @@ internal import Synchronization
 public final class Session: Sendable {
   /// Whether paths are the host's own (with a private sidecar), and not relative to a root.
   public let usesHostPaths: Bool
+  /// Whether the sidecar serves other directories beside its root, by the host's own names.
+  public let servesAlsoDirectories: Bool
   /// The shortcuts that the sidecar allows.
   let shortcuts: Shortcuts
   let socket: SessionSocket
@@ -47,6 +49,7 @@ public final class Session: Sendable {
     _ = processorCount
     let welcome = try shakeHands(on: socket, deadline: deadline)
     usesHostPaths = welcome.usesHostPaths
+    servesAlsoDirectories = welcome.servesAlsoDirectories
     shortcuts = welcome.shortcuts
     homeLine = ChannelLine(number: 0, regions: welcome.regions)
     epoch = ProcessEpoch.current

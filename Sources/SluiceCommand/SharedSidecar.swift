@@ -30,9 +30,9 @@ package struct SharedSidecar: ~Copyable {
   /// Starts a sidecar for `root` that lasts until this process has ended, even if the process has
   /// become another program, and then until it has had no session for `lingerMilliseconds`. The
   /// process holds nothing for that: the sidecar watches it by a pidfd. Returns the socket's path.
-  /// Without a root the sidecar serves the host's own names, with this process's rights.
+  /// `directories` are as `sluice serve --also` takes them. Without a root the sidecar serves the host's own names, with this process's rights.
   package static func startForThisProcess(
-    _ program: String, root: String?
+    _ program: String, root: String?, also directories: [String] = []
   ) throws(SidecarStartError) -> String {
     let end: FileDescriptor
     do throws(Errno) {
@@ -41,7 +41,7 @@ package struct SharedSidecar: ~Copyable {
       throw SidecarStartError(errno: error)
     }
     let served =
-      root.map { ["--root", $0] }
+      root.map { ["--root", $0] + directories.flatMap { ["--also", $0] } }
       ?? ["--host-names", "--capabilities", String(Standing.current.capabilities)]
     return try launch(program, served, lifeline: end, linger: lingerMilliseconds).socket
   }

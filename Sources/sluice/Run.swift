@@ -7,7 +7,8 @@ internal import SluiceSystem
 let runCommand = Command(
   name: "run", summary: "run a program with its SQLite databases in a sidecar",
   help: """
-    usage: sluice run [OPTION …] [--root DIR | --socket PATH] [--] COMMAND [ARGUMENT …]
+    usage: sluice run [OPTION …] [--root DIR [--also DIR[:ro] …] | --socket PATH] [--]
+                      COMMAND [ARGUMENT …]
 
     Runs COMMAND, which must link libsqlite3 dynamically, with Sluice as its default VFS. The
     program needs no change: libsluice.so is preloaded into it and into all programs that it starts.
@@ -16,6 +17,8 @@ let runCommand = Command(
                       without Sluice, and any other name begins in DIR: /app.db is DIR/app.db. The
                       sidecar ends when COMMAND has ended and no program that it started has had a
                       database open for ten seconds
+      --also DIR[:ro] serve DIR too, by the host's own names; with :ro its files are only read. May be
+                      given several times (see sluice help serve)
       --socket PATH   use the sidecar that listens there; if it does not serve this user, COMMAND is
                       not started, and the exit code is 1
                       Without --root and --socket, COMMAND and all programs that it starts share a
@@ -49,6 +52,7 @@ private func runProgram(_ words: [String]) throws(CommandError) -> Int32 {
   let (own, command) = splitCommand(words)
   var options = Options(own)
   let root = try options.value("--root")
+  let also = try options.values("--also")
   let socket = try options.value("--socket")
   let isSandboxed = options.flag("--sandbox")
   let isQuiet = options.flag("--quiet")
@@ -58,6 +62,7 @@ private func runProgram(_ words: [String]) throws(CommandError) -> Int32 {
   guard !command.isEmpty else { throw .usage("which command?") }
   guard root == nil || socket == nil else { throw .usage("--root and --socket exclude each other") }
   guard isSandboxed || writable.isEmpty else { throw .usage("--writable needs --sandbox") }
+  guard root != nil || also.isEmpty else { throw .usage("--also needs --root") }
   if isSandboxed {
     // A private sidecar would be in the sandbox too. A sandbox with a sidecar for all of the host's
     // names would be no sandbox.
@@ -88,7 +93,7 @@ private func runProgram(_ words: [String]) throws(CommandError) -> Int32 {
     printError("sluice: run: \(socket): \(obstacle); the command was not started")
     return 1
   }
-  try chooseSidecar(program, root: root, socket: socket)
+  try chooseSidecar(program, root: root, also: also, socket: socket)
   let name = WatchName()
   var sandbox: Sandbox?
   do throws(Errno) {
@@ -131,7 +136,7 @@ private func runProgram(_ words: [String]) throws(CommandError) -> Int32 {
 
 /// Starts the sidecar, if need be, and tells the command of it in the environment.
 private func chooseSidecar(
-  _ program: String, root: String?, socket: String?
+  _ program: String, root: String?, also: [String], socket: String?
 ) throws(CommandError) {
   if let socket {
     set("SLUICE_SOCKET", socket)
@@ -139,7 +144,9 @@ private func chooseSidecar(
   }
   if let root {
     do throws(SidecarStartError) {
-      set("SLUICE_SOCKET", try SharedSidecar.startForThisProcess(program, root: root))
+      set(
+        "SLUICE_SOCKET",
+        try SharedSidecar.startForThisProcess(program, root: root, also: also))
     } catch {
       throw .failed("run: \(error.text)")
     }
@@ -166,7 +173,7 @@ func splitCommand(_ words: [String]) -> (own: [String], command: [String]) {
     let word = words[index]
     if word == "--" { return (Array(words[..<index]), Array(words[(index + 1)...])) }
     guard word.hasPrefix("-") else { break }
-    index += ["--root", "--socket", "--writable"].contains(word) ? 2 : 1
+    index += ["--root", "--also", "--socket", "--writable"].contains(word) ? 2 : 1
   }
   let end = min(index, words.count)
   return (Array(words[..<end]), Array(words[end...]))

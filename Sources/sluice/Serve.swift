@@ -11,18 +11,22 @@ internal import SluiceWire
 let serveCommand = Command(
   name: "serve", summary: "run the sidecar that owns the files below a directory",
   help: """
-    usage: sluice serve --root DIR --socket PATH [OPTION …]
+    usage: sluice serve --root DIR [--also DIR[:ro] …] --socket PATH [OPTION …]
 
     Serves SQLite databases below DIR to the programs of this user that connect to PATH. No path and
-    no link leads a client out of DIR. SIGTERM, SIGINT or SIGHUP ends the sidecar.
+    no link leads a client out of the directories that are served. SIGTERM, SIGINT or SIGHUP ends the sidecar.
 
       --root DIR            the directory whose databases are served
+      --also DIR[:ro]       serve DIR too, by the host's own names: /usr/share/proj/proj.db means that
+                            file. With :ro its files are only read (DIR:rw is a DIR that ends so).
+                            May be given several times
       --socket PATH         the socket to listen on; a socket of a dead sidecar is replaced
       --allow-user UID[,…]  let these users connect too (the socket's file is then open to all, and
                             the sidecar checks each user); the default is its own user only
       --read-only           change no file: databases behave as on a disk that is mounted read-only
       --quota BYTES         the most bytes that all files beneath DIR may have together (also 16K,
-                            200M, 4G); a write that would exceed it gets SQLITE_FULL
+                            200M, 4G); a write that would exceed it gets SQLITE_FULL. Files in an
+                            also-directory outside DIR do not count
       --sessions-per-user N   the most programs of one user at a time (an equal share of 1024)
       --channels-per-session N  the most channels of one program: one, and one for each connection (64)
       --files-per-session N     the most files that one program has open at a time (4096)
@@ -66,6 +70,7 @@ private func serve(_ words: [String]) throws(CommandError) -> Int32 {
     throw .usage("--socket PATH is missing")
   }
   var configuration = SidecarConfiguration(rootPath: root.map(zeroTerminated))
+  if root != nil { configuration.alsoDirectories = try options.values("--also").map(alsoDirectory) }
   if let users = try options.value("--allow-user") {
     for user in users.split(separator: ",", omittingEmptySubsequences: false) {
       guard let number = UInt32(user) else { throw .usage("--allow-user takes numbers of users") }
@@ -93,8 +98,15 @@ private func serve(_ words: [String]) throws(CommandError) -> Int32 {
       configuration, socketPath: zeroTerminated(socket),
       lifeline: hasLifeline ? SharedDescriptor(FileDescriptor(owning: 3)) : nil)
     if !isQuiet {
-      print("sluice: serving \(root ?? "/") on \(socket), process \(getpid())")
+      let others = configuration.alsoDirectories.map { also in
+        let isReadOnly = also.isReadOnly || configuration.isReadOnly
+        return "; also \(name(of: also))\(isReadOnly ? " (read only)" : "")"
+      }
+      print("sluice: serving \(root ?? "/")\(others.joined()) on \(socket), process \(getpid())")
       print("sluice: \(root ?? "/") is on \(sidecar.rootFileSystem.consequence)")
+      for (also, kind) in zip(configuration.alsoDirectories, sidecar.alsoFileSystems) {
+        print("sluice: \(name(of: also)) is on \(kind.consequence)")
+      }
       flushStandardOutput()
     }
     try sidecar.run()
@@ -102,6 +114,17 @@ private func serve(_ words: [String]) throws(CommandError) -> Int32 {
     throw .failed(error.description)
   }
   return 0
+}
+
+/// `DIR`, `DIR:ro` or `DIR:rw`.
+private func alsoDirectory(_ word: String) -> AlsoDirectory {
+  let isReadOnly = word.hasSuffix(":ro")
+  let path = isReadOnly || word.hasSuffix(":rw") ? String(word.dropLast(3)) : word
+  return AlsoDirectory(path: zeroTerminated(path), isReadOnly: isReadOnly)
+}
+
+private func name(of directory: AlsoDirectory) -> String {
+  text(ofBytes: directory.path.dropLast().map { UInt8(bitPattern: $0) })
 }
 
 /// How many threads serve, and what clients may do without waiting for them.

@@ -11,12 +11,12 @@ struct PathTarget: FuzzTarget {
   static let name = "paths"
 
   private let tree: FuzzTree
-  private let root: Root
+  private let roots: Roots
   private let model: PathModel
 
   init() throws {
     tree = try FuzzTree()
-    root = try Root(tree.rootPath.utf8.map { CChar(bitPattern: $0) } + [0])
+    roots = try Roots(Root(tree.rootPath.utf8.map { CChar(bitPattern: $0) } + [0]))
     model = PathModel()
     for directory in PathModel.directories { try tree.makeDirectory(directory) }
     for (name, target) in PathModel.links {
@@ -53,7 +53,7 @@ struct PathTarget: FuzzTarget {
     var linkCount = 0
     let expected = model.locate(path, root: tree.rootPath, &linkCount)
     do throws(FileError) {
-      let location = try root.locate(path)
+      let location = try roots.locate(path)
       guard let real = try? pathOfDirectory(location.directory.descriptor.rawValue) else {
         broken("a directory without a path")
       }
@@ -73,12 +73,12 @@ struct PathTarget: FuzzTarget {
 
   /// A full name is beneath the root, contains no links, and is its own full name.
   private func checkFullName(_ path: [UInt8]) {
-    guard let full = try? root.fullPathname(path).path else { return }
+    guard let full = try? roots.fullPathname(path).path else { return }
     require(
       full.starts(with: tree.rootPath.utf8), "the full name of \(path) is outside: \(full)")
     guard full.count <= 1024 else { return }
     do throws(FileError) {
-      let again = try root.fullPathname(full)
+      let again = try roots.fullPathname(full)
       require(again.path == full, "\(full) is not its own full name, but \(again.path)")
     } catch {
       broken("the full name \(full) of \(path) has none: \(error)")
@@ -114,7 +114,7 @@ struct PathModel {
     case refused(FileError)
   }
 
-  /// The place where Root should find `path`, and the number of links on the way.
+  /// The place where Roots should find `path`, and the number of links on the way.
   func locate(_ path: [UInt8], root: String, _ linkCount: inout Int) -> Place {
     if path.count > 1024 { return .refused(.system(.nameTooLong)) }
     if path.isEmpty { return .refused(.system(.noEntry)) }

@@ -34,7 +34,7 @@ struct SessionTarget: FuzzTarget {
     let files = FileTable(metrics: metrics)
     let windows = WindowBudget(byteCountMaximum: 64 * 4096)
     parts = SidecarParts(
-      root: try Root(configuration.rootPath), files: files, windows: windows,
+      roots: try Roots(Root(configuration.rootPath)), files: files, windows: windows,
       windowKeeper: WindowKeeper(windows, files: files, metrics: metrics, hasGroupLimit: false),
       metrics: metrics, life: try Life.create(), configuration: configuration)
     homes = [try RawRegions(RawRegions.smallShape), try RawRegions(RawRegions.smallShape)]
@@ -80,7 +80,7 @@ private func ignoreSignal(_ number: Int32) { _ = signal(number, SIG_IGN) }
 
 /// The parts that all inputs use.
 private struct SidecarParts {
-  let root: Root
+  let roots: Roots
   let files: FileTable
   let windows: WindowBudget
   let windowKeeper: WindowKeeper
@@ -109,7 +109,7 @@ private struct SessionRun {
     self.parts = parts
     self.tree = tree
     own = FileParts(
-      root: parts.root, files: parts.files, windows: parts.windows,
+      roots: parts.roots, files: parts.files, windows: parts.windows,
       windowKeeper: parts.windowKeeper, configuration: parts.configuration)
     reactor = Reactor(number: 0)
     loop = ReactorLoop(

@@ -14,7 +14,7 @@ struct sluice_failure {
   int path_byte_count;
   bool path_is_cut;  // only its end is here
   const char *reason;
-  const char *parameter;  // not zero-terminated
+  const char *parameter;  // not zero-terminated; follows the reason
   int parameter_byte_count;
   const char *nearest;  // the name that was meant, or NULL
   bool is_about_sidecar;

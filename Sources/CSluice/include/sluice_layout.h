@@ -147,6 +147,8 @@ struct sluice_welcome {
 #define SLUICE_FEATURE_READ_WINDOW 4u
 #define SLUICE_FEATURE_OWNED_KNOWLEDGE 8u
 #define SLUICE_FEATURE_STANDING_LOCKS 16u
+// Other directories of the host are served beside the root, by the host's paths.
+#define SLUICE_FEATURE_ALSO_DIRECTORIES 32u
 
 struct sluice_channel_message {
   struct sluice_message_head head;

@@ -21,13 +21,10 @@ final class FileTable: Sendable {
 
   private let entries = FutexLock<[FileIdentity: Entry]>([:])
   private let metrics: Metrics
-  private let isReadOnly: Bool
   private let quota: Quota?
 
-  /// With `isReadOnly` no file is made, and none is opened for writing but those without a name.
-  init(metrics: Metrics, isReadOnly: Bool = false, quota: Quota? = nil) {
+  init(metrics: Metrics, quota: Quota? = nil) {
     self.metrics = metrics
-    self.isReadOnly = isReadOnly
     self.quota = quota
   }
 
@@ -48,7 +45,7 @@ final class FileTable: Sendable {
       // file is created or removed meanwhile.
       var obstacle = FileError.system(.noEntry)
       for _ in 0..<3 {
-        if mode.creates, self.isReadOnly {
+        if mode.creates, location.isReadOnly {
           if mode.isExclusive { throw .system(.readOnlyFileSystem) }
           obstacle = .system(.readOnlyFileSystem)
         } else if mode.creates {
@@ -76,7 +73,7 @@ final class FileTable: Sendable {
           ".", in: directory, [.temporary, .readWrite, .exclusive], permissions: 0o600)
       }
       let status = try system { () throws(Errno) in try descriptor.status() }
-      return self.enter(descriptor, status, isWritable: true, &entries)
+      return self.enter(descriptor, status, isWritable: true, isCounted: true, &entries)
     }
   }
 
@@ -107,7 +104,7 @@ final class FileTable: Sendable {
       let status = unsafe try? location.directory.descriptor.status(of: location.name)
       try self.removeName(location)
       // A file that is open ends with its last close.
-      guard let status, status.isRegular, status.linkCount == 1, Quota.counts(location.name),
+      guard let status, status.isRegular, status.linkCount == 1, Quota.counts(location),
         entries[FileIdentity(status)] == nil
       else { return }
       quota.note(change: -status.byteCount)
@@ -142,7 +139,9 @@ final class FileTable: Sendable {
         let present = try unsafe location.directory.descriptor.status(of: location.name)
         guard FileIdentity(present) == FileIdentity(status) else { throw Errno.again }
         try unsafe location.directory.descriptor.unlink(location.name)
-        if status.linkCount == 1 { self.quota?.note(change: -status.byteCount) }
+        if status.linkCount == 1, Quota.counts(location) {
+          self.quota?.note(change: -status.byteCount)
+        }
       } catch .again {
         throw .busy
       } catch .stale {
@@ -192,7 +191,8 @@ final class FileTable: Sendable {
     }
     let status = try system { () throws(Errno) in try descriptor.status() }
     if let model = mode.model { resemble(model, descriptor, status) }
-    return enter(descriptor, status, isWritable: true, &entries)
+    return enter(
+      descriptor, status, isWritable: true, isCounted: location.directory.root.isCounted, &entries)
   }
 
   private func nameOfExisting(
@@ -233,7 +233,7 @@ final class FileTable: Sendable {
     _ entries: inout [FileIdentity: Entry]
   ) throws(FileError) -> SharedFile {
     // Always for writing where that is allowed: the next session may want to write.
-    for isWritable in isDirectory || isReadOnly ? [false] : [true, false] {
+    for isWritable in isDirectory || location.isReadOnly ? [false] : [true, false] {
       do throws(Errno) {
         let descriptor = try openAnew(
           named, at: location, [isWritable ? .readWrite : .readOnly, .nonBlocking])
@@ -243,7 +243,9 @@ final class FileTable: Sendable {
           entries[FileIdentity(status)] = entry
           return entry.file
         }
-        return enter(descriptor, status, isWritable: isWritable, &entries)
+        return enter(
+          descriptor, status, isWritable: isWritable,
+          isCounted: location.directory.root.isCounted, &entries)
       } catch .again {
         throw .tryLater
       } catch .stale {
@@ -260,8 +262,9 @@ final class FileTable: Sendable {
 
   private func enter(
     _ descriptor: consuming FileDescriptor, _ status: FileStatus, isWritable: Bool,
-    _ entries: inout [FileIdentity: Entry]
+    isCounted: Bool, _ entries: inout [FileIdentity: Entry]
   ) -> SharedFile {
+    let quota = isCounted ? quota : nil
     let file = SharedFile(
       descriptor, identity: FileIdentity(status), isWritable: isWritable, metrics: metrics,
       account: quota.map { QuotaAccount($0, countedByteCount: status.byteCount) })

@@ -6,11 +6,14 @@ internal import SluiceSystem
 /// is renamed.
 final class Directory: Sendable {
   let descriptor: FileDescriptor
+  /// The served directory beneath which it was found.
+  let root: Root
   /// False where the directory may be searched but not read: then it cannot be synced either.
   let isReadable: Bool
 
-  init(_ descriptor: consuming FileDescriptor, isReadable: Bool) {
+  init(_ descriptor: consuming FileDescriptor, in root: Root, isReadable: Bool) {
     self.descriptor = descriptor
+    self.root = root
     self.isReadable = isReadable
   }
 

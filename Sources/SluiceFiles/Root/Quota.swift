@@ -1,7 +1,7 @@
 // How many bytes the files beneath a root may have together.
 //
 // The sizes of all regular files beneath the root count, databases, journals and WALs alike, each
-// inode once. They are measured when the sidecar starts; since then the sidecar counts what its
+// inode once; those in also-directories outside the root do not. They are measured when the sidecar starts; since then the sidecar counts what its
 // clients make longer, shorter or remove. Unnamed files count while they are open. The sidecar does
 // not see files that others put beneath the root, or remove, until its next start. The `-shm` files
 // of WAL databases do not count, because each client can change them by itself.
@@ -50,8 +50,15 @@ final class Quota: Sendable {
   /// Counts a change that has happened already; below zero, files have become smaller.
   func note(change byteCount: Int64) { counted.wrappingAdd(byteCount, ordering: .relaxed) }
 
+  /// Whether the file at this place counts.
+  static func counts(_ location: borrowing Location) -> Bool {
+    location.directory.root.isCounted && counts(location.name)
+  }
+
   /// Whether a file of this name counts (zero-terminated).
-  static func counts(_ name: [CChar]) -> Bool { !name.dropLast().suffix(4).elementsEqual(walIndex) }
+  fileprivate static func counts(_ name: [CChar]) -> Bool {
+    !name.dropLast().suffix(4).elementsEqual(walIndex)
+  }
 
   private static let walIndex = "-shm".utf8.map { CChar(bitPattern: $0) }
 }

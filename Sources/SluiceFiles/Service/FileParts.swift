@@ -3,7 +3,7 @@
 internal import SluiceServer
 
 struct FileParts: Sendable {
-  let root: Root
+  let roots: Roots
   let files: FileTable
   let windows: WindowBudget
   let windowKeeper: WindowKeeper

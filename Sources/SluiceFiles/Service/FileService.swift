@@ -16,7 +16,8 @@ final class FileService: Service {
   let operations: ClosedRange<UInt16> = 0x0010...0x00ff
 
   var features: UInt32 {
-    (parts.root.usesHostPaths ? UInt32(SLUICE_FEATURE_HOST_PATHS) : 0)
+    (parts.roots.main.usesHostPaths ? UInt32(SLUICE_FEATURE_HOST_PATHS) : 0)
+      | (parts.roots.others.isEmpty ? 0 : UInt32(SLUICE_FEATURE_ALSO_DIRECTORIES))
       | parts.configuration.shortcuts.rawValue
   }
 
@@ -28,7 +29,7 @@ final class FileService: Service {
   func makeWatch() throws(Errno) -> (any Watch)? { try LeaseWatch(parts.files, parts.settlers) }
 
   func allowItsUse(in ruleset: borrowing LandlockRuleset) throws(Errno) {
-    try parts.root.allowItsUse(in: ruleset)
+    try parts.roots.allowItsUse(in: ruleset)
   }
 
   func startThread(_ thread: any ServingThread) -> any ServiceThread {

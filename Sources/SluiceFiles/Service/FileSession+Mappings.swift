@@ -55,12 +55,12 @@ extension FileSession {
 
   func mapWALIndex(_ request: Request, _ channel: FileChannel) throws(ServeError) {
     var wanted = try arguments(request, channel, as: WALIndexMapRequest.self)
-    if parts.root.isReadOnly { wanted.isReadOnly = true }
     let handle = try handle(request)
     let index = try file { () throws(FileError) in
       guard let location = handle.location else { throw .misuse }
+      if location.isReadOnly { wanted.isReadOnly = true }
       return try handle.file.mapWALIndex(
-        handle.holder, wanted, at: location, opensForWriting: !parts.root.isReadOnly,
+        handle.holder, wanted, at: location, opensForWriting: !location.isReadOnly,
         remove: { parts.files.removeUnlessOpen($0) }
       ) { (descriptor) throws(Errno) in
         try sendDescriptors(
@@ -91,7 +91,8 @@ extension FileSession {
     let deletes = try arguments(request, channel, as: WALIndexUnmapRequest.self).deletes
     let handle = try handle(request)
     try file { () throws(FileError) in
-      try handle.file.unmapWALIndex(handle.holder, deletes: deletes)
+      try handle.file.unmapWALIndex(
+        handle.holder, deletes: deletes && handle.location?.isReadOnly == false)
     }
     channel.end.complete(.done)
   }

@@ -102,7 +102,7 @@ extension FileSession {
 
   private func fullPathname(_ request: Request, _ channel: FileChannel) throws(ServeError) {
     let path = try arguments(request, channel, as: PathFields.self).path
-    let full = try file { () throws(FileError) in try parts.root.fullPathname(path) }
+    let full = try file { () throws(FileError) in try parts.roots.fullPathname(path) }
     channel.end.complete(
       full.isThroughLink ? .doneThroughLink : .done, PathFields(path: full.path))
   }
@@ -128,13 +128,13 @@ extension FileSession {
   ) throws(FileError) -> Handle {
     guard !handles.isFull else { throw .tooManyFiles }
     guard let path = request.path else {
-      let temporary = try parts.root.openTemporaryDirectory()
+      let temporary = try parts.roots.main.openTemporaryDirectory()
       let file = try parts.files.openTemporary(in: temporary.descriptor)
       return newHandle(file, request, channel, location: nil)
     }
     let location = try locate(path, on: channel)
     if !request.options.isDisjoint(with: [.deleteBeforeOpen, .deleteOnClose]) {
-      try parts.root.checkWritable()
+      try location.directory.root.checkWritable()
     }
     if request.options.contains(.deleteBeforeOpen) { try deleteDatabase(location) }
     let model: FileStatus? =
@@ -217,7 +217,7 @@ extension FileSession {
     let look = Look(after: wanted.path, session: self, channel)
     return try file { () throws(FileError) in
       let location = try locate(wanted.path, on: channel)
-      try parts.root.checkWritable()
+      try location.directory.root.checkWritable()
       try proveLocks(toEnd: wanted.path, channel)
       try parts.files.unlink(location)
       look.foundNothing()
@@ -274,7 +274,7 @@ extension FileSession {
       case .exists: return !status.isRegular || status.byteCount > 0
       case .read: return unsafe directory.descriptor.allows(location.name, writing: false)
       case .readWrite:
-        return unsafe !parts.root.isReadOnly
+        return unsafe !location.isReadOnly
           && directory.descriptor.allows(location.name, writing: true)
       }
     }
@@ -289,7 +289,7 @@ extension FileSession {
       return try locate(path, on: channel)
     } catch .system(.isDirectory) {
       do throws(FileError) {
-        return try parts.root.locateDirectory(path)
+        return try parts.roots.locateDirectory(path)
       } catch .outsideRoot {
         // A directory outside is no file that could be opened.
         throw .system(.isDirectory)

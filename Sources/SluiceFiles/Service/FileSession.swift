@@ -86,9 +86,9 @@ final class FileSession: ServiceSession {
       let slash = path.lastIndex(of: UInt8(ascii: "/"))
     {
       return Location(
-        directory: directory, name: try parts.root.nameComponent(path[(slash + 1)...]))
+        directory: directory, name: try parts.roots.nameComponent(path[(slash + 1)...]))
     }
-    return try parts.root.locate(path)
+    return try parts.roots.locate(path)
   }
 
   /// The open database to which a journal, WAL or super-journal of that path belongs.

@@ -39,7 +39,9 @@ final class Handle {
     self.needsDirectorySync = needsDirectorySync
     self.keepNanoseconds = keepNanoseconds
     kind = request.kind
-    isWritable = request.options.contains(.readWrite) && file.isWritable
+    // Another session may have the file open by another name, and for writing.
+    isWritable =
+      request.options.contains(.readWrite) && file.isWritable && location?.isReadOnly != true
     path = request.path ?? []
   }
 

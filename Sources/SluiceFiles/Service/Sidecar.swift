@@ -7,6 +7,9 @@ public import SluiceSystem
 /// Why a sidecar did not start.
 public enum SidecarError: Error, Sendable {
   case root(path: String, Errno)
+  case alsoDirectory(path: String, Errno)
+  /// An also-directory that is read only lies in a directory that may be written.
+  case contradiction(inner: String, outer: String)
   /// Its socket cannot be had; why.
   case socket(String)
   case system(call: String, Errno)
@@ -16,6 +19,9 @@ public enum SidecarError: Error, Sendable {
     case .root(let path, .accessDenied):
       "root \(path): \(Errno.accessDenied.message); the sidecar's user must be able to enter it"
     case .root(let path, let errno): "root \(path): \(errno.message)"
+    case .alsoDirectory(let path, let errno): "--also \(path): \(errno.message)"
+    case .contradiction(let inner, let outer):
+      "--also \(inner):ro: files in it could be written as files of \(outer)"
     case .socket(let reason): reason
     case .system(let call, .fileTooLarge):
       "\(call): \(Errno.fileTooLarge.message); raise the file-size limit (ulimit -f)"
@@ -30,6 +36,8 @@ public final class Sidecar {
   /// The file system of its root. File systems that are mounted beneath the root may be of other
   /// kinds.
   public let rootFileSystem: FileSystemKind
+  /// Those of the also-directories, in their order.
+  public let alsoFileSystems: [FileSystemKind]
 
   /// Makes a shared sidecar that listens on `socketPath` (zero-terminated). This process's signals
   /// belong to it from now on, and the process is confined as configured, for good. Once `lifeline`
@@ -66,28 +74,29 @@ public final class Sidecar {
     _ configuration: SidecarConfiguration, _ entrance: consuming Entrance, metrics: Metrics,
     socketName: SocketName?
   ) throws(SidecarError) {
-    let root: Root
-    do throws(Errno) {
-      root = try Root(configuration.rootPath, isReadOnly: configuration.isReadOnly)
+    let roots: Roots
+    do throws(SidecarError) {
+      roots = try makeRoots(configuration)
     } catch {
       socketName?.remove()
-      throw .root(path: String(zeroTerminated: configuration.rootPath ?? cString("/")), error)
+      throw error
     }
-    rootFileSystem = root.fileSystemKind
+    rootFileSystem = roots.main.fileSystemKind
+    alsoFileSystems = roots.others.map(\.fileSystemKind)
     var configuration = configuration
     // A file takes two descriptors, its own and its directory's. A session may have half of all.
     configuration.filesPerSessionMaximum = min(
       configuration.filesPerSessionMaximum, max(16, raiseDescriptorLimit() / 4))
     let files = FileTable(
-      metrics: metrics, isReadOnly: configuration.isReadOnly,
+      metrics: metrics,
       quota: configuration.quotaByteCount.map {
-        Quota($0, root: root) { Log.warning("counting the files beneath the root") }
+        Quota($0, root: roots.main) { Log.warning("counting the files beneath the root") }
       })
     let (windows, windowKeeper) = makeWindows(
       configuration, files: files, metrics: metrics)
     let service = FileService(
       FileParts(
-        root: root, files: files, windows: windows, windowKeeper: windowKeeper,
+        roots: roots, files: files, windows: windows, windowKeeper: windowKeeper,
         configuration: configuration))
     // Later this process has no /proc and no /sys.
     _ = processorCount
@@ -100,7 +109,7 @@ public final class Sidecar {
     }
     // A private sidecar would say to every program that starts one that there is no Landlock, and
     // loses less by it.
-    server.enter(configuration.confinement, tellsOfLandlock: !root.usesHostPaths)
+    server.enter(configuration.confinement, tellsOfLandlock: !roots.main.usesHostPaths)
   }
 
   /// Serves until the end of what the sidecar was made for, or a signal (SIGTERM, SIGINT or
@@ -123,6 +132,32 @@ extension Confinement {
       throw .root(path: String(zeroTerminated: rootPath), error)
     }
   }
+}
+
+private func makeRoots(_ configuration: SidecarConfiguration) throws(SidecarError) -> Roots {
+  func root<R>(_ body: () throws(Errno) -> R) throws(SidecarError) -> R {
+    do throws(Errno) { return try body() } catch {
+      throw .root(path: String(zeroTerminated: configuration.rootPath ?? cString("/")), error)
+    }
+  }
+  let main = try root { () throws(Errno) in
+    try Root(configuration.rootPath, isReadOnly: configuration.isReadOnly)
+  }
+  var others: [Root] = []
+  for also in configuration.alsoDirectories {
+    let isReadOnly = also.isReadOnly || configuration.isReadOnly
+    do throws(Errno) {
+      others.append(try Root(also.path, isReadOnly: isReadOnly, besides: main))
+    } catch {
+      throw .alsoDirectory(path: String(zeroTerminated: also.path), error)
+    }
+  }
+  let roots = try root { () throws(Errno) in try Roots(main, others) }
+  if let (inner, outer) = try root({ () throws(Errno) in try roots.contradiction() }) {
+    throw .contradiction(
+      inner: String(decoding: inner, as: UTF8.self), outer: String(decoding: outer, as: UTF8.self))
+  }
+  return roots
 }
 
 /// The counters that `sluice stats` shows. Its reader works in another directory.

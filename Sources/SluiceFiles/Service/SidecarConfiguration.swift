@@ -6,6 +6,8 @@ public import SluiceWire
 public struct SidecarConfiguration: Sendable {
   /// The directory that no client gets out of (zero-terminated); nil for the host's own paths.
   public var rootPath: [CChar]?
+  /// Directories of the host that are served besides, by the host's own names.
+  public var alsoDirectories: [AlsoDirectory] = []
   /// Who may connect, and how often.
   package var server = ServerConfiguration()
   /// How long a lock is kept after its transaction unless a connection says otherwise.
@@ -20,7 +22,7 @@ public struct SidecarConfiguration: Sendable {
   /// How many reactors share the sessions before one is full; nil for a number that suits the
   /// machine.
   public var reactorCount: Int?
-  /// Whether files are only read.
+  /// Whether files are only read, in the also-directories too.
   public var isReadOnly = false
   /// How many bytes the files beneath the root may have together; nil for any number. See Quota.
   public var quotaByteCount: Int64?
@@ -32,4 +34,16 @@ public struct SidecarConfiguration: Sendable {
   var isPrivate = false
 
   public init(rootPath: [CChar]?) { self.rootPath = rootPath }
+}
+
+/// A directory of the host that a sidecar with a root serves besides, by the host's own names.
+public struct AlsoDirectory: Sendable {
+  /// Zero-terminated.
+  public var path: [CChar]
+  public var isReadOnly: Bool
+
+  public init(path: [CChar], isReadOnly: Bool) {
+    self.path = path
+    self.isReadOnly = isReadOnly
+  }
 }

@@ -116,7 +116,9 @@ enum VFS {
     } catch {
       let isMissing = if case .call(.refused(.notFound, _)) = error { true } else { false }
       let makes = flags & SQLITE_OPEN_MAIN_DB != 0 && flags & SQLITE_OPEN_CREATE != 0
-      return fail(isMissing && makes ? .noDirectory : error, .open, path ?? [])
+      let isMain = flags & SQLITE_OPEN_MAIN_DB != 0
+      return unsafe fail(
+        isMissing && makes ? .noDirectory : error, .open, path ?? [], isMain ? name : nil)
     }
     opened.explainMissingWALIndex()
     unsafe opened.attach(to: file, IOMethods.table(for: opened))
@@ -138,7 +140,7 @@ enum VFS {
       }
       return SQLITE_OK
     } catch {
-      return fail(error, .delete, path)
+      return unsafe fail(error, .delete, path, nil)
     }
   }
 
@@ -164,7 +166,7 @@ enum VFS {
       if !answer, let neighbour { neighbour.knowledge.missed(neighbour.file) }
       return SQLITE_OK
     } catch {
-      return fail(error, .access, path)
+      return unsafe fail(error, .access, path, nil)
     }
   }
 
@@ -175,17 +177,14 @@ enum VFS {
     do throws(VFSError) {
       try unsafe checkParameterNames(name)
       let full = try onceMore { () throws(VFSError) in
-        let session = try unsafe OpenFile.registry.sessions.session(
-          socket: URIParameters.socket(of: name),
-          milliseconds: URIParameters.connectMilliseconds(of: name))
-        return try fullPathname(path, in: session)
+        try fullPathname(path, in: unsafe session(of: path, name))
       }
       guard full.path.count < out.count else { throw .system(.nameTooLong) }
       for (index, byte) in full.path.enumerated() { unsafe out[index] = CChar(bitPattern: byte) }
       unsafe out[full.path.count] = 0
       return full.isThroughLink ? csqlite_ok_symlink : SQLITE_OK
     } catch {
-      return fail(error, .fullPathname, path)
+      return unsafe fail(error, .fullPathname, path, name)
     }
   }
 

@@ -31,6 +31,7 @@ struct Failure: Sendable {
     unsafe parts.operation = unsafe characters(operation.name)
     unsafe parts.reason = unsafe characters(error.text)
     unsafe parts.remedy = unsafe remedy
+    if case .outside(let root) = error { parameter = root }
     let isAboutSidecar = if case .connect = error { true } else { false }
     unsafe parts.is_about_sidecar = isAboutSidecar
     let cut = max(0, path.count - pathByteCountMaximum)

@@ -21,6 +21,7 @@ extension VFSError {
     case .uriParameter, .unknownParameter: "correct the URI"
     case .system(.nameTooLong): "use a shorter path"
     case .system: "'sluice doctor' shows what this process lacks"
+    case .outside: remedyForRefusal(.outsideRoot, errno)
     case .noDirectory: "make the directory, or correct the path"
     case .recovering, .replaced, .noWALIndex, .twoMeanings: nil
     }
@@ -51,7 +52,7 @@ private func remedyForRefusal(_ status: Status, _ errno: Errno) -> StaticString?
   switch status {
   case .busy, .busyPending: "try again later, or set PRAGMA busy_timeout"
   case .notFound: "correct the path, or create the database"
-  case .outsideRoot: "use a file beneath the sidecar's root, or serve another --root"
+  case .outsideRoot: "use a file beneath the sidecar's root, or serve its directory with --also"
   case .notRegular: "name an ordinary file"
   case .readOnly, .readOnlyDirectory, .walIndexNotSetUp:
     "let the sidecar's user write the file and its directory"

@@ -19,6 +19,7 @@ extension VFSError {
     // Not a failure: SQLite stays in the old mode, or reports the error itself.
     case .noWALIndex: operation == .journalMode ? SQLITE_NOTICE : SQLITE_WARNING
     case .twoMeanings: SQLITE_NOTICE
+    case .outside: VFSError.resultCode(of: .outsideRoot, errno, operation)
     case .call(.refused(let status, let errno)):
       VFSError.resultCode(of: status, errno, operation)
     case .call(.writeRefused(_, let errno)):

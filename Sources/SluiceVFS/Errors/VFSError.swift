@@ -27,6 +27,8 @@ enum VFSError: Error {
   case replaced
   /// The database can have no WAL index, because its users may be on several hosts.
   case noWALIndex
+  /// The name means a file that the sidecar does not serve. Its root's path.
+  case outside(root: [UInt8])
   /// Not a failure: a name of the host's is also that of a file beneath the sidecar's root.
   case twoMeanings
 
@@ -44,6 +46,7 @@ enum VFSError: Error {
       "since the sidecar died, the file may be another, or may have left WAL mode; open it again"
     case .noWALIndex:
       "WAL mode needs locking_mode=EXCLUSIVE here: other hosts may have mounted this file system"
+    case .outside: Status.outsideRoot.text
     case .twoMeanings:
       "means the program's own file, not the file of that name in the sidecar's root"
     }
@@ -59,6 +62,7 @@ enum VFSError: Error {
     case .recovering: .again
     case .replaced: .stale
     case .noWALIndex: .notSupported
+    case .outside: .crossesDevice
     case .twoMeanings: Errno(0)
     }
   }

@@ -19,13 +19,19 @@ extension OpenFile {
         let registry = unsafe place.takeUnretainedValue()
         if registry.epoch.isCurrent { return registry }
       }
-      let fresh = unsafe Unmanaged.passRetained(Registry<OpenFile>())
-      let installed = unsafe registryBits.compareExchange(
-        expected: bits, desired: UInt(bitPattern: fresh.toOpaque()),
-        ordering: .acquiringAndReleasing
-      ).exchanged
-      if !installed { unsafe fresh.release() }
+      replaceRegistry(bits)
     }
+  }
+
+  /// Puts an empty registry in the place of the one with these bits, unless another thread has.
+  @inline(never)
+  private static func replaceRegistry(_ bits: UInt) {
+    let fresh = unsafe Unmanaged.passRetained(Registry<OpenFile>())
+    let installed = unsafe registryBits.compareExchange(
+      expected: bits, desired: UInt(bitPattern: fresh.toOpaque()),
+      ordering: .acquiringAndReleasing
+    ).exchanged
+    if !installed { unsafe fresh.release() }
   }
 
   /// The database that this file belongs to, or is. Nil if other databases may use its channel too.

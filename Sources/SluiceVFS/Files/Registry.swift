@@ -139,6 +139,7 @@ final class Registry<File: AnyObject & Sendable>: Sendable {
 
   /// The channel for a file of this name, or for a temporary file (nil). It is the channel of the
   /// database that the file belongs to, or else the home channel of the default session.
+  @inline(never)
   func channel(for path: [UInt8]?) throws(VFSError) -> Channel {
     if let channel = database(for: path)?.channel { return channel }
     return try unsafe sessions.session(socket: nil).home

@@ -2,12 +2,15 @@
 //
 // A name means what it means to the program: a relative one begins in the working directory of that
 // moment, and this process's kernel follows links and `..`. A private sidecar takes the host's
-// names. A sidecar with a root gets the host's name if that leads into the root. Any other name goes
-// to the sidecar as it is, and the sidecar looks for it from its root.
+// names. A sidecar with a root gets the host's name if that leads into the root or an also-directory.
+// Any other name goes to the sidecar as it is, and the sidecar looks for it from its root.
 //
-// This decides only which name is asked for. The sidecar's kernel walks it again beneath the root,
-// so a name that changed its meaning meanwhile, or means something else in the sidecar's mount
-// namespace, leads out of the root no more than any other.
+// The client does not know the also-directories. It asks for the full name of the host's name: if
+// that is the same, the sidecar takes it for the host's.
+//
+// This decides only which name is asked for. The sidecar's kernel walks it again beneath one of its
+// directories, so a name that changed its meaning meanwhile, or means something else in the
+// sidecar's mount namespace, leads out of them no more than any other.
 
 internal import SluiceClient
 internal import SluiceSystem
@@ -27,7 +30,7 @@ func completed(_ path: [UInt8], in session: Session) throws(VFSError) -> [UInt8]
   }
 }
 
-/// A name that leads into the root of a shared sidecar, or begins there, as the host has it.
+/// A name that leads into a directory of a shared sidecar, or begins there, as the host has it.
 struct HostName {
   /// The root's path on the host.
   let root: [UInt8]
@@ -49,11 +52,11 @@ struct HostName {
     if path.first != slash {
       guard let directory = try workingDirectory() else { return nil }
       given = directory + [slash] + path
-      beginsInside = isBeneath(directory, root)
+      beginsInside = isInside(directory, root, session)
     }
     plain = normalized(given)
     let real = withoutLinks(given)
-    if isBeneath(real, root) {
+    if isInside(real, root, session) {
       found = real
     } else if beginsInside {
       // It leads out. From the sidecar's root it could mean another file.
@@ -74,6 +77,13 @@ struct HostName {
     let other = joined(root, normalized(path))
     return other == full ? nil : other
   }
+}
+
+/// Whether the sidecar takes `path` for the host's name of a file that it serves.
+@inline(never)
+private func isInside(_ path: [UInt8], _ root: [UInt8], _ session: Session) -> Bool {
+  isBeneath(path, root)
+    || session.servesAlsoDirectories && (try? session.home.fullPathname(path))?.path == path
 }
 
 /// Nil if the working directory has no name in this process's root directory.

@@ -77,6 +77,7 @@ struct URIParameters {
       complaint: "connect-timeout takes milliseconds from 0 to 3600000 in the URI")
   }
 
+  @inline(never)
   private static func milliseconds(
     _ filename: UnsafePointer<CChar>, _ name: StaticString, or standard: Int64,
     complaint: StaticString
@@ -123,6 +124,7 @@ func hasParameters(_ filename: UnsafePointer<CChar>) -> Bool {
 }
 
 /// The value of a parameter, or nil. An empty value counts as none.
+@inline(never)
 private func value(
   _ filename: UnsafePointer<CChar>, _ name: StaticString
 ) -> UnsafePointer<CChar>? {

@@ -2,7 +2,7 @@
 //
 // It learns of them in three ways:
 // - A process in which libsluice.so is loaded tells that it has locked a database itself, or that it
-//   executes a program that cannot be reached. This is exact, and nothing is missed.
+//   executes a program that cannot be reached. This is exact, and hardly anything is missed.
 // - A program that cannot be reached is looked at: whether its file contains SQLite or names
 //   libsqlite3 and, while it lives, whether it has libsqlite3 or a database open. The programs that
 //   it starts are looked at too. In its first second this is done every 15 ms.
