@@ -93,9 +93,8 @@ private func serve(_ words: [String]) throws(CommandError) -> Int32 {
       configuration, socketPath: zeroTerminated(socket),
       lifeline: hasLifeline ? SharedDescriptor(FileDescriptor(owning: 3)) : nil)
     if !isQuiet {
-      print("sluice: serving \(root ?? "/") on \(socket), process \(getpid())")
-      print("sluice: \(root ?? "/") is on \(sidecar.rootFileSystem.consequence)")
-      flushStandardOutput()
+      printLine("sluice: serving \(root ?? "/") on \(socket), process \(getpid())")
+      printLine("sluice: \(root ?? "/") is on \(sidecar.rootFileSystem.consequence)")
     }
     try sidecar.run()
   } catch {
