@@ -117,7 +117,9 @@ static int open_log(const char *path) {
 
 void sluice_failures_prepare(void) {
   if (atomic_exchange(&is_prepared, 1)) return;
-  const char *named = getenv("SLUICE_LOG_FILE");
+  const char *level = getenv("SLUICE_LOG"), *named = getenv("SLUICE_LOG_FILE");
+  if (level && *level && (*level < '0' || *level > '2' || level[1]))
+    write_formatted(2, "sluice: SLUICE_LOG takes 0, 1 or 2; %s is taken as 1", level);
   if (!named || !*named) return;
   char path[path_byte_count_max] = "";
   if (*named != '/' && !opens_standard_error(named)) {

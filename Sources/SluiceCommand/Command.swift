@@ -123,7 +123,10 @@ private func printVersion(of program: String) -> Int32 {
 }
 
 /// Writes a line on standard error.
-package func printError(_ text: String) {
+package func printError(_ text: String) { printLine(text, on: 2) }
+
+/// Writes a line with the bytes that the text stands for.
+package func printLine(_ text: String, on descriptor: Int32 = 1) {
   let line = bytes(of: text + "\n")
-  _ = unsafe write(2, line, line.count)
+  _ = unsafe write(descriptor, line, line.count)
 }

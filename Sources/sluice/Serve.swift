@@ -102,12 +102,12 @@ private func serve(_ words: [String]) throws(CommandError) -> Int32 {
         let isReadOnly = also.isReadOnly || configuration.isReadOnly
         return "; also \(name(of: also))\(isReadOnly ? " (read only)" : "")"
       }
-      print("sluice: serving \(root ?? "/")\(others.joined()) on \(socket), process \(getpid())")
-      print("sluice: \(root ?? "/") is on \(sidecar.rootFileSystem.consequence)")
+      printLine(
+        "sluice: serving \(root ?? "/")\(others.joined()) on \(socket), process \(getpid())")
+      printLine("sluice: \(root ?? "/") is on \(sidecar.rootFileSystem.consequence)")
       for (also, kind) in zip(configuration.alsoDirectories, sidecar.alsoFileSystems) {
-        print("sluice: \(name(of: also)) is on \(kind.consequence)")
+        printLine("sluice: \(name(of: also)) is on \(kind.consequence)")
       }
-      flushStandardOutput()
     }
     try sidecar.run()
   } catch {

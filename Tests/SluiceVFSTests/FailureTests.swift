@@ -152,6 +152,18 @@ struct FailureTests {
       outcome.errors == "sluice: SLUICE_LOG_FILE: /nowhere/log: No such file or directory\n")
   }
 
+  @Test func levelThatMakesNoSenseIsNamed() throws {
+    let fixture = try Fixture(sidecar: true)
+    for (level, said) in [
+      ("loud", "sluice: SLUICE_LOG takes 0, 1 or 2; loud is taken as 1\n"), ("2", ""), ("", ""),
+    ] {
+      let outcome = try fixture.runSQLite(
+        "file:app.db?vfs=sluice", "SELECT 5", ["SLUICE_LOG": level])
+      outcome.expectLines(["5"])
+      #expect(outcome.errors == said)
+    }
+  }
+
   /// The reader of standard error is gone, or never reads.
   @Test func programNeitherWaitsForItsLogNorDiesOfIt() throws {
     let fixture = try Fixture(sidecar: true)

@@ -42,6 +42,10 @@ struct VFSMethodTests {
     os.chdir(ROOT)
     names = ["/", ".", "./", "sub", "sub/", "sub/.", "sub/..", "sub/inner/..", "sub/inner/../..",
              "file", "file/", "file/.", "file/x", "empty", "none", "none/", "none/..", "none/x"]
+    for name, target in [("dangling", "none"), ("tofile", "file"), ("toempty", "empty"),
+                         ("tolink", "dangling"), ("tosub", "sub"), ("loop", "loop")]:
+        os.symlink(target, f"{ROOT}/{name}")
+        names.append(name)
     """
 
   @Test func accessOfADirectoryAnswersAsStock() throws {

@@ -254,11 +254,20 @@ extension FileSession {
   private func access(_ request: Request, _ channel: FileChannel) throws(ServeError) {
     let wanted = try arguments(request, channel, as: AccessRequest.self)
     let answer = try file { () throws(FileError) in
-      let location: Location
+      var location: Location
       do throws(FileError) {
         location = try locateAny(wanted.path, on: channel)
       } catch .system(let errno) where !errno.leavesOpenWhatIsThere {
         return false
+      }
+      let isLink = try? unsafe location.directory.descriptor.status(of: location.name)
+        .isSymbolicLink
+      if wanted.mode == .exists, isLink == true {
+        // The file that it leads to may be absent, or out of the root.
+        guard let full = try? parts.root.fullPathname(wanted.path).path,
+          let target = try? locateAny(full, on: channel)
+        else { return false }
+        location = target
       }
       let directory = location.directory
       let look = Look(after: wanted.path, session: self, channel)

@@ -69,7 +69,7 @@ private func remedyForRefusal(_ status: Status, _ errno: Errno) -> StaticString?
 private func remedy(for errno: Errno) -> StaticString? {
   switch errno {
   case .accessDenied, .notPermitted:
-    "let the sidecar's user use the file and all directories above it"
+    "let the sidecar's user use the file and all directories above it, and write its directory"
   case .noEntry, .notDirectory: "correct the path"
   case .isDirectory: "name a file"
   case .readOnlyFileSystem: "open with mode=ro"
