@@ -31,6 +31,9 @@ let serveCommand = Command(
       --channels-per-session N  the most channels of one program: one, and one for each connection (64)
       --files-per-session N     the most files that one program has open at a time (4096)
       --implicit-locks MS   keep a connection's lock for MS milliseconds after its transaction (0)
+      --keep-open MS        keep a database open for MS milliseconds after its last close, so that the
+                            next open costs less (1000; 0 for not at all). A stock program is not
+                            hindered, but a file system cannot be unmounted meanwhile
       --reactors N          share the sessions among N threads before one of them has 127 channels
                             (one less than there are processors, but at least one; if the control
                             group has a quota, as many as the quota allows)
@@ -80,6 +83,8 @@ private func serve(_ words: [String]) throws(CommandError) -> Int32 {
   try takeLimits(&options, &configuration)
   configuration.implicitLockMilliseconds = try options.number(
     "--implicit-locks", in: 0...3_600_000, or: 0)
+  configuration.keepOpenMilliseconds = try options.number(
+    "--keep-open", in: 0...3_600_000, or: configuration.keepOpenMilliseconds)
   try takeShortcuts(&options, &configuration)
   // For tests: makes a fast disk slow.
   configuration.syncDelayMilliseconds = try options.number("--sync-delay", in: 0...60_000, or: 0)

@@ -9,7 +9,7 @@ import SluiceWire
 
 final class SidecarProcess: Sendable {
   let directory: URL
-  private let id: pid_t
+  let id: pid_t
   private let isReaped = FutexLock(false)
 
   /// Where Tools/build puts the product, or what SLUICE_BUILD says.

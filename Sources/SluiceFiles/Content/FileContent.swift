@@ -83,8 +83,14 @@ struct FileContent: ~Copyable, Sendable {
     account?.setByteCount(status.byteCount)
   }
 
-  /// The file is about to be closed: without a name it is no more.
+  /// The file is about to be closed: without a name it is no more. A client may still map the
+  /// window.
   func noteEnd(of file: borrowing FileDescription) {
+    window.withLock { window in
+      window?.retire()
+      _ = window?.giveBack(.max)
+      window = nil
+    }
     guard let account, let status = try? file.descriptor.status() else { return }
     account.setByteCount(status.linkCount == 0 ? 0 : status.byteCount)
   }

@@ -6,6 +6,11 @@
 // have others. (With overlayfs the first opening for writing gives other numbers to a file that has
 // several names.)
 //
+// A database stays open for a while (a second) after its client has closed it. A program that opens it again, for its
+// next request, finds it owned, and its read window filled. It counts as closed: its handles and
+// their locks are gone, and whoever needs it gone ends it at once. It keeps its space if its name is
+// removed meanwhile, and keeps its file system in use.
+//
 // Threads: any. The table's lock protects the table and the open counts, and is held across the
 // system calls of an open, so that two sessions cannot open one inode twice.
 
@@ -17,7 +22,12 @@ final class FileTable: Sendable {
   private struct Entry {
     let file: SharedFile
     var openCount: Int
+    /// When to close the file that nobody has open.
+    var closesAt: Int64?
   }
+
+  /// How many databases may stay open that nobody has open.
+  private static let unusedCountMaximum = 64
 
   private let entries = FutexLock<[FileIdentity: Entry]>([:])
   private let metrics: Metrics
@@ -40,6 +50,17 @@ final class FileTable: Sendable {
 
   /// Opens the file at `location` and counts it. `close` must follow.
   func open(_ location: borrowing Location, _ mode: Mode) throws(FileError) -> SharedFile {
+    do throws(FileError) {
+      return try openOnce(location, mode)
+    } catch .system(.tooManyOpen) {
+      closeUnused(now: nil)
+      return try openOnce(location, mode)
+    }
+  }
+
+  private func openOnce(
+    _ location: borrowing Location, _ mode: Mode
+  ) throws(FileError) -> SharedFile {
     try entries.withLock { (entries) throws(FileError) in
       // Creation first: in DELETE mode a journal is nearly always new. Two rounds more, in case the
       // file is created or removed meanwhile.
@@ -85,16 +106,64 @@ final class FileTable: Sendable {
     }
   }
 
-  /// Ends what `open` began. The last one closes the file and so drops its lease and locks.
-  func close(_ file: SharedFile) {
+  /// Ends what `open` began. The last one closes the file and so drops its lease and locks. If the
+  /// file is to stay for a while (`until`, monotonic nanoseconds), `closeUnused` closes it. False if
+  /// it does not stay.
+  @discardableResult
+  func close(_ file: SharedFile, stayingUntil time: Int64? = nil) -> Bool {
     entries.withLock { entries in
-      defer { if entries[file.identity] == nil { file.noteEnd() } }
       guard var entry = entries[file.identity] else {
         preconditionFailure("an open file is listed")
       }
       entry.openCount -= 1
-      entries[file.identity] = entry.openCount == 0 ? nil : entry
+      if entry.openCount > 0 {
+        entries[file.identity] = entry
+      } else if let time, Self.hasRoom(entries) {
+        entry.closesAt = time
+        entries[file.identity] = entry
+        return true
+      } else {
+        end(entry, &entries)
+      }
+      return false
     }
+  }
+
+  private static func hasRoom(_ entries: [FileIdentity: Entry]) -> Bool {
+    entries.values.count { $0.openCount == 0 } < unusedCountMaximum
+  }
+
+  private func end(_ entry: Entry, _ entries: inout [FileIdentity: Entry]) {
+    entries[entry.file.identity] = nil
+    entry.file.noteEnd()
+  }
+
+  /// Closes the files that nobody has had open for long enough, or all that nobody has open
+  /// (`now` is nil). Gives the time of the next one.
+  @discardableResult
+  func closeUnused(now: Int64?) -> Int64? {
+    entries.withLock { entries in
+      var next: Int64?
+      for entry in entries.values {
+        guard let time = entry.closesAt else { continue }
+        if let now, time > now {
+          next = min(next ?? time, time)
+        } else {
+          end(entry, &entries)
+        }
+      }
+      return next
+    }
+  }
+
+  /// The file with this identity, unless nobody has it open: then it ends.
+  private func usedEntry(
+    _ identity: FileIdentity, _ entries: inout [FileIdentity: Entry]
+  ) -> Entry? {
+    guard let entry = entries[identity] else { return nil }
+    if entry.openCount > 0 { return entry }
+    end(entry, &entries)
+    return nil
   }
 
   /// Removes the name at `location`.
@@ -104,9 +173,13 @@ final class FileTable: Sendable {
       let status = unsafe try? location.directory.descriptor.status(of: location.name)
       try self.removeName(location)
       // A file that is open ends with its last close.
-      guard let status, status.isRegular, status.linkCount == 1, Quota.counts(location),
-        entries[FileIdentity(status)] == nil
-      else { return }
+      guard let status, status.isRegular, status.linkCount == 1, Quota.counts(location) else {
+        return
+      }
+      if let entry = entries[FileIdentity(status)] {
+        if entry.openCount == 0 { self.end(entry, &entries) }
+        return
+      }
       quota.note(change: -status.byteCount)
     }
   }
@@ -128,7 +201,7 @@ final class FileTable: Sendable {
       guard let named = try self.nameOfExisting(location.name, in: directory) else { return }
       let seen = try system { () throws(Errno) in try named.status() }
       guard seen.isRegular else { throw .notRegular }
-      guard entries[FileIdentity(seen)] == nil else { throw .busy }
+      guard self.usedEntry(FileIdentity(seen), &entries) == nil else { throw .busy }
       do throws(Errno) {
         let descriptor = try openAnew(named, at: location, [.readOnly, .nonBlocking])
         // Where no lease counts, nothing tells whether others use the file.
@@ -162,7 +235,7 @@ final class FileTable: Sendable {
   func removeUnlessOpen(_ location: borrowing Location) {
     entries.withLock { entries in
       guard let status = unsafe try? location.directory.descriptor.status(of: location.name),
-        status.isRegular, entries[FileIdentity(status)] == nil
+        status.isRegular, usedEntry(FileIdentity(status), &entries) == nil
       else { return }
       try? unsafe location.directory.descriptor.unlink(location.name)
     }
@@ -219,8 +292,15 @@ final class FileTable: Sendable {
     if status.isDirectory, mode.isWritable { throw .system(.isDirectory) }
     guard status.isRegular || status.isDirectory else { throw .notRegular }
     let identity = FileIdentity(status)
+    // Nobody may have a file that was closed by rights that are gone since.
+    if let entry = entries[identity], entry.openCount == 0,
+      unsafe !location.directory.descriptor.allows(location.name, writing: entry.file.isWritable)
+    {
+      end(entry, &entries)
+    }
     if var entry = entries[identity] {
       entry.openCount += 1
+      entry.closesAt = nil
       entries[identity] = entry
       entry.file.renewIfUnused()
       return entry.file
@@ -240,6 +320,7 @@ final class FileTable: Sendable {
         let status = try descriptor.status()
         if var entry = entries[FileIdentity(status)] {
           entry.openCount += 1
+          entry.closesAt = nil
           entries[FileIdentity(status)] = entry
           return entry.file
         }

@@ -254,30 +254,25 @@ extension FileSession {
   private func access(_ request: Request, _ channel: FileChannel) throws(ServeError) {
     let wanted = try arguments(request, channel, as: AccessRequest.self)
     let answer = try file { () throws(FileError) in
-      var location: Location
+      let location: Location
       do throws(FileError) {
         location = try locateAny(wanted.path, on: channel)
       } catch .system(let errno) where !errno.leavesOpenWhatIsThere {
         return false
       }
-      let isLink = try? unsafe location.directory.descriptor.status(of: location.name)
-        .isSymbolicLink
-      if wanted.mode == .exists, isLink == true {
-        // The file that it leads to may be absent, or out of the root.
-        guard let full = try? parts.root.fullPathname(wanted.path).path,
-          let target = try? locateAny(full, on: channel)
-        else { return false }
-        location = target
-      }
       let directory = location.directory
       let look = Look(after: wanted.path, session: self, channel)
-      let status: FileStatus
+      var status: FileStatus
       do throws(Errno) {
         status = try unsafe directory.descriptor.status(of: location.name)
       } catch {
         if error == .noEntry { look.foundNothing() }
         if error.leavesOpenWhatIsThere { throw .system(error) }
         return false
+      }
+      if wanted.mode == .exists, status.isSymbolicLink {
+        guard let target = try statusBehindLink(wanted.path, channel) else { return false }
+        status = target
       }
       switch wanted.mode {
       case .exists: return !status.isRegular || status.byteCount > 0
@@ -288,6 +283,23 @@ extension FileSession {
       }
     }
     channel.end.complete(.done, AnswerReply(answer: answer))
+  }
+
+  /// The status of the file to which the link at `path` leads; nil if none is there, or if it leads
+  /// out of what is served.
+  private func statusBehindLink(
+    _ path: [UInt8], _ channel: FileChannel
+  ) throws(FileError) -> FileStatus? {
+    do throws(FileError) {
+      let target = try locateAny(try parts.roots.fullPathname(path).path, on: channel)
+      return try system { () throws(Errno) in
+        try unsafe target.directory.descriptor.status(of: target.name)
+      }
+    } catch .system(let errno) where errno.leavesOpenWhatIsThere {
+      throw .system(errno)
+    } catch {
+      return nil
+    }
   }
 
   /// The place of `path`, which may be a directory without a name: `/`, `.` or `sub/..`.
@@ -309,7 +321,7 @@ extension FileSession {
   // MARK: By handle
 
   private func closeFile(_ request: Request, _ channel: FileChannel) throws(ServeError) {
-    close(try handle(request))
+    close(try handle(request), byClient: true)
     channel.end.complete(.done)
   }
 

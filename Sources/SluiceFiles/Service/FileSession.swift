@@ -43,13 +43,27 @@ final class FileSession: ServiceSession {
     thread.sessions[link.id] = nil
   }
 
-  func close(_ handle: Handle) {
+  /// Closes a file. If its client did that (`byClient`), a database stays open for a while.
+  func close(_ handle: Handle, byClient: Bool = false) {
     handle.dropLocks()
     handle.file.withWindow { $0.unpin(for: handle.id) }
     keepers.removeAll { $0 === handle }
     handles.remove(handle)
-    for channel in channels where channel.database === handle { channel.database = nil }
-    parts.files.close(handle.file)
+    for channel in channels {
+      if channel.database === handle { channel.database = nil }
+      // Another file may take the word: a client uses its channel for one database after another.
+      if channel.number == handle.channel, handle.holder.hasWord {
+        channel.hasStandingLocks = false
+      }
+    }
+    let milliseconds = parts.configuration.keepOpenMilliseconds
+    let stays =
+      byClient && milliseconds > 0 && handle.kind == .mainDatabase && handle.location != nil && handle.file.isLocal
+      && handle.file.isWritable
+    let time = stays ? Clock.monotonicNanoseconds() + Int64(milliseconds) * 1_000_000 : nil
+    if parts.files.close(handle.file, stayingUntil: time), let time {
+      thread.keepsFile(until: time)
+    }
   }
 
   /// Remembers that a handle keeps a lock beyond its transaction.

@@ -1,5 +1,5 @@
-// The file service in one thread that serves: its sessions, and the locks that they keep for a
-// while.
+// The file service in one thread that serves: its sessions, and the locks and files that are kept
+// for a while.
 //
 // Confined to that thread, except for `number` and `post`.
 
@@ -17,8 +17,9 @@ final class FileThread: ServiceThread, Settler, @unchecked Sendable {
   var isSettling = false
   /// How long syncs took lately, on average.
   var usualSyncNanoseconds: Int64 = 0
-  /// When the next kept lock is due.
+  /// When the next kept lock is due, and the next file that nobody has open.
   private var keptLockDue: Int64?
+  private var keptFileDue: Int64?
 
   init(_ serving: any ServingThread, _ parts: FileParts) {
     self.serving = serving
@@ -39,7 +40,7 @@ final class FileThread: ServiceThread, Settler, @unchecked Sendable {
     sessions[id]?.channels.first { $0.number == number }
   }
 
-  // MARK: Kept locks
+  // MARK: Kept locks and files
 
   /// One of the sessions keeps a lock until `time`.
   func keepsLock(until time: Int64) {
@@ -47,7 +48,17 @@ final class FileThread: ServiceThread, Settler, @unchecked Sendable {
     post.alarm.set(time)
   }
 
+  /// A file that nobody has open stays open until `time`.
+  func keepsFile(until time: Int64) {
+    keptFileDue = min(keptFileDue ?? time, time)
+    post.alarm.set(time)
+  }
+
   func alarmRang(now: Int64) {
+    if let keptFileDue, now >= keptFileDue {
+      self.keptFileDue = parts.files.closeUnused(now: now)
+    }
+    if let next = self.keptFileDue { post.alarm.set(next) }
     guard let keptLockDue else { return }
     if now >= keptLockDue {
       self.keptLockDue = sessions.values.compactMap { $0.dropKeptLocks(now: now) }.min()

@@ -45,6 +45,8 @@ public final class Sidecar {
   public convenience init(
     _ configuration: SidecarConfiguration, socketPath: [CChar], lifeline: SharedDescriptor? = nil
   ) throws(SidecarError) {
+    // Before the socket has a name: who finds one may believe that the sidecar will serve.
+    let roots = try makeRoots(configuration)
     let metrics = try publicMetrics(configuration, socketPath)
     let socket: (listener: SharedDescriptor, name: SocketName)
     let permissions: UInt32 = configuration.server.users == [processIdentity().user] ? 0o600 : 0o666
@@ -54,7 +56,7 @@ public final class Sidecar {
       throw .socket(error.description)
     }
     try self.init(
-      configuration, .shared(socket.listener, lifeline: lifeline), metrics: metrics,
+      configuration, roots, .shared(socket.listener, lifeline: lifeline), metrics: metrics,
       socketName: socket.name)
   }
 
@@ -67,20 +69,15 @@ public final class Sidecar {
     // The client's effective user. This process has the client's file-system user, which may be
     // another.
     if let peer = try? client.peer() { configuration.server.users = [peer.user] }
-    try self.init(configuration, .oneClient(client), metrics: Metrics(), socketName: nil)
+    try self.init(
+      configuration, try makeRoots(configuration), .oneClient(client), metrics: Metrics(),
+      socketName: nil)
   }
 
   private init(
-    _ configuration: SidecarConfiguration, _ entrance: consuming Entrance, metrics: Metrics,
-    socketName: SocketName?
+    _ configuration: SidecarConfiguration, _ roots: Roots, _ entrance: consuming Entrance,
+    metrics: Metrics, socketName: SocketName?
   ) throws(SidecarError) {
-    let roots: Roots
-    do throws(SidecarError) {
-      roots = try makeRoots(configuration)
-    } catch {
-      socketName?.remove()
-      throw error
-    }
     rootFileSystem = roots.main.fileSystemKind
     alsoFileSystems = roots.others.map(\.fileSystemKind)
     var configuration = configuration

@@ -19,6 +19,8 @@ public struct SidecarConfiguration: Sendable {
   public var shortcuts: Shortcuts = .all
   /// A session's open files; fewer where the system lets this process open few.
   public var filesPerSessionMaximum = 4096
+  /// How long a database stays open after its last close; 0 for not at all. See FileTable.
+  public var keepOpenMilliseconds = 1000
   /// How many reactors share the sessions before one is full; nil for a number that suits the
   /// machine.
   public var reactorCount: Int?

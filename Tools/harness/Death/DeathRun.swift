@@ -36,7 +36,7 @@ final class DeathRun {
   private var outcome = Outcome()
 
   /// A slow sync, so that a kill can hit its middle.
-  static let sidecarOptions = ["--sync-delay", "10"]
+  static let sidecarOptions = ["--sync-delay", "10", "--keep-open", "0"]
 
   /// With `canary` the table says, wrongly, that a request that was not handed over is done.
   init(

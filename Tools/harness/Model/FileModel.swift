@@ -117,7 +117,7 @@ final class FileModel {
   struct Session {
     var handles: [ModelHandle?] = Array(repeating: nil, count: ModelLimits.files)
     var channels: [Bool] = [true] + Array(repeating: false, count: ModelLimits.channels - 1)
-    /// For each channel: whether a database, open or closed, has its word for standing locks.
+    /// For each channel: whether an open database has its word for standing locks.
     var standing = [Bool](repeating: false, count: ModelLimits.channels)
   }
 
@@ -268,6 +268,8 @@ final class FileModel {
     if canary != .close { leaveIndex(handle, deletes: false) }
     let file = handle.file
     file.handles.removeAll { $0 === handle }
+    // The word is the next database's.
+    if handle.stands { sessions[session].standing[Int(handle.channel)] = false }
     for place in sessions[session].handles.indices
     where sessions[session].handles[place] === handle {
       sessions[session].handles[place] = nil
