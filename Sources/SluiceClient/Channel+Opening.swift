@@ -16,7 +16,7 @@ extension Session {
     } from: { (socket, number) throws(ConnectError) in
       let line = try receiveChannel(on: socket)
       guard UInt64(line.number) == number else { throw .notASidecar }
-      return Channel(session: self, line: line, shortcuts: shortcuts.intersection(self.shortcuts))
+      return Channel(session: self, line: line, shortcuts: shortcuts.intersection(allowedShortcuts))
     }
   }
 }

@@ -20,7 +20,7 @@ public final class Session: Sendable {
   /// Whether the sidecar serves other directories beside its root, by the host's own names.
   public let servesAlsoDirectories: Bool
   /// The shortcuts that the sidecar allows.
-  let shortcuts: Shortcuts
+  public let allowedShortcuts: Shortcuts
   let socket: SessionSocket
   private let epoch: ProcessEpoch
   /// The channel that came with the session.
@@ -50,7 +50,7 @@ public final class Session: Sendable {
     let welcome = try shakeHands(on: socket, deadline: deadline)
     usesHostPaths = welcome.usesHostPaths
     servesAlsoDirectories = welcome.servesAlsoDirectories
-    shortcuts = welcome.shortcuts
+    allowedShortcuts = welcome.shortcuts
     homeLine = ChannelLine(number: 0, regions: welcome.regions)
     epoch = ProcessEpoch.current
     socketPath = path

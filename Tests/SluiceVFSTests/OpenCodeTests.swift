@@ -80,9 +80,6 @@ struct OpenCodeTests {
   private static let differences =
     ["rwc", "rw", "ro"].flatMap { mode in
       [
-        // A name that ends in a slash is a directory's: the kernel decides (ENOTDIR). SQLite drops
-        // the slash.
-        "file.db/ \(mode) SELECT OK CANTOPEN", "file.db/ \(mode) CREATE ERROR CANTOPEN",
         // The kernel follows 40 links, and SQLite by itself 200.
         "chain0 \(mode) SELECT OK CANTOPEN", "chain0 \(mode) CREATE OK CANTOPEN",
         // A sidecar opens regular files only.

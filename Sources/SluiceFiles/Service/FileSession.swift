@@ -58,8 +58,8 @@ final class FileSession: ServiceSession {
     }
     let milliseconds = parts.configuration.keepOpenMilliseconds
     let stays =
-      byClient && milliseconds > 0 && handle.kind == .mainDatabase && handle.location != nil && handle.file.isLocal
-      && handle.file.isWritable
+      byClient && milliseconds > 0 && handle.kind == .mainDatabase && handle.location != nil
+      && handle.file.isLocal && handle.file.isWritable
     let time = stays ? Clock.monotonicNanoseconds() + Int64(milliseconds) * 1_000_000 : nil
     if parts.files.close(handle.file, stayingUntil: time), let time {
       thread.keepsFile(until: time)

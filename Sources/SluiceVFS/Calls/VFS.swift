@@ -176,9 +176,14 @@ enum VFS {
     let path = unsafe bytes(of: name)
     do throws(VFSError) {
       try unsafe checkParameterNames(name)
-      let full = try onceMore { () throws(VFSError) in
-        try fullPathname(path, in: unsafe session(of: path, name))
-      }
+      let full =
+        if unsafe meansHostName(socket: URIParameters.socket(of: name)) {
+          try unsafe hostFullPathname(name)
+        } else {
+          try onceMore { () throws(VFSError) in
+            try fullPathname(path, in: unsafe session(of: path, name))
+          }
+        }
       guard full.path.count < out.count else { throw .system(.nameTooLong) }
       for (index, byte) in full.path.enumerated() { unsafe out[index] = CChar(bitPattern: byte) }
       unsafe out[full.path.count] = 0

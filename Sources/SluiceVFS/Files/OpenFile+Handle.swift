@@ -33,7 +33,7 @@ extension OpenFile {
     if open.kind == .wal { open.remote.channel.openWALCount.subtract(1, ordering: .relaxed) }
     var code = SQLITE_OK
     do throws(CallError) {
-      try open.remote.close()
+      try open.close()
     } catch .sessionLost {
       // The file was closed with the sidecar.
     } catch {

@@ -65,10 +65,15 @@ final class OpenFile: @unchecked Sendable {
     shortcuts = parameters.shortcuts
     connectMilliseconds = parameters.connectMilliseconds
     let channel: Channel
+    var ended: Knowledge?
     if isMain, let name = unsafe name {
       let session = try unsafe OpenFile.registry.sessions.session(
         socket: URIParameters.socket(of: name), milliseconds: connectMilliseconds)
-      channel = try OpenFile.channel(in: session, shortcuts)
+      ended = OpenFile.idle(path, in: session, shortcuts)
+      channel =
+        if let ended { ended.remote.channel } else {
+          try OpenFile.channel(in: session, shortcuts)
+        }
     } else {
       channel = try OpenFile.registry.channel(for: path)
     }
@@ -84,7 +89,7 @@ final class OpenFile: @unchecked Sendable {
     isWALIndexReadOnly = parameters.isWALIndexReadOnly
     wait.milliseconds = parameters.waitMilliseconds
     if isMain, let path {
-      let knowledge = Knowledge(of: remote)
+      let knowledge = Knowledge(of: remote, after: ended)
       self.knowledge = knowledge
       token = OpenFile.registry.enter(path: path, file: self, knowledge)
       noteThreadUses(token)
@@ -103,10 +108,36 @@ final class OpenFile: @unchecked Sendable {
     do throws(CallError) {
       return try session.openChannel(shortcuts)
     } catch .refused(.limitReached, _) {
-      return session.home
+      return idle([], in: session, shortcuts, orAny: true)?.remote.channel ?? session.home
     } catch {
       throw .call(error)
     }
+  }
+
+  private static func idle(
+    _ path: [UInt8]?, in session: Session, _ shortcuts: Shortcuts, orAny: Bool = false
+  ) -> Knowledge? {
+    registry.idleChannels.take(
+      path: path ?? [], in: session, shortcuts, formerCount: registry.sessions.formerCount,
+      orAny: orAny)
+  }
+
+  /// Closes the file. If nothing of it is left in its channel, the channel is kept for the next
+  /// open.
+  func close() throws(CallError) {
+    guard let knowledge, token != 0, walIndex == nil, !knowledge.isInUse, !knowledge.wasPinned,
+      !remote.channel.isShared, remote.channel.openWALCount.load(ordering: .relaxed) == 0
+    else { return try remote.close() }
+    do throws(CallError) {
+      // A change that failed would fail the next connection.
+      try remote.settle()
+    } catch {
+      return try remote.close()
+    }
+    try remote.close()
+    let registry = OpenFile.registry
+    registry.idleChannels.add(
+      path: path, knowledge, formerCount: registry.sessions.formerCount)
   }
 
   @inline(never)

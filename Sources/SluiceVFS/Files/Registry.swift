@@ -50,6 +50,7 @@ final class Registry<File: AnyObject & Sendable>: Sendable {
   /// The process in which the registry was made.
   let epoch = ProcessEpoch.current
   let sessions = SessionTable()
+  let idleChannels = IdleChannels()
   private let state = FutexLock(State())
 
   // MARK: Databases

@@ -64,6 +64,27 @@ final class Knowledge: Sendable {
     _ = windowReference.storeIfNil(opened.region)
   }
 
+  /// The knowledge of a file that was opened again on the same channel: of `remote`, if that is the
+  /// file whose connection has ended.
+  init(of remote: RemoteFile, after ended: Knowledge?) {
+    self.remote = remote
+    shortcuts = remote.channel.shortcuts
+    guard let ended, remote.isCertainlySame(as: ended.remote), let window = ended.window,
+      !window.isRetired
+    else { return }
+    unsafe wasOpened = true
+    unsafe life = ended.life
+    _ = windowReference.storeIfNil(window)
+    journalMissedAt.store(ended.journalMissedAt.load(ordering: .relaxed), ordering: .relaxed)
+    walMissedAt.store(ended.walMissedAt.load(ordering: .relaxed), ordering: .relaxed)
+  }
+
+  /// How much memory the window has at most, in bytes.
+  var windowByteCount: Int64 { window?.knownByteCount ?? 0 }
+
+  /// Whether addresses in the window were used.
+  var wasPinned: Bool { unsafe isPinned != false }
+
   /// The window, once it is mapped. Nil in a forked child, because the child holds no lock.
   @inline(__always)
   private var window: WindowRegion? { epoch.isCurrent ? windowReference.load() : nil }

@@ -13,6 +13,7 @@
 internal import CSluice
 internal import SluiceClient
 internal import SluiceSystem
+internal import Synchronization
 
 final class SessionTable: Sendable {
   /// The place of a session, which may still be empty. The thread that holds the lock makes the
@@ -30,6 +31,10 @@ final class SessionTable: Sendable {
   }
 
   private let places = FutexLock<[Place]>([])
+  private let givenUp = Atomic<Int>(0)
+
+  /// How often sessions of another standing were given up.
+  var formerCount: Int { givenUp.load(ordering: .relaxed) }
 
   /// The session with the sidecar on `socket`. Without a socket: with the sidecar on SLUICE_SOCKET;
   /// or else with the sidecar of `sluice run`, if the thread may use it; or else with a private
@@ -126,7 +131,10 @@ final class SessionTable: Sendable {
     // them.
     let (place, _) = places.withLock { places -> (Place, former: [Place]) in
       let former = places.contains { $0.standing != standing } ? places : []
-      if !former.isEmpty { places.removeAll { $0.standing != standing } }
+      if !former.isEmpty {
+        places.removeAll { $0.standing != standing }
+        givenUp.add(1, ordering: .relaxed)
+      }
       if let place = places.first(where: { $0.socketPath == socketPath }) { return (place, former) }
       let place = Place(socketPath, standing)
       places.append(place)

@@ -44,7 +44,7 @@ final class Watcher {
     var starter: String?
     let since: Int64
     /// A process that has just executed a program has not loaded its libraries yet.
-    var lookCount = 0
+    var timesSeen = 0
   }
 
   private static let suspectMaximum = 128
@@ -203,7 +203,7 @@ final class Watcher {
       suspects[key] = nil
       return
     }
-    suspect.lookCount += 1
+    suspect.timesSeen += 1
     suspects[key] = suspect
     // Nil if it has ended.
     guard let name = program ?? key.namedProgram ?? suspect.program else { return }
@@ -215,20 +215,20 @@ final class Watcher {
     }
     guard let mappings = sluiceContents("/proc/\(key.id)/maps", libraryName) else {
       // A process with more rights than this one shows only its command line, and its locks.
-      let holds = suspect.lookCount == 2 && holdsSQLite(finding.program, in: key.id)
+      let holds = suspect.timesSeen == 2 && holdsSQLite(finding.program, in: key.id)
       if locks || holds { findings.add(finding) }
       return
     }
     if mappings.contains(.library) {
       if let program { reached[key] = program }
       // A suspect that was told is another program in a moment.
-      if suspect.program == nil || suspect.lookCount > 10 { suspects[key] = nil }
+      if suspect.program == nil || suspect.timesSeen > 10 { suspects[key] = nil }
       return
     }
     finding.database = key.openDatabase
     let holds =
       mappings.contains(.nameOfLibsqlite3)
-      || suspect.lookCount == 2 && sluiceContents("/proc/\(key.id)/exe")?.contains(.sqlite) == true
+      || suspect.timesSeen == 2 && sluiceContents("/proc/\(key.id)/exe")?.contains(.sqlite) == true
     if locks || holds || finding.database != nil { findings.add(finding) }
   }
 
