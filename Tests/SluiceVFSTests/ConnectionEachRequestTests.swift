@@ -78,7 +78,7 @@ struct ConnectionEachRequestTests {
       """
       c = proxied("app.db"); before = one(c, "SELECT count(*) FROM t"); c.close()
       child = os.fork()
-      c = proxied("app.db"); c.execute("INSERT INTO t VALUES (1)"); c.close()
+      c = proxied("app.db"); c.execute("PRAGMA busy_timeout = 20000"); c.execute("INSERT INTO t VALUES (1)"); c.close()
       if child == 0: os._exit(0)
       print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
       c = proxied("app.db"); print(one(c, "SELECT count(*) FROM t") - before); c.close()

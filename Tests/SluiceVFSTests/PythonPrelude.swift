@@ -126,7 +126,7 @@ let pythonPrelude = """
           if not name.isdigit(): continue
           try:
               with open(f"/proc/{name}/cmdline", errors="replace") as f: words = f.read().split(chr(0))
-              with open(f"/proc/{name}/environ") as f: settings = f.read().split(chr(0))
+              with open(f"/proc/{name}/environ", errors="replace") as f: settings = f.read().split(chr(0))
           except OSError: continue
           if words[1:3] == ["serve", "--private"] and "ROOT=" + ROOT in settings:
               found.append(int(name))

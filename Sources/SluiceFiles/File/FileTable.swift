@@ -27,15 +27,16 @@ final class FileTable: Sendable {
   }
 
   /// How many databases may stay open that nobody has open.
-  private static let unusedCountMaximum = 64
+  private let unusedCountMaximum: Int
 
   private let entries = FutexLock<[FileIdentity: Entry]>([:])
   private let metrics: Metrics
   private let quota: Quota?
 
-  init(metrics: Metrics, quota: Quota? = nil) {
+  init(metrics: Metrics, quota: Quota? = nil, unusedCountMaximum: Int = 64) {
     self.metrics = metrics
     self.quota = quota
+    self.unusedCountMaximum = unusedCountMaximum
   }
 
   /// How to open, and which file a new one resembles.
@@ -118,7 +119,7 @@ final class FileTable: Sendable {
       entry.openCount -= 1
       if entry.openCount > 0 {
         entries[file.identity] = entry
-      } else if let time, Self.hasRoom(entries) {
+      } else if let time, self.hasRoom(entries) {
         entry.closesAt = time
         entries[file.identity] = entry
         return true
@@ -129,7 +130,7 @@ final class FileTable: Sendable {
     }
   }
 
-  private static func hasRoom(_ entries: [FileIdentity: Entry]) -> Bool {
+  private func hasRoom(_ entries: [FileIdentity: Entry]) -> Bool {
     entries.values.count { $0.openCount == 0 } < unusedCountMaximum
   }
 
