@@ -273,9 +273,11 @@ private struct SessionRun {
     require(loop.sessions.isEmpty, "a session does not end")
     clients = []
     require(thread.sessions.isEmpty, "the file service keeps a session")
-    // A worker may still have a file.
+    // A worker may still have a file. Those that nobody has are closed now, and not in a second.
     let deadline = Clock.monotonicNanoseconds() + 20_000_000_000
-    while !parts.files.files(ofDescriptor: nil).isEmpty {
+    while true {
+      parts.files.closeUnused(now: nil)
+      if parts.files.files(ofDescriptor: nil).isEmpty { break }
       require(Clock.monotonicNanoseconds() < deadline, "a file is open without a session")
       sluice_yield()
     }
