@@ -13,7 +13,8 @@
 //
 // A call never fails because of that: if the environment becomes too large by it, the program's own
 // is passed on. The calls are made in vfork children, so nothing is allocated: the new environment is
-// on the stack, and one of more than 64 KiB is passed on as it is. system() and popen() do not come here; they pass `environ` on as it is.
+// on the stack, and one of more than 64 KiB is passed on as it is. system() and popen() do not come
+// here; they pass `environ` on as it is.
 #include <alloca.h>
 #include <limits.h>
 #include <stdarg.h>

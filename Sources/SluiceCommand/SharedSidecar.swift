@@ -30,7 +30,8 @@ package struct SharedSidecar: ~Copyable {
   /// Starts a sidecar for `root` that lasts until this process has ended, even if the process has
   /// become another program, and then until it has had no session for `lingerMilliseconds`. The
   /// process holds nothing for that: the sidecar watches it by a pidfd. Returns the socket's path.
-  /// `directories` are as `sluice serve --also` takes them. Without a root the sidecar serves the host's own names, with this process's rights.
+  /// `directories` are as `sluice serve --also` takes them. Without a root the sidecar serves the
+  /// host's own names, with this process's rights.
   package static func startForThisProcess(
     _ program: String, root: String?, also directories: [String] = []
   ) throws(SidecarStartError) -> String {

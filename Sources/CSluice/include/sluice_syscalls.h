@@ -134,10 +134,6 @@ static inline int64_t sluice_readlinkat(int directory, const char *path, char *b
   ssize_t n = readlinkat(directory, path, buffer, count);
   return n < 0 ? -errno : n;
 }
-// Writes the absolute name of the file at `path`, with its links followed, into `out`, which has
-// room for 4096 bytes. The file need not exist. 1 if there were links, `.` or `..`, 0 if there were
-// none, or -errno. See pathname.c.
-int sluice_full_pathname(const char *path, char *out);
 // The file system of a file: its kind, by its magic number, and its number. 0 or -errno.
 int sluice_file_system(int fd, uint32_t *magic, uint64_t *which);
 // name_to_handle_at(2) of the open file itself. Stores its type and bytes in `handle` and returns

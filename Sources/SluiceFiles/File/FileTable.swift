@@ -6,10 +6,10 @@
 // have others. (With overlayfs the first opening for writing gives other numbers to a file that has
 // several names.)
 //
-// A database stays open for a while (a second) after its client has closed it. A program that opens it again, for its
-// next request, finds it owned, and its read window filled. It counts as closed: its handles and
-// their locks are gone, and whoever needs it gone ends it at once. It keeps its space if its name is
-// removed meanwhile, and keeps its file system in use.
+// A database stays open for a while (a second) after its client has closed it. A program that opens
+// it again, for its next request, finds it owned, and its read window filled. It counts as closed:
+// its handles and their locks are gone, and whoever needs it gone ends it at once. It keeps its space
+// if its name is removed meanwhile, and keeps its file system in use.
 //
 // Threads: any. The table's lock protects the table and the open counts, and is held across the
 // system calls of an open, so that two sessions cannot open one inode twice.
@@ -102,13 +102,14 @@ final class FileTable: Sendable {
   /// Counts an open file once more; another `close` must follow.
   func countAnother(_ file: SharedFile) {
     entries.withLock { entries in
-      guard entries[file.identity] != nil else { preconditionFailure("an open file is listed") }
-      entries[file.identity]?.openCount += 1
+      guard openAgain(file.identity, &entries) != nil else {
+        preconditionFailure("an open file is listed")
+      }
     }
   }
 
   /// Ends what `open` began. The last one closes the file and so drops its lease and locks. If the
-  /// file is to stay for a while (`until`, monotonic nanoseconds), `closeUnused` closes it. False if
+  /// file is to stay until a `time` (monotonic nanoseconds), `closeUnused` closes it. False if
   /// it does not stay.
   @discardableResult
   func close(_ file: SharedFile, stayingUntil time: Int64? = nil) -> Bool {
@@ -299,14 +300,22 @@ final class FileTable: Sendable {
     {
       end(entry, &entries)
     }
-    if var entry = entries[identity] {
-      entry.openCount += 1
-      entry.closesAt = nil
-      entries[identity] = entry
-      entry.file.renewIfUnused()
-      return entry.file
+    if let file = openAgain(identity, &entries) {
+      file.renewIfUnused()
+      return file
     }
     return try openForReal(named, at: location, status.isDirectory, &entries)
+  }
+
+  /// Counts the listed file with this identity once more; nil if none is listed.
+  private func openAgain(
+    _ identity: FileIdentity, _ entries: inout [FileIdentity: Entry]
+  ) -> SharedFile? {
+    guard var entry = entries[identity] else { return nil }
+    entry.openCount += 1
+    entry.closesAt = nil
+    entries[identity] = entry
+    return entry.file
   }
 
   private func openForReal(
@@ -319,12 +328,7 @@ final class FileTable: Sendable {
         let descriptor = try openAnew(
           named, at: location, [isWritable ? .readWrite : .readOnly, .nonBlocking])
         let status = try descriptor.status()
-        if var entry = entries[FileIdentity(status)] {
-          entry.openCount += 1
-          entry.closesAt = nil
-          entries[FileIdentity(status)] = entry
-          return entry.file
-        }
+        if let file = openAgain(FileIdentity(status), &entries) { return file }
         return enter(
           descriptor, status, isWritable: isWritable,
           isCounted: location.directory.root.isCounted, &entries)

@@ -178,7 +178,7 @@ enum VFS {
       try unsafe checkParameterNames(name)
       let full =
         if unsafe meansHostName(socket: URIParameters.socket(of: name)) {
-          try unsafe hostFullPathname(name)
+          try hostFullPathname(path)
         } else {
           try onceMore { () throws(VFSError) in
             try fullPathname(path, in: unsafe session(of: path, name))

@@ -128,13 +128,10 @@ final class OpenFile: @unchecked Sendable {
     guard let knowledge, token != 0, walIndex == nil, !knowledge.isInUse, !knowledge.wasPinned,
       !remote.channel.isShared, remote.channel.openWALCount.load(ordering: .relaxed) == 0
     else { return try remote.close() }
-    do throws(CallError) {
-      // A change that failed would fail the next connection.
-      try remote.settle()
-    } catch {
-      return try remote.close()
-    }
+    // A change that failed would fail the next connection.
+    let isClean = (try? remote.settle()) != nil
     try remote.close()
+    guard isClean else { return }
     let registry = OpenFile.registry
     registry.idleChannels.add(
       path: path, knowledge, formerCount: registry.sessions.formerCount)

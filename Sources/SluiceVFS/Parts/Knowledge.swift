@@ -39,9 +39,19 @@ final class Knowledge: Sendable {
   /// pinned.
   private nonisolated(unsafe) var isPinned: Bool? = false
 
-  init(of remote: RemoteFile) {
+  /// What is known of a file that was just opened. If it is the file of a connection that has `ended`
+  /// on the same channel, that one's window is still true.
+  init(of remote: RemoteFile, after ended: Knowledge? = nil) {
     self.remote = remote
     shortcuts = remote.channel.shortcuts
+    guard let ended, remote.isCertainlySame(as: ended.remote), let window = ended.window,
+      !window.isRetired
+    else { return }
+    unsafe wasOpened = true
+    unsafe life = ended.life
+    _ = windowReference.storeIfNil(window)
+    journalMissedAt.store(ended.journalMissedAt.load(ordering: .relaxed), ordering: .relaxed)
+    walMissedAt.store(ended.walMissedAt.load(ordering: .relaxed), ordering: .relaxed)
   }
 
   /// The sidecar has granted a lock. The first time, this maps the window, because nothing is owned
@@ -62,21 +72,6 @@ final class Knowledge: Sendable {
     else { return }
     unsafe life = opened.life
     _ = windowReference.storeIfNil(opened.region)
-  }
-
-  /// The knowledge of a file that was opened again on the same channel: of `remote`, if that is the
-  /// file whose connection has ended.
-  init(of remote: RemoteFile, after ended: Knowledge?) {
-    self.remote = remote
-    shortcuts = remote.channel.shortcuts
-    guard let ended, remote.isCertainlySame(as: ended.remote), let window = ended.window,
-      !window.isRetired
-    else { return }
-    unsafe wasOpened = true
-    unsafe life = ended.life
-    _ = windowReference.storeIfNil(window)
-    journalMissedAt.store(ended.journalMissedAt.load(ordering: .relaxed), ordering: .relaxed)
-    walMissedAt.store(ended.walMissedAt.load(ordering: .relaxed), ordering: .relaxed)
   }
 
   /// How much memory the window has at most, in bytes.
