@@ -167,6 +167,32 @@ private struct Report: Decodable {
     #expect(outcome.ending == .exited(1), "\(outcome.output) \(outcome.errors)")
   }
 
+  /// On a busy machine the sidecar may be gone before the harness has a session.
+  @Test(
+    arguments: ["model", "hostile"], ["listener.close()", "serve()"])
+  func aSidecarThatDiesBeforeTheFirstSessionIsADifference(mode: String, death: String) throws {
+    let listener = try fixture.startPython(
+      """
+      import socket
+      def serve():
+          while True: listener.accept()[0].close()
+      listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+      listener.bind(SOCKET)
+      listener.listen()
+      say("serving")
+      listener.accept()
+      \(death)
+      """)
+    try listener.awaitLine("serving")
+    let outcome = try run([mode, "--socket", fixture.socket.path])
+    #expect(outcome.ending == .exited(1), "\(outcome.output) \(outcome.errors)")
+    // Who connects before the listener is closed is hung up on.
+    let said = outcome.output + outcome.errors
+    #expect(
+      said.contains("no sidecar listens any more") || said.contains("the sidecar hung up"),
+      "\(said)")
+  }
+
   // MARK: Hostile
 
   @Test func aHostileSessionHarmsNobody() throws {

@@ -37,7 +37,7 @@ struct HarnessParameters {
   }
 
   func sidecar() throws(HarnessError) -> HarnessSidecar {
-    if let socket { return HarnessSidecar(socket: socket) }
+    if let socket { return try HarnessSidecar(socket: socket) }
     return try HarnessSidecar(startedBelow: directory)
   }
 }

@@ -29,8 +29,15 @@ final class HarnessSidecar {
   private var ending: String?
   private var hasEndedWell = false
 
-  /// Uses the sidecar that listens on `socket`.
-  init(socket: String) {
+  /// Uses the sidecar that listens on `socket`. Throws if none does.
+  init(socket: String) throws(HarnessError) {
+    do throws(Errno) {
+      _ = try unsafe FileDescriptor.connect(toSocket: zeroTerminated(socket))
+    } catch .again {
+      // It listens, and is busy with other greetings.
+    } catch {
+      throw .system(socket, error)
+    }
     self.socket = socket
     directory = nil
     words = []

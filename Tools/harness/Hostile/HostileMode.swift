@@ -33,7 +33,7 @@ struct HostileMode: HarnessMode {
     let stop = try StopRequest()
     let sidecar: HarnessSidecar
     if let socket = parameters.socket {
-      sidecar = HarnessSidecar(socket: socket)
+      sidecar = try HarnessSidecar(socket: socket)
     } else {
       sidecar = try HarnessSidecar(
         startedBelow: parameters.directory, options: ["--read-window", "4"],

@@ -26,7 +26,7 @@ final class RawSession {
         try unsafe socket.send(bytes, withCredentials: true)
       }
     } catch {
-      throw .system("hello", error)
+      throw RawSession.failure("hello", error)
     }
     var welcome = sluice_welcome()
     var received = try RawSession.receive(on: socket, SLUICE_MESSAGE_WELCOME, &welcome)
@@ -39,7 +39,8 @@ final class RawSession {
     home = try RawChannel(number: 0, control: control, io: io)
   }
 
-  /// A connection on which nothing was said yet.
+  /// A connection on which nothing was said yet. A `HarnessSidecar` has reached the sidecar before,
+  /// so a sidecar that is not there any more is a difference.
   static func reach(_ path: String) throws(HarnessError) -> FileDescriptor {
     let name = zeroTerminated(path)
     for _ in 0..<1000 {
@@ -48,6 +49,8 @@ final class RawSession {
       } catch .again {
         // The queue is full: the sidecar is busy with other greetings.
         Clock.sleep(nanoseconds: 5_000_000)
+      } catch .connectionRefused, .noEntry {
+        throw .difference("\(path): no sidecar listens any more")
       } catch {
         throw .system(path, error)
       }
@@ -124,8 +127,9 @@ final class RawSession {
     do throws(Errno) {
       received = try unsafe socket.receive(into: room)
     } catch {
-      throw .system("message", error)
+      throw RawSession.failure("message", error)
     }
+    guard received.byteCount > 0 else { throw .difference("message: the sidecar hung up") }
     guard received.byteCount == MemoryLayout<M>.size else {
       throw .difference("a message of \(received.byteCount) bytes, not of kind \(kind.rawValue)")
     }
@@ -135,5 +139,14 @@ final class RawSession {
     else { throw .difference("a message of kind \(head.kind), not \(kind.rawValue)") }
     message = unsafe room.loadUnaligned(as: M.self)
     return received
+  }
+
+  /// A call on the socket failed: the fault is the sidecar's if it hung up.
+  private static func failure(_ what: String, _ error: Errno) -> HarnessError {
+    switch error {
+    case .brokenPipe, .connectionReset, .notConnected:
+      .difference("\(what): the sidecar hung up")
+    default: .system(what, error)
+    }
   }
 }
