@@ -35,7 +35,7 @@ public enum ConnectError: Error, Equatable, Sendable {
     case .hungUp: "the sidecar ended before it answered"
     case .refused(.wrongVersion): "the sidecar speaks another protocol version"
     case .refused(.userRefused): "the sidecar does not serve this user"
-    case .refused(.tooManySessions): "the sidecar has no room for another session"
+    case .refused(.tooManySessions): "the sidecar can make no further session"
     case .refused: "the sidecar refused the session"
     case .notASidecar: "the socket belongs to no sluice sidecar of this protocol version"
     case .system: "the session cannot be set up"

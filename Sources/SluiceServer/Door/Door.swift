@@ -313,7 +313,15 @@ final class Door {
       // The client said hello and is gone: no client is refused.
       ending.clientWasTurnedAway()
     } catch {
-      throw Refusal(status: .tooManySessions, text: "no session can be made: \(error.message)")
+      let limit =
+        switch error {
+        case .fileTooLarge: "; raise ulimit -f, which limits shared memory too"
+        case .tooManyOpen: "; raise ulimit -n"
+        case .outOfMemory: "; raise the limit of memory"
+        default: ""
+        }
+      throw Refusal(
+        status: .tooManySessions, text: "no session can be made: \(error.message)\(limit)")
     }
   }
 

@@ -42,7 +42,7 @@ extension ConnectError {
     case .hungUp: "see its own message on standard error, and 'sluice doctor'"
     case .refused(.userRefused): "start the sidecar with --allow-user and this user's number"
     case .refused(.tooManySessions):
-      "see the sidecar's own message; end other programs, or raise its limits"
+      "see the sidecar's own message; raise its limits (ulimit -f, ulimit -n, memory)"
     case .refused, .notASidecar: "use libsluice.so and sluice of the same release"
     }
   }
@@ -60,7 +60,8 @@ private func remedyForRefusal(_ status: Status, _ errno: Errno) -> StaticString?
   case .wrongVersion, .unknownOperation, .badHandshake, .misuse:
     "use libsluice.so and sluice of the same release"
   case .userRefused: "start the sidecar with --allow-user and this user's number"
-  case .tooManySessions: "see the sidecar's own message; end other programs, or raise its limits"
+  case .tooManySessions:
+    "see the sidecar's own message; raise its limits (ulimit -f, ulimit -n, memory)"
   case .systemError, .directorySyncFailed: remedy(for: errno)
   case .badFile, .locksLost, .magicLink, .done, .doneThroughLink, .doneShort, .doneReadOnly: nil
   }
