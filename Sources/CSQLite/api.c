@@ -16,6 +16,17 @@ const char *csqlite_uri_parameter(const char *filename, const char *name) {
   return sqlite3_uri_parameter(filename, name);
 }
 
+int csqlite_commits_one_database(sqlite3 *connection) {
+  if (sqlite3_libversion_number() < 3039000) return 0;
+  if (!sqlite3_api->txn_state || !sqlite3_api->db_name) return 0;
+  int writers = 0;
+  for (int i = 0;; i++) {
+    const char *schema = sqlite3_db_name(connection, i);
+    if (!schema) return writers == 1;
+    if (sqlite3_txn_state(connection, schema) == SQLITE_TXN_WRITE) writers++;
+  }
+}
+
 void csqlite_beside_unix_vfs(void (*body)(void)) {
   // SQLITE_MUTEX_STATIC_VFS1; a build for one thread has no mutexes.
   sqlite3_mutex *mutex = sqlite3_api->mutex_alloc ? sqlite3_mutex_alloc(11) : 0;

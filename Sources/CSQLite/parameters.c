@@ -18,6 +18,7 @@ SQLITE_EXTENSION_INIT3
 static const char our_names[][20] = {
     "socket", "connect-timeout", "delete-before-open", "implicit-locks", "unlock-asap", "wait",
     "readonly_shm", "psow", "posted-writes", "read-window", "owned-knowledge", "standing-locks",
+    "group-commit",
 };
 // SQLite's own, and those of its encrypting builds.
 static const char their_names[][12] = {

@@ -33,6 +33,8 @@ static void register_vfs(void) {
   *(void **)&api.uri_parameter = sqlite_function("sqlite3_uri_parameter");
   *(void **)&api.uri_key = sqlite_function("sqlite3_uri_key");
   *(void **)&api.log = sqlite_function("sqlite3_log");
+  *(void **)&api.txn_state = sqlite_function("sqlite3_txn_state");
+  *(void **)&api.db_name = sqlite_function("sqlite3_db_name");
   *(void **)&api.mprintf = sqlite_function("sqlite3_mprintf");
   // An SQLite too old for some of these is too old for the VFS.
   if (api.libversion_number && api.vfs_register && api.vfs_find && api.uri_parameter && api.log &&

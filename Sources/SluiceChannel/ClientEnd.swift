@@ -346,7 +346,7 @@ extension Operation {
   @inline(__always)
   fileprivate var waitKind: WaitKind {
     switch self {
-    case .sync: .sync
+    case .sync, .syncPromise, .syncAwait: .sync
     case .open, .close, .delete, .access, .fullPathname, .truncate: .name
     default: .brief
     }

@@ -129,6 +129,12 @@ public struct StandingLocks: @unchecked Sendable {
     unsafe word.pointee.bitwiseOr(bits, ordering: .acquiringAndReleasing)
   }
 
+  /// Whether the client uses one of these, which were granted.
+  public func uses(_ locks: LockSet) -> Bool {
+    let present = unsafe word.pointee.load(ordering: .relaxed)
+    return !Self.locks(present, SLUICE_STANDING_USED_SHIFT).isDisjoint(with: locks)
+  }
+
   /// Takes back the unused ones of `locks`, all of which stand (`freed`). Locks in shared use are
   /// no longer the client's alone (`shared`). From now on every lock in use is wanted back, unless
   /// it may be shared.

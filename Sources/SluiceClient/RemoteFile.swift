@@ -112,6 +112,17 @@ public final class RemoteFile: @unchecked Sendable {
       .sync, file: id, NoFields(), tellsFailure: true, replyingWith: NoFields.self)
   }
 
+  /// Of a WAL: makes all writes durable, or has the sidecar promise to do so soon; whether it has
+  /// promised. Until `awaitSync` returns, a power cut may take the writes back.
+  public func promiseSync() throws(CallError) -> Bool {
+    try unsafe channel.call(
+      .syncPromise, file: id, NoFields(), tellsFailure: true, replyingWith: NoFields.self
+    ).status == .donePromised
+  }
+
+  /// Waits until the last promise is kept. Throws if it was broken.
+  public func awaitSync() throws(CallError) { try channel.callRarely(.syncAwait, file: id) }
+
   /// The file's size in bytes. Throws if a posted write has failed: otherwise a journal that stayed
   /// empty would look like a journal with nothing to roll back.
   public func byteCount() throws(CallError) -> Int64 {

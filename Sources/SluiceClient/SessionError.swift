@@ -98,7 +98,7 @@ extension Status {
   /// The status in words for the user.
   public var text: StaticString {
     switch self {
-    case .done, .doneThroughLink, .doneShort, .doneReadOnly: "done"
+    case .done, .doneThroughLink, .doneShort, .doneReadOnly, .donePromised: "done"
     case .busy, .busyPending: "locked by another connection"
     case .notFound: "no such file"
     case .systemError: "the system refused"

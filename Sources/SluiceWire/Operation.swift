@@ -36,6 +36,10 @@ public enum Operation: UInt16, CaseIterable, Sendable {
   /// The client is about to use addresses in the database's read window. Until the file is closed,
   /// the sidecar takes nothing out of the window.
   case pinWindow = 0x002d
+  /// Makes a WAL durable as `sync` does, or promises (`donePromised`) that it will be durable soon.
+  case syncPromise = 0x002e
+  /// Waits until the last promise to this file is kept.
+  case syncAwait = 0x002f
 
   /// Joins the database's WAL index, the `-shm` file, and measures or extends it.
   case walIndexMap = 0x0030
@@ -48,7 +52,7 @@ public enum Operation: UInt16, CaseIterable, Sendable {
   public var hasNoArguments: Bool {
     switch self {
     case .nothing, .channelOpen, .close, .sync, .fileSize, .checkReservedLock, .hasMoved,
-      .openWindow, .pinWindow, .hasExternalReader:
+      .openWindow, .pinWindow, .syncPromise, .syncAwait, .hasExternalReader:
       true
     case .channelClose, .fullPathname, .open, .delete, .access, .read, .write, .truncate, .lock,
       .unlock, .allocate, .lockAwait, .walIndexMap, .walIndexLock, .walIndexUnmap:

@@ -17,7 +17,10 @@ public struct Shortcuts: OptionSet, Equatable, Sendable {
   /// A lock that no other client needs is taken again without a request.
   public static let standingLocks = Shortcuts(rawValue: SLUICE_FEATURE_STANDING_LOCKS)
 
+  /// Commits in WAL mode share their syncs.
+  public static let groupCommit = Shortcuts(rawValue: SLUICE_FEATURE_GROUP_COMMIT)
+
   public static let all: Shortcuts = [
-    .postedWrites, .readWindow, .ownedKnowledge, .standingLocks,
+    .postedWrites, .readWindow, .ownedKnowledge, .standingLocks, .groupCommit,
   ]
 }

@@ -10,6 +10,8 @@ public enum Status: Int32, CaseIterable, Error, Sendable {
   case doneShort = 2
   /// Done; the requested object can only be read.
   case doneReadOnly = 3
+  /// Promised: `syncAwait` tells when it is done.
+  case donePromised = 4
 
   /// Another holder's lock is in the way.
   case busy = 16

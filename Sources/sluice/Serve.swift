@@ -43,6 +43,7 @@ let serveCommand = Command(
                             stays free, and give memory back when others need it, with or without N
       --no-posted-writes    clients wait for each write, not only for a call that depends on it
       --no-owned-knowledge  clients ask again for sizes, and for journals that were absent
+      --no-group-commit     each commit in WAL mode has a sync of its own
       --no-standing-locks   clients ask for each lock, even if no other client needs it
       --no-confinement      keep rights and system calls that a sidecar does not need, for sanitizers,
                             debuggers and preloaded libraries (private sidecars:
@@ -152,6 +153,7 @@ private func takeShortcuts(
   if options.flag("--no-posted-writes") { configuration.shortcuts.remove(.postedWrites) }
   if options.flag("--no-owned-knowledge") { configuration.shortcuts.remove(.ownedKnowledge) }
   if options.flag("--no-standing-locks") { configuration.shortcuts.remove(.standingLocks) }
+  if options.flag("--no-group-commit") { configuration.shortcuts.remove(.groupCommit) }
 }
 
 private func takeLimits(

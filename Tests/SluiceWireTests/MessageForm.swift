@@ -42,7 +42,7 @@ extension Operation {
   var request: MessageForm {
     switch self {
     case .nothing, .channelOpen, .close, .sync, .fileSize, .checkReservedLock, .hasMoved,
-      .openWindow, .pinWindow, .hasExternalReader:
+      .openWindow, .pinWindow, .syncPromise, .syncAwait, .hasExternalReader:
       MessageForm(NoFields.self)
     case .channelClose: MessageForm(ChannelFields.self)
     case .fullPathname: MessageForm(PathFields.self)
@@ -61,7 +61,8 @@ extension Operation {
   var reply: MessageForm {
     switch self {
     case .nothing, .channelClose, .delete, .close, .read, .write, .truncate, .sync, .lock, .unlock,
-      .allocate, .openWindow, .pinWindow, .lockAwait, .walIndexLock, .walIndexUnmap:
+      .allocate, .openWindow, .pinWindow, .syncPromise, .syncAwait, .lockAwait, .walIndexLock,
+      .walIndexUnmap:
       MessageForm(NoFields.self)
     case .channelOpen: MessageForm(ChannelFields.self)
     case .fullPathname: MessageForm(PathFields.self)

@@ -38,7 +38,7 @@ struct SessionRequest {
   ) -> [UInt8] {
     switch operation {
     case .nothing, .channelOpen, .close, .sync, .fileSize, .checkReservedLock, .hasMoved,
-      .openWindow, .pinWindow, .hasExternalReader:
+      .openWindow, .pinWindow, .syncPromise, .syncAwait, .hasExternalReader:
       written(NoFields())
     case .channelClose: written(ChannelFields(channel: UInt64(input.choice(4))))
     case .fullPathname: written(PathFields(path: path(&input)))

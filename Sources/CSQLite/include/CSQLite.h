@@ -54,6 +54,10 @@ const char *csqlite_misspelt_parameter(const char *filename, int *nearest);
 const char *csqlite_parameter_name(int index);
 // The meaning of the words that SQLite itself accepts for a boolean: 0 or 1; -1 for other words.
 int csqlite_boolean(const char *text);
+// Whether the transaction of a connection, which commits now, writes to one database only. 0 where
+// SQLite is too old to tell: sqlite3_txn_state came with 3.34, sqlite3_db_name with 3.39. To be called
+// in the thread that commits.
+int csqlite_commits_one_database(sqlite3 *connection);
 // Runs `body` at a time when SQLite's unix VFS opens and closes no file whose description it
 // shares.
 void csqlite_beside_unix_vfs(void (*body)(void));

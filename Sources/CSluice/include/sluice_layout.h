@@ -147,6 +147,7 @@ struct sluice_welcome {
 #define SLUICE_FEATURE_READ_WINDOW 4u
 #define SLUICE_FEATURE_OWNED_KNOWLEDGE 8u
 #define SLUICE_FEATURE_STANDING_LOCKS 16u
+#define SLUICE_FEATURE_GROUP_COMMIT 64u
 // Other directories of the host are served beside the root, by the host's paths.
 #define SLUICE_FEATURE_ALSO_DIRECTORIES 32u
 
@@ -263,7 +264,9 @@ struct sluice_metrics {
   uint64_t sessions_refused;
   uint64_t leases_taken;
   uint64_t leases_broken;
-  uint8_t reserved[64];
+  uint64_t syncs_promised;  // commits that shared a sync of a WAL
+  uint64_t syncs_shared;    // the syncs that they shared
+  uint8_t reserved[48];
   char socket_path[SLUICE_METRICS_PATH_BYTE_COUNT];  // zero-terminated
   char root_path[SLUICE_METRICS_PATH_BYTE_COUNT];
   uint64_t operations[SLUICE_METRICS_ROW_COUNT][SLUICE_METRICS_OPERATION_COUNT];

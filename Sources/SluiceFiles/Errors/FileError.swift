@@ -44,6 +44,8 @@ enum FileError: Error, Equatable {
   /// PENDING. Without its standing lock such a reader would nearly always have come a moment too
   /// late: the request is tried again for a little while, then it is `busyPending`.
   case readersYet
+  /// The request waits for a sync and stays in its slot.
+  case notDurableYet
   /// Not now: another process has been asked to give back its lease. The request stays in its slot
   /// and is tried again.
   case tryLater
@@ -60,7 +62,8 @@ enum FileError: Error, Equatable {
     case .notRegular: (.notRegular, .invalid)
     case .readOnly: (.readOnly, .readOnlyFileSystem)
     case .readOnlyDirectory: (.readOnlyDirectory, .accessDenied)
-    case .busy, .busyInLine, .busyPerhaps, .standsInLine, .standsYet: (.busy, .again)
+    case .busy, .busyInLine, .busyPerhaps, .standsInLine, .standsYet, .notDurableYet:
+      (.busy, .again)
     case .busyPending, .busyPendingPerhaps, .readersYet: (.busyPending, .again)
     case .locksLost: (.locksLost, .stale)
     case .tooManyFiles: (.limitReached, .tooManyOpen)

@@ -120,7 +120,7 @@ final class FileTable: Sendable {
       entry.openCount -= 1
       if entry.openCount > 0 {
         entries[file.identity] = entry
-      } else if let time, self.hasRoom(entries) {
+      } else if let time, self.hasRoom(entries), !file.isLost {
         entry.closesAt = time
         entries[file.identity] = entry
         return true
@@ -300,6 +300,7 @@ final class FileTable: Sendable {
     {
       end(entry, &entries)
     }
+    if entries[identity]?.file.isLost ?? false { throw .tryLater }
     if let file = openAgain(identity, &entries) {
       file.renewIfUnused()
       return file

@@ -26,8 +26,14 @@ extension SharedFile {
     try content.allocate(description, byteCount: byteCount)
   }
 
-  func synchronize() throws(FileError) {
-    try description.use { () throws(Errno) in try description.descriptor.synchronizeData() }
+  /// Makes the content durable; tests make that take longer. Syncs of one file follow one another.
+  func synchronize(delayNanoseconds: Int64 = 0) throws(FileError) {
+    try description.use { () throws(Errno) in
+      try promises.sync { () throws(Errno) in
+        if delayNanoseconds > 0 { Clock.sleep(nanoseconds: delayNanoseconds) }
+        try description.descriptor.synchronizeData()
+      }
+    }
   }
 
   func status() throws(FileError) -> FileStatus { try description.status() }

@@ -167,6 +167,9 @@ extension SharedFile.State {
 
   @inline(__always)
   mutating func turnWasTaken(by holder: UInt64) {
+    if holder != lastWriter.holder {
+      lastWriter = (holder, lastWriter.holder, Clock.coarseNanoseconds())
+    }
     if !line.isIdle { tellLineOfTaking(by: holder) }
   }
 

@@ -44,6 +44,7 @@ extension SharedFile {
     takeBack(.all, besides: nil, &state)
     state.lease.end(now: Clock.coarseNanoseconds())
     metrics.leaseBroken()
+    keepPromises(state)
     do throws(FileError) {
       try putLocks(state)
       try system { () throws(Errno) in try state.lease.giveBack(on: description.descriptor) }

@@ -20,6 +20,7 @@
 //   LockMirror          what stands on the file
 //   FileContent         reads, writes, sizes, the read window, the quota
 //   WALIndex            the `-shm` file
+//   WALPromises         which part of a WAL is promised to be durable, and is not yet
 //
 // Threads: any. `state` is behind one small lock, held across lock and lease calls; these never
 // wait, except for the server of a shared file system. Content needs no lock of ours but that of a
@@ -36,9 +37,13 @@ final class SharedFile: Sendable {
   let isWritable: Bool
   let description: FileDescription
   let content: FileContent
+  /// Of a WAL: the syncs that its writers share.
+  let promises = WALPromises()
   let state: FutexLock<State>
   let metrics: Metrics
   let leaseTrust = LeaseTrust()
+  /// Whether every session that has it open is being ended. See `giveUp`.
+  let wasGivenUp = Atomic<Bool>(false)
   /// A bit for each reactor with a session that has opened it; the last bit is for all beyond.
   private let users = Atomic<UInt64>(0)
 
@@ -50,6 +55,8 @@ final class SharedFile: Sendable {
     var standers = Standers()
     /// There while some handle uses it.
     var walIndex: WALIndex?
+    /// Which handle took the right to write last, which one before it, and when.
+    var lastWriter: (holder: UInt64, before: UInt64, at: Int64) = (0, 0, .min / 2)
     /// When the right to write was granted last to stand while nobody waited.
     var writeGrantedAt: Int64 = .min / 2
 

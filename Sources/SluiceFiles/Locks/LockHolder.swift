@@ -31,6 +31,13 @@ final class LockHolder: @unchecked Sendable {
   @inline(__always)
   func stands(_ lock: LockSet) -> Bool { !granted.isDisjoint(with: lock) }
 
+  /// Whether it writes to the WAL now, and copies nothing from there. The right to write may stand
+  /// with it without being used.
+  var writesWAL: Bool {
+    guard let own = walIndex, own.exclusive & 3 == 1 else { return false }
+    return !stands(WALLocks.writeLock) || standing?.uses(WALLocks.writeLock) ?? false
+  }
+
   /// Lets locks that it holds stand; those in `alone` it holds alone.
   @inline(__always)
   func grant(_ locks: LockSet, alone: LockSet, _ use: StandingLocks.Use) {

@@ -30,6 +30,8 @@ final class FileChannel: ServiceChannel {
     case workers
     /// A lock, in line.
     case turn(Waiter)
+    /// A sync that was promised.
+    case durability(Waiter)
     /// Other threads, which settle what might be in its way.
     case settlement(Waiter)
     /// Nothing more: all was settled. If the file is busy now, busy is the answer.
@@ -47,6 +49,11 @@ final class FileChannel: ServiceChannel {
 
   /// There while its oldest request waits in line for a lock.
   var waiter: Waiter? { if case .turn(let waiter) = awaited { waiter } else { nil } }
+
+  /// There while its oldest request waits for a promised sync.
+  var durabilityWaiter: Waiter? {
+    if case .durability(let waiter) = awaited { waiter } else { nil }
+  }
 
   var isHandedOver: Bool { if case .workers = awaited { true } else { false } }
 
@@ -101,6 +108,9 @@ final class FileChannel: ServiceChannel {
   /// Waits in line, from now on or still.
   func waitInLine(_ waiter: Waiter) { awaited = .turn(waiter) }
 
+  /// Waits for a promised sync, from now on or still.
+  func awaitDurability(_ waiter: Waiter) { awaited = .durability(waiter) }
+
   /// Its oldest request will not be answered any more.
   func forgetRequest() { awaited = .nothing }
 
@@ -125,6 +135,7 @@ final class FileChannel: ServiceChannel {
     of error: FileError, _ request: Request, _ operation: Operation
   ) -> Outcome? {
     if case .standsInLine = error, let waiter { return .waits(waiter) }
+    if case .notDurableYet = error, let waiter = durabilityWaiter { return .waits(waiter) }
     if let patience = patience(with: error), let time = nextTry(patience) {
       return .again(at: time)
     }
@@ -176,7 +187,7 @@ final class FileChannel: ServiceChannel {
   /// Whether busy is the answer to the channel's oldest request.
   private var isSettled: Bool {
     switch awaited {
-    case .nothing, .workers, .turn: false
+    case .nothing, .workers, .turn, .durability: false
     // The other threads took too long, or have settled.
     case .settlement, .answer: true
     }

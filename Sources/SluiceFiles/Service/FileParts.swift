@@ -8,6 +8,7 @@ struct FileParts: Sendable {
   let windows: WindowBudget
   let windowKeeper: WindowKeeper
   let configuration: SidecarConfiguration
+  let metrics: Metrics
   /// For syncs that would hold up others.
   let workers = Workers()
   let settlers = Settlers()

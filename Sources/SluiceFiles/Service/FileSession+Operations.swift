@@ -26,6 +26,8 @@ extension FileSession {
     case .delete:
       let work = try deleted(request, channel)
       return try sync(work, request, .delete, channel, now: now)
+    case .syncPromise: return try promiseSync(request, channel, now: now)
+    case .syncAwait: try awaitPromise(request, channel, now: now)
     case .fullPathname: try fullPathname(request, channel)
     case .open: try open(request, channel, now: now)
     case .access: try access(request, channel)
@@ -51,7 +53,7 @@ extension FileSession {
   }
 
   /// Makes something durable before the request is answered. False if the workers do it.
-  private func sync(
+  func sync(
     _ work: SyncWork?, _ request: Request, _ operation: Operation, _ channel: FileChannel,
     now: Int64
   ) throws(ServeError) -> Bool {
@@ -329,7 +331,10 @@ extension FileSession {
     let offset = try arguments(request, channel, as: OffsetFields.self).offset
     let handle = try usableHandle(request, now: now)
     let byteCount = try file { () throws(FileError) in
-      try unsafe handle.file.read(into: request.payload, at: offset)
+      if handle.kind == .wal {
+        try unsafe awaitPromise(of: handle, at: offset, byteCount: request.payload.count, channel)
+      }
+      return try unsafe handle.file.read(into: request.payload, at: offset)
     }
     unsafe channel.end.complete(
       byteCount == request.payload.count ? .done : .doneShort, sentByteCount: byteCount)
@@ -343,6 +348,9 @@ extension FileSession {
         try proveLocks(toEnd: handle.path, channel)
       }
       try unsafe handle.file.write(UnsafeRawBufferPointer(request.payload), at: offset)
+      if handle.kind == .wal {
+        unsafe handle.file.promises.wrote(at: offset, byteCount: request.payload.count)
+      }
     }
     channel.end.complete(.done)
   }
@@ -353,6 +361,7 @@ extension FileSession {
     try file { () throws(FileError) in
       if handle.kind == .mainJournal { try proveLocks(toEnd: handle.path, channel) }
       try handle.file.truncate(toByteCount: byteCount)
+      if handle.kind == .wal { handle.file.promises.changedSize(to: byteCount) }
     }
     channel.end.complete(.done)
   }

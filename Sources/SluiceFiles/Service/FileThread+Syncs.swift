@@ -22,8 +22,7 @@ struct SyncWork: Sendable {
   var delayNanoseconds: Int64
 
   func run() throws(FileError) {
-    if delayNanoseconds > 0 { Clock.sleep(nanoseconds: delayNanoseconds) }
-    try file?.synchronize()
+    try file?.synchronize(delayNanoseconds: delayNanoseconds)
     try directory?.synchronize()
   }
 }

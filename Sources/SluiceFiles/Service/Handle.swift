@@ -19,6 +19,9 @@ final class Handle {
   /// Whether the directory entry is new and not yet durable.
   var needsDirectorySync: Bool
 
+  /// Of a WAL: the number of the last promise that it would be durable.
+  var promise: UInt64 = 0
+
   /// Its locks. SHARED counts as held while it is kept beyond its transaction.
   let holder: LockHolder
   /// How long a lock is kept after its transaction; 0 for not at all.

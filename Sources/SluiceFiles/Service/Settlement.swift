@@ -34,6 +34,8 @@ protocol Settler: AnyObject, Sendable {
   var number: Int { get }
   /// Has the thread settle. Any thread may call this.
   func settle(_ settlement: Settlement)
+  /// Has the thread end the sessions that have this file open. Any thread may call this.
+  func cutOff(_ file: SharedFile)
 }
 
 /// All threads that serve files.

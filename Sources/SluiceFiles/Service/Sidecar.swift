@@ -94,7 +94,7 @@ public final class Sidecar {
     let service = FileService(
       FileParts(
         roots: roots, files: files, windows: windows, windowKeeper: windowKeeper,
-        configuration: configuration))
+        configuration: configuration, metrics: metrics))
     // Later this process has no /proc and no /sys.
     _ = processorCount
     do throws(Errno) {

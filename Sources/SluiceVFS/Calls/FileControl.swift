@@ -1,6 +1,6 @@
 // xFileControl: the codes that SQLite's unix VFS answers, with the same meaning. SYNC waits for
-// posted writes. Every other code gets SQLITE_NOTFOUND, which tells SQLite to continue by itself.
-// So do the codes that are only notices (COMMIT_PHASETWO, BUSYHANDLER, PRAGMA …), except
+// posted writes, COMMIT_PHASETWO for a promised sync. Every other code gets SQLITE_NOTFOUND, which tells SQLite to continue by itself.
+// So do the codes that are only notices (BUSYHANDLER, PRAGMA …), except
 // `PRAGMA sluice_error`, which answers why the connection's last call failed.
 
 internal import CSQLite
@@ -15,6 +15,7 @@ enum FileControl {
   ) -> Int32 {
     unsafe OpenFile.reference(file)._withUnsafeGuaranteedRef { file in
       if code == SQLITE_FCNTL_SYNC { return settle(file) }
+      if code == SQLITE_FCNTL_COMMIT_PHASETWO { return finishCommit(file) }
       guard let argument = unsafe argument else { return SQLITE_NOTFOUND }
       if let code = unsafe answerLocally(file, code, argument) { return code }
       do throws(CallError) {
@@ -33,6 +34,19 @@ enum FileControl {
       return SQLITE_OK
     } catch {
       return file.fail(error, .write)
+    }
+  }
+
+  /// A transaction was committed and has given back its right to write. An error here fails its
+  /// COMMIT.
+  private static func finishCommit(_ file: OpenFile) -> Int32 {
+    guard let wal = file.wal else { return SQLITE_NOTFOUND }
+    do throws(CallError) {
+      try wal.awaitPromise()
+      return SQLITE_NOTFOUND
+    } catch {
+      _ = wal.fail(error, .sync)
+      return csqlite_ioerr_fsync
     }
   }
 
@@ -57,6 +71,8 @@ enum FileControl {
       unsafe number.pointee = Int32(file.level.rawValue)
     case SQLITE_FCNTL_LAST_ERRNO:
       unsafe number.pointee = file.lastErrno
+    case SQLITE_FCNTL_PDB:
+      file.connectionAddress = UInt(bitPattern: argument)
     case SQLITE_FCNTL_CHUNK_SIZE:
       file.chunkByteCount = unsafe Int64(number.pointee)
     case csqlite_fcntl_lock_timeout:

@@ -50,7 +50,7 @@ enum IOMethods {
     }
     unsafe table.pointee.xSync = { file, _ in
       unsafe IOMethods.perform(.sync, on: file!) { (file) throws(CallError) in
-        try file.remote.sync()
+        try file.sync()
       }
     }
     unsafe table.pointee.xFileSize = { file, byteCount in

@@ -63,7 +63,9 @@ private func remedyForRefusal(_ status: Status, _ errno: Errno) -> StaticString?
   case .tooManySessions:
     "see the sidecar's own message; raise its limits (ulimit -f, ulimit -n, memory)"
   case .systemError, .directorySyncFailed: remedy(for: errno)
-  case .badFile, .locksLost, .magicLink, .done, .doneThroughLink, .doneShort, .doneReadOnly: nil
+  case .badFile, .locksLost, .magicLink, .done, .doneThroughLink, .doneShort, .doneReadOnly,
+    .donePromised:
+    nil
   }
 }
 

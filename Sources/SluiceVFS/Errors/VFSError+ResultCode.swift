@@ -32,7 +32,7 @@ extension VFSError {
     of status: Status, _ errno: Errno, _ operation: VFSOperation
   ) -> Int32 {
     switch status {
-    case .done, .doneThroughLink, .doneShort, .doneReadOnly: SQLITE_OK
+    case .done, .doneThroughLink, .doneShort, .doneReadOnly, .donePromised: SQLITE_OK
     case .walIndexNotSetUp: csqlite_readonly_cantinit
     case .busy, .busyPending: SQLITE_BUSY
     case .notFound:

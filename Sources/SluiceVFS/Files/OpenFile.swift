@@ -1,7 +1,7 @@
 // The object behind a sqlite3_file: its state, how it is opened, and its content.
 //
 // Its other files hold one concern each: the handle that SQLite has (+Handle), locks (+Locks),
-// waiting for locks (+Waiting), the next sidecar (+Succession), sizes (+Chunks), the registry
+// waiting for locks (+Waiting), promised syncs (+Promises), the next sidecar (+Succession), sizes (+Chunks), the registry
 // (+Registry).
 
 internal import CSQLite
@@ -45,7 +45,11 @@ final class OpenFile: @unchecked Sendable {
   /// How many bytes of the file SQLite wants by pointer (`PRAGMA mmap_size`); 0 for none.
   private var fetchByteCountMaximum: Int64 = 0
   /// Used by a WAL only.
-  private var walWrites = WALWrites()
+  private(set) var walWrites = WALWrites()
+  /// Of a WAL: the file whose sync was promised to the commit under way. See OpenFile+Promises.
+  var promised: RemoteFile?
+  /// Of a database: the address where SQLite keeps its connection; 0 if SQLite has not said so.
+  var connectionAddress: UInt = 0
   /// The unit in which the file grows and shrinks, in bytes; 0 for none (SQLITE_FCNTL_CHUNK_SIZE).
   var chunkByteCount: Int64 = 0
   var persistsWAL = false

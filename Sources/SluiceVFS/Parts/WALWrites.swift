@@ -11,6 +11,8 @@
 /// The recent writes to one WAL. Only its connection uses it.
 struct WALWrites {
   private var isCommitFrame = false
+  /// Whether the last write was the last of a transaction.
+  private(set) var endsTransaction = false
   /// The offset of the last header that ended a transaction.
   private var commitOffset: Int64 = -1
 
@@ -18,13 +20,19 @@ struct WALWrites {
 
   /// Whether a write may be posted. To be called once for each write, in their order.
   mutating func mayPost(_ bytes: UnsafeRawBufferPointer, at offset: Int64) -> Bool {
-    guard bytes.count == Self.frameHeaderByteCount else { return !isCommitFrame }
+    guard bytes.count == Self.frameHeaderByteCount else {
+      // At the start of the file it is the header of a new WAL.
+      endsTransaction = isCommitFrame && offset > 0
+      return !isCommitFrame
+    }
+    endsTransaction = false
     isCommitFrame = unsafe bytes.loadUnaligned(fromByteOffset: 4, as: UInt32.self) != 0
     guard isCommitFrame else { return true }
     // The page that follows reports a failure of this write. No page follows a header that is
     // rewritten.
     let isWrittenAgain = offset == commitOffset
     commitOffset = offset
+    endsTransaction = isWrittenAgain
     return !isWrittenAgain
   }
 }

@@ -12,6 +12,7 @@
 //   read-window=0            ask the sidecar for every page
 //   owned-knowledge=0        ask the sidecar for every size, and for absent journals
 //   standing-locks=0         ask the sidecar for every lock
+//   group-commit=0           wait for every sync of a WAL before the next writer has its turn
 
 internal import CSQLite
 internal import CSluice
@@ -54,6 +55,9 @@ struct URIParameters {
     let stands = try unsafe URIParameters.boolean(
       name, "standing-locks", or: true, complaint: "standing-locks takes 0 or 1 in the URI")
     if !stands { shortcuts.remove(.standingLocks) }
+    let shares = try unsafe URIParameters.boolean(
+      name, "group-commit", or: true, complaint: "group-commit takes 0 or 1 in the URI")
+    if !shares { shortcuts.remove(.groupCommit) }
     implicitLockMilliseconds = try unsafe URIParameters.milliseconds(
       name, "implicit-locks", or: implicitLockMilliseconds,
       complaint: "implicit-locks takes milliseconds from 0 to 3600000 in the URI")

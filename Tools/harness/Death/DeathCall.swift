@@ -121,6 +121,8 @@ final class DeathCall: Sendable {
     case .openWindow: _ = try file.openWindow()
     case .pinWindow: try file.pinWindow()
     case .lockAwait: _ = try file.awaitLock(.reserved, milliseconds: 10_000)
+    case .syncPromise: _ = try file.promiseSync()
+    case .syncAwait: try file.awaitSync()
     case .walIndexMap: _ = try file.joinWALIndex(DoomedClient.mapRequest)
     case .walIndexLock: try file.lockWALIndex(first: 0, count: 8, .exclusive)
     case .walIndexUnmap: try file.unmapWALIndex(deletes: true)

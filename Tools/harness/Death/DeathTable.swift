@@ -47,7 +47,7 @@ enum DeathCase: String, CaseIterable {
   case nothing, channelOpen, channelClose, fullPathname, open, openDeleteOnClose, delete, access
   case close, read, write, writePosted, truncate, sync, fileSize, lockShared, lockReserved
   case lockExclusive, unlock, checkReservedLock, allocate, hasMoved, openWindow, pinWindow,
-    lockAwait
+    lockAwait, syncPromise, syncAwait
   case walIndexMap, walIndexLock, walIndexUnmap, hasExternalReader
 
   var operation: Operation {
@@ -75,6 +75,8 @@ enum DeathCase: String, CaseIterable {
     case .openWindow: .openWindow
     case .pinWindow: .pinWindow
     case .lockAwait: .lockAwait
+    case .syncPromise: .syncPromise
+    case .syncAwait: .syncAwait
     case .walIndexMap: .walIndexMap
     case .walIndexLock: .walIndexLock
     case .walIndexUnmap: .walIndexUnmap
@@ -131,7 +133,8 @@ enum DeathTable {
     case .writePosted: changesInARow
     case .nothing, .channelOpen, .channelClose, .fullPathname, .access, .close, .read, .sync,
       .fileSize, .lockShared, .lockReserved, .lockExclusive, .unlock, .checkReservedLock,
-      .hasMoved, .openWindow, .pinWindow, .lockAwait, .walIndexLock, .hasExternalReader:
+      .hasMoved, .openWindow, .pinWindow, .lockAwait, .syncPromise, .syncAwait, .walIndexLock,
+      .hasExternalReader:
       leavesNothing
     }
   }

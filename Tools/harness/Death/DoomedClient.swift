@@ -127,7 +127,7 @@ final class DoomedClient {
     case .delete: fill(DeleteRequest(path: Array(DeathFiles.other.utf8), syncDirectory: true))
     case .access: fill(AccessRequest(path: Array(DeathFiles.journal.utf8), mode: .exists))
     case .close, .sync, .fileSize, .checkReservedLock, .hasMoved, .openWindow, .pinWindow,
-      .hasExternalReader:
+      .syncPromise, .syncAwait, .hasExternalReader:
       fill(NoFields())
     case .read: fill(OffsetFields(offset: 0), payloadByteCount: DeathFiles.pageByteCount)
     case .write, .writePosted:

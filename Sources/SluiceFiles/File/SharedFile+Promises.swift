@@ -1,0 +1,61 @@
+// Promises of a database's WAL (group commit), and the end of a database whose promise was broken.
+// Under the database's `state` where locks or the lease decide.
+
+internal import SluiceSystem
+internal import Synchronization
+
+extension SharedFile {
+  /// Promises that the WAL will be durable as it is now; the number is that of the promise. Nil where
+  /// nothing may be promised:
+  ///
+  ///   - while programs outside may have the database open: they would see what is not durable;
+  ///   - unless `holder` has the right to write, which keeps others from writing meanwhile;
+  ///   - where nobody else wants to write: then a promise costs more than the sync.
+  func promiseSync(of wal: SharedFile, for holder: LockHolder) -> UInt64? {
+    state.withLock { state in
+      guard !state.isMirrored, let index = state.walIndex, holder.writesWAL,
+        othersWrite(besides: holder, state)
+      else { return nil }
+      index.promised = wal
+      return wal.promises.promise()
+    }
+  }
+
+  private func othersWrite(besides holder: LockHolder, _ state: borrowing State) -> Bool {
+    if !state.line.isIdle { return true }
+    let last = state.lastWriter
+    let other = last.holder == holder.id ? last.before : last.holder
+    return other != 0 && Clock.coarseNanoseconds() - last.at < Self.recentNanoseconds
+  }
+
+  /// The coarse clock's steps are up to 10 ms.
+  private static var recentNanoseconds: Int64 { 50_000_000 }
+
+  /// Whether a part of the WAL may be shown to `holder`: it is durable, or `holder` writes behind it,
+  /// so that its own commit covers it. If not, the number of the promise that must be kept before.
+  @inline(__always)
+  func promiseAwaited(
+    at offset: Int64, byteCount: Int, of wal: SharedFile, for holder: LockHolder
+  ) -> UInt64? {
+    guard let number = wal.promises.promiseAwaited(at: offset, byteCount: byteCount) else {
+      return nil
+    }
+    return state.withLock { _ in holder.writesWAL } ? nil : number
+  }
+
+  /// Keeps what was promised, before a program outside sees the database.
+  func keepPromises(_ state: borrowing State) {
+    guard let wal = state.walIndex?.promised, !wal.promises.isSettled else { return }
+    // If this fails, those that wait for the promise are told.
+    try? wal.synchronize()
+  }
+
+  /// Nobody may open the database until all that have it open have closed it. True for the first
+  /// caller.
+  func giveUp() -> Bool {
+    wasGivenUp.compareExchange(expected: false, desired: true, ordering: .sequentiallyConsistent)
+      .exchanged
+  }
+
+  var isLost: Bool { wasGivenUp.load(ordering: .sequentiallyConsistent) }
+}

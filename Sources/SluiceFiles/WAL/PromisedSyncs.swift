@@ -1,0 +1,128 @@
+// The syncs of one WAL that its writers share (group commit).
+//
+// A commit in WAL mode promises that its frames will be durable, gives the right to write to the
+// next writer, and waits for the promise afterwards. One sync at a time is under way. It keeps all
+// promises that were made before it began. Those that are made meanwhile wait for the next one.
+//
+//   promise ──▶ asked for ──a sync begins──▶ under way ──it ends──▶ kept
+//                                                └───it fails──▶ broken, and every later one too
+//
+// A sync that failed is never tried again: the kernel has dropped what it could not write, and the
+// next sync would succeed without it.
+//
+// A power cut may take back what is promised and not kept. So nobody is shown that part of the WAL,
+// except the writer whose own commit follows it.
+//
+// A value under its owner's lock, without a clock and without a system call. A ticket is whatever
+// the owner knows a waiting request by.
+
+internal import SluiceSystem
+
+struct PromisedSyncs<Ticket> {
+  /// What became of a promise.
+  enum Fate: Equatable {
+    case kept
+    /// A sync that will keep it is under way or asked for.
+    case open
+    case broken(Errno)
+  }
+
+  /// How many syncs have begun. Each has a number, from 1 on.
+  private(set) var begunCount: UInt64 = 0
+  /// The number of the last sync that succeeded.
+  private var keptNumber: UInt64 = 0
+  /// The number of the last sync that anybody was promised.
+  private var askedNumber: UInt64 = 0
+  private(set) var isUnderWay = false
+  private var failure: Errno?
+
+  /// What was written since the last sync began, as one range; empty if nothing was. What was there
+  /// before the first write was promised by nobody here.
+  private var written = Range<Int64>.nothing
+  /// The same of the sync under way, or of the sync that failed.
+  private var syncing = Range<Int64>.nothing
+
+  /// The requests that wait for a sync.
+  private var waiting: [Ticket] = []
+
+  // MARK: Writes and promises
+
+  /// To be called after the write: what a sync does not cover for certain waits for the next one.
+  mutating func wrote(_ range: Range<Int64>) {
+    written =
+      written.isEmpty
+      ? range
+      : min(written.lowerBound, range.lowerBound)..<max(written.upperBound, range.upperBound)
+  }
+
+  /// Promises that all that was written will be durable. The number is that of the sync that will
+  /// keep the promise, or has kept it.
+  mutating func promise() -> UInt64 {
+    let number = written.isEmpty ? begunCount : begunCount + 1
+    askedNumber = max(askedNumber, number)
+    return number
+  }
+
+  func fate(of number: UInt64) -> Fate {
+    if number <= keptNumber { return .kept }
+    return failure.map { .broken($0) } ?? .open
+  }
+
+  /// The number of the sync after which a part of the WAL will be durable; nil if it is already, or
+  /// if nobody was promised it.
+  func syncAwaited(by range: Range<Int64>) -> UInt64? {
+    if askedNumber > begunCount, written.overlaps(range) { return askedNumber }
+    return askedNumber >= begunCount && syncing.overlaps(range) ? begunCount : nil
+  }
+
+  /// Whether all that was promised is kept.
+  var isSettled: Bool { keptNumber >= askedNumber }
+
+  /// Up to where the WAL is durable for certain.
+  var durableByteCount: Int64 {
+    min(
+      written.isEmpty ? .max : written.lowerBound, syncing.isEmpty ? .max : syncing.lowerBound)
+  }
+
+  // MARK: Syncs
+
+  /// Whether somebody was promised a sync that has not begun.
+  var isWanted: Bool { failure == nil && askedNumber > begunCount }
+
+  /// A sync begins. Throws why the last one failed, if it broke a promise.
+  mutating func begin() throws(Errno) {
+    precondition(!isUnderWay, "one sync at a time")
+    if let failure { throw failure }
+    begunCount += 1
+    isUnderWay = true
+    (syncing, written) = (written, .nothing)
+  }
+
+  /// The sync under way has ended. Gives the requests that wait, which are forgotten here.
+  mutating func end(_ error: Errno?) -> [Ticket] {
+    precondition(isUnderWay, "a sync that ends has begun")
+    isUnderWay = false
+    if let error {
+      if !isSettled {
+        failure = error
+      } else if !syncing.isEmpty {
+        // Nobody was promised it. Those who asked for the sync are told, and write again.
+        wrote(syncing)
+        syncing = .nothing
+      }
+    } else {
+      keptNumber = begunCount
+      syncing = .nothing
+    }
+    defer { waiting = [] }
+    return waiting
+  }
+
+  /// The request is to be told at the end of the next sync.
+  mutating func wait(_ ticket: Ticket) { waiting.append(ticket) }
+}
+
+extension Range<Int64> {
+  fileprivate static var nothing: Range<Int64> { 0..<0 }
+  fileprivate static var everything: Range<Int64> { 0..<Int64.max }
+}
