@@ -16,14 +16,15 @@ package struct SharedSidecar: ~Copyable {
   /// The sidecar lasts as long as this descriptor is open.
   let lifeline: FileDescriptor
 
-  /// Starts a sidecar for `root` that lasts until `stop`, or the end of this process.
+  /// Starts a sidecar for `root` that lasts until `stop`, or the end of this process. `options` are
+  /// further ones of `sluice serve`.
   package static func start(
-    _ program: String, root: String
+    _ program: String, root: String, options: [String] = []
   ) throws(SidecarStartError) -> SharedSidecar {
     let pair: SocketPair
     do throws(Errno) { pair = try SocketPair() } catch { throw SidecarStartError(errno: error) }
     let ours = pair.ours
-    let started = try launch(program, ["--root", root], lifeline: pair.theirs, linger: 0)
+    let started = try launch(program, ["--root", root] + options, lifeline: pair.theirs, linger: 0)
     return SharedSidecar(process: started.process, socket: started.socket, lifeline: ours)
   }
 

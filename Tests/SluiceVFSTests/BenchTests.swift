@@ -133,7 +133,19 @@ struct BenchTests {
       ["2 writers, WAL NORMAL: transactions", "2 writers, DELETE FULL: p99.9"]
     ),
     (
+      ["group", "--seconds", "0.1", "--writers", "2"],
+      ["2 durable writers: transactions", "2 durable writers: commit latency p99.9"]
+    ),
+    (
       ["idle", "--seconds", "0.05", "--sessions", "3"], ["slow-down of a session by 3 idle ones"]
+    ),
+    (
+      ["open", "--count", "32"],
+      [
+        "open, read, close, DELETE", "open, read, close, WAL, another one open",
+        "open, read, close, WAL, the only one", "16 threads open, read, close, DELETE",
+        "16 threads open, read, close, WAL",
+      ]
     ),
     (["start", "--processes", "2"], ["first query of a new process"]),
   ])
@@ -168,6 +180,30 @@ struct BenchTests {
       #expect(row.samples! >= 20 && row.p99Ns! >= row.p50Ns! && row.p50Ns! > 0)
     }
     #expect(subject.row("null operation")?.ratio?.rounds.count == 2)
+  }
+
+  @Test func durableWritersAreOneToMany() throws {
+    let document = try measure(["group", "--seconds", "0.05"])
+    let subjects = document.benchmarks[0].subjects.map(\.subject)
+    for writers in ["1 durable writer", "2 durable writers", "32 durable writers"] {
+      for part in ["transactions", "commit latency p50", "commit latency p99"] {
+        #expect(subjects.contains("\(writers): \(part)"))
+      }
+    }
+  }
+
+  @Test func syncsAreDelayedWithEveryVFSAlike() throws {
+    let document = try measure([
+      "group", "--seconds", "0.1", "--writers", "1", "--sync-delay", "30",
+    ])
+    let benchmark = document.benchmarks[0]
+    #expect(benchmark.title.hasSuffix(", each sync 30 ms longer"))
+    let subject = try #require(
+      benchmark.subjects.first { $0.subject == "1 durable writer: commit latency p50" })
+    for name in [BenchTests.stock, BenchTests.sluice] {
+      let row = try #require(subject.row(name))
+      #expect(row.rounds.allSatisfy { $0 >= 30_000_000 }, "\(name): \(row.rounds)")
+    }
   }
 
   @Test func idleSessionsAreWeighed() throws {
@@ -242,7 +278,9 @@ struct BenchTests {
     ])
     outcome.expectSuccess()
     try run.expectNothingLeft()
-    let names = ["channel", "vfs", "speedtest", "txn", "select", "contend", "idle", "start"]
+    let names = [
+      "channel", "vfs", "speedtest", "txn", "select", "contend", "group", "idle", "open", "start",
+    ]
     for name in names { #expect(outcome.output.contains("\n\(name): ") || name == names[0]) }
     let drawn = try String(contentsOf: chart, encoding: .utf8)
     #expect(drawn.hasPrefix("<svg ") && drawn.hasSuffix("</svg>\n"))
@@ -261,7 +299,9 @@ struct BenchTests {
   @Test(arguments: [
     ["channel", "--count", "100000"], ["vfs", "--count", "5000", "--file-size", "1"],
     ["txn", "--seconds", "0.1"], ["contend", "--seconds", "0.2", "--writers", "2"],
-    ["idle", "--seconds", "0.1", "--sessions", "3"], ["start", "--processes", "5"],
+    ["group", "--seconds", "0.2", "--writers", "2", "--sync-delay", "5"],
+    ["idle", "--seconds", "0.1", "--sessions", "3"], ["open", "--count", "200"],
+    ["start", "--processes", "5"],
   ])
   func interruptedBenchmarkLeavesNothing(words: [String]) throws {
     for signal in [SIGINT, SIGTERM] {
@@ -330,6 +370,8 @@ struct BenchTests {
   func passthroughFileSystemIsAThirdVariant() throws {
     for words in [
       ["select", "--seconds", "0.05"], ["contend", "--seconds", "0.1", "--writers", "2"],
+      ["group", "--seconds", "0.1", "--writers", "2", "--sync-delay", "2"],
+      ["open", "--count", "32"],
     ] {
       let document = try measure(words + ["--peer", "fuse"])
       for subject in document.benchmarks[0].subjects {

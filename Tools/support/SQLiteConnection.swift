@@ -9,14 +9,19 @@ package final class SQLiteConnection {
   private var database: SQLiteLibrary.Database?
 
   /// Opens `target`, with its extension loaded first.
-  package init(_ sqlite: SQLiteLibrary, _ target: Target) throws(ToolError) {
-    self.sqlite = sqlite
+  package convenience init(_ sqlite: SQLiteLibrary, _ target: Target) throws(ToolError) {
     if let library = target.library { try sqlite.loadVFS(library) }
+    let name = target.path == ":memory:" ? target.path : target.uri
+    try self.init(sqlite, name: name, vfs: target.vfs)
+  }
+
+  /// Opens the database of that URI in a VFS that SQLite knows already.
+  package init(_ sqlite: SQLiteLibrary, name: String, vfs: String) throws(ToolError) {
+    self.sqlite = sqlite
     let flags =
       SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX
-    let name = target.path == ":memory:" ? target.path : target.uri
-    guard unsafe sqlite.open(name, &database, flags, target.vfs) == SQLITE_OK else {
-      throw .unopenable("\(name) (VFS \(target.vfs)): \(message)")
+    guard unsafe sqlite.open(name, &database, flags, vfs) == SQLITE_OK else {
+      throw .unopenable("\(name) (VFS \(vfs)): \(message)")
     }
   }
 

@@ -30,6 +30,7 @@ package final class SQLiteLibrary {
       Database?, Text, Text?, UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?
     ) -> Int32
   package let findVFS: @convention(c) (Text) -> UnsafeMutablePointer<sqlite3_vfs>?
+  package let registerVFS: @convention(c) (UnsafeMutablePointer<sqlite3_vfs>, Int32) -> Int32
   package let createFilename:
     @convention(c) (
       Text, Text, Text, Int32, UnsafeMutablePointer<UnsafePointer<CChar>?>?
@@ -58,6 +59,7 @@ package final class SQLiteLibrary {
     unsafe enableLoadExtension = try unsafe function("enable_load_extension", of: library)
     unsafe loadExtension = try unsafe function("load_extension", of: library)
     unsafe findVFS = try unsafe function("vfs_find", of: library)
+    unsafe registerVFS = try unsafe function("vfs_register", of: library)
     unsafe createFilename = try unsafe function("create_filename", of: library)
     unsafe journalFilename = try unsafe function("filename_journal", of: library)
   }

@@ -17,7 +17,7 @@ struct ContentionBenchmark: Benchmark {
 
   init(_ parameters: BenchmarkParameters, on bench: Workbench) {
     seconds = parameters.seconds ?? 3
-    writers = parameters.writers
+    writers = parameters.writers ?? 8
   }
 
   private struct Setting {

@@ -22,7 +22,11 @@ let benchCommand = Command(
       txn         small transactions, durable and relaxed
       select      point selects, each a transaction of its own
       contend     several processes that write to one database, with a shared sidecar
+      group       1, 2, 4, 8 and 32 processes that commit durably to one database in WAL mode, with a
+                  shared sidecar
       idle        many sessions that do nothing: their cost for a busy session, and for the machine
+      open        a program that opens a database, reads a row and closes it, again and again; also
+                  16 threads that do so
       start       the first query of a new process, the start of its private sidecar included
       all         all of these, in this order
 
@@ -33,12 +37,15 @@ let benchCommand = Command(
       --json             print JSON
       --svg FILE         also draw the ratios as a chart
       --markdown FILE    also write the tables as Markdown
-      --count N          channel, vfs: calls of each kind in a round (20000, of slow ones fewer)
-      --seconds S        txn, select, contend, idle: how long a run lasts (1; contend 3)
+      --count N          channel, vfs: calls of each kind in a round (20000, of slow ones fewer);
+                         open: how often a database is opened in a run (2400)
+      --seconds S        txn, select, contend, group, idle: how long a run lasts (1; contend and
+                         group 3)
       --file-size MIB    vfs: the database's size (100)
       --size N           speedtest: its --size (100)
       --speedtest1 PATH  speedtest: the program (the one that Tools/sqlite-suite build made)
-      --writers N        contend: processes (8)
+      --writers N        contend: processes (8); group: only so many
+      --sync-delay MS    group: each sync takes MS milliseconds longer, with every VFS (0)
       --sessions N       idle: sessions (200)
       --processes N      start: processes in a round (20)
 
@@ -51,7 +58,8 @@ let benchCommand = Command(
 private var benchmarks: [any Benchmark.Type] {
   [
     ChannelBenchmark.self, VFSBenchmark.self, SpeedtestBenchmark.self, TransactionBenchmark.self,
-    SelectBenchmark.self, ContentionBenchmark.self, IdleBenchmark.self, StartBenchmark.self,
+    SelectBenchmark.self, ContentionBenchmark.self, GroupBenchmark.self, IdleBenchmark.self,
+    OpenBenchmark.self, StartBenchmark.self,
   ]
 }
 

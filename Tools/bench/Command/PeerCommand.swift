@@ -30,7 +30,8 @@ private typealias Work = @Sendable (inout Options) throws(ToolError) -> PeerRepo
 private let works: [String: Work] = [
   "channel": ChannelBenchmark.peer, "vfs": VFSBenchmark.peer, "statement": StatementPeer.run,
   "writer": ContentionBenchmark.peer, "idle": IdleBenchmark.peer,
-  "first-query": StartBenchmark.peer,
+  "first-query": StartBenchmark.peer, "group-writer": GroupBenchmark.peer,
+  "open": OpenBenchmark.peer,
 ]
 
 private func answer(_ kind: PingPong) throws(CommandError) -> Int32 {

@@ -15,7 +15,9 @@ struct BenchmarkParameters {
   let count: Int?
   let seconds: Double?
   let fileMebibytes: Int
-  let writers: Int
+  /// Nil where the benchmark's own default holds.
+  let writers: Int?
+  let syncDelayMilliseconds: Int
   let sessions: Int
   let processes: Int
   let size: Int
@@ -41,7 +43,8 @@ struct BenchmarkParameters {
     }
     count = try number("--count", 10...10_000_000)
     fileMebibytes = try number("--file-size", 1...100_000) ?? 100
-    writers = try number("--writers", 1...500) ?? 8
+    writers = try number("--writers", 1...500)
+    syncDelayMilliseconds = try number("--sync-delay", 0...1000) ?? 0
     sessions = try number("--sessions", 1...1000) ?? 200
     processes = try number("--processes", 1...10_000) ?? 20
     size = try number("--size", 1...10_000) ?? 100

@@ -178,14 +178,18 @@ final class Workbench {
     return target
   }
 
-  /// Starts the server for all clients of the variant. The caller must stop it.
-  func startServer(_ variant: Variant) throws(ToolError) -> VariantServer {
+  /// Starts the server for all clients of the variant. The caller must stop it. A sidecar gets the
+  /// options.
+  func startServer(
+    _ variant: Variant, sidecarOptions: [String] = []
+  ) throws(ToolError) -> VariantServer {
     switch variant.kind {
     case .stock: return VariantServer(process: nil)
     case .fuse: return VariantServer(process: fuse!.process)
     case .sluice:
       do throws(SidecarStartError) {
-        return VariantServer(try SharedSidecar.start(sidecarProgram, root: files))
+        return VariantServer(
+          try SharedSidecar.start(sidecarProgram, root: files, options: sidecarOptions))
       } catch {
         throw .failed(error.text)
       }
