@@ -11,6 +11,16 @@ public struct Errno: Error, Equatable, Sendable {
   /// The C library's description, for example "No such file or directory".
   public var text: UnsafePointer<CChar> { unsafe sluice_errno_text(rawValue) }
 
+  /// If a limit of the process was reached: what raises it.
+  public var limit: StaticString? {
+    switch self {
+    case .fileTooLarge: "ulimit -f, which limits shared memory too"
+    case .tooManyOpen: "ulimit -n"
+    case .outOfMemory: "the limit of memory"
+    default: nil
+    }
+  }
+
   public static let notPermitted = Errno(EPERM)
   public static let noEntry = Errno(ENOENT)
   public static let noProcess = Errno(ESRCH)

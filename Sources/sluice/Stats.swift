@@ -83,6 +83,7 @@ extension MetricsReading {
       "sessions  \(grouped(sessionsOpened)) opened, \(grouped(sessionsClosed)) closed,"
         + " \(grouped(sessionsRefused)) refused",
       "leases    \(grouped(leasesTaken)) taken, \(grouped(leasesBroken)) broken",
+      "commits   \(grouped(syncsPromised)) shared \(grouped(syncsShared)) syncs",
     ]
     var rows = operations.filter { $0.count > 0 }
       .map { (name: "\($0.operation)", count: grouped($0.count)) }
@@ -107,6 +108,7 @@ extension MetricsReading {
           "sessions": {"opened": \(sessionsOpened), "closed": \(sessionsClosed), \
       "refused": \(sessionsRefused)},
           "leases": {"taken": \(leasesTaken), "broken": \(leasesBroken)},
+          "group_commit": {"commits": \(syncsPromised), "syncs": \(syncsShared)},
           "operations": {\(counts.joined(separator: ", "))}
         }
       """

@@ -13,10 +13,10 @@ extension SharedFile {
   ///   - where nobody else wants to write: then a promise costs more than the sync.
   func promiseSync(of wal: SharedFile, for holder: LockHolder) -> UInt64? {
     state.withLock { state in
-      guard !state.isMirrored, let index = state.walIndex, holder.writesWAL,
-        othersWrite(besides: holder, state)
-      else { return nil }
-      index.promised = wal
+      guard !state.isMirrored, holder.writesWAL, othersWrite(besides: holder, state) else {
+        return nil
+      }
+      state.promisedWAL = wal
       return wal.promises.promise()
     }
   }
@@ -28,8 +28,8 @@ extension SharedFile {
     return other != 0 && Clock.coarseNanoseconds() - last.at < Self.recentNanoseconds
   }
 
-  /// The coarse clock's steps are up to 10 ms.
-  private static var recentNanoseconds: Int64 { 50_000_000 }
+  /// For so long after the last change of writers others count as writing too.
+  private static var recentNanoseconds: Int64 { 1_000_000_000 }
 
   /// Whether a part of the WAL may be shown to `holder`: it is durable, or `holder` writes behind it,
   /// so that its own commit covers it. If not, the number of the promise that must be kept before.
@@ -45,7 +45,7 @@ extension SharedFile {
 
   /// Keeps what was promised, before a program outside sees the database.
   func keepPromises(_ state: borrowing State) {
-    guard let wal = state.walIndex?.promised, !wal.promises.isSettled else { return }
+    guard let wal = state.promisedWAL, !wal.promises.isSettled else { return }
     // If this fails, those that wait for the promise are told.
     try? wal.synchronize()
   }

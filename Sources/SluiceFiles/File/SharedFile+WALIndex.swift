@@ -105,6 +105,7 @@ extension SharedFile {
         try? unsafe index.location.directory.descriptor.unlink(index.location.name)
       }
       state.walIndex = nil
+      state.promisedWAL = nil
     }
   }
 

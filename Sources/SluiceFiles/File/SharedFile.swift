@@ -55,6 +55,8 @@ final class SharedFile: Sendable {
     var standers = Standers()
     /// There while some handle uses it.
     var walIndex: WALIndex?
+    /// The WAL of which a part was promised to be durable; there while the index is.
+    var promisedWAL: SharedFile?
     /// Which handle took the right to write last, which one before it, and when.
     var lastWriter: (holder: UInt64, before: UInt64, at: Int64) = (0, 0, .min / 2)
     /// When the right to write was granted last to stand while nobody waited.

@@ -15,6 +15,9 @@ public struct MetricsReading: Sendable {
   public var sessionsRefused: UInt64
   public var leasesTaken: UInt64
   public var leasesBroken: UInt64
+  /// How many commits were promised a sync of their WAL, and how many syncs kept these promises.
+  public var syncsPromised: UInt64
+  public var syncsShared: UInt64
   /// How many of each operation were done, by all threads together.
   public var operations: [(operation: Operation, count: UInt64)]
 
@@ -31,6 +34,8 @@ public struct MetricsReading: Sendable {
     sessionsRefused = copy.sessions_refused
     leasesTaken = copy.leases_taken
     leasesBroken = copy.leases_broken
+    syncsPromised = copy.syncs_promised
+    syncsShared = copy.syncs_shared
     operations = unsafe withUnsafeBytes(of: copy.operations) { bytes in
       let counts = unsafe bytes.bindMemory(to: UInt64.self)
       let columnCount = Int(SLUICE_METRICS_OPERATION_COUNT)

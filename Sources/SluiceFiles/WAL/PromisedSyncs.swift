@@ -34,6 +34,9 @@ struct PromisedSyncs<Ticket> {
   /// The number of the last sync that anybody was promised.
   private var askedNumber: UInt64 = 0
   private(set) var isUnderWay = false
+  /// How many promises wait for the next sync, and how many the last one and the one before kept.
+  private var openCount = 0
+  private var keptCounts = (last: 0, before: 0)
   private var failure: Errno?
 
   /// What was written since the last sync began, as one range; empty if nothing was. What was there
@@ -60,6 +63,7 @@ struct PromisedSyncs<Ticket> {
   mutating func promise() -> UInt64 {
     let number = written.isEmpty ? begunCount : begunCount + 1
     askedNumber = max(askedNumber, number)
+    openCount += 1
     return number
   }
 
@@ -89,6 +93,10 @@ struct PromisedSyncs<Ticket> {
   /// Whether somebody was promised a sync that has not begun.
   var isWanted: Bool { failure == nil && askedNumber > begunCount }
 
+  /// Whether those that committed lately have all been promised the next sync. While they have not, it
+  /// is worth a short wait: the sync that begins now makes the others wait for the one after.
+  var isGroupWhole: Bool { openCount >= max(keptCounts.last, keptCounts.before) }
+
   /// A sync begins. Throws why the last one failed, if it broke a promise.
   mutating func begin() throws(Errno) {
     precondition(!isUnderWay, "one sync at a time")
@@ -96,6 +104,8 @@ struct PromisedSyncs<Ticket> {
     begunCount += 1
     isUnderWay = true
     (syncing, written) = (written, .nothing)
+    keptCounts = (openCount, keptCounts.last)
+    openCount = 0
   }
 
   /// The sync under way has ended. Gives the requests that wait, which are forgotten here.

@@ -18,8 +18,6 @@ final class WALIndex {
   let identity: FileIdentity
   let location: Location
   let isReadOnly: Bool
-  /// The WAL of which a part was promised to be durable.
-  var promised: SharedFile?
   /// Whether the file has been emptied since it was last used, by us or by another user that we may
   /// trust.
   private(set) var isSetUp = false

@@ -57,6 +57,18 @@ struct WALPromises: ~Copyable, Sendable {
   /// Whether a promise is open that no sync under way will keep.
   var isSyncWanted: Bool { syncs.withLock { $0.isWanted } }
 
+  /// Waits for up to `nanoseconds` until those have promises that committed lately.
+  func awaitGroup(nanoseconds: Int64) {
+    let end = Clock.monotonicNanoseconds() + nanoseconds
+    while !syncs.withLock({ $0.isGroupWhole }) {
+      let rest = end - Clock.monotonicNanoseconds()
+      if rest < Self.shortestSleep { return }
+      Clock.sleep(nanoseconds: Self.shortestSleep)
+    }
+  }
+
+  private static var shortestSleep: Int64 { 50_000 }
+
   /// True for the thread that is to sync as long as `isSyncWanted`.
   func takeKeeping() -> Bool {
     isSyncWanted

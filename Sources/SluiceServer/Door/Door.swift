@@ -313,13 +313,7 @@ final class Door {
       // The client said hello and is gone: no client is refused.
       ending.clientWasTurnedAway()
     } catch {
-      let limit =
-        switch error {
-        case .fileTooLarge: "; raise ulimit -f, which limits shared memory too"
-        case .tooManyOpen: "; raise ulimit -n"
-        case .outOfMemory: "; raise the limit of memory"
-        default: ""
-        }
+      let limit = error.limit.map { "; raise \($0)" } ?? ""
       throw Refusal(
         status: .tooManySessions, text: "no session can be made: \(error.message)\(limit)")
     }

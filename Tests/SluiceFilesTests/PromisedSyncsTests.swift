@@ -1,0 +1,149 @@
+// The promises of a WAL's syncs, by random steps against the plain rules: a list of all writes, and of
+// the writes that each sync covers.
+
+import SluiceSystem
+import TestSupport
+import Testing
+
+@testable import SluiceFiles
+
+struct PromisedSyncsTests {
+  /// What was written, and when each part became durable.
+  private struct Plain {
+    struct Write {
+      var range: Range<Int64>
+      /// The sync that has to cover it: one that began after it.
+      var number: UInt64
+    }
+    var writes: [Write] = []
+    var begun: UInt64 = 0
+    var kept: UInt64 = 0
+    var isUnderWay = false
+    var promised: [UInt64] = []
+    var failure: Errno?
+
+    /// The sync that keeps a promise made now.
+    var next: UInt64 { writes.map(\.number).max() ?? begun }
+
+    /// Whether this part may be shown: nobody was promised a write in it, or it is durable.
+    func mayBeShown(_ range: Range<Int64>) -> Bool {
+      !writes.contains { write in
+        write.range.overlaps(range) && write.number > kept
+          && promised.contains { $0 >= write.number }
+      }
+    }
+  }
+
+  @Test func randomStepsAgreeWithTheRules() throws {
+    var random = SeededRandom(for: "PromisedSyncsTests.randomStepsAgreeWithTheRules")
+    var seen: [String: Int] = [:]
+    for _ in 0..<400 {
+      var syncs = PromisedSyncs<Int>()
+      var plain = Plain()
+      var end: Int64 = 0
+      var waiting: [Int] = []
+      for step in 0..<100 {
+        switch Int.random(in: 0..<10, using: &random) {
+        case 0..<4:
+          // Frames follow one another; now and then the WAL begins anew.
+          if Int.random(in: 0..<30, using: &random) == 0, syncs.isSettled { end = 0 }
+          let range = end..<end + Int64.random(in: 1...5000, using: &random)
+          end = range.upperBound
+          syncs.wrote(range)
+          plain.writes.append(.init(range: range, number: plain.begun + 1))
+        case 4..<6:
+          let number = syncs.promise()
+          #expect(number == plain.next)
+          plain.promised.append(number)
+        case 6:
+          syncs.wait(step)
+          waiting.append(step)
+        case 7..<9 where !plain.isUnderWay:
+          do throws(Errno) {
+            try syncs.begin()
+            #expect(plain.failure == nil)
+            plain.begun += 1
+            plain.isUnderWay = true
+          } catch {
+            #expect(error == plain.failure)
+            seen["refused", default: 0] += 1
+          }
+        default:
+          guard plain.isUnderWay else { continue }
+          let fails = Int.random(in: 0..<12, using: &random) == 0
+          let isPromised = plain.promised.contains { $0 > plain.kept }
+          #expect(syncs.end(fails ? .inputOutput : nil) == waiting)
+          waiting = []
+          plain.isUnderWay = false
+          if !fails {
+            plain.kept = plain.begun
+            plain.writes.removeAll { $0.number <= plain.kept }
+          } else if isPromised {
+            plain.failure = .inputOutput
+            seen["broken", default: 0] += 1
+          } else {
+            // Whoever asked for the sync is told. The next one has to cover its writes too.
+            for index in plain.writes.indices where plain.writes[index].number <= plain.begun {
+              plain.writes[index].number = plain.begun + 1
+            }
+            seen["failed without a promise", default: 0] += 1
+          }
+        }
+        for number in plain.promised {
+          let fate = syncs.fate(of: number)
+          if number <= plain.kept {
+            #expect(fate == .kept)
+          } else {
+            #expect(fate == plain.failure.map { .broken($0) } ?? .open)
+          }
+        }
+        #expect(syncs.isSettled == plain.promised.allSatisfy { $0 <= plain.kept })
+        let from = Int64.random(in: 0...max(1, end), using: &random)
+        let part = from..<from + Int64.random(in: 1...4096, using: &random)
+        let isShown = syncs.syncAwaited(by: part) == nil
+        // It may wait longer than needed, and never shows what a power cut may take back.
+        if isShown { #expect(plain.mayBeShown(part), "\(part)") }
+        if !plain.promised.contains(where: { $0 > plain.kept }) { #expect(isShown) }
+        seen[isShown ? "shown" : "hidden", default: 0] += 1
+        // Nothing that is durable is cut off.
+        let undurable = plain.writes.filter { $0.number > plain.kept }.map(\.range.lowerBound).min()
+        #expect(syncs.durableByteCount <= undurable ?? .max)
+        if undurable == nil { #expect(syncs.durableByteCount == .max) }
+      }
+    }
+    for wanted in ["refused", "broken", "failed without a promise", "shown", "hidden"] {
+      #expect(seen[wanted, default: 0] > 20, "chance has not tried it: \(wanted), \(seen)")
+    }
+  }
+
+  @Test func aSyncKeepsWhatWasPromisedBeforeItBegan() throws {
+    var syncs = PromisedSyncs<Int>()
+    syncs.wrote(0..<100)
+    let first = syncs.promise()
+    try syncs.begin()
+    syncs.wrote(100..<200)
+    let second = syncs.promise()
+    #expect(syncs.syncAwaited(by: 0..<50) == first)
+    #expect(syncs.syncAwaited(by: 150..<160) == second)
+    _ = syncs.end(nil)
+    #expect(syncs.fate(of: first) == .kept)
+    #expect(syncs.fate(of: second) == .open)
+    #expect(syncs.syncAwaited(by: 0..<50) == nil)
+    #expect(syncs.isWanted)
+    try syncs.begin()
+    _ = syncs.end(.inputOutput)
+    #expect(syncs.fate(of: first) == .kept)
+    #expect(syncs.fate(of: second) == .broken(.inputOutput))
+    #expect(syncs.durableByteCount == 100)
+    #expect(!syncs.isWanted)
+    #expect(throws: Errno.inputOutput) { try syncs.begin() }
+  }
+
+  @Test func whatNobodyWasPromisedIsShown() throws {
+    var syncs = PromisedSyncs<Int>()
+    syncs.wrote(0..<100)
+    #expect(syncs.syncAwaited(by: 0..<50) == nil)
+    try syncs.begin()
+    #expect(syncs.syncAwaited(by: 0..<50) == nil, "a checkpoint's sync is under way")
+  }
+}
