@@ -189,8 +189,12 @@ int fallocate(int fd, int mode, off_t offset, off_t size) {
     MAY_FAIL(name, -1);                     \
     if (!records) return REAL(name)(fd);    \
     record_begin();                         \
+    int64_t number = record_sync_begun(fd); \
+    record_end();                           \
+    record_delay_sync(number);              \
     int result = REAL(name)(fd);            \
-    if (result == 0) record_sync(fd);       \
+    record_begin();                         \
+    if (result == 0) record_sync(fd, number); \
     record_end();                           \
     return result;                          \
   }
