@@ -23,7 +23,8 @@ import os
 import struct
 
 SECTOR = 512
-CREATE, WRITE, TRUNCATE, EXTEND, UNLINK, SYNC, SYNC_DIRECTORY, MARK, SYNC_BEGUN = range(1, 10)
+(CREATE, WRITE, TRUNCATE, EXTEND, UNLINK, SYNC, SYNC_DIRECTORY, MARK, SYNC_BEGUN,
+ SYNC_FAILED) = range(1, 11)
 HEAD = struct.Struct("<IIIIQq")
 
 
@@ -38,7 +39,7 @@ def read_record(path):
         name = content[at:at + name_count].decode()
         data = content[at + name_count:at + name_count + data_count]
         at += name_count + data_count
-        if not CREATE <= kind <= SYNC_BEGUN or at > len(content):
+        if not CREATE <= kind <= SYNC_FAILED or at > len(content):
             raise ValueError(f"{path}: no record at {at}")
         entries.append((kind, inode, offset, name, data))
     return entries

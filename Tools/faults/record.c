@@ -15,7 +15,6 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
-#include <time.h>
 #include <unistd.h>
 
 int records;
@@ -24,7 +23,6 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static int record_fd = -1;
 static char root[4096];
 static size_t root_byte_count;
-static struct timespec sync_delay;
 static uint32_t sync_count;
 
 // The state of a descriptor below the root.
@@ -47,9 +45,6 @@ __attribute__((constructor)) static void begin(void) {
   root_byte_count = strlen(root);
   record_fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
   if (record_fd < 0) give_up(path);
-  const char *microseconds = getenv("SLUICE_FAULTS_SYNC_MICROSECONDS");
-  long delay = microseconds ? atol(microseconds) : 0;
-  sync_delay = (struct timespec){delay / 1000000, delay % 1000000 * 1000};
   records = 1;
 }
 
@@ -160,19 +155,17 @@ int64_t record_sync_begun(int fd) {
   return number;
 }
 
-void record_sync(int fd, int64_t number) {
+void record_sync(int fd, int64_t number, int succeeded) {
   const struct watched *w = file_of(fd);
   if (!w || number == 0) return;
   char path[4096];
-  if (!w->is_directory) {
+  if (!succeeded) {
+    put(RECORD_SYNC_FAILED, w->file, number, NULL, NULL, 0);
+  } else if (!w->is_directory) {
     put(RECORD_SYNC, w->file, number, NULL, NULL, 0);
   } else if (path_of(fd, path) && below_root(path)) {
     put(RECORD_SYNC_DIRECTORY, w->file, number, below_root(path), NULL, 0);
   }
-}
-
-void record_delay_sync(int64_t number) {
-  if (number != 0 && (sync_delay.tv_sec || sync_delay.tv_nsec)) nanosleep(&sync_delay, NULL);
 }
 
 void record_unlink(const char *path) { put(RECORD_UNLINK, 0, 0, path, NULL, 0); }
