@@ -43,6 +43,25 @@ import Testing
     #expect(FileManager.default.fileExists(atPath: finding + "/record"))
   }
 
+  /// Eight writers share a database, and readers note what they are shown.
+  @Test func noPowerLossLosesAnythingShown() throws {
+    let outcome = try run("power-loss", ["--states", "500", "--modes", "WAL+group"])
+    print(outcome.output)
+    outcome.expectSuccess()
+  }
+
+  /// A COMMIT that does not wait for its sync, and a reader that is shown what is not committed.
+  @Test(arguments: ["late", "shown"], [[], ["--native"]])
+  func promisesThatAreNotKeptAreFound(kind: String, words: [String]) throws {
+    let finding = fixture.scratch.appending(path: "finding").path
+    let outcome = try run(
+      "power-loss",
+      ["--states", "500", "--modes", "WAL+group", "--canary", kind, "--keep", finding] + words)
+    #expect(outcome.ending == .exited(1), "\(outcome.output)")
+    let what = kind == "late" ? "was acknowledged, it is as after" : "was shown, it is as after"
+    #expect(outcome.errors.contains(what), "\(outcome.errors)")
+  }
+
   // MARK: I/O errors
 
   /// SQLite gets the right error for a full disk and for a write that fails, also if the write was

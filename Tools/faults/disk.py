@@ -4,7 +4,8 @@ A record (Tools/faults/record.c) lists in order all writes, creations, deletions
 is cut at any place stands for many disks. `Disk.state` makes one of them at random:
 
   - Synced content is there: a file's content and size after a sync of the file, a name after a sync of
-    its directory.
+    its directory. A sync makes durable what was written before it began, from its end on; what others
+    write meanwhile, it does not.
   - Of each unsynced write each 512-byte sector, or each page, is there or not, independently of the
     others. Reordering can do no more: of two writes to a sector it leaves one or the other.
   - A size may have changed without the data. Then the file has zeros there.
@@ -22,7 +23,8 @@ import os
 import struct
 
 SECTOR = 512
-CREATE, WRITE, TRUNCATE, EXTEND, UNLINK, SYNC, SYNC_DIRECTORY, MARK = range(1, 9)
+(CREATE, WRITE, TRUNCATE, EXTEND, UNLINK, SYNC, SYNC_DIRECTORY, MARK, SYNC_BEGUN,
+ SYNC_FAILED) = range(1, 11)
 HEAD = struct.Struct("<IIIIQq")
 
 
@@ -37,7 +39,7 @@ def read_record(path):
         name = content[at:at + name_count].decode()
         data = content[at + name_count:at + name_count + data_count]
         at += name_count + data_count
-        if not CREATE <= kind <= MARK or at > len(content):
+        if not CREATE <= kind <= SYNC_FAILED or at > len(content):
             raise ValueError(f"{path}: no record at {at}")
         entries.append((kind, inode, offset, name, data))
     return entries
@@ -52,14 +54,17 @@ def mark(descriptor, **what):
 class File:
     """A file's synced content, and the changes since."""
 
-    def __init__(self):
+    def __init__(self, name):
+        self.is_wal = name.endswith("-wal")
         self.durable = bytearray()
         self.pending = []
 
-    def sync(self):
-        for _, step in self.pending:
+    def sync(self, end):
+        """Makes the changes before moment `end` durable."""
+        count = sum(moment < end for moment, _ in self.pending)
+        for _, step in self.pending[:count]:
             apply_whole(self.durable, step)
-        self.pending = []
+        del self.pending[:count]
 
     def state(self, chance, names_end):
         """The file's content after a cut, chosen by `chance`. Names from moment `names_end` on are lost."""
@@ -134,13 +139,17 @@ class Chance:
 
 
 class Disk:
-    """The files below one directory after the entries so far. `ignores` names a kind of sync that this
-    disk ignores; the test must find that."""
+    """The files below one directory after the entries so far. `fault` is one that the test must find: the
+    disk ignores syncs of "files" or of "directories", or a WAL's sync takes effect too "late", with the
+    WAL's next sync."""
 
-    def __init__(self, ignores=None):
-        self.ignores = ignores
+    def __init__(self, fault=None):
+        self.fault = fault
         self.moment = 0
         self.files = {}
+        # The syncs that have begun, by number, (moment, file). The moments of those that are late,
+        # by WAL.
+        self.syncs, self.late = {}, {}
         # The durable names, and the changes of names since: (moment, name, file). A change without a
         # file is a deletion. A directory's sync makes the changes of its own names durable.
         self.durable_names = {}
@@ -150,22 +159,30 @@ class Disk:
         kind, inode, offset, name, data = entry
         self.moment += 1
         if kind == CREATE:
-            self.files[inode] = File()
+            self.files[inode] = File(name)
             self.pending_names.append((self.moment, name, self.files[inode]))
         elif kind == UNLINK:
             self.pending_names.append((self.moment, name, None))
         elif kind in (WRITE, TRUNCATE, EXTEND):
             self.files[inode].pending.append((self.moment, (kind, offset, data)))
-        elif kind == SYNC and self.ignores != "files":
-            self.files[inode].sync()
-        elif kind == SYNC_DIRECTORY and self.ignores != "directories":
-            self.sync_directory(name)
+        elif kind == SYNC_BEGUN:
+            self.syncs[offset] = (self.moment, self.files.get(inode))
+        elif kind == SYNC and self.fault != "files":
+            self.sync_file(*self.syncs.pop(offset))
+        elif kind == SYNC_DIRECTORY and self.fault != "directories":
+            self.sync_directory(name, self.syncs.pop(offset)[0])
 
-    def sync_directory(self, directory):
-        synced = [step for step in self.pending_names if os.path.dirname(step[1]) == directory]
-        for step in synced:
+    def sync_file(self, end, file):
+        if self.fault == "late" and file.is_wal:
+            end, self.late[file] = self.late.get(file, 0), end
+        file.sync(end)
+
+    def sync_directory(self, directory, end):
+        def is_synced(step):
+            return step[0] < end and os.path.dirname(step[1]) == directory
+        for step in filter(is_synced, self.pending_names):
             set_name(self.durable_names, step)
-        self.pending_names = [step for step in self.pending_names if step not in synced]
+        self.pending_names = [step for step in self.pending_names if not is_synced(step)]
 
     def whole(self):
         """The disk when no power is cut: content by name."""
@@ -173,7 +190,7 @@ class Disk:
         for step in self.pending_names:
             set_name(names, step)
         for file in names.values():
-            file.sync()
+            file.sync(self.moment + 1)
         return {name: file.durable for name, file in names.items()}
 
     def state(self, random):

@@ -21,6 +21,7 @@ import tempfile
 import time
 import traceback
 
+import many
 import scenarios
 from call_errors import ALLOWED, ERRORS
 from sidecar import Failure, Sidecar
@@ -30,6 +31,7 @@ CHILD_SECONDS_MAX = 45
 SETTLE_SECONDS_MAX = 10
 FOR_EVER = 1 << 60
 SHORT = 10000
+SCENARIOS = {**scenarios.SCENARIOS, "group": many.group}
 
 
 class Control:
@@ -153,7 +155,8 @@ class Laboratory:
             self.control.arm(True)
         sidecar = Sidecar(self.product, self.root, self.socket, scenarios.options(name), {
             "LD_PRELOAD": self.product.layer,
-            "SLUICE_FAULTS_FAIL": os.path.join(self.directory, "control")})
+            "SLUICE_FAULTS_FAIL": os.path.join(self.directory, "control"),
+            **scenarios.environment(name)})
         try:
             result = Run(self, sidecar, name, fault)
             try:
@@ -226,7 +229,7 @@ class Run:
 
     def do_scenario(self, name, outside):
         host = scenarios.Host(self.laboratory.socket, outside)
-        scenarios.SCENARIOS[name](host)
+        SCENARIOS[name](host)
         return host.report()
 
     def in_child(self, body, outsider=None):

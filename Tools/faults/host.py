@@ -3,6 +3,7 @@ result codes of every call, and has no file controls.
 """
 
 import ctypes
+import signal
 import sqlite3
 
 OK, ROW, DONE = 0, 100, 101
@@ -35,6 +36,11 @@ EXTENDED.update({32 << 8 | 10: "IOERR_DATA", 33 << 8 | 10: "IOERR_CORRUPTFS"})
 def code_name(code):
     """IOERR_READ, BUSY, …; the number if SQLite has no such code."""
     return PRIMARY.get(code) or EXTENDED.get(code) or str(code)
+
+
+def end_with_parent():
+    """Lets this process, which was forked, end when its parent does."""
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
 
 
 class Database:

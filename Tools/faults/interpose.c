@@ -24,6 +24,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/vfs.h>
+#include <time.h>
 #include <unistd.h>
 
 #ifndef SYS_futex_waitv
@@ -161,6 +162,18 @@ INTERPOSE_READ(pread64)
 INTERPOSE_WRITE(pwrite)
 INTERPOSE_WRITE(pwrite64)
 
+static struct timespec sync_delay;
+
+__attribute__((constructor)) static void read_sync_delay(void) {
+  const char *microseconds = getenv("SLUICE_FAULTS_SYNC_MICROSECONDS");
+  long delay = microseconds ? atol(microseconds) : 0;
+  sync_delay = (struct timespec){delay / 1000000, delay % 1000000 * 1000};
+}
+
+static void delay_sync(void) {
+  if (sync_delay.tv_sec || sync_delay.tv_nsec) nanosleep(&sync_delay, NULL);
+}
+
 #define INTERPOSE_TRUNCATE(name)                                     \
   int name(int fd, off_t size) {                                     \
     MAY_FAIL(ftruncate, -1);                                         \
@@ -184,15 +197,25 @@ int fallocate(int fd, int mode, off_t offset, off_t size) {
   return result;
 }
 
-#define INTERPOSE_SYNC(name)                \
-  int name(int fd) {                        \
-    MAY_FAIL(name, -1);                     \
-    if (!records) return REAL(name)(fd);    \
-    record_begin();                         \
-    int result = REAL(name)(fd);            \
-    if (result == 0) record_sync(fd);       \
-    record_end();                           \
-    return result;                          \
+// As on a disk, others go on while a sync is under way, and one that fails does so at its end.
+#define INTERPOSE_SYNC(name)                       \
+  int name(int fd) {                               \
+    int64_t number = 0;                            \
+    if (records) {                                 \
+      record_begin();                              \
+      number = record_sync_begun(fd);              \
+      record_end();                                \
+    }                                              \
+    delay_sync();                                  \
+    int how = fail_now(CALL_##name);               \
+    int result = how == 0 ? REAL(name)(fd) : -1;   \
+    if (how != 0) errno = how;                     \
+    if (records) {                                 \
+      record_begin();                              \
+      record_sync(fd, number, result == 0);        \
+      record_end();                                \
+    }                                              \
+    return result;                                 \
   }
 INTERPOSE_SYNC(fdatasync)
 INTERPOSE_SYNC(fsync)

@@ -1,10 +1,12 @@
 // The fault layer: a library that is loaded (LD_PRELOAD) into an unmodified sidecar, between it and
-// libc. It has two uses. A variable of the environment turns each on:
+// libc. It has two uses, also both at once. A variable of the environment turns each on:
 //
 //   SLUICE_FAULTS_RECORD=FILE  record.c records every change of the disk below SLUICE_FAULTS_ROOT, for
 //                              Tools/faults/power-loss
 //   SLUICE_FAULTS_FAIL=FILE    fail.c counts calls and makes some of them fail, as its user says in
 //                              shared memory, for Tools/faults/io-errors
+//
+// With SLUICE_FAULTS_SYNC_MICROSECONDS=N each sync takes N µs longer.
 //
 // interpose.c has the calls themselves.
 #pragma once
@@ -22,9 +24,11 @@ enum record_kind {
   RECORD_TRUNCATE = 3,  // file, offset: the new size
   RECORD_EXTEND = 4,    // file, offset: the least size
   RECORD_UNLINK = 5,    // name
-  RECORD_SYNC = 6,      // file
-  RECORD_SYNC_DIRECTORY = 7,  // name
+  RECORD_SYNC = 6,      // file, offset: the number of the sync that has ended
+  RECORD_SYNC_DIRECTORY = 7,  // the same, and the directory's name
   RECORD_MARK = 8,      // data: anything that a workload wants in order with these
+  RECORD_SYNC_BEGUN = 9,  // file, offset: a number that no other sync has
+  RECORD_SYNC_FAILED = 10,  // the same
 };
 struct record {
   uint32_t kind;
@@ -38,7 +42,8 @@ _Static_assert(sizeof(struct record) == 32, "disk.py reads 32 bytes");
 
 // Whether the layer records. The functions below are only for that case.
 extern int records;
-// A call is made and recorded between these two, so that the record has the order of the calls.
+// A call is made and recorded between these two, so that the record has the order of the calls. Only a
+// sync is made outside them: others write meanwhile. It makes durable what is recorded before it began.
 void record_begin(void);
 void record_end(void);
 // A descriptor was opened or closed. `created`: the file did not exist before.
@@ -48,7 +53,9 @@ void record_closed(int fd);
 int record_exists(int directory, const char *path);
 void record_write(int fd, const void *data, size_t byte_count, int64_t offset);
 void record_size(int fd, enum record_kind kind, int64_t byte_count);
-void record_sync(int fd);
+// Both are called between record_begin and record_end. The first returns the sync's number.
+int64_t record_sync_begun(int fd);
+void record_sync(int fd, int64_t number, int succeeded);
 // `path` is the result of record_path before the unlink.
 void record_unlink(const char *path);
 // The path of `name` in `directory`, below the root. Returns 1, or 0 if it is not below.

@@ -1,8 +1,9 @@
 // The record of everything that changes the disk below one directory. See layer.h.
 //
 // The thread holds one lock during each call and its record, so that the record is in an order in which
-// the calls may have happened. Each record is one write to a file opened for appending, so that other
-// processes of the workload can put their records between.
+// the calls may have happened. A sync has two records, one before its call and one after it, and the lock
+// is free between them. Each record is one write to a file opened for appending, so that other processes
+// of the workload can put their records between.
 
 #include "layer.h"
 
@@ -22,6 +23,7 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static int record_fd = -1;
 static char root[4096];
 static size_t root_byte_count;
+static uint32_t sync_count;
 
 // The state of a descriptor below the root.
 enum { DESCRIPTOR_COUNT = 65536 };
@@ -43,7 +45,6 @@ __attribute__((constructor)) static void begin(void) {
   root_byte_count = strlen(root);
   record_fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
   if (record_fd < 0) give_up(path);
-  // A number that does not meet limits, nor code that counts descriptors.
   records = 1;
 }
 
@@ -146,14 +147,24 @@ void record_size(int fd, enum record_kind kind, int64_t byte_count) {
   if (w) put(kind, w->file, byte_count, NULL, NULL, 0);
 }
 
-void record_sync(int fd) {
+int64_t record_sync_begun(int fd) {
   const struct watched *w = file_of(fd);
-  if (!w) return;
+  if (!w) return 0;
+  int64_t number = (int64_t)getpid() << 32 | ++sync_count;
+  put(RECORD_SYNC_BEGUN, w->file, number, NULL, NULL, 0);
+  return number;
+}
+
+void record_sync(int fd, int64_t number, int succeeded) {
+  const struct watched *w = file_of(fd);
+  if (!w || number == 0) return;
   char path[4096];
-  if (!w->is_directory) {
-    put(RECORD_SYNC, w->file, 0, NULL, NULL, 0);
+  if (!succeeded) {
+    put(RECORD_SYNC_FAILED, w->file, number, NULL, NULL, 0);
+  } else if (!w->is_directory) {
+    put(RECORD_SYNC, w->file, number, NULL, NULL, 0);
   } else if (path_of(fd, path) && below_root(path)) {
-    put(RECORD_SYNC_DIRECTORY, w->file, 0, below_root(path), NULL, 0);
+    put(RECORD_SYNC_DIRECTORY, w->file, number, below_root(path), NULL, 0);
   }
 }
 

@@ -8,11 +8,13 @@ program notes the acknowledged transactions and every code that was not OK.
 import json
 import os
 import sqlite3
+import time
 
 import host
 from disk import MARK, UNLINK, Disk, mark, read_record
 
 FILLING = "zeroblob(300)"
+CALL_SECONDS_MAX = 30
 
 
 class Host:
@@ -47,7 +49,10 @@ class Host:
 
     def run(self, database, sql):
         """Whether it succeeded, and its rows."""
+        started = time.monotonic()
         code, rows = database.run(sql)
+        if time.monotonic() - started > CALL_SECONDS_MAX:
+            self.wrong.append(f"{sql} took {time.monotonic() - started:.0f} s")
         return self.note(sql.split("(")[0], code), rows
 
     def close(self, database):
@@ -284,6 +289,11 @@ SCENARIOS = {function.__name__: function for function in [
 def options(name):
     """The options of a scenario's sidecar, besides its root and socket."""
     return ["--quota", "1G"] if name == "bounded" else []
+
+
+def environment(name):
+    """Its sidecar's variables. Commits share a sync only if it takes a while."""
+    return {"SLUICE_FAULTS_SYNC_MICROSECONDS": "1000"} if name == "group" else {}
 
 
 # --- the databases before a scenario ---

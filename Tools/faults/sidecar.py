@@ -23,11 +23,19 @@ class Product:
         self.program = arguments.program or os.path.join(build, "bin/sluice")
         self.library = arguments.library or os.path.join(build, "lib/libsluice.so")
         self.layer = arguments.layer or os.path.join(build, "lib/libfaults.so")
+        self.help = None
         for path, how in [(self.program, "Tools/build"), (self.library, "Tools/build"),
                           (self.layer, "Tools/faults/build")]:
             if not os.path.exists(path):
                 print(f"sluice: faults: {path}: not there; run {how}", file=sys.stderr)
                 sys.exit(2)
+
+    def has_options(self, words):
+        """Whether `serve` knows these options."""
+        if self.help is None:
+            self.help = subprocess.run(
+                [self.program, "serve", "--help"], capture_output=True, text=True).stdout
+        return all(word in self.help for word in words if word.startswith("--"))
 
     @staticmethod
     def add_options(parser):
