@@ -16,6 +16,9 @@ public final class RemoteFile: @unchecked Sendable {
   /// no WAL index, and nothing is known of it without asking the sidecar.
   public let isLocal: Bool
   let id: UInt64
+  /// Of a WAL: whether something was read that is promised to be durable, and perhaps is not yet.
+  /// `awaitSync` waits for it too.
+  public var hasReadPromised = false
   /// Only `close` writes it. No other use of the file may run beside `close`.
   private var isOpen = true
 
@@ -59,6 +62,7 @@ public final class RemoteFile: @unchecked Sendable {
       let answer = try unsafe channel.call(
         .read, file: id, OffsetFields(offset: offset + Int64(done)), receiving: part,
         tellsFailure: true, replyingWith: NoFields.self)
+      if answer.status == .donePromised { hasReadPromised = true }
       done += answer.receivedByteCount
       if answer.receivedByteCount < part.count { break }
     } while done < buffer.count
@@ -120,8 +124,11 @@ public final class RemoteFile: @unchecked Sendable {
     ).status == .donePromised
   }
 
-  /// Waits until the last promise is kept. Throws if it was broken.
-  public func awaitSync() throws(CallError) { try channel.callRarely(.syncAwait, file: id) }
+  /// Waits until the last promise is kept, and those for what was read. Throws if one was broken.
+  public func awaitSync() throws(CallError) {
+    try channel.callRarely(.syncAwait, file: id)
+    hasReadPromised = false
+  }
 
   /// The file's size in bytes. Throws if a posted write has failed: otherwise a journal that stayed
   /// empty would look like a journal with nothing to roll back.

@@ -20,16 +20,21 @@ struct PromisedSyncsTests {
     var kept: UInt64 = 0
     var isUnderWay = false
     var promised: [UInt64] = []
+    /// The writes since the last promise; and those of each transaction that was promised, with the
+    /// promise.
+    var transaction: [Range<Int64>] = []
+    var transactions: [(writes: [Range<Int64>], promise: UInt64)] = []
     var failure: Errno?
 
     /// The sync that keeps a promise made now.
-    var next: UInt64 { writes.map(\.number).max() ?? begun }
+    var next: UInt64 {
+      writes.map(\.number).max() ?? (isUnderWay || failure != nil ? begun : kept)
+    }
 
-    /// Whether this part may be shown: nobody was promised a write in it, or it is durable.
+    /// Whether this part may be shown: it belongs to no transaction whose promise is open.
     func mayBeShown(_ range: Range<Int64>) -> Bool {
-      !writes.contains { write in
-        write.range.overlaps(range) && write.number > kept
-          && promised.contains { $0 >= write.number }
+      !transactions.contains { transaction in
+        transaction.promise > kept && transaction.writes.contains { $0.overlaps(range) }
       }
     }
   }
@@ -51,10 +56,13 @@ struct PromisedSyncsTests {
           end = range.upperBound
           syncs.wrote(range)
           plain.writes.append(.init(range: range, number: plain.begun + 1))
+          plain.transaction.append(range)
         case 4..<6:
           let number = syncs.promise()
           #expect(number == plain.next)
           plain.promised.append(number)
+          plain.transactions.append((plain.transaction, number))
+          plain.transaction = []
         case 6:
           syncs.wait(step)
           waiting.append(step)
@@ -137,6 +145,21 @@ struct PromisedSyncsTests {
     #expect(syncs.durableByteCount == 100)
     #expect(!syncs.isWanted)
     #expect(throws: Errno.inputOutput) { try syncs.begin() }
+  }
+
+  /// Its first frames were made durable by another's sync.
+  @Test func aTransactionIsShownWhenItsLastFrameIsDurable() throws {
+    var syncs = PromisedSyncs<Int>()
+    syncs.wrote(0..<100)
+    try syncs.begin()
+    syncs.wrote(100..<200)
+    _ = syncs.end(nil)
+    let number = syncs.promise()
+    #expect(syncs.syncAwaited(by: 0..<50) == number)
+    try syncs.begin()
+    #expect(syncs.syncAwaited(by: 0..<50) == number)
+    _ = syncs.end(nil)
+    #expect(syncs.syncAwaited(by: 0..<200) == nil)
   }
 
   @Test func whatNobodyWasPromisedIsShown() throws {

@@ -243,8 +243,8 @@ private struct Report: Decodable {
     let report = try Report(outcome)
     print("nothingIsLostWhenSomebodyIsKilled: --seed \(report.seed ?? 0)")
     // Each case of the table in each phase, without the phase that a sidecar does not have.
-    #expect(report.table?.clientKills == 29 * 5)
-    #expect(report.table?.sidecarKills == 29 * 4)
+    #expect(report.table?.clientKills == 31 * 5)
+    #expect(report.table?.sidecarKills == 31 * 4)
     #expect((report.sqlite?.clientKills ?? 0) >= 18)
     #expect((report.sqlite?.sidecarKills ?? 0) >= 18)
     #expect((report.sqlite?.transactions ?? 0) > 0)

@@ -31,17 +31,9 @@ extension SharedFile {
   /// For so long after the last change of writers others count as writing too.
   private static var recentNanoseconds: Int64 { 1_000_000_000 }
 
-  /// Whether a part of the WAL may be shown to `holder`: it is durable, or `holder` writes behind it,
-  /// so that its own commit covers it. If not, the number of the promise that must be kept before.
-  @inline(__always)
-  func promiseAwaited(
-    at offset: Int64, byteCount: Int, of wal: SharedFile, for holder: LockHolder
-  ) -> UInt64? {
-    guard let number = wal.promises.promiseAwaited(at: offset, byteCount: byteCount) else {
-      return nil
-    }
-    return state.withLock { _ in holder.writesWAL } ? nil : number
-  }
+  /// Whether `holder` writes to the WAL now. It may be shown what others were promised: its own commit,
+  /// behind that, makes it durable.
+  func isWriter(_ holder: LockHolder) -> Bool { state.withLock { _ in holder.writesWAL } }
 
   /// Keeps what was promised, before a program outside sees the database.
   func keepPromises(_ state: borrowing State) {

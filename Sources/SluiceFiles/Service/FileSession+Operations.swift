@@ -330,14 +330,17 @@ extension FileSession {
   private func read(_ request: Request, _ channel: FileChannel, now: Int64) throws(ServeError) {
     let offset = try arguments(request, channel, as: OffsetFields.self).offset
     let handle = try usableHandle(request, now: now)
+    var isDurable = true
     let byteCount = try file { () throws(FileError) in
       if handle.kind == .wal {
-        try unsafe awaitPromise(of: handle, at: offset, byteCount: request.payload.count, channel)
+        isDurable = try unsafe self.isDurable(
+          handle, at: offset, byteCount: request.payload.count, channel)
       }
       return try unsafe handle.file.read(into: request.payload, at: offset)
     }
     unsafe channel.end.complete(
-      byteCount == request.payload.count ? .done : .doneShort, sentByteCount: byteCount)
+      !isDurable ? .donePromised : byteCount == request.payload.count ? .done : .doneShort,
+      sentByteCount: byteCount)
   }
 
   private func write(_ request: Request, _ channel: FileChannel, now: Int64) throws(ServeError) {

@@ -41,22 +41,22 @@ extension FileSession {
     channel.end.complete(.done)
   }
 
-  /// Returns once this part of the WAL may be shown to the client.
+  /// Returns once this part of the WAL may be shown to the client. False if it is only promised to be
+  /// durable: the client, which writes, must not be done with its transaction before that is kept.
   @inline(__always)
-  func awaitPromise(
-    of handle: Handle, at offset: Int64, byteCount: Int, _ channel: FileChannel
-  ) throws(FileError) {
-    if handle.file.promises.isSettled { return }
-    guard let database = database(of: handle.path, on: channel) else { return }
-    let number =
-      channel.number == 0
-      // Connections share this channel, and nothing tells which of them reads.
-      ? handle.file.promises.promiseAwaited(at: offset, byteCount: byteCount)
-      : database.file.promiseAwaited(
-        at: offset, byteCount: byteCount, of: handle.file, for: database.holder)
-    if let number {
-      try awaitPromise(number, of: handle.file, to: database.file, channel)
+  func isDurable(
+    _ handle: Handle, at offset: Int64, byteCount: Int, _ channel: FileChannel
+  ) throws(FileError) -> Bool {
+    guard let number = handle.file.promises.promiseAwaited(at: offset, byteCount: byteCount),
+      let database = database(of: handle.path, on: channel)
+    else { return true }
+    // On the home channel nothing tells which connection reads.
+    if channel.number != 0, database.file.isWriter(database.holder) {
+      handle.promise = max(handle.promise, number)
+      return false
     }
+    try awaitPromise(number, of: handle.file, to: database.file, channel)
+    return true
   }
 
   /// Throws `notDurableYet` while the request must stay in its slot.

@@ -11,7 +11,8 @@
 // next sync would succeed without it.
 //
 // A power cut may take back what is promised and not kept. So nobody is shown that part of the WAL,
-// except the writer whose own commit follows it.
+// except the writer whose own commit follows it. A transaction is one part: its first frames may be
+// durable already, but they count for nothing without its last one.
 //
 // A value under its owner's lock, without a clock and without a system call. A ticket is whatever
 // the owner knows a waiting request by.
@@ -44,6 +45,11 @@ struct PromisedSyncs<Ticket> {
   private var written = Range<Int64>.nothing
   /// The same of the sync under way, or of the sync that failed.
   private var syncing = Range<Int64>.nothing
+  /// What was written since the last promise: the transaction that will be promised next, and perhaps
+  /// others before it that were promised nothing.
+  private var unpromised = Range<Int64>.nothing
+  /// What is shown to nobody before the next sync has ended, and before the sync under way has.
+  private var hidden = (next: Range<Int64>.nothing, now: Range<Int64>.nothing)
 
   /// The requests that wait for a sync.
   private var waiting: [Ticket] = []
@@ -52,18 +58,27 @@ struct PromisedSyncs<Ticket> {
 
   /// To be called after the write: what a sync does not cover for certain waits for the next one.
   mutating func wrote(_ range: Range<Int64>) {
-    written =
-      written.isEmpty
-      ? range
-      : min(written.lowerBound, range.lowerBound)..<max(written.upperBound, range.upperBound)
+    written.formHull(range)
+    unpromised.formHull(range)
   }
 
   /// Promises that all that was written will be durable. The number is that of the sync that will
   /// keep the promise, or has kept it.
   mutating func promise() -> UInt64 {
-    let number = written.isEmpty ? begunCount : begunCount + 1
+    let number =
+      if !written.isEmpty { begunCount + 1 } else if isUnderWay || failure != nil {
+        begunCount
+      } else {
+        keptNumber
+      }
     askedNumber = max(askedNumber, number)
     openCount += 1
+    if number > begunCount {
+      hidden.next.formHull(unpromised)
+    } else if number > keptNumber {
+      hidden.now.formHull(unpromised)
+    }
+    unpromised = .nothing
     return number
   }
 
@@ -75,8 +90,8 @@ struct PromisedSyncs<Ticket> {
   /// The number of the sync after which a part of the WAL will be durable; nil if it is already, or
   /// if nobody was promised it.
   func syncAwaited(by range: Range<Int64>) -> UInt64? {
-    if askedNumber > begunCount, written.overlaps(range) { return askedNumber }
-    return askedNumber >= begunCount && syncing.overlaps(range) ? begunCount : nil
+    if hidden.next.overlaps(range) { return begunCount + 1 }
+    return hidden.now.overlaps(range) ? begunCount : nil
   }
 
   /// Whether all that was promised is kept.
@@ -104,6 +119,7 @@ struct PromisedSyncs<Ticket> {
     begunCount += 1
     isUnderWay = true
     (syncing, written) = (written, .nothing)
+    hidden = (.nothing, hidden.next)
     keptCounts = (openCount, keptCounts.last)
     openCount = 0
   }
@@ -117,12 +133,13 @@ struct PromisedSyncs<Ticket> {
         failure = error
       } else if !syncing.isEmpty {
         // Nobody was promised it. Those who asked for the sync are told, and write again.
-        wrote(syncing)
+        written.formHull(syncing)
         syncing = .nothing
       }
     } else {
       keptNumber = begunCount
       syncing = .nothing
+      hidden.now = .nothing
     }
     defer { waiting = [] }
     return waiting
@@ -134,5 +151,12 @@ struct PromisedSyncs<Ticket> {
 
 extension Range<Int64> {
   fileprivate static var nothing: Range<Int64> { 0..<0 }
-  fileprivate static var everything: Range<Int64> { 0..<Int64.max }
+
+  /// Makes it the least range with this and that in it.
+  fileprivate mutating func formHull(_ other: Range<Int64>) {
+    if other.isEmpty { return }
+    self =
+      isEmpty
+      ? other : Swift.min(lowerBound, other.lowerBound)..<Swift.max(upperBound, other.upperBound)
+  }
 }

@@ -105,6 +105,7 @@ extension OpenFile {
     let bits = UInt8(truncatingIfNeeded: ((1 << count) - 1) << first)
     if kind == .unlock {
       wait.gaveBackWALLocks(bits)
+      if bits & 1 != 0 { awaitWhatWriterRead() }
       if knowledge?.giveBack(.walIndex(bits)) ?? false { return }
       return try remote.lockWALIndex(first: first, count: count, kind)
     }

@@ -20,6 +20,7 @@ extension OpenFile {
     promised = nil
     guard kind == .wal, mayBePromised else { return try remote.sync() }
     if try remote.promiseSync() { promised = remote }
+    remote.hasReadPromised = false
   }
 
   private var mayBePromised: Bool {
@@ -29,6 +30,16 @@ extension OpenFile {
       let connection = unsafe place.pointee
     else { return false }
     return unsafe csqlite_commits_one_database(connection) != 0
+  }
+
+  /// The connection gives back its right to write. Until now it was shown what others were promised,
+  /// because its own commit, behind that in the WAL, would have made it durable. If it has not
+  /// committed, it waits here.
+  @inline(__always)
+  func awaitWhatWriterRead() {
+    guard let wal, wal.remote.hasReadPromised else { return }
+    // If the promise is broken, the connection is lost too, and learns of it at its next call.
+    try? wal.remote.awaitSync()
   }
 
   /// Waits until the sync is done that was promised last.
