@@ -6,6 +6,10 @@ is cut at any place stands for many disks. `Disk.state` makes one of them at ran
   - Synced content is there: a file's content and size after a sync of the file, a name after a sync of
     its directory. A sync makes durable what was written before it began, from its end on; what others
     write meanwhile, it does not.
+  - What a WAL's sync that failed should have made durable is there or not, whatever a later sync by the
+    same descriptor says: the kernel reports the loss once and then counts the pages as written. (For
+    the database SQLite relies on the later sync: a checkpoint that copies a part of the WAL does not
+    sync, and the one that ends it does not copy that part again.)
   - Of each unsynced write each 512-byte sector, or each page, is there or not, independently of the
     others. Reordering can do no more: of two writes to a sector it leaves one or the other.
   - A size may have changed without the data. Then the file has zeros there.
@@ -51,6 +55,16 @@ def mark(descriptor, **what):
     os.write(descriptor, HEAD.pack(MARK, 0, len(data), 0, 0, 0) + data)
 
 
+class Change:
+    """A change of a file: a write, truncation or extension (kind, offset, data)."""
+
+    def __init__(self, moment, step):
+        self.moment, self.step = moment, step
+        self.is_durable = False
+        # The descriptor whose sync failed.
+        self.lost_by = None
+
+
 class File:
     """A file's synced content, and the changes since."""
 
@@ -59,19 +73,35 @@ class File:
         self.durable = bytearray()
         self.pending = []
 
-    def sync(self, end):
+    def sync(self, end, descriptor):
         """Makes the changes before moment `end` durable."""
-        count = sum(moment < end for moment, _ in self.pending)
-        for _, step in self.pending[:count]:
-            apply_whole(self.durable, step)
-        del self.pending[:count]
+        for change in self.pending:
+            if change.moment < end and (change.lost_by is None or change.lost_by != descriptor):
+                change.is_durable = True
+        while self.pending and self.pending[0].is_durable:
+            apply_whole(self.durable, self.pending.pop(0).step)
+
+    def lose(self, end, descriptor):
+        """A sync of the changes before moment `end` has failed."""
+        for change in self.pending:
+            if change.moment < end and not change.is_durable:
+                change.lost_by = descriptor
 
     def state(self, chance, names_end):
         """The file's content after a cut, chosen by `chance`. Names from moment `names_end` on are lost."""
         content = bytearray(self.durable)
-        for moment, step in self.pending:
-            if step[0] != TRUNCATE or moment < names_end:
-                chance.apply(content, step)
+        for change in self.pending:
+            if change.is_durable:
+                apply_whole(content, change.step)
+            elif change.step[0] != TRUNCATE or change.moment < names_end:
+                chance.apply(content, change.step)
+        return content
+
+    def whole(self):
+        """The file's content when no power is cut."""
+        content = bytearray(self.durable)
+        for change in self.pending:
+            apply_whole(content, change.step)
         return content
 
 
@@ -141,14 +171,14 @@ class Chance:
 class Disk:
     """The files below one directory after the entries so far. `fault` is one that the test must find: the
     disk ignores syncs of "files" or of "directories", or a WAL's sync takes effect too "late", with the
-    WAL's next sync."""
+    WAL's next sync, or every fifth sync has failed, which was "unheeded"."""
 
     def __init__(self, fault=None):
         self.fault = fault
         self.moment = 0
         self.files = {}
-        # The syncs that have begun, by number, (moment, file). The moments of those that are late,
-        # by WAL.
+        # The syncs that have begun, by number: (moment, file, descriptor). The moments of those that
+        # are late, by WAL.
         self.syncs, self.late = {}, {}
         # The durable names, and the changes of names since: (moment, name, file). A change without a
         # file is a deletion. A directory's sync makes the changes of its own names durable.
@@ -164,18 +194,25 @@ class Disk:
         elif kind == UNLINK:
             self.pending_names.append((self.moment, name, None))
         elif kind in (WRITE, TRUNCATE, EXTEND):
-            self.files[inode].pending.append((self.moment, (kind, offset, data)))
+            self.files[inode].pending.append(Change(self.moment, (kind, offset, data)))
         elif kind == SYNC_BEGUN:
-            self.syncs[offset] = (self.moment, self.files.get(inode))
+            descriptor = (offset >> 32, data)
+            self.syncs[offset] = (self.moment, self.files.get(inode), descriptor)
+        elif kind == SYNC_FAILED or kind == SYNC and self.fault == "unheeded" and self.moment % 5 == 0:
+            self.fail_sync(*self.syncs.pop(offset))
         elif kind == SYNC and self.fault != "files":
             self.sync_file(*self.syncs.pop(offset))
         elif kind == SYNC_DIRECTORY and self.fault != "directories":
             self.sync_directory(name, self.syncs.pop(offset)[0])
 
-    def sync_file(self, end, file):
+    def sync_file(self, end, file, descriptor):
         if self.fault == "late" and file.is_wal:
             end, self.late[file] = self.late.get(file, 0), end
-        file.sync(end)
+        file.sync(end, descriptor)
+
+    def fail_sync(self, end, file, descriptor):
+        if file and file.is_wal:
+            file.lose(end, descriptor)
 
     def sync_directory(self, directory, end):
         def is_synced(step):
@@ -189,9 +226,7 @@ class Disk:
         names = dict(self.durable_names)
         for step in self.pending_names:
             set_name(names, step)
-        for file in names.values():
-            file.sync(self.moment + 1)
-        return {name: file.durable for name, file in names.items()}
+        return {name: file.whole() for name, file in names.items()}
 
     def state(self, random):
         """A disk after a cut here: content by name, and whether it kept the order of names."""

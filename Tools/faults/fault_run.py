@@ -39,6 +39,7 @@ class Control:
     BYTE_COUNT = 560 + 4096 * 80
 
     def __init__(self, path):
+        self.path = path
         with open(path, "wb") as file:
             file.truncate(self.BYTE_COUNT)
         with open(path, "r+b") as file:
@@ -155,7 +156,7 @@ class Laboratory:
             self.control.arm(True)
         sidecar = Sidecar(self.product, self.root, self.socket, scenarios.options(name), {
             "LD_PRELOAD": self.product.layer,
-            "SLUICE_FAULTS_FAIL": os.path.join(self.directory, "control"),
+            "SLUICE_FAULTS_FAIL": self.control.path,
             **scenarios.environment(name)})
         try:
             result = Run(self, sidecar, name, fault)

@@ -11,7 +11,9 @@ one before it.
 
 usage: group.py DATABASE MODE SEED    (power-loss starts this, with RECORD, LIBRARY, SOCKET and ROOT in
                                        the environment)
-  MODE is WAL+group[+WORD…]: extra, mixed (some of the processes use stock SQLite), native (all do)
+  MODE is WAL+group[+WORD…]: extra, mixed (some of the processes use stock SQLite), native (all do),
+  failing (some syncs fail: a process that is told so opens the database anew, and goes on from what it
+  finds there)
 With CANARY=shown each writer notes as shown what it reads in its own transaction before COMMIT.
 """
 
@@ -33,6 +35,7 @@ TRANSACTIONS_PER_WRITER = 40
 READERS = ["fresh", "long", "steady"]
 # A mixed database has these processes of stock SQLite.
 NATIVE = [0, 1, "steady"]
+ERRORS_MAX = 100
 
 MAKE = """
 CREATE TABLE t(writer, n, v, PRIMARY KEY(writer, n));
@@ -88,6 +91,9 @@ class Process:
         self.is_native = "native" in self.words or "mixed" in self.words and role in NATIVE
         self.shown = {}
         self.connection = None
+        # A writer's last number that was acknowledged or found.
+        self.done = 0
+        self.error_count = 0
 
     def note(self, **what):
         mark(self.record, database=self.name, **what)
@@ -160,26 +166,57 @@ class Process:
 
     def read(self, stop):
         while not stop[0]:
-            getattr(self, f"read_{self.role}")()
+            self.attempt(getattr(self, f"read_{self.role}"))
             self.pause()
+
+    # --- errors ---
+
+    def attempt(self, body):
+        """Whether `body` ended without the error of a sync that failed. After one, the next needs a new
+        connection."""
+        try:
+            body()
+            return True
+        except sqlite3.OperationalError:
+            self.error_count += 1
+            if "failing" not in self.words or self.error_count > ERRORS_MAX:
+                raise
+            if self.connection:
+                self.connection.close()
+            self.connection = None
+            return False
+
+    def open_and_find(self):
+        """Opens the database, and finds this writer's last number there."""
+        self.open()
+        found = dict(self.execute(LOOKS[0]))
+        self.note_shown(found)
+        self.done = found.get(self.role, 0)
 
     # --- writers ---
 
     def write(self):
-        self.open()
-        for n in range(1, TRANSACTIONS_PER_WRITER + 1):
-            v = self.random.randbytes(self.random.choice([10, 100, 400, 400, 3000]))
-            self.note(writer=self.role, begun=n)
-            self.transact((self.role, n, v, checksum(v)))
-            self.note(writer=self.role, acknowledged=n)
-            chance = self.random.random()
-            if chance < 0.05:
-                self.open()
-            elif chance < 0.1:
-                how = self.random.choice(["TRUNCATE", "TRUNCATE", "RESTART", "FULL", "PASSIVE"])
-                self.execute(f"PRAGMA wal_checkpoint({how})")
-            elif chance < 0.2:
-                self.abandon()
+        while self.done < TRANSACTIONS_PER_WRITER:
+            if not self.connection and not self.attempt(self.open_and_find):
+                continue
+            self.attempt(self.step)
+
+    def step(self):
+        """One transaction, and what a writer does besides."""
+        n = self.done + 1
+        v = self.random.randbytes(self.random.choice([10, 100, 400, 400, 3000]))
+        self.note(writer=self.role, begun=n)
+        self.transact((self.role, n, v, checksum(v)))
+        self.note(writer=self.role, acknowledged=n)
+        self.done = n
+        chance = self.random.random()
+        if chance < 0.05:
+            self.open()
+        elif chance < 0.1:
+            how = self.random.choice(["TRUNCATE", "TRUNCATE", "RESTART", "FULL", "PASSIVE"])
+            self.execute(f"PRAGMA wal_checkpoint({how})")
+        elif chance < 0.2:
+            self.abandon()
 
     def transact(self, values):
         """One transaction: a statement of its own, or with BEGIN and COMMIT."""

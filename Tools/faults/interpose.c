@@ -67,16 +67,49 @@ static long futex_call(system_call call, const long a[6]) {
   return call(SYS_futex, a[0], a[1], a[2], a[3], a[4], a[5]);
 }
 
+// An open that is recorded: by openat2, or by `open` with its mode.
+struct opening {
+  system_call call;
+  const long *arguments;
+  int (*open)(const char *, int, ...);
+  const char *path;
+  mode_t mode;
+};
+
+static int open_with(const struct opening *opening, uint64_t flags) {
+  if (opening->open) return opening->open(opening->path, (int)flags, opening->mode);
+  const long *a = opening->arguments;
+  struct open_how how = *(const struct open_how *)a[2];
+  how.flags = flags;
+  if (!(flags & (O_CREAT | O_TMPFILE))) how.mode = 0;
+  return (int)opening->call(SYS_openat2, a[0], a[1], &how, sizeof how);
+}
+
+// Only an open that must create the file is made under the lock for names. Another may wait for the
+// sidecar to give a lease back, and the sidecar for that lock.
+static int recorded_open(const struct opening *opening, uint64_t flags) {
+  for (int attempt = 0;; attempt++) {
+    if (flags & O_CREAT) {
+      record_begin_name();
+      int fd = open_with(opening, flags | O_EXCL);
+      if (fd >= 0) record_opened(fd, 1);
+      record_end_name();
+      if (fd >= 0 || errno != EEXIST || (flags & O_EXCL)) return fd;
+    }
+    record_begin();
+    int fd = open_with(opening, flags & ~(uint64_t)O_CREAT);
+    if (fd >= 0) record_opened(fd, 0);
+    record_end();
+    // It may have been deleted in between.
+    if (fd >= 0 || errno != ENOENT || !(flags & O_CREAT) || attempt == 100) return fd;
+  }
+}
+
 static long openat2_call(system_call call, const long a[6]) {
   MAY_FAIL(openat2, -1);
   if (!records) return call(SYS_openat2, a[0], a[1], a[2], a[3]);
-  const struct open_how *how = (const struct open_how *)a[2];
-  record_begin();
-  int creates = (how->flags & O_CREAT) && !record_exists((int)a[0], (const char *)a[1]);
-  long fd = call(SYS_openat2, a[0], a[1], a[2], a[3]);
-  if (fd >= 0) record_opened((int)fd, creates);
-  record_end();
-  return fd;
+  struct opening opening = {.call = call, .arguments = a};
+  return recorded_open(&opening, ((const struct open_how *)a[2])->flags);
 }
 
 long syscall(long number, ...) {
@@ -102,19 +135,15 @@ long syscall(long number, ...) {
   return call(number, a[0], a[1], a[2], a[3], a[4], a[5]);
 }
 
-#define INTERPOSE_OPEN(name)                                          \
-  int name(const char *path, int flags, ...) {                        \
-    va_list list;                                                     \
-    va_start(list, flags);                                            \
-    mode_t mode = va_arg(list, mode_t);                               \
-    va_end(list);                                                     \
-    if (!records) return REAL(name)(path, flags, mode);               \
-    record_begin();                                                   \
-    int creates = (flags & O_CREAT) && !record_exists(AT_FDCWD, path); \
-    int fd = REAL(name)(path, flags, mode);                           \
-    if (fd >= 0) record_opened(fd, creates);                          \
-    record_end();                                                     \
-    return fd;                                                        \
+#define INTERPOSE_OPEN(name)                                       \
+  int name(const char *path, int flags, ...) {                     \
+    va_list list;                                                  \
+    va_start(list, flags);                                         \
+    mode_t mode = va_arg(list, mode_t);                            \
+    va_end(list);                                                  \
+    if (!records) return REAL(name)(path, flags, mode);            \
+    struct opening opening = {.open = REAL(name), .path = path, .mode = mode}; \
+    return recorded_open(&opening, (unsigned)flags);               \
   }
 INTERPOSE_OPEN(open)
 INTERPOSE_OPEN(open64)
@@ -226,11 +255,11 @@ INTERPOSE_SYNC(fsync)
   MAY_FAIL(name, -1);                                           \
   char below_[4096];                                            \
   if (!records) return REAL(name) words;                        \
-  record_begin();                                               \
+  record_begin_name();                                          \
   int is_below_ = record_path(directory, path, below_);         \
   int result_ = REAL(name) words;                               \
   if (result_ == 0 && is_below_) record_unlink(below_);         \
-  record_end();                                                 \
+  record_end_name();                                            \
   return result_
 
 int unlinkat(int directory, const char *path, int flags) {

@@ -27,8 +27,8 @@ enum record_kind {
   RECORD_SYNC = 6,      // file, offset: the number of the sync that has ended
   RECORD_SYNC_DIRECTORY = 7,  // the same, and the directory's name
   RECORD_MARK = 8,      // data: anything that a workload wants in order with these
-  RECORD_SYNC_BEGUN = 9,  // file, offset: a number that no other sync has
-  RECORD_SYNC_FAILED = 10,  // the same
+  RECORD_SYNC_BEGUN = 9,  // file, offset: a number that no other sync has, data: the descriptor (int)
+  RECORD_SYNC_FAILED = 10,  // file, offset: the number
 };
 struct record {
   uint32_t kind;
@@ -46,11 +46,13 @@ extern int records;
 // sync is made outside them: others write meanwhile. It makes durable what is recorded before it began.
 void record_begin(void);
 void record_end(void);
+// The same for a call that creates or deletes a name. No other process makes such a call meanwhile, so
+// that all agree on which one created the file, and the record says so before anybody writes to it.
+void record_begin_name(void);
+void record_end_name(void);
 // A descriptor was opened or closed. `created`: the file did not exist before.
 void record_opened(int fd, int created);
 void record_closed(int fd);
-// Whether the path, beneath `directory`, is there already.
-int record_exists(int directory, const char *path);
 void record_write(int fd, const void *data, size_t byte_count, int64_t offset);
 void record_size(int fd, enum record_kind kind, int64_t byte_count);
 // Both are called between record_begin and record_end. The first returns the sync's number.

@@ -33,14 +33,14 @@ def write(program, one):
     database = open_database(program, one)
     for number in range(first_number(one), first_number(one) + TRANSACTIONS_PER_WRITER):
         between = []
-        if one == SPANNING:
+        if database.spans:
             program.begun.append(("oddwal.db", number))
             between = [f"INSERT INTO odd.{table}(n, v) VALUES ({number}, {FILLING})"
                        for table in "tu"]
         count = len(program.acknowledged)
         program.transact(database, number, between)
         if len(program.acknowledged) > count:
-            if one == SPANNING:
+            if database.spans:
                 program.acknowledged.append(("oddwal.db", number))
             continue
         # A program that was told of an error begins anew.
@@ -59,9 +59,9 @@ def open_database(program, one):
     database = open_waiting(program)
     program.run(database, "PRAGMA synchronous = FULL")
     program.run(database, f"PRAGMA wal_autocheckpoint = {4 if one % 2 else 1000}")
-    if one == SPANNING:
-        program.run(
-            database, f"ATTACH 'file:oddwal.db?vfs=sluice&socket={program.socket}' AS odd")
+    database.spans = one == SPANNING and program.run(
+        database, f"ATTACH 'file:oddwal.db?vfs=sluice&socket={program.socket}' AS odd")[0]
+    if database.spans:
         program.opened.append("oddwal.db")
         program.run(database, "PRAGMA odd.synchronous = FULL")
     return database

@@ -56,6 +56,24 @@ void record_end(void) {
   errno = error;
 }
 
+static void lock_names(short type) {
+  struct flock range = {.l_type = type, .l_whence = SEEK_SET, .l_len = 1};
+  int error = errno;
+  while (fcntl(record_fd, F_SETLKW, &range) < 0)
+    if (errno != EINTR) give_up("the record cannot be locked");
+  errno = error;
+}
+
+void record_begin_name(void) {
+  record_begin();
+  lock_names(F_WRLCK);
+}
+
+void record_end_name(void) {
+  lock_names(F_UNLCK);
+  record_end();
+}
+
 // Writes one record, and keeps errno as the call left it.
 static void put(enum record_kind kind, uint64_t file, int64_t offset, const char *name,
                 const void *data, size_t data_byte_count) {
@@ -104,14 +122,6 @@ int record_path(int directory, const char *name, char path[4096]) {
   return 1;
 }
 
-int record_exists(int directory, const char *path) {
-  struct stat status;
-  int error = errno;
-  int exists = fstatat(directory, path, &status, 0) == 0;
-  errno = error;
-  return exists;
-}
-
 void record_opened(int fd, int created) {
   int error = errno;
   char path[4096];
@@ -151,7 +161,7 @@ int64_t record_sync_begun(int fd) {
   const struct watched *w = file_of(fd);
   if (!w) return 0;
   int64_t number = (int64_t)getpid() << 32 | ++sync_count;
-  put(RECORD_SYNC_BEGUN, w->file, number, NULL, NULL, 0);
+  put(RECORD_SYNC_BEGUN, w->file, number, NULL, &fd, sizeof fd);
   return number;
 }
 
