@@ -107,7 +107,8 @@ extension Status {
     case .notRegular: "not a regular file"
     case .readOnly: "the file is open for reading only"
     case .limitReached: "too many open files or channels in this session"
-    case .locksLost: "the sidecar was stopped too long and lost its locks; roll back and try again"
+    case .locksLost:
+      "the sidecar lost its locks, because it was stopped or a sync failed; roll back and try again"
     case .readOnlyDirectory: "the directory is not writable, so no journal can be made"
     case .unknownOperation: "the sidecar does not know this operation"
     case .misuse: "the request makes no sense here"

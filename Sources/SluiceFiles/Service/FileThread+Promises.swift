@@ -55,7 +55,12 @@ extension FileSession {
       handle.promise = max(handle.promise, number)
       return false
     }
-    try awaitPromise(number, of: handle.file, to: database.file, channel)
+    do throws(FileError) {
+      try awaitPromise(number, of: handle.file, to: database.file, channel)
+    } catch .system {
+      // The WAL can be read. What was written there is gone, with the connection.
+      throw .locksLost
+    }
     return true
   }
 
