@@ -110,7 +110,8 @@ private struct SessionRun {
     self.tree = tree
     own = FileParts(
       roots: parts.roots, files: parts.files, windows: parts.windows,
-      windowKeeper: parts.windowKeeper, configuration: parts.configuration)
+      windowKeeper: parts.windowKeeper, configuration: parts.configuration,
+      metrics: parts.metrics)
     reactor = Reactor(number: 0)
     loop = ReactorLoop(
       reactor,
