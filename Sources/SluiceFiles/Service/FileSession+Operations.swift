@@ -250,7 +250,7 @@ extension FileSession {
   private func syncWork(_ file: SharedFile?, _ directory: Directory?) -> SyncWork {
     SyncWork(
       file: file, directory: directory,
-      delayNanoseconds: Int64(parts.configuration.syncDelayMilliseconds) * 1_000_000)
+      delayNanoseconds: parts.configuration.syncDelayNanoseconds)
   }
 
   private func access(_ request: Request, _ channel: FileChannel) throws(ServeError) {

@@ -123,8 +123,7 @@ extension FileParts {
         defer { usual = Clock.monotonicNanoseconds() - start }
         metrics.add(to: \.syncs_shared)
         do throws(FileError) {
-          try wal.synchronize(
-            delayNanoseconds: Int64(configuration.syncDelayMilliseconds) * 1_000_000)
+          try wal.synchronize(delayNanoseconds: configuration.syncDelayNanoseconds)
         } catch {
           giveUp(database, wal, error.status.errno)
         }

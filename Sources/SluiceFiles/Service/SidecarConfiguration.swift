@@ -32,6 +32,7 @@ public struct SidecarConfiguration: Sendable {
   public var confinement = Confinement.full
   /// How much longer every sync takes: tests put a slow disk in the place of a fast one.
   public var syncDelayMilliseconds = 0
+  var syncDelayNanoseconds: Int64 { Int64(syncDelayMilliseconds) * 1_000_000 }
   /// Whether it serves one client only, which has started it.
   var isPrivate = false
 

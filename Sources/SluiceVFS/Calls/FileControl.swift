@@ -1,7 +1,7 @@
 // xFileControl: the codes that SQLite's unix VFS answers, with the same meaning. SYNC waits for
-// posted writes, COMMIT_PHASETWO for a promised sync. Every other code gets SQLITE_NOTFOUND, which tells SQLite to continue by itself.
-// So do the codes that are only notices (BUSYHANDLER, PRAGMA …), except
-// `PRAGMA sluice_error`, which answers why the connection's last call failed.
+// posted writes, COMMIT_PHASETWO for a promised sync. Every other code gets SQLITE_NOTFOUND, which
+// tells SQLite to continue by itself. So do the codes that are only notices (BUSYHANDLER, PRAGMA …),
+// except `PRAGMA sluice_error`, which answers why the connection's last call failed.
 
 internal import CSQLite
 internal import CSluice

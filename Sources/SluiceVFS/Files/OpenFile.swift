@@ -1,8 +1,8 @@
 // The object behind a sqlite3_file: its state, how it is opened, and its content.
 //
 // Its other files hold one concern each: the handle that SQLite has (+Handle), locks (+Locks),
-// waiting for locks (+Waiting), promised syncs (+Promises), the next sidecar (+Succession), sizes (+Chunks), the registry
-// (+Registry).
+// waiting for locks (+Waiting), promised syncs (+Promises), the next sidecar (+Succession), sizes
+// (+Chunks), the registry (+Registry).
 
 internal import CSQLite
 internal import CSluice
