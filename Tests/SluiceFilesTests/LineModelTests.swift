@@ -52,6 +52,9 @@ struct LineModelTests {
       case 12:
         answer = "\(line.mayTake(holder, now: now))"
         expected = "\(model.mayTake(holder, now: now))"
+      case 18:
+        line.leaves(holder)
+        model.leaves(holder)
       case 13..<15:
         line.taken(by: holder, now: now)
         notices = model.taken(by: holder, now: now)
@@ -84,7 +87,7 @@ struct LineModelTests {
       let holder = isRecent ? recent : UInt64.random(in: 1...6, using: &random)
       let coin = Bool.random(using: &random)
       let lock = Self.locks.randomElement(using: &random)!
-      let action = Int.random(in: 0..<18, using: &random)
+      let action = Int.random(in: 0..<19, using: &random)
       let (answer, expected, notices) = pair.step(action, holder, lock, coin, number: number)
       if 13..<15 ~= action { recent = holder }
       trace.append("\(pair.now): \(action) \(holder) \(lock) \(coin) → \(expected)")

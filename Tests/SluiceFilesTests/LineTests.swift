@@ -88,6 +88,20 @@ struct LineTests {
     }
   }
 
+  /// It waits for the disk with others (group commit).
+  @Test func holderThatWillSleepHandsOverAtOnce() {
+    let scene = Scene()
+    #expect(scene.take(1))
+    scene.standInLine(2)
+    scene.standInLine(3)
+    scene.line.leaves(1)
+    scene.giveBack()
+    #expect(scene.look() == 2)
+    #expect(scene.take(2))
+    scene.giveBack()
+    #expect(scene.look() == nil, "2 did not say so")
+  }
+
   @Test func turnEndsAfterItsTimeAndItsTransactions() {
     let scene = Scene()
     #expect(scene.take(1))

@@ -20,15 +20,17 @@ struct PlainLine {
     var releasedAt: Int64?
     /// Whether the lock stood during the turn, so that nobody counted the takings.
     var stood = false
+    /// Whether the holder had said that it would not come back.
+    var isLeft = false
 
     private var age: Int64 { releasedAt! - takenAt[0] }
 
     var isOver: Bool {
       guard releasedAt != nil else { return false }
-      return age >= 10_000_000 || age >= 600_000 && (stood || takenAt.count >= 4)
+      return isLeft || age >= 10_000_000 || age >= 600_000 && (stood || takenAt.count >= 4)
     }
 
-    var keptUntil: Int64? { releasedAt.map { $0 + (isOver ? 50_000 : 100_000) } }
+    var keptUntil: Int64? { releasedAt.map { $0 + (isLeft ? 0 : isOver ? 50_000 : 100_000) } }
   }
 
   struct Notice: Equatable {
@@ -40,6 +42,7 @@ struct PlainLine {
   private var arrivalCount = 0
   private var turn: Turn?
   private var claim: (holder: UInt64, begunAt: Int64)?
+  private var leaver: UInt64?
   private var standingEnd: Int64 = .min
   private var gaps: [Int64] = []
 
@@ -156,10 +159,14 @@ struct PlainLine {
     return notices(places.removeValue(forKey: holder).map { [$0] } ?? [], now)
   }
 
+  mutating func leaves(_ holder: UInt64) { leaver = holder }
+
   mutating func released(by holder: UInt64, isMirrored: Bool, now: Int64) -> [Notice] {
     sweep(now)
     if turn?.holder != holder { turn = Turn(holder: holder, takenAt: [now]) }
     turn!.releasedAt = now
+    turn!.isLeft = leaver == holder
+    leaver = nil
     let mayHaveGap = gaps.last.map { now >= $0 + 12_000_000 } ?? true
     if turn!.isOver, isMirrored, mayHaveGap { gaps.append(now) }
     return notifyFirst(isTaken: false, now: now)

@@ -58,7 +58,7 @@ struct PromisedSyncsTests {
           plain.writes.append(.init(range: range, number: plain.begun + 1))
           plain.transaction.append(range)
         case 4..<6:
-          let number = syncs.promise()
+          let number = syncs.promise(to: UInt64.random(in: 1...4, using: &random))
           #expect(number == plain.next)
           plain.promised.append(number)
           plain.transactions.append((plain.transaction, number))
@@ -127,10 +127,10 @@ struct PromisedSyncsTests {
   @Test func aSyncKeepsWhatWasPromisedBeforeItBegan() throws {
     var syncs = PromisedSyncs<Int>()
     syncs.wrote(0..<100)
-    let first = syncs.promise()
+    let first = syncs.promise(to: 1)
     try syncs.begin()
     syncs.wrote(100..<200)
-    let second = syncs.promise()
+    let second = syncs.promise(to: 2)
     #expect(syncs.syncAwaited(by: 0..<50) == first)
     #expect(syncs.syncAwaited(by: 150..<160) == second)
     _ = syncs.end(nil)
@@ -154,12 +154,55 @@ struct PromisedSyncsTests {
     try syncs.begin()
     syncs.wrote(100..<200)
     _ = syncs.end(nil)
-    let number = syncs.promise()
+    let number = syncs.promise(to: 1)
     #expect(syncs.syncAwaited(by: 0..<50) == number)
     try syncs.begin()
     #expect(syncs.syncAwaited(by: 0..<50) == number)
     _ = syncs.end(nil)
     #expect(syncs.syncAwaited(by: 0..<200) == nil)
+  }
+
+  /// A sync waits a little for all that committed lately, however often each of them has committed.
+  @Test func aGroupIsWholeWithAllThatCommittedLately() throws {
+    var syncs = PromisedSyncs<Int>()
+    var end: Int64 = 0
+    func commit(_ writers: UInt64...) {
+      for writer in writers {
+        syncs.wrote(end..<end + 100)
+        end += 100
+        _ = syncs.promise(to: writer)
+      }
+    }
+    func sync(_ meanwhile: UInt64...) throws {
+      try syncs.begin()
+      for writer in meanwhile { commit(writer) }
+      _ = syncs.end(nil)
+    }
+    commit(1, 2)
+    #expect(syncs.isGroupWhole, "nobody else is known")
+    try sync(3, 3)
+    #expect(!syncs.isGroupWhole, "1 and 2 may come again")
+    commit(1)
+    #expect(!syncs.isGroupWhole)
+    commit(2)
+    #expect(syncs.isGroupWhole)
+    try sync()
+    commit(1)
+    try sync()
+    commit(1)
+    #expect(!syncs.isGroupWhole, "2 and 3 were there before the last sync")
+    try sync()
+    commit(1)
+    #expect(syncs.isGroupWhole, "2 and 3 are gone")
+    try sync()
+    commit(1, 4)
+    try sync()
+    commit(1)
+    #expect(!syncs.isGroupWhole)
+    syncs.press(syncs.begunCount)
+    #expect(!syncs.isGroupWhole, "that sync has begun")
+    syncs.press(syncs.begunCount + 1)
+    #expect(syncs.isGroupWhole, "a reader waits")
   }
 
   @Test func whatNobodyWasPromisedIsShown() throws {

@@ -10,15 +10,24 @@ extension SharedFile {
   ///
   ///   - while programs outside may have the database open: they would see what is not durable;
   ///   - unless `holder` has the right to write, which keeps others from writing meanwhile;
-  ///   - where nobody else wants to write: then a promise costs more than the sync.
+  ///   - where nobody else wants to write, or syncs are fast: then a promise costs more than the sync.
   func promiseSync(of wal: SharedFile, for holder: LockHolder) -> UInt64? {
     state.withLock { state in
-      guard !state.isMirrored, holder.writesWAL, othersWrite(besides: holder, state) else {
+      guard !state.isMirrored, holder.writesWAL, wal.promises.doPay, othersWrite(besides: holder, state) else {
         return nil
       }
       state.promisedWAL = wal
-      return wal.promises.promise()
+      self.passOn(from: holder, &state)
+      return wal.promises.promise(to: holder.id)
     }
+  }
+
+  /// `holder` gives the right to write back in a moment, and waits for the disk then. Nobody keeps it
+  /// for that holder, nor may it stand there.
+  private func passOn(from holder: LockHolder, _ state: inout State) {
+    state.line.leaves(holder.id)
+    state.writeGrantedAt = .min / 2
+    if !state.line.isIdle { takeBack(WALLocks.writeLock, besides: nil, &state) }
   }
 
   private func othersWrite(besides holder: LockHolder, _ state: borrowing State) -> Bool {

@@ -64,6 +64,11 @@ extension SharedFile {
       let set = WALLocks.set(locks)
       switch request.kind {
       case .unlock:
+        // To give back the right to write without having it is to give up one's place in the line.
+        if locks.contains(WALLocks.write), had.exclusive & 1 == 0, !state.line.isIdle {
+          state.line.leave(holder.id, now: now)
+          state.tellFirst(now: now)
+        }
         // What cannot be taken off the file is given back all the same.
         defer { state.locksOfIndexWereReleased(by: holder.id, had, holder.walIndex!) }
         self.endStanding(set, of: holder, &state)

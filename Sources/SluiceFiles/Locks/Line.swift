@@ -22,6 +22,7 @@
 // What the line has to tell them it collects as notices. Its owner delivers these (`takeNotices`)
 // before it lets go of `state`. A ticket is whatever the owner knows a waiting request by.
 
+internal import SluiceSystem
 internal import SluiceWire
 
 struct Line<Ticket> {
@@ -43,7 +44,12 @@ struct Line<Ticket> {
     /// Until when nobody else is called; nil while the lock is held.
     var keptUntil: Int64?
 
-    mutating func release(_ now: Int64) {
+    mutating func release(_ now: Int64, forGood: Bool) {
+      if forGood {
+        isOver = true
+        keptUntil = now
+        return
+      }
       let age = now - beganAt
       isOver =
         age >= LinePatience.turnNanoseconds && grants >= LinePatience.grantsMinimum
@@ -58,6 +64,8 @@ struct Line<Ticket> {
   /// Until when the right to write stands in its holder's channel. Until then the holder takes it
   /// and gives it back without a request; nil while each of these is a request.
   private var standingEnd: Int64?
+  /// The holder that will sleep as soon as it has given back the right to write.
+  private var leaver: UInt64?
   private var claim: (holder: UInt64, until: Int64)?
   private var gapUntil: Int64 = 0
   private var nextGapAt: Int64 = 0
@@ -209,11 +217,15 @@ struct Line<Ticket> {
     }
   }
 
+  /// `holder`, which has the right to write, will sleep when it has given it back.
+  mutating func leaves(_ holder: UInt64) { leaver = holder }
+
   /// `holder` has given it back.
   mutating func released(by holder: UInt64, isMirrored: Bool, now: Int64) {
     sweep(now)
     if turn?.holder != holder { turn = Turn(holder: holder, beganAt: now, grants: 1) }
-    turn!.release(now)
+    turn!.release(now, forGood: leaver == holder)
+    leaver = nil
     if turn!.isOver, isMirrored, now >= nextGapAt {
       gapUntil = now + LinePatience.gapNanoseconds
       nextGapAt = gapUntil + LinePatience.gapIntervalNanoseconds

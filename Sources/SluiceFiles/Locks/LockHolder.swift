@@ -31,11 +31,14 @@ final class LockHolder: @unchecked Sendable {
   @inline(__always)
   func stands(_ lock: LockSet) -> Bool { !granted.isDisjoint(with: lock) }
 
-  /// Whether it writes to the WAL now, and copies nothing from there. The right to write may stand
-  /// with it without being used.
-  var writesWAL: Bool {
-    guard let own = walIndex, own.exclusive & 3 == 1 else { return false }
-    return !stands(WALLocks.writeLock) || standing?.uses(WALLocks.writeLock) ?? false
+  /// Whether it writes to the WAL now, and copies nothing from there.
+  var writesWAL: Bool { uses(WALLocks.write) && !uses(WALLocks.checkpoint) }
+
+  /// Whether it holds this lock of the WAL index alone and uses it: it may only stand with it.
+  private func uses(_ lock: Int) -> Bool {
+    guard let own = walIndex, own.exclusive >> lock & 1 == 1 else { return false }
+    let set = WALLocks.set(lock..<lock + 1)
+    return !stands(set) || standing?.uses(set) ?? false
   }
 
   /// Lets locks that it holds stand; those in `alone` it holds alone.

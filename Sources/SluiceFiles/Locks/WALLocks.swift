@@ -23,6 +23,8 @@ struct WALLocks {
   static let write = 0
   @inline(__always)
   static var writeLock: LockSet { .walIndex(1) }
+  /// The right to copy the WAL into the database.
+  static let checkpoint = 1
 
   /// For each lock: how many hold it shared, or -1 for one that holds it exclusively.
   private var holders = InlineArray<8, Int>(repeating: 0)

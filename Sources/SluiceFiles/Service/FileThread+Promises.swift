@@ -55,6 +55,7 @@ extension FileSession {
       handle.promise = max(handle.promise, number)
       return false
     }
+    handle.file.promises.press(number)
     do throws(FileError) {
       try awaitPromise(number, of: handle.file, to: database.file, channel)
     } catch .system {
@@ -110,17 +111,11 @@ extension FileThread {
 }
 
 extension FileParts {
-  /// The part of the last sync's time for which the next one may wait for more promises.
-  private static var gatheringShare: Int64 { 3 }
-
   /// Syncs the WAL until no promise is open. Any thread may call this.
   fileprivate func keepPromises(of wal: SharedFile, to database: SharedFile) {
-    var usual: Int64 = 0
     repeat {
       while wal.promises.isSyncWanted {
-        wal.promises.awaitGroup(nanoseconds: usual / Self.gatheringShare)
-        let start = Clock.monotonicNanoseconds()
-        defer { usual = Clock.monotonicNanoseconds() - start }
+        wal.promises.awaitGroup()
         metrics.add(to: \.syncs_shared)
         do throws(FileError) {
           try wal.synchronize(delayNanoseconds: configuration.syncDelayNanoseconds)

@@ -35,9 +35,11 @@ struct PromisedSyncs<Ticket> {
   /// The number of the last sync that anybody was promised.
   private var askedNumber: UInt64 = 0
   private(set) var isUnderWay = false
-  /// How many promises wait for the next sync, and how many the last one and the one before kept.
-  private var openCount = 0
-  private var keptCounts = (last: 0, before: 0)
+  /// Who was promised the next sync, and who the last one and the one before.
+  private var group: [UInt64] = []
+  /// Whether a reader waits for the next sync.
+  private var isPressing = false
+  private var lately: (last: [UInt64], before: [UInt64]) = ([], [])
   private var failure: Errno?
 
   /// What was written since the last sync began, as one range; empty if nothing was. What was there
@@ -62,9 +64,9 @@ struct PromisedSyncs<Ticket> {
     unpromised.formHull(range)
   }
 
-  /// Promises that all that was written will be durable. The number is that of the sync that will
-  /// keep the promise, or has kept it.
-  mutating func promise() -> UInt64 {
+  /// Promises `writer` that all that was written will be durable. The number is that of the sync that
+  /// will keep the promise, or has kept it.
+  mutating func promise(to writer: UInt64) -> UInt64 {
     let number =
       if !written.isEmpty { begunCount + 1 } else if isUnderWay || failure != nil {
         begunCount
@@ -72,7 +74,7 @@ struct PromisedSyncs<Ticket> {
         keptNumber
       }
     askedNumber = max(askedNumber, number)
-    openCount += 1
+    if !group.contains(writer) { group.append(writer) }
     if number > begunCount {
       hidden.next.formHull(unpromised)
     } else if number > keptNumber {
@@ -110,7 +112,9 @@ struct PromisedSyncs<Ticket> {
 
   /// Whether those that committed lately have all been promised the next sync. While they have not, it
   /// is worth a short wait: the sync that begins now makes the others wait for the one after.
-  var isGroupWhole: Bool { openCount >= max(keptCounts.last, keptCounts.before) }
+  var isGroupWhole: Bool {
+    isPressing || lately.last.allSatisfy(group.contains) && lately.before.allSatisfy(group.contains)
+  }
 
   /// A sync begins. Throws why the last one failed, if it broke a promise.
   mutating func begin() throws(Errno) {
@@ -120,8 +124,9 @@ struct PromisedSyncs<Ticket> {
     isUnderWay = true
     (syncing, written) = (written, .nothing)
     hidden = (.nothing, hidden.next)
-    keptCounts = (openCount, keptCounts.last)
-    openCount = 0
+    lately = (group, lately.last)
+    group = []
+    isPressing = false
   }
 
   /// The sync under way has ended. Gives the requests that wait, which are forgotten here.
@@ -144,6 +149,9 @@ struct PromisedSyncs<Ticket> {
     defer { waiting = [] }
     return waiting
   }
+
+  /// A reader waits for that sync. Others may need the same part soon.
+  mutating func press(_ number: UInt64) { if number > begunCount { isPressing = true } }
 
   /// The request is to be told at the end of the next sync.
   mutating func wait(_ ticket: Ticket) { waiting.append(ticket) }

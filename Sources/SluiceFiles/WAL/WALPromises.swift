@@ -15,6 +15,11 @@ struct WALPromises: ~Copyable, Sendable {
   /// Whether a promise is open: then reads have to ask.
   private let hasOpen = Atomic<Bool>(false)
 
+  /// Grows when a gathering may end: the futex word of `awaitGroup`.
+  private let promiseCount = Atomic<UInt32>(0)
+  /// How long the last syncs took.
+  private let usualNanoseconds = Atomic<Int64>(0)
+
   /// To be called after each write to the WAL.
   func wrote(at offset: Int64, byteCount: Int) {
     guard byteCount > 0 else { return }
@@ -24,13 +29,25 @@ struct WALPromises: ~Copyable, Sendable {
   /// To be called after each change of the WAL's size to this one.
   func changedSize(to byteCount: Int64) { syncs.withLock { $0.wrote(byteCount..<Int64.max) } }
 
+  /// Whether a promise is worth what it costs: to hand the right to write to a sleeping process takes
+  /// 100 to 300 µs, so where a sync takes less the writer waits for it and goes on. (Measured on two
+  /// processors; a sync of 100 to 200 µs: 2 to 32 writers had 0.5 to 0.7 of their rate with promises.)
+  var doPay: Bool { usualNanoseconds.load(ordering: .relaxed) >= 500_000 }
+
   /// Promises that what was written will be durable. The number is that of the promise.
-  func promise() -> UInt64 {
-    syncs.withLock { syncs in
-      let number = syncs.promise()
+  func promise(to writer: UInt64) -> UInt64 {
+    let (number, isWhole) = syncs.withLock { syncs in
+      let number = syncs.promise(to: writer)
       hasOpen.store(!syncs.isSettled, ordering: .sequentiallyConsistent)
-      return number
+      return (number, syncs.isGroupWhole)
     }
+    if isWhole { endGathering() }
+    return number
+  }
+
+  private func endGathering() {
+    promiseCount.wrappingAdd(1, ordering: .sequentiallyConsistent)
+    unsafe withUnsafePointer(to: promiseCount) { unsafe Futex.wake($0) }
   }
 
   /// What became of a promise. While it is open, `waiter` is told at the end of the next sync.
@@ -49,6 +66,12 @@ struct WALPromises: ~Copyable, Sendable {
     return syncs.withLock { $0.syncAwaited(by: offset..<offset + Int64(byteCount)) }
   }
 
+  /// A reader waits for that promise.
+  func press(_ number: UInt64) {
+    syncs.withLock { $0.press(number) }
+    endGathering()
+  }
+
   /// Up to where the WAL is durable for certain.
   var durableByteCount: Int64 { syncs.withLock { $0.durableByteCount } }
 
@@ -57,17 +80,24 @@ struct WALPromises: ~Copyable, Sendable {
   /// Whether a promise is open that no sync under way will keep.
   var isSyncWanted: Bool { syncs.withLock { $0.isWanted } }
 
-  /// Waits for up to `nanoseconds` until those have promises that committed lately.
-  func awaitGroup(nanoseconds: Int64) {
-    let end = Clock.monotonicNanoseconds() + nanoseconds
-    while !syncs.withLock({ $0.isGroupWhole }) {
+  /// Waits until those have promises that committed lately; but not for long.
+  func awaitGroup() {
+    let end =
+      Clock.monotonicNanoseconds()
+      + usualNanoseconds.load(ordering: .relaxed) / Self.gatheringShare
+    while true {
+      // Before the question: a promise made after it changes the count, and the sleep does not begin.
+      let seen = promiseCount.load(ordering: .sequentiallyConsistent)
       let rest = end - Clock.monotonicNanoseconds()
-      if rest < Self.shortestSleep { return }
-      Clock.sleep(nanoseconds: Self.shortestSleep)
+      if rest <= 0 || syncs.withLock({ $0.isGroupWhole }) { return }
+      unsafe withUnsafePointer(to: promiseCount) {
+        unsafe Futex.wait($0, while: seen, timeoutNanoseconds: rest)
+      }
     }
   }
 
-  private static var shortestSleep: Int64 { 50_000 }
+  /// The part of a usual sync's time for which the next one waits for more promises.
+  private static var gatheringShare: Int64 { 1 }
 
   /// True for the thread that is to sync as long as `isSyncWanted`.
   func takeKeeping() -> Bool {
@@ -88,7 +118,11 @@ struct WALPromises: ~Copyable, Sendable {
     try turn.withLock { (_) throws(Errno) in
       try syncs.withLock { (syncs) throws(Errno) in try syncs.begin() }
       var failure: Errno?
+      let start = Clock.monotonicNanoseconds()
       do throws(Errno) { try body() } catch { failure = error }
+      let nanoseconds = Clock.monotonicNanoseconds() - start
+      let usual = usualNanoseconds.load(ordering: .relaxed)
+      usualNanoseconds.store(usual + (nanoseconds - usual) / 4, ordering: .relaxed)
       let waiting = syncs.withLock { syncs in
         let waiting = syncs.end(failure)
         hasOpen.store(!syncs.isSettled, ordering: .sequentiallyConsistent)

@@ -42,7 +42,7 @@ enum FileControl {
   private static func finishCommit(_ file: OpenFile) -> Int32 {
     guard let wal = file.wal else { return SQLITE_NOTFOUND }
     do throws(CallError) {
-      try wal.awaitPromise()
+      if try wal.awaitPromise() { file.wait.waitedForDisk = true }
       return SQLITE_NOTFOUND
     } catch {
       _ = wal.fail(error, .sync)

@@ -104,8 +104,16 @@ extension OpenFile {
   private func askForWALIndex(first: Int, count: Int, _ kind: WALLockKind) throws(CallError) {
     let bits = UInt8(truncatingIfNeeded: ((1 << count) - 1) << first)
     if kind == .unlock {
+      // A connection that sets a reader's mark has its lock alone.
+      if wait.hasClaim, wait.sharesWALLocks(bits & 0xf8) {
+        if !wait.mustReadAgain { giveUpClaim() }
+        wait.mustReadAgain = false
+      }
       wait.gaveBackWALLocks(bits)
-      if bits & 1 != 0 { awaitWhatWriterRead() }
+      if bits & 1 != 0 {
+        if let walIndex { snapshot = walIndex.transactionCount }
+        awaitWhatWriterRead()
+      }
       if knowledge?.giveBack(.walIndex(bits)) ?? false { return }
       return try remote.lockWALIndex(first: first, count: count, kind)
     }
@@ -121,7 +129,21 @@ extension OpenFile {
       try remote.lockWALIndex(first: first, count: count, kind)
       wasGranted()
     }
-    wait.tookWALLocks(bits)
+    wait.tookWALLocks(bits, alone: isAlone)
+    if let walIndex {
+      if isAlone {
+        if bits & 1 != 0 { noteStaleSnapshot(walIndex) }
+      } else if bits & 0xf8 != 0 {
+        snapshot = walIndex.transactionCount
+      }
+    }
+  }
+
+  /// The connection has got the right to write, and others have written since its snapshot was taken.
+  /// SQLite gives it back then, and its lock on the snapshot, and sleeps, as if it had been refused.
+  @inline(__always)
+  private func noteStaleSnapshot(_ walIndex: WALIndexMap) {
+    if walIndex.transactionCount != snapshot, wait.readsWAL { wait.wasRefused(.walWrite) }
   }
 
   /// xShmMap.

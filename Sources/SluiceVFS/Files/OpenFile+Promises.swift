@@ -42,11 +42,12 @@ extension OpenFile {
     try? wal.remote.awaitSync()
   }
 
-  /// Waits until the sync is done that was promised last.
-  func awaitPromise() throws(CallError) {
-    guard let promised else { return }
+  /// Waits until the sync is done that was promised last; false if none was.
+  func awaitPromise() throws(CallError) -> Bool {
+    guard let promised else { return false }
     self.promised = nil
     // If its sidecar is dead, nobody keeps the promise, whatever the next sidecar says.
     try promised.awaitSync()
+    return true
   }
 }

@@ -55,9 +55,21 @@ extension OpenFile {
   /// because it cannot wait once it reads.
   @inline(__always)
   func waitBeforeReading(_ lock: AwaitedLock) {
-    if wait.waitsBeforeReading, !remote.channel.isShared {
-      _ = try? remote.awaitLock(lock, milliseconds: wait.milliseconds, sleepsAtOnce: false)
-    }
+    let milliseconds = wait.millisecondsBeforeReading
+    guard milliseconds > 0, !remote.channel.isShared else { return }
+    let count = walIndex?.transactionCount
+    let wasCalled = try? remote.awaitLock(lock, milliseconds: milliseconds, sleepsAtOnce: false)
+    guard lock == .walWrite, wasCalled == true else { return }
+    wait.hasClaim = true
+    // SQLite has read the index before, and reads it again after this lock.
+    wait.mustReadAgain = walIndex?.transactionCount != count
+  }
+
+  /// The transaction has only read: nobody keeps the right to write for it any more.
+  @inline(never)
+  func giveUpClaim() {
+    wait.hasClaim = false
+    try? remote.lockWALIndex(first: WALIndexMap.writeLock, count: 1, .unlock)
   }
 
   /// xSleep on this connection's behalf.

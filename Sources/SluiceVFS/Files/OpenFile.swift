@@ -50,6 +50,9 @@ final class OpenFile: @unchecked Sendable {
   var promised: RemoteFile?
   /// Of a database: the address where SQLite keeps its connection; 0 if SQLite has not said so.
   var connectionAddress: UInt = 0
+  /// Of a database in WAL mode: how many transactions the WAL index had seen when the connection's
+  /// snapshot was taken, or when its own last transaction ended.
+  var snapshot: UInt32 = 0
   /// The unit in which the file grows and shrinks, in bytes; 0 for none (SQLITE_FCNTL_CHUNK_SIZE).
   var chunkByteCount: Int64 = 0
   var persistsWAL = false

@@ -46,8 +46,15 @@ struct LockWait {
   private(set) var writesUsually = false
   /// Until this time, a transaction that will write stands in line before it reads.
   private var contendedUntil: Int64 = 0
+  /// Whether the last transaction shared a sync with others (OpenFile+Promises).
+  var waitedForDisk = false
+  /// Whether the right to write is kept for this transaction, which has not asked for it yet.
+  var hasClaim = false
+  /// Whether SQLite will find that its snapshot is stale when it has the lock for it.
+  var mustReadAgain = false
   /// The locks of the WAL index that the connection holds, a bit for each.
   private var walLocks: UInt8 = 0
+  private var aloneWALLocks: UInt8 = 0
   /// The bits of the readers' locks.
   private static let readLocks: UInt8 = 0xf8
 
@@ -58,11 +65,16 @@ struct LockWait {
   /// later than this after the last sleep begins another wait.
   private static let freshness: Int64 = 50_000_000
   private static let contention: Int64 = 1_000_000_000
+  /// In milliseconds.
+  private static let patience: Int64 = 10
 
   // MARK: What happens to the connection
 
   mutating func wants(_ lock: AwaitedLock) {
-    if lock == .reserved || lock == .file(.exclusive) || lock == .walWrite { writes = true }
+    guard lock == .reserved || lock == .file(.exclusive) || lock == .walWrite else { return }
+    writes = true
+    waitedForDisk = false
+    hasClaim = false
   }
 
   @inline(__always)
@@ -100,17 +112,23 @@ struct LockWait {
 
   mutating func forget() { refused = nil }
 
-  mutating func tookWALLocks(_ locks: UInt8) { walLocks |= locks }
+  mutating func tookWALLocks(_ locks: UInt8, alone isAlone: Bool) {
+    walLocks |= locks
+    if isAlone { aloneWALLocks |= locks }
+  }
+
+  func sharesWALLocks(_ locks: UInt8) -> Bool { walLocks & ~aloneWALLocks & locks != 0 }
 
   mutating func gaveBackWALLocks(_ locks: UInt8) {
     walLocks &= ~locks
+    aloneWALLocks &= ~locks
     if locks & Self.readLocks != 0, !readsWAL { transactionEnded() }
   }
 
   var holdsWALLocks: Bool { walLocks != 0 }
   /// Whether the connection has the right to write to the WAL.
   var writesWAL: Bool { walLocks & 1 != 0 }
-  private var readsWAL: Bool { walLocks & Self.readLocks != 0 }
+  var readsWAL: Bool { walLocks & Self.readLocks != 0 }
 
   /// Whether a lock call may stand in line for `lock`.
   func mayWait(for lock: AwaitedLock, holding level: LockLevel) -> Bool {
@@ -121,11 +139,21 @@ struct LockWait {
     }
   }
 
-  /// Whether a transaction should wait for its turn to write before it begins to read.
+  /// For how long a transaction may wait for its turn to write before it begins to read; 0 if it need
+  /// not wait. Those that waited for one sync all begin anew at the same moment, and a snapshot is
+  /// stale as soon as the first has written. So a connection that sleeps in its busy handler anyway
+  /// waits a little here instead.
   @inline(__always)
-  var waitsBeforeReading: Bool {
-    milliseconds > 0 && !readsWAL
-      && (writesUsually || Clock.monotonicNanoseconds() < contendedUntil)
+  var millisecondsBeforeReading: Int64 {
+    if readsWAL || contendedUntil == 0 && milliseconds == 0 { return 0 }
+    return millisecondsOfContender
+  }
+
+  @inline(never)
+  private var millisecondsOfContender: Int64 {
+    let isContended = Clock.monotonicNanoseconds() < contendedUntil
+    if milliseconds > 0 { return writesUsually || isContended ? milliseconds : 0 }
+    return waitedForDisk && isContended ? Self.patience : 0
   }
 
   // MARK: xSleep
@@ -151,6 +179,7 @@ struct LockWait {
     }
     // Many turns, each refused: the sidecar does not see the lock that is in the way.
     if turnCount > 4, (now - beganAt) / turnCount < 1_000_000 { return (nil, nanoseconds) }
+    if refused.isTurn { contendedUntil = now + Self.contention }
     return (refused, beganAt + askedNanoseconds + Self.slack - now)
   }
 

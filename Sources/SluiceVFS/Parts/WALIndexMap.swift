@@ -8,7 +8,8 @@ internal import SluiceSystem
 internal import SluiceWire
 
 final class WALIndexMap {
-  /// WAL_CKPT_LOCK in wal.c.
+  /// WAL_WRITE_LOCK and WAL_CKPT_LOCK in wal.c.
+  static let writeLock = 0
   static let checkpointLock = 1
 
   /// Each unit is as large as a region, or as a page of memory if that is larger. A forked child
@@ -42,6 +43,14 @@ final class WALIndexMap {
     let unit = units[start / unitByteCount]
     unsafe out.pointee = unsafe unit.start + start % unitByteCount
     return resultCode
+  }
+
+  /// How many transactions the index has seen (`iChange` of its header; file format, section 4.2.1);
+  /// zero before it is mapped.
+  @inline(__always)
+  var transactionCount: UInt32 {
+    guard let first = units.first else { return 0 }
+    return unsafe first.start.load(fromByteOffset: 8, as: UInt32.self)
   }
 
   /// The sidecar is dead, and with it every lock of this connection. Other connections may rebuild
