@@ -1,4 +1,4 @@
-// Read windows that give their memory back, without a reader noticing.
+// Read windows that take what was read, and give their memory back, without a reader noticing.
 
 import Foundation
 import SluiceChannel
@@ -18,9 +18,15 @@ private final class TestWindow {
   let client: WindowRegion
   let file: FileDescriptor
   let budget: WindowBudget
+  private let room = WindowFill()
 
-  init(byteCountMaximum: Int, isSealed: Bool = false, content: [UInt8]) throws {
-    budget = WindowBudget(byteCountMaximum: byteCountMaximum, isSealed: isSealed)
+  init(
+    byteCountMaximum: Int, isSealed: Bool = false, firstReadByteCount: Int = 1 << 30,
+    content: [UInt8]
+  ) throws {
+    budget = WindowBudget(
+      byteCountMaximum: byteCountMaximum, isSealed: isSealed,
+      firstReadByteCount: firstReadByteCount)
     window = try ReadWindow(budget)
     client = try #require(try WindowRegion.attach(window.descriptor.descriptor))
     file = try FileDescriptor.sealedMemory("test-file", byteCount: 1 << 20)
@@ -28,13 +34,27 @@ private final class TestWindow {
     window.begin(fileByteCount: Int64(content.count))
   }
 
+  /// Reads, and puts what was read into the window; nil if it is not to be there.
   func fill(_ offset: Int, _ count: Int) throws -> [UInt8]? {
+    defer { take() }
+    return try read(offset, count)
+  }
+
+  /// Reads. What was read waits for `take`.
+  func read(_ offset: Int, _ count: Int) throws -> [UInt8]? {
+    room.clear()
     var bytes = [UInt8](repeating: 0, count: count)
-    let got = try unsafe bytes.withUnsafeMutableBytes {
-      try unsafe window.read(into: $0, at: Int64(offset), from: file)
+    let got: Int? = try unsafe bytes.withUnsafeMutableBytes { bytes in
+      switch unsafe window.read(into: bytes, at: Int64(offset)) {
+      case .done(let count): count
+      case .missing(let plan): try unsafe room.read(plan, into: bytes, from: file)
+      case .outside: nil
+      }
     }
     return got.map { Array(bytes[..<$0]) }
   }
+
+  func take() { if let plan = room.plan { window.take(room, plan) } }
 
   func look(_ offset: Int, _ count: Int) -> [UInt8]? { content(client, offset, count) }
 
@@ -62,7 +82,9 @@ struct WindowEvictionTests {
   @Test func whatIsGivenBackHasNoMemoryAndIsReadAnew() throws {
     let bytes = numbered(64)
     let test = try TestWindow(byteCountMaximum: mebibyte, content: bytes)
-    #expect(try test.fill(0, 64 * granule) == bytes)
+    for start in stride(from: 0, to: 64 * granule, by: 16 * granule) {
+      #expect(try test.fill(start, 16 * granule) == Array(bytes[start..<(start + 16 * granule)]))
+    }
     #expect(test.look(5 * granule, granule) == Array(bytes[(5 * granule)..<(6 * granule)]))
     let full = test.blockCount
     #expect(test.window.giveBack(40) == 40)
@@ -112,6 +134,55 @@ struct WindowEvictionTests {
     #expect(try test.fill(15 * granule, 8) == Array(bytes[..<8]))
   }
 
+  @Test func whatWasReadBeforeAChangeStaysOut() throws {
+    let bytes = numbered(8)
+    let changes: [(TestWindow) throws -> Void] = [
+      { test in
+        try unsafe [UInt8](repeating: 9, count: granule).withUnsafeBytes {
+          try unsafe test.window.write($0, at: 0, to: test.file)
+        }
+      },
+      { $0.window.note(fileByteCount: Int64(4 * granule)) },
+      { $0.window.end() },
+      { $0.window.begin(fileByteCount: Int64(bytes.count)) },
+    ]
+    for change in changes {
+      let test = try TestWindow(byteCountMaximum: mebibyte, content: bytes)
+      #expect(try test.read(0, granule) != nil)
+      #expect(test.look(0, granule) == nil, "the client has its answer first")
+      try change(test)
+      test.take()
+      #expect(test.look(0, granule) == nil)
+    }
+  }
+
+  @Test func memoryThatWasGivenBackMeanwhileIsNotTakenAnew() throws {
+    let test = try TestWindow(byteCountMaximum: mebibyte, content: numbered(8))
+    #expect(try test.read(0, 4 * granule) != nil)
+    #expect(test.window.giveBack(2) == 2)
+    test.take()
+    #expect(test.blockCount == test.budget.byteCountTaken / granule + 2, "header and valid bytes")
+    #expect(test.look(0, granule) == nil)
+    #expect(test.look(3 * granule, granule) != nil)
+  }
+
+  @Test func aLargeWindowTakesWhatIsReadAgain() throws {
+    let bytes = numbered(40)
+    let test = try TestWindow(
+      byteCountMaximum: mebibyte, firstReadByteCount: 4 * granule, content: bytes)
+    #expect(try test.fill(0, 4 * granule) != nil)
+    // A page of sixteen granules needs no more reads than one of a single granule.
+    #expect(try test.fill(16 * granule, 16 * granule) == nil)
+    #expect(test.budget.byteCountTaken == 4 * granule)
+    #expect(
+      try test.fill(16 * granule, 16 * granule) == Array(bytes[(16 * granule)..<(32 * granule)]))
+    #expect(test.look(16 * granule, 16 * granule) != nil)
+    // A client that uses addresses has no other use of a read.
+    test.window.pin(for: 7)
+    #expect(try test.fill(39 * granule, granule) != nil)
+    #expect(test.look(39 * granule, granule) != nil)
+  }
+
   /// Random steps, and after each the client sees what a plain array holds, or nothing.
   @Test func windowSaysWhatAPlainArrayHolds() throws {
     var random = SeededRandom(for: "windowSaysWhatAPlainArrayHolds")
@@ -141,6 +212,8 @@ struct WindowEvictionTests {
         test.window.end()
         #expect(test.look(offset, count) == nil)
         test.window.begin(fileByteCount: Int64(model.count))
+      case 5, 6: _ = try test.read(offset, count)
+      case 7: test.take()
       default: _ = try test.fill(offset, count)
       }
       let expected = offset + count <= model.count ? Array(model[offset..<(offset + count)]) : nil

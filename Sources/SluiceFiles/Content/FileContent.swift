@@ -16,17 +16,32 @@ struct FileContent: ~Copyable, Sendable {
 
   // MARK: Bytes
 
+  /// Reads from the window, or from the file. In the second case `fill` has afterwards what the
+  /// window lacked: `take` is to be called once the client has its answer.
   func read(
-    into buffer: UnsafeMutableRawBufferPointer, at offset: Int64, of file: borrowing FileDescription
+    into buffer: UnsafeMutableRawBufferPointer, at offset: Int64,
+    of file: borrowing FileDescription, _ fill: WindowFill
   ) throws(FileError) -> Int {
     try file.use { () throws(Errno) in
-      let count = try window.withLock { (window: inout ReadWindow?) throws(Errno) -> Int? in
-        guard let window else { return nil }
-        return try unsafe window.read(into: buffer, at: offset, from: file.descriptor)
+      let looked = window.withLock { window in
+        unsafe window?.read(into: buffer, at: offset) ?? .outside
       }
-      if let count { return count }
-      return try unsafe file.descriptor.read(into: buffer, at: offset)
+      switch looked {
+      case .done(let count): return count
+      case .missing(let plan):
+        return try unsafe fill.read(plan, into: buffer, from: file.descriptor)
+      case .outside: return try unsafe file.descriptor.read(into: buffer, at: offset)
+      }
     }
+  }
+
+  /// Puts what was read into the window, unless the file has changed since.
+  func take(_ fill: WindowFill) {
+    guard let plan = fill.plan else { return }
+    window.withLock { window in
+      if let window, window === plan.window { window.take(fill, plan) }
+    }
+    fill.clear()
   }
 
   func write(

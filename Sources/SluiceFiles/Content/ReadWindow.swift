@@ -1,13 +1,14 @@
 // The proxy's side of a read window: it keeps what clients see of a database the same as the file.
 //
-// Every read of an owned database that comes to the proxy leaves its granules in the window. Every
-// write goes to the file first and then to the granules that stand in the window. Both happen under
-// the window's lock, so that no granule is filled with content that was read before a write and is
-// stored after it. A read of a file that is not owned leaves nothing in the window.
+// Every read of an owned database that comes to the proxy leaves its granules in the window, after
+// the answer (WindowFill). Every write goes to the file and to the granules that stand in the window.
+// A write holds the window's lock, a read of the file does not. So a granule goes in only if the file
+// has not changed since before it was read. A read of a file that is not owned leaves nothing.
 //
 // Memory: all windows of a sidecar together hold as much as their budget allows (WindowBudget).
-// What does not fit is read through the channel. Memory of a window may be given back, unless the
-// window is sealed, or pinned because a client has addresses in it.
+// What does not fit is read through the channel. Once they hold much, a granule gets memory at its
+// second read only, because new memory costs the kernel more time than a read. Memory of a window
+// may be given back, unless the window is sealed, or pinned because a client has addresses in it.
 //
 // The sidecar believes nothing that stands in the shared memory: what it knows of a window it keeps
 // here.
@@ -38,9 +39,16 @@ final class ReadWindow: @unchecked Sendable {
   /// Counts the events that may have made a file beside the database. Another window never has the
   /// same count.
   private(set) var creationCount: Int
+  /// Counts the changes of the file and of its ownership.
+  private var changeCount = 0
 
   private enum Granule: UInt8 {
-    case empty, hasMemory, valid
+    case empty
+    /// It was read once, and has no memory.
+    case wasRead
+    case hasMemory, valid
+
+    var usesMemory: Bool { self == .hasMemory || self == .valid }
   }
 
   private static let windowsMade = Atomic<Int>(0)
@@ -64,6 +72,7 @@ final class ReadWindow: @unchecked Sendable {
     for index in granules.indices where granules[index] == .valid { granules[index] = .hasMemory }
     self.fileByteCount = fileByteCount
     absentFiles = []
+    changeCount += 1
     isOwned = true
   }
 
@@ -111,7 +120,7 @@ final class ReadWindow: @unchecked Sendable {
     var left = count
     for _ in granules.indices where left > 0 {
       if oldest >= granules.count { oldest = 0 }
-      if granules[oldest] != .empty {
+      if granules[oldest].usesMemory {
         region.invalidate(oldest)
         granules[oldest] = .empty
         left -= 1
@@ -128,37 +137,52 @@ final class ReadWindow: @unchecked Sendable {
 
   // MARK: Content
 
-  /// Reads from the window, after filling missing granules from `file`. Nil where this stretch
-  /// cannot be in the window.
-  func read(
-    into buffer: UnsafeMutableRawBufferPointer, at offset: Int64,
-    from file: borrowing FileDescriptor
-  ) throws(Errno) -> Int? {
+  /// What the window has of a stretch of the file.
+  enum Look {
+    /// All of it, so many bytes, which were copied.
+    case done(Int)
+    /// Not all of it. This is to be read from the file, and given to `take`.
+    case missing(WindowFill.Plan)
+    /// It is not to be in the window.
+    case outside
+  }
+
+  /// Reads what the window has.
+  func read(into buffer: UnsafeMutableRawBufferPointer, at offset: Int64) -> Look {
     guard isOwned, offset >= 0, buffer.count > 0, offset < fileByteCount,
       let start = Int(exactly: offset)
-    else { return nil }
+    else { return .outside }
     let count = min(buffer.count, Int(fileByteCount - offset))
     let granules = Self.granules(start, count)
-    guard granules.upperBound <= region.granuleCount else { return nil }
+    guard granules.upperBound <= region.granuleCount else { return .outside }
+    var isWhole = true
+    var hasRoom = true
     for granule in granules where !isValid(granule) {
-      guard try fill(granule, from: file) else { return nil }
+      isWhole = false
+      if !takeMemory(granule) { hasRoom = false }
+    }
+    guard hasRoom else { return .outside }
+    guard isWhole else {
+      return .missing(
+        WindowFill.Plan(
+          window: self, granules: granules, start: start, byteCount: count,
+          changeCount: changeCount))
     }
     let place = unsafe region.place(granules.lowerBound, count: granules.count)
     let from = start % WindowRegion.granuleByteCount
     unsafe buffer.copyMemory(from: UnsafeRawBufferPointer(rebasing: place[from..<(from + count)]))
-    return count
+    return .done(count)
   }
 
-  private func fill(_ granule: Int, from file: borrowing FileDescriptor) throws(Errno) -> Bool {
-    guard takeMemory(granule) else { return false }
-    let place = unsafe region.place(granule)
-    let count = try unsafe file.read(
-      into: place, at: Int64(granule * WindowRegion.granuleByteCount))
-    unsafe UnsafeMutableRawBufferPointer(rebasing: place[count...])
-      .initializeMemory(as: UInt8.self, repeating: 0)
-    granules[granule] = .valid
-    region.validate(granule)
-    return true
+  /// Puts in what was read, unless the file has changed since the look. Another thread may have put
+  /// the same in, or may have given the memory back.
+  func take(_ fill: WindowFill, _ plan: WindowFill.Plan) {
+    guard isOwned, plan.changeCount == changeCount else { return }
+    for (index, granule) in plan.granules.enumerated() where granules[granule] == .hasMemory {
+      unsafe region.place(granule).copyMemory(from: fill.granule(index))
+      granules[granule] = .valid
+      region.validate(granule)
+    }
   }
 
   private func isValid(_ granule: Int) -> Bool {
@@ -166,9 +190,15 @@ final class ReadWindow: @unchecked Sendable {
   }
 
   private func takeMemory(_ granule: Int) -> Bool {
-    if granule < granules.count, granules[granule] != .empty { return true }
-    guard budget.take() else { return false }
     while granules.count <= granule { granules.append(.empty) }
+    switch granules[granule] {
+    case .hasMemory, .valid: return true
+    case .empty where pins.isEmpty && !budget.isForFirstReads:
+      granules[granule] = .wasRead
+      return false
+    case .empty, .wasRead: break
+    }
+    guard budget.take() else { return false }
     granules[granule] = .hasMemory
     memoryCount += 1
     return true
@@ -184,6 +214,7 @@ final class ReadWindow: @unchecked Sendable {
     guard isOwned, buffer.count > 0 else {
       return try unsafe file.write(buffer, at: offset)
     }
+    changeCount += 1
     do throws(Errno) {
       if offset <= limit - Int64(buffer.count), let place = unsafe change(buffer, Int(offset)) {
         try unsafe file.write(place, at: offset)
@@ -242,6 +273,7 @@ final class ReadWindow: @unchecked Sendable {
   /// is not full goes too.
   func note(fileByteCount: Int64) {
     guard isOwned else { return }
+    changeCount += 1
     set(fileByteCount: fileByteCount)
     let end = Int(fileByteCount) / WindowRegion.granuleByteCount
     if end < granules.count { invalidate(end..<granules.count) }

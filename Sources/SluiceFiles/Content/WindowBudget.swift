@@ -17,6 +17,8 @@ final class WindowBudget: Sendable {
   /// Whether the windows are sealed, so that no client can write to them. Memory of one comes back
   /// only when nobody maps it any more.
   let isSealed: Bool
+  /// Up to here a page gets memory when it is first read, and later when it is read again.
+  private let firstReadByteCount: Int
   /// How many bytes may be taken now; below zero, how many should be given back. Nil where only the
   /// maximum counts.
   private let surplus: (@Sendable () -> Int64)?
@@ -30,6 +32,8 @@ final class WindowBudget: Sendable {
   /// Windows may have so much whether or not there is room: it is less than their sidecar needs
   /// itself.
   static let restByteCount = 1_048_576
+  /// Unless a test wants less.
+  static let firstReadByteCount = 67_108_864
   /// How far a budget grows at a time.
   private static let stepByteCountMinimum = 262_144
   private static let stepByteCountMaximum = 16_777_216
@@ -42,10 +46,13 @@ final class WindowBudget: Sendable {
   private static let recoveryNanoseconds: Int64 = 1_000_000_000
 
   init(
-    byteCountMaximum: Int, isSealed: Bool = true, surplus: (@Sendable () -> Int64)? = nil
+    byteCountMaximum: Int, isSealed: Bool = true,
+    firstReadByteCount: Int = WindowBudget.firstReadByteCount,
+    surplus: (@Sendable () -> Int64)? = nil
   ) {
     self.byteCountMaximum = max(0, byteCountMaximum)
     self.isSealed = isSealed
+    self.firstReadByteCount = firstReadByteCount
     self.surplus = surplus
     let allowed = surplus == nil ? byteCountMaximum : min(byteCountMaximum, Self.restByteCount)
     granulesAllowed = Atomic(max(0, allowed) / WindowRegion.granuleByteCount)
@@ -62,6 +69,9 @@ final class WindowBudget: Sendable {
   var byteCountTaken: Int {
     granulesTaken.load(ordering: .relaxed) * WindowRegion.granuleByteCount
   }
+
+  /// Whether there is memory for pages that were never read before.
+  var isForFirstReads: Bool { byteCountTaken < firstReadByteCount }
 
   /// How much may be taken without another look.
   var byteCountAllowed: Int {

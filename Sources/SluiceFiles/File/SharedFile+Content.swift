@@ -3,15 +3,22 @@
 internal import SluiceSystem
 
 extension SharedFile {
-  func read(into buffer: UnsafeMutableRawBufferPointer, at offset: Int64) throws(FileError) -> Int {
+  /// Reads; `take` is to be called with `fill` once the client has its answer.
+  func read(
+    into buffer: UnsafeMutableRawBufferPointer, at offset: Int64, _ fill: WindowFill
+  ) throws(FileError) -> Int {
     do throws(FileError) {
-      return try unsafe content.read(into: buffer, at: offset, of: description)
+      return try unsafe content.read(into: buffer, at: offset, of: description, fill)
     } catch {
       // SQLite looks into a database before its first lock.
       guard description.isDoubtful, renewIfUnused() else { throw error }
-      return try unsafe content.read(into: buffer, at: offset, of: description)
+      return try unsafe content.read(into: buffer, at: offset, of: description, fill)
     }
   }
+
+  /// Puts what was read into the read window.
+  @inline(__always)
+  func take(_ fill: WindowFill) { content.take(fill) }
 
   func write(_ buffer: UnsafeRawBufferPointer, at offset: Int64) throws(FileError) {
     try unsafe content.write(buffer, at: offset, of: description)

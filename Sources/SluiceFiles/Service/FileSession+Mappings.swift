@@ -50,6 +50,7 @@ extension FileSession {
     let handle = try handle(request)
     guard handle.kind == .mainDatabase else { throw .file(.misuse) }
     handle.file.withWindow { $0.pin(for: handle.id) }
+    handle.isPinned = true
     channel.end.complete(.done)
   }
 

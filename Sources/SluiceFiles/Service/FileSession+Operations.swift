@@ -336,11 +336,14 @@ extension FileSession {
         isDurable = try unsafe self.isDurable(
           handle, at: offset, byteCount: request.payload.count, channel)
       }
-      return try unsafe handle.file.read(into: request.payload, at: offset)
+      return try unsafe handle.file.read(into: request.payload, at: offset, thread.fill)
     }
+    // A client that uses addresses looks for the pages as soon as it has the answer.
+    if handle.isPinned { handle.file.take(thread.fill) }
     unsafe channel.end.complete(
       !isDurable ? .donePromised : byteCount == request.payload.count ? .done : .doneShort,
       sentByteCount: byteCount)
+    handle.file.take(thread.fill)
   }
 
   private func write(_ request: Request, _ channel: FileChannel, now: Int64) throws(ServeError) {

@@ -13,6 +13,8 @@ final class FileThread: ServiceThread, Settler, @unchecked Sendable {
   /// It lives longer than any call to this.
   unowned let serving: any ServingThread
   var sessions: [UInt64: FileSession] = [:]
+  /// What it read last, until it is in the file's read window.
+  let fill = WindowFill()
   /// While this thread settles requests that are in others' way, it settles no others.
   var isSettling = false
   /// How long syncs took lately, on average.

@@ -19,6 +19,8 @@ final class Handle {
   /// Whether the directory entry is new and not yet durable.
   var needsDirectorySync: Bool
 
+  /// Whether its client uses addresses in the database's read window.
+  var isPinned = false
   /// Of a WAL: the number of the last promise that it would be durable.
   var promise: UInt64 = 0
 
