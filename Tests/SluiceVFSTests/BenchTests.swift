@@ -133,6 +133,14 @@ struct BenchTests {
       ["2 writers, WAL NORMAL: transactions", "2 writers, DELETE FULL: p99.9"]
     ),
     (
+      ["beside", "--seconds", "0.1"],
+      [
+        "1 writer beside 1 reader: writes", "1 writer beside 1 reader: reads",
+        "2 writers beside 2 readers: p99.9 of writes",
+        "2 writers beside a checkpointer: checkpoints",
+      ]
+    ),
+    (
       ["group", "--seconds", "0.1", "--writers", "2"],
       ["2 durable writers: transactions", "2 durable writers: commit latency p99.9"]
     ),
@@ -279,7 +287,8 @@ struct BenchTests {
     outcome.expectSuccess()
     try run.expectNothingLeft()
     let names = [
-      "channel", "vfs", "speedtest", "txn", "select", "contend", "group", "idle", "open", "start",
+      "channel", "vfs", "speedtest", "txn", "select", "contend", "beside", "group", "idle", "open",
+      "start",
     ]
     for name in names { #expect(outcome.output.contains("\n\(name): ") || name == names[0]) }
     let drawn = try String(contentsOf: chart, encoding: .utf8)
@@ -299,6 +308,7 @@ struct BenchTests {
   @Test(arguments: [
     ["channel", "--count", "100000"], ["vfs", "--count", "5000", "--file-size", "1"],
     ["txn", "--seconds", "0.1"], ["contend", "--seconds", "0.2", "--writers", "2"],
+    ["beside", "--seconds", "0.2"],
     ["group", "--seconds", "0.2", "--writers", "2", "--sync-delay", "5"],
     ["idle", "--seconds", "0.1", "--sessions", "3"], ["open", "--count", "200"],
     ["start", "--processes", "5"],

@@ -22,6 +22,8 @@ let benchCommand = Command(
       txn         small transactions, durable and relaxed
       select      point selects, each a transaction of its own
       contend     several processes that write to one database, with a shared sidecar
+      beside      writers beside readers that never pause, and beside a process that never stops
+                  checkpointing, with a shared sidecar
       group       1, 2, 4, 8 and 32 processes that commit durably to one database in WAL mode, with a
                   shared sidecar
       idle        many sessions that do nothing: their cost for a busy session, and for the machine
@@ -39,12 +41,13 @@ let benchCommand = Command(
       --markdown FILE    also write the tables as Markdown
       --count N          channel, vfs: calls of each kind in a round (20000, of slow ones fewer);
                          open: how often a database is opened in a run (2400)
-      --seconds S        txn, select, contend, group, idle: how long a run lasts (1; contend and
-                         group 3)
+      --seconds S        txn, select, contend, beside, group, idle: how long a run lasts (1; contend,
+                         beside and group 3)
       --file-size MIB    vfs: the database's size (100)
       --size N           speedtest: its --size (100)
       --speedtest1 PATH  speedtest: the program (the one that Tools/sqlite-suite build made)
-      --writers N        contend: processes (8); group: only so many
+      --writers N        contend: processes (8); beside, group: only so many
+      --readers N        beside: only so many; 0 is a checkpointer
       --sync-delay MS    group: each sync takes MS milliseconds longer, with every VFS (0)
       --sessions N       idle: sessions (200)
       --processes N      start: processes in a round (20)
@@ -58,8 +61,8 @@ let benchCommand = Command(
 private var benchmarks: [any Benchmark.Type] {
   [
     ChannelBenchmark.self, VFSBenchmark.self, SpeedtestBenchmark.self, TransactionBenchmark.self,
-    SelectBenchmark.self, ContentionBenchmark.self, GroupBenchmark.self, IdleBenchmark.self,
-    OpenBenchmark.self, StartBenchmark.self,
+    SelectBenchmark.self, ContentionBenchmark.self, BesideBenchmark.self, GroupBenchmark.self,
+    IdleBenchmark.self, OpenBenchmark.self, StartBenchmark.self,
   ]
 }
 

@@ -29,7 +29,7 @@ private typealias Work = @Sendable (inout Options) throws(ToolError) -> PeerRepo
 
 private let works: [String: Work] = [
   "channel": ChannelBenchmark.peer, "vfs": VFSBenchmark.peer, "statement": StatementPeer.run,
-  "writer": ContentionBenchmark.peer, "idle": IdleBenchmark.peer,
+  "counter": CounterPeer.run, "beside": BesideBenchmark.peer, "idle": IdleBenchmark.peer,
   "first-query": StartBenchmark.peer, "group-writer": GroupBenchmark.peer,
   "open": OpenBenchmark.peer,
 ]

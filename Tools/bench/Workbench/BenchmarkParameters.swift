@@ -14,9 +14,9 @@ struct BenchmarkParameters {
   /// Nil where the benchmark's own default holds.
   let count: Int?
   let seconds: Double?
-  let fileMebibytes: Int
-  /// Nil where the benchmark's own default holds.
   let writers: Int?
+  let readers: Int?
+  let fileMebibytes: Int
   let syncDelayMilliseconds: Int
   let sessions: Int
   let processes: Int
@@ -44,6 +44,7 @@ struct BenchmarkParameters {
     count = try number("--count", 10...10_000_000)
     fileMebibytes = try number("--file-size", 1...100_000) ?? 100
     writers = try number("--writers", 1...500)
+    readers = try number("--readers", 0...500)
     syncDelayMilliseconds = try number("--sync-delay", 0...1000) ?? 0
     sessions = try number("--sessions", 1...1000) ?? 200
     processes = try number("--processes", 1...10_000) ?? 20

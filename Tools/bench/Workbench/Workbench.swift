@@ -240,6 +240,22 @@ final class Workbench {
     peer.say("go")
     return try PeerReport(parsing: peer.finish(wait, timeoutSeconds: timeoutSeconds))
   }
+
+  /// Starts several measured processes and lets them do their work at the same time.
+  func runPeers(
+    _ peers: [(kind: String, words: [String])], _ target: Target, timeoutSeconds: Int = 600
+  ) throws(ToolError) -> [PeerReport] {
+    var started: [MeasuredProcess] = []
+    for (kind, words) in peers { started.append(try startPeer(kind, target, words)) }
+    for peer in started { try peer.awaitLine("ready", wait, timeoutSeconds: 60) }
+    for peer in started { peer.say("go") }
+    var reports: [PeerReport] = []
+    for peer in started {
+      reports.append(
+        try PeerReport(parsing: peer.finish(wait, timeoutSeconds: timeoutSeconds)))
+    }
+    return reports
+  }
 }
 
 /// The process that accesses the files for all clients of a variant, if the clients do not do so
