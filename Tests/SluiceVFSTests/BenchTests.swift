@@ -251,17 +251,50 @@ struct BenchTests {
     return file.path
   }
 
-  @Test func speedtestRunsAsAnUnmodifiedProgram() throws {
+  @Test(arguments: [
+    ("speedtest", ["speedtest1, DELETE", "speedtest1, WAL: processor time"]),
+    ("onecpu", ["one CPU: speedtest1, WAL", "one CPU: point SELECT, DELETE"]),
+  ])
+  func speedtestRunsAsAnUnmodifiedProgram(name: String, subjects: [String]) throws {
     let run = try BenchRun()
-    let outcome = try run.run([
-      "speedtest", "--speedtest1", try makeSpeedtest(run), "--rounds", "2", "--json",
-    ])
+    let outcome = try run.run(
+      [name, "--speedtest1", try makeSpeedtest(run), "--rounds", "2", "--json"]
+        + (name == "onecpu" ? ["--seconds", "0.05"] : []))
     outcome.expectSuccess()
     try run.expectNothingLeft()
     let document = try Document(outcome)
-    #expect(document.benchmarks[0].subjects.count == 3)
-    for subject in document.benchmarks[0].subjects {
+    let found = document.benchmarks[0].subjects
+    for subject in subjects { #expect(found.contains { $0.subject == subject }) }
+    for subject in found {
       #expect(subject.row(BenchTests.sluice)?.ratio?.rounds.count == 2, "\(subject.subject)")
+    }
+  }
+
+  @Test func speedtestThatFailsIsQuoted() throws {
+    let run = try BenchRun()
+    let program = run.fixture.scratch.appending(path: "failing")
+    try "#!/bin/sh\necho no luck\nexit 3\n".write(
+      to: program, atomically: true, encoding: .utf8)
+    try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: program.path)
+    let outcome = try run.run(["speedtest", "--speedtest1", program.path])
+    #expect(outcome.ending == .exited(2))
+    #expect(outcome.errors.hasSuffix(": exit code 3; no luck\n"), "\(outcome.errors)")
+    try run.expectNothingLeft()
+  }
+
+  @Test func speedtestEndsWithTheBenchmark() throws {
+    for signal in [SIGINT, SIGKILL] {
+      let run = try BenchRun()
+      let program = run.fixture.scratch.appending(path: "sleeping")
+      try "#!/bin/sh\nexec sleep 1000\n".write(to: program, atomically: true, encoding: .utf8)
+      try FileManager.default.setAttributes(
+        [.posixPermissions: 0o755], ofItemAtPath: program.path)
+      let bench = try run.start(["speedtest", "--speedtest1", program.path])
+      // The benchmark, the process that measures, the program.
+      #expect(eventually { run.processes().count >= 3 })
+      bench.send(signal)
+      _ = try bench.wait(within: 30)
+      #expect(eventually { run.processes().isEmpty }, "\(run.processes())")
     }
   }
 
@@ -287,8 +320,9 @@ struct BenchTests {
     outcome.expectSuccess()
     try run.expectNothingLeft()
     let names = [
-      "channel", "vfs", "speedtest", "txn", "select", "contend", "beside", "group", "idle", "open",
-      "start",
+      "channel", "vfs", "speedtest", "onecpu", "txn", "select", "contend", "beside", "group",
+      "idle",
+      "open", "start",
     ]
     for name in names { #expect(outcome.output.contains("\n\(name): ") || name == names[0]) }
     let drawn = try String(contentsOf: chart, encoding: .utf8)

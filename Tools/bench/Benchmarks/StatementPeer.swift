@@ -1,5 +1,5 @@
-// The measured process of `txn`, `select` and `idle`: one statement again and again, each time in
-// its own transaction.
+// The measured process of `onecpu`, `txn`, `select` and `idle`: one statement again and again, each
+// time in its own transaction.
 
 internal import CSQLite
 internal import SluiceCommand

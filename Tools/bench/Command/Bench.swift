@@ -18,7 +18,10 @@ let benchCommand = Command(
                   fro by spinning and by sleeping on futexes
       vfs         the calls of SQLite's VFS one by one, also with each of Sluice's shortcuts turned
                   off
-      speedtest   SQLite's speedtest1 in DELETE and WAL mode
+      speedtest   SQLite's speedtest1 in DELETE and WAL mode: its time, and its processor time with
+                  that of its sidecar
+      onecpu      speedtest1 and point selects with client and sidecar on one processor, and in a
+                  control group that may use half of one
       txn         small transactions, durable and relaxed
       select      point selects, each a transaction of its own
       contend     several processes that write to one database, with a shared sidecar
@@ -41,11 +44,11 @@ let benchCommand = Command(
       --markdown FILE    also write the tables as Markdown
       --count N          channel, vfs: calls of each kind in a round (20000, of slow ones fewer);
                          open: how often a database is opened in a run (2400)
-      --seconds S        txn, select, contend, beside, group, idle: how long a run lasts (1; contend,
-                         beside and group 3)
+      --seconds S        onecpu, txn, select, contend, beside, group, idle: how long a run lasts (1;
+                         contend, beside and group 3)
       --file-size MIB    vfs: the database's size (100)
-      --size N           speedtest: its --size (100)
-      --speedtest1 PATH  speedtest: the program (the one that Tools/sqlite-suite build made)
+      --size N           speedtest, onecpu: speedtest1's --size (100)
+      --speedtest1 PATH  speedtest, onecpu: the program (the one that Tools/sqlite-suite build made)
       --writers N        contend: processes (8); beside, group: only so many
       --readers N        beside: only so many; 0 is a checkpointer
       --sync-delay MS    group: each sync takes MS milliseconds longer, with every VFS (0)
@@ -60,7 +63,8 @@ let benchCommand = Command(
 /// In the order in which `sluice-bench all` runs them.
 private var benchmarks: [any Benchmark.Type] {
   [
-    ChannelBenchmark.self, VFSBenchmark.self, SpeedtestBenchmark.self, TransactionBenchmark.self,
+    ChannelBenchmark.self, VFSBenchmark.self, SpeedtestBenchmark.self, OneProcessorBenchmark.self,
+    TransactionBenchmark.self,
     SelectBenchmark.self, ContentionBenchmark.self, BesideBenchmark.self, GroupBenchmark.self,
     IdleBenchmark.self, OpenBenchmark.self, StartBenchmark.self,
   ]

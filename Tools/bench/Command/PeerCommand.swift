@@ -11,9 +11,14 @@ let peerCommand = Command(
     var options = Options(words)
     let kind = options.word() ?? ""
     if let kind = PingPong(rawValue: kind) { return try answer(kind) }
-    guard let work = works[kind] else { throw .usage("'sluice-bench' starts this") }
     do throws(ToolError) {
-      print(try work(&options).text)
+      if kind == "program" {
+        print(try ProgramRun.peer(Array(words.dropFirst())).text)
+      } else if let work = works[kind] {
+        print(try work(&options).text)
+      } else {
+        throw .failed("'sluice-bench' starts this")
+      }
       return 0
     } catch {
       switch error {
