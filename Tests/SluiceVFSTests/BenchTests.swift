@@ -155,6 +155,17 @@ struct BenchTests {
         "16 threads open, read, close, WAL",
       ]
     ),
+    (
+      [
+        "scale", "--gigabytes", "0.02", "--databases", "5", "--connections", "4", "--seconds",
+        "0.05",
+      ],
+      [
+        "point SELECT, 80 MB of it, all read before", "point SELECT, 1 GB of it, each row once",
+        "point SELECT, all of it, any row", "5 databases: open and read a row",
+        "4 connections to one: read a row of each in turn",
+      ]
+    ),
     (["start", "--processes", "2"], ["first query of a new process"]),
   ])
   func ratiosOfEveryRoundAreTold(words: [String], subjects: [String]) throws {
@@ -314,7 +325,8 @@ struct BenchTests {
     let tables = run.fixture.outside.appending(path: "tables.md")
     let outcome = try run.run([
       "all", "--rounds", "1", "--count", "50", "--file-size", "1", "--seconds", "0.05", "--writers",
-      "2", "--sessions", "2", "--processes", "1", "--speedtest1", try makeSpeedtest(run), "--svg",
+      "2", "--sessions", "2", "--processes", "1", "--gigabytes", "0.01", "--databases", "2",
+      "--connections", "2", "--speedtest1", try makeSpeedtest(run), "--svg",
       chart.path, "--markdown", tables.path,
     ])
     outcome.expectSuccess()
@@ -322,7 +334,7 @@ struct BenchTests {
     let names = [
       "channel", "vfs", "speedtest", "onecpu", "txn", "select", "contend", "beside", "group",
       "idle",
-      "open", "start",
+      "open", "scale", "start",
     ]
     for name in names { #expect(outcome.output.contains("\n\(name): ") || name == names[0]) }
     let drawn = try String(contentsOf: chart, encoding: .utf8)
@@ -346,6 +358,7 @@ struct BenchTests {
     ["group", "--seconds", "0.2", "--writers", "2", "--sync-delay", "5"],
     ["idle", "--seconds", "0.1", "--sessions", "3"], ["open", "--count", "200"],
     ["start", "--processes", "5"],
+    ["scale", "--gigabytes", "0.1", "--databases", "20", "--connections", "20"],
   ])
   func interruptedBenchmarkLeavesNothing(words: [String]) throws {
     for signal in [SIGINT, SIGTERM] {

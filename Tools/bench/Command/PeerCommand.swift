@@ -36,7 +36,8 @@ private let works: [String: Work] = [
   "channel": ChannelBenchmark.peer, "vfs": VFSBenchmark.peer, "statement": StatementPeer.run,
   "counter": CounterPeer.run, "beside": BesideBenchmark.peer, "idle": IdleBenchmark.peer,
   "first-query": StartBenchmark.peer, "group-writer": GroupBenchmark.peer,
-  "open": OpenBenchmark.peer,
+  "open": OpenBenchmark.peer, "scale-fill": ScaleBenchmark.fill,
+  "scale-read": ScaleBenchmark.read, "scale-crowd": ScaleBenchmark.crowd,
 ]
 
 private func answer(_ kind: PingPong) throws(CommandError) -> Int32 {

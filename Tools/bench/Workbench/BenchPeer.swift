@@ -38,6 +38,24 @@ enum BenchPeer {
     return times
   }
 
+  /// Calls `body` with 0 up to `count - 1`. Times as above.
+  @inline(__always)
+  static func repeated(
+    count: Int, _ body: (Int) throws(ToolError) -> Void
+  ) throws(ToolError) -> Samples {
+    var index = 0
+    var times = Samples(capacity: count)
+    var last = Clock.monotonicNanoseconds()
+    while index < count {
+      try body(index)
+      index += 1
+      let now = Clock.monotonicNanoseconds()
+      times.append(now - last)
+      last = now
+    }
+    return times
+  }
+
   /// Takes a peer's own options off its command line.
   static func parse<Result>(
     _ body: () throws(CommandError) -> Result

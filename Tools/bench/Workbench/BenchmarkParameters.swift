@@ -20,6 +20,9 @@ struct BenchmarkParameters {
   let syncDelayMilliseconds: Int
   let sessions: Int
   let processes: Int
+  let gigabytes: Double
+  let databases: Int
+  let connections: Int
   let size: Int
   let speedtestProgram: String?
 
@@ -50,14 +53,19 @@ struct BenchmarkParameters {
     processes = try number("--processes", 1...10_000) ?? 20
     size = try number("--size", 1...10_000) ?? 100
     speedtestProgram = own.contains("--speedtest1") ? try options.value("--speedtest1") : nil
-    seconds =
-      own.contains("--seconds")
-      ? try options.value("--seconds").map { (text) throws(CommandError) in
-        guard let seconds = Double(text), (0.01...3600).contains(seconds) else {
-          throw .usage("--seconds takes a number from 0.01 to 3600")
-        }
-        return seconds
-      } : nil
+    databases = try number("--databases", 1...4000) ?? 1000
+    connections = try number("--connections", 1...1000) ?? 500
+
+    func decimal(_ name: String, _ range: ClosedRange<Double>) throws(CommandError) -> Double? {
+      guard own.contains(name), let text = try options.value(name) else { return nil }
+      guard let number = Double(text), range.contains(number) else {
+        let (least, most) = (range.lowerBound.short, Int(range.upperBound))
+        throw .usage("\(name) takes a number from \(least) to \(most)")
+      }
+      return number
+    }
+    seconds = try decimal("--seconds", 0.01...3600)
+    gigabytes = try decimal("--gigabytes", 0.01...1000) ?? 2
   }
 
   /// ~/.cache/sluice: durable writes must be durable there, and /tmp is often memory.
