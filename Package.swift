@@ -82,7 +82,9 @@ let hostTargets: [Target] = [
     path: "Tools/harness", exclude: ["README.md"], swiftSettings: swiftSettings),
   .executableTarget(
     name: "sluice-bench",
-    dependencies: ["CSQLite", "CSluice", "SluiceClient", "SluiceCommand", "ToolSupport"],
+    dependencies: [
+      "CSQLite", "CSluice", "CSluiceCommand", "SluiceClient", "SluiceCommand", "ToolSupport",
+    ],
     path: "Tools/bench", exclude: ["README.md", "results"], swiftSettings: swiftSettings),
   .executableTarget(
     name: "stress", dependencies: ["CSQLite"], path: "Tools/stress", swiftSettings: swiftSettings,

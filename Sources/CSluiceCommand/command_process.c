@@ -51,6 +51,8 @@ void sluice_die_with(int parent) {
   if (getppid() != parent) _exit(1);
 }
 
+int sluice_adopt_orphans(void) { return prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); }
+
 void sluice_signal_child(int child, int number) { kill(child, number); }
 
 int sluice_child_state(int child, int *value) {

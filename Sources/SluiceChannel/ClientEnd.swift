@@ -5,6 +5,11 @@
 // answers a posted request like any other, but the client reads that answer later: in the next
 // call, in `settle`, or when it needs the slot again. A failure is kept until `forgetFailure`.
 //
+// On a single processor a proxy that sleeps is not told of each posted request: two switches of
+// processes would cost more than the request. It is told when half of the slots are taken or when
+// the client waits for an answer. Nothing else depends on a posted request: until it is settled, the
+// client holds a lock that keeps others from what it changes.
+//
 // The payloads of requests under way follow one another in the ring. When no request is under way,
 // the next payload begins at the ring's start, where the memory stays in the caches.
 
@@ -57,8 +62,15 @@ public struct ClientEnd: ~Copyable, Sendable {
   /// The file of the last change that was posted.
   private var changedFile: UInt64 = 0
   private var changeFailure: PostedFailure?
+  /// A sleeping proxy is told of a posted request when so many were posted since it was last told;
+  /// 0 if it is told of each.
+  private let untoldMaximum: Int
+  /// The last request when the proxy was last told, if it is not told of each.
+  private var told: UInt32 = 0
 
-  public init(_ regions: consuming ChannelRegions) {
+  /// `tellsAtOnce` is for a proxy that can work while the client does.
+  public init(_ regions: consuming ChannelRegions, tellsAtOnce: Bool = processorCount > 1) {
+    untoldMaximum = tellsAtOnce ? 0 : regions.shape.slotCount / 2
     self.regions = regions
   }
 
@@ -118,6 +130,7 @@ public struct ClientEnd: ~Copyable, Sendable {
       try makeRoom(
         byteCount: sending.count, timeoutNanoseconds: timeoutNanoseconds, peerIsGone: peerIsGone)
       _ = try unsafe submit(operation, file: file, request, sending: sending, receivingByteCount: 0)
+      if untoldMaximum > 0, Int(submitted &- told) >= untoldMaximum { try tell() }
     } catch {
       remember(error)
       throw error
@@ -238,8 +251,24 @@ public struct ClientEnd: ~Copyable, Sendable {
     unsafe regions.slot(index).pointee = slot
     submitted = number
     // SYNC request
-    unsafe publish(number, in: regions.sequence(of: number), waking: regions.proxySleeps)
+    unsafe publish(
+      number, in: regions.sequence(of: number), waking: regions.proxySleeps,
+      isAwaited: { untoldMaximum == 0 })
     return payload
+  }
+
+  /// Wakes the proxy if it sleeps. It then sleeps on the word of the first request without an
+  /// answer: it does all requests that it sees before it sleeps, in their order.
+  @inline(never)
+  private mutating func tell() throws(ChannelFailure) {
+    told = submitted
+    // SYNC nap
+    guard settled != submitted,
+      unsafe regions.proxySleeps.pointee.load(ordering: .sequentiallyConsistent) != 0
+    else { return }
+    // The last answer may be that of a call.
+    try settle(upTo: submitted &- 1)
+    unsafe Futex.wake(regions.sequence(of: settled &+ 1))
   }
 
   /// Short arguments go into the slot, long ones into its area.
@@ -266,6 +295,7 @@ public struct ClientEnd: ~Copyable, Sendable {
   private mutating func awaitCompletion(
     timeoutNanoseconds: Int64, peerIsGone: () -> Bool, _ kind: WaitKind = .brief
   ) throws(ChannelFailure) {
+    if untoldMaximum > 0 { try tell() }
     let wait = unsafe CompletionWait(
       sequence: regions.sequence(of: submitted), sleeps: regions.clientSleeps,
       awaited: regions.clientAwaits, number: submitted, timeoutNanoseconds: timeoutNanoseconds)

@@ -79,9 +79,12 @@ struct CompletionWait {
 
   @inline(__always)
   func wait(_ habit: inout WaitHabit, peerIsGone: () -> Bool) -> WaitResult {
-    for _ in 0..<64 {
-      if isReached { return .reached }
-      spinHint()
+    if isReached { return .reached }
+    if processorCount > 1 {
+      for _ in 0..<64 {
+        spinHint()
+        if isReached { return .reached }
+      }
     }
     return waitLonger(&habit, peerIsGone: peerIsGone)
   }

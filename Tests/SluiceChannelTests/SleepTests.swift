@@ -46,6 +46,55 @@ import Testing
     #expect(channel.view.clientSleeps == 0)
   }
 
+  // MARK: A proxy that is not told of each request
+
+  @Test(arguments: [2, 4, 32])
+  func aProxyThatWasNotToldIsWokenByWhatWaits(slotCount: Int) throws {
+    let channel = try TestChannel(.small(slotCount: slotCount))
+    let client = try TestClient(channel, tellsAtOnce: false)
+    var random = SeededRandom(for: "aProxyThatWasNotToldIsWokenByWhatWaits, \(slotCount) slots")
+    let seed = random.next()
+    let proxyPauses = FutexLock(Pauses(seed: seed))
+    let serve: Serve = { (end, _) in
+      proxyPauses.withLock { $0.pause() }
+      end.complete(.done)
+    }
+    var pauses = Pauses(seed: ~seed)
+    var postedCount: UInt32 = 0
+    try withProxy(serving: [channel], pollCount: 0, serve) {
+      for _ in 0..<2_000 {
+        for _ in 0..<Int.random(in: 0...slotCount, using: &random) {
+          try client.post()
+          postedCount += 1
+          pauses.pause()
+        }
+        if Bool.random(using: &random) {
+          try client.settle()
+        } else {
+          _ = try client.call(.nothing)
+          postedCount += 1
+        }
+        #expect(channel.view.completed == postedCount)
+      }
+    }
+  }
+
+  @Test func aSleepingProxyIsToldWhenHalfOfTheSlotsAreTaken() throws {
+    let channel = try TestChannel(.small(slotCount: 8))
+    let client = try TestClient(channel, tellsAtOnce: false)
+    try withProxy(serving: [channel], pollCount: 0, { (end, _) in end.complete(.done) }) {
+      func isAsleep() -> Bool { eventually { channel.view.proxySleeps != 0 } }
+      for round in 1...20 as ClosedRange<UInt32> {
+        #expect(isAsleep())
+        for _ in 0..<3 { try client.post() }
+        Clock.sleep(nanoseconds: 2_000_000)
+        #expect(channel.view.completed == 4 * (round - 1))
+        try client.post()
+        #expect(eventually { channel.view.completed == 4 * round })
+      }
+    }
+  }
+
   @Test func everyChannelOfASleepWakesTheSleeper() throws {
     let channels = try (0..<5).map { _ in try TestChannel() }
     let clients = try channels.map { try TestClient($0) }
@@ -165,4 +214,14 @@ private final class ClientThreads: Sendable {
   func join() {
     for thread in threads.withLock({ $0 }) { thread.join() }
   }
+}
+
+/// Whether the condition holds before the watchdog fires.
+private func eventually(_ condition: () -> Bool) -> Bool {
+  let end = Clock.monotonicNanoseconds() + watchdogNanoseconds
+  while !condition() {
+    if Clock.monotonicNanoseconds() >= end { return false }
+    Clock.sleep(nanoseconds: 100_000)
+  }
+  return true
 }

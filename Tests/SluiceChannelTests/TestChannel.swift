@@ -157,7 +157,9 @@ final class TestClient {
   var timeoutNanoseconds = watchdogNanoseconds
   var peerIsGone: () -> Bool = { false }
 
-  init(_ channel: TestChannel) throws { end = ClientEnd(try channel.attach()) }
+  init(_ channel: TestChannel, tellsAtOnce: Bool = true) throws {
+    end = ClientEnd(try channel.attach(), tellsAtOnce: tellsAtOnce)
+  }
 
   func call<Request: Message, Reply: Message>(
     _ operation: SluiceWire.Operation, file: UInt64 = 0, _ request: Request = NoFields(),
@@ -181,6 +183,10 @@ final class TestClient {
     try unsafe end.post(
       .truncate, file: 1, OffsetFields(), sending: UnsafeRawBufferPointer(start: nil, count: 0),
       timeoutNanoseconds: timeoutNanoseconds, peerIsGone: peerIsGone)
+  }
+
+  func settle() throws(ChannelFailure) {
+    try end.settle(timeoutNanoseconds: timeoutNanoseconds, peerIsGone: peerIsGone)
   }
 
   /// The failure of a call, or nil.

@@ -133,6 +133,14 @@ struct BenchTests {
       ["2 writers, WAL NORMAL: transactions", "2 writers, DELETE FULL: p99.9"]
     ),
     (
+      ["beside", "--seconds", "0.1"],
+      [
+        "1 writer beside 1 reader: writes", "1 writer beside 1 reader: reads",
+        "2 writers beside 2 readers: p99.9 of writes",
+        "2 writers beside a checkpointer: checkpoints",
+      ]
+    ),
+    (
       ["group", "--seconds", "0.1", "--writers", "2"],
       ["2 durable writers: transactions", "2 durable writers: commit latency p99.9"]
     ),
@@ -145,6 +153,17 @@ struct BenchTests {
         "open, read, close, DELETE", "open, read, close, WAL, another one open",
         "open, read, close, WAL, the only one", "16 threads open, read, close, DELETE",
         "16 threads open, read, close, WAL",
+      ]
+    ),
+    (
+      [
+        "scale", "--gigabytes", "0.02", "--databases", "5", "--connections", "4", "--seconds",
+        "0.05",
+      ],
+      [
+        "point SELECT, 80 MB of it, all read before", "point SELECT, 1 GB of it, each row once",
+        "point SELECT, all of it, any row", "5 databases: open and read a row",
+        "4 connections to one: read a row of each in turn",
       ]
     ),
     (["start", "--processes", "2"], ["first query of a new process"]),
@@ -243,17 +262,50 @@ struct BenchTests {
     return file.path
   }
 
-  @Test func speedtestRunsAsAnUnmodifiedProgram() throws {
+  @Test(arguments: [
+    ("speedtest", ["speedtest1, DELETE", "speedtest1, WAL: processor time"]),
+    ("onecpu", ["one CPU: speedtest1, WAL", "one CPU: point SELECT, DELETE"]),
+  ])
+  func speedtestRunsAsAnUnmodifiedProgram(name: String, subjects: [String]) throws {
     let run = try BenchRun()
-    let outcome = try run.run([
-      "speedtest", "--speedtest1", try makeSpeedtest(run), "--rounds", "2", "--json",
-    ])
+    let outcome = try run.run(
+      [name, "--speedtest1", try makeSpeedtest(run), "--rounds", "2", "--json"]
+        + (name == "onecpu" ? ["--seconds", "0.05"] : []))
     outcome.expectSuccess()
     try run.expectNothingLeft()
     let document = try Document(outcome)
-    #expect(document.benchmarks[0].subjects.count == 3)
-    for subject in document.benchmarks[0].subjects {
+    let found = document.benchmarks[0].subjects
+    for subject in subjects { #expect(found.contains { $0.subject == subject }) }
+    for subject in found {
       #expect(subject.row(BenchTests.sluice)?.ratio?.rounds.count == 2, "\(subject.subject)")
+    }
+  }
+
+  @Test func speedtestThatFailsIsQuoted() throws {
+    let run = try BenchRun()
+    let program = run.fixture.scratch.appending(path: "failing")
+    try "#!/bin/sh\necho no luck\nexit 3\n".write(
+      to: program, atomically: true, encoding: .utf8)
+    try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: program.path)
+    let outcome = try run.run(["speedtest", "--speedtest1", program.path])
+    #expect(outcome.ending == .exited(2))
+    #expect(outcome.errors.hasSuffix(": exit code 3; no luck\n"), "\(outcome.errors)")
+    try run.expectNothingLeft()
+  }
+
+  @Test func speedtestEndsWithTheBenchmark() throws {
+    for signal in [SIGINT, SIGKILL] {
+      let run = try BenchRun()
+      let program = run.fixture.scratch.appending(path: "sleeping")
+      try "#!/bin/sh\nexec sleep 1000\n".write(to: program, atomically: true, encoding: .utf8)
+      try FileManager.default.setAttributes(
+        [.posixPermissions: 0o755], ofItemAtPath: program.path)
+      let bench = try run.start(["speedtest", "--speedtest1", program.path])
+      // The benchmark, the process that measures, the program.
+      #expect(eventually { run.processes().count >= 3 })
+      bench.send(signal)
+      _ = try bench.wait(within: 30)
+      #expect(eventually { run.processes().isEmpty }, "\(run.processes())")
     }
   }
 
@@ -273,13 +325,16 @@ struct BenchTests {
     let tables = run.fixture.outside.appending(path: "tables.md")
     let outcome = try run.run([
       "all", "--rounds", "1", "--count", "50", "--file-size", "1", "--seconds", "0.05", "--writers",
-      "2", "--sessions", "2", "--processes", "1", "--speedtest1", try makeSpeedtest(run), "--svg",
+      "2", "--sessions", "2", "--processes", "1", "--gigabytes", "0.01", "--databases", "2",
+      "--connections", "2", "--speedtest1", try makeSpeedtest(run), "--svg",
       chart.path, "--markdown", tables.path,
     ])
     outcome.expectSuccess()
     try run.expectNothingLeft()
     let names = [
-      "channel", "vfs", "speedtest", "txn", "select", "contend", "group", "idle", "open", "start",
+      "channel", "vfs", "speedtest", "onecpu", "txn", "select", "contend", "beside", "group",
+      "idle",
+      "open", "scale", "start",
     ]
     for name in names { #expect(outcome.output.contains("\n\(name): ") || name == names[0]) }
     let drawn = try String(contentsOf: chart, encoding: .utf8)
@@ -299,9 +354,11 @@ struct BenchTests {
   @Test(arguments: [
     ["channel", "--count", "100000"], ["vfs", "--count", "5000", "--file-size", "1"],
     ["txn", "--seconds", "0.1"], ["contend", "--seconds", "0.2", "--writers", "2"],
+    ["beside", "--seconds", "0.2"],
     ["group", "--seconds", "0.2", "--writers", "2", "--sync-delay", "5"],
     ["idle", "--seconds", "0.1", "--sessions", "3"], ["open", "--count", "200"],
     ["start", "--processes", "5"],
+    ["scale", "--gigabytes", "0.1", "--databases", "20", "--connections", "20"],
   ])
   func interruptedBenchmarkLeavesNothing(words: [String]) throws {
     for signal in [SIGINT, SIGTERM] {

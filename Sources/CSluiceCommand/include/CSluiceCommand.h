@@ -2,6 +2,7 @@
 // reads /proc/self/cmdline, which may be absent, and changes bytes that are not UTF-8.
 #pragma once
 #include "sluice_command_process.h"
+#include "sluice_pinning.h"
 #include "sluice_probes.h"
 #include "sluice_watching.h"
 

@@ -15,6 +15,9 @@ int sluice_signals_next(int descriptor, int *number, int *sender);
 int sluice_fork(void);
 // This process dies when `parent` does, from which it was forked.
 void sluice_die_with(int parent);
+// From now on a process that descends from this one becomes its child when its own parent ends.
+// Returns 0, or -1 with errno.
+int sluice_adopt_orphans(void);
 // Sends `number` to a child that was not reaped yet.
 void sluice_signal_child(int child, int number);
 

@@ -85,23 +85,19 @@ struct GroupBenchmark: Benchmark {
     let isSluice = variant.kind == .sluice
     let server = try bench.startServer(variant, sidecarOptions: isSluice ? delay : [])
     defer { server.stop() }
-    var started: [MeasuredProcess] = []
-    for writer in 0..<setting.writers {
-      started.append(
-        try bench.startPeer(
-          "group-writer", bench.target(database, variant, server),
-          ["--writer", String(writer), "--seconds", "\(seconds)"] + (isSluice ? [] : delay)))
+    let peers = (0..<setting.writers).map {
+      (
+        kind: "group-writer",
+        words: ["--writer", String($0), "--seconds", "\(seconds)"] + (isSluice ? [] : delay)
+      )
     }
-    for writer in started { try writer.awaitLine("ready", bench.wait, timeoutSeconds: 60) }
-    for writer in started { writer.say("go") }
+    let reports = try bench.runPeers(peers, bench.target(database, variant, server))
     var rate = 0.0
     var times = Samples()
     var committed: [String] = []
-    for writer in started {
-      let found = try PeerReport(
-        parsing: writer.finish(bench.wait, timeoutSeconds: 120 + Int(seconds)))
-      let own = try found.samples("time")
-      rate += Double(own.nanoseconds.count) / (try found.value("seconds"))
+    for report in reports {
+      let own = try report.samples("time")
+      rate += Double(own.nanoseconds.count) / own.totalSeconds
       times.append(own)
       committed.append(String(own.nanoseconds.count))
     }
@@ -125,7 +121,7 @@ struct GroupBenchmark: Benchmark {
 // MARK: The measured process
 
 extension GroupBenchmark {
-  /// Reports how long its transactions took (`seconds`), and each of them (`time`).
+  /// Reports how long each transaction took (`time`).
   static func peer(_ options: inout Options) throws(ToolError) -> PeerReport {
     var target = Target(path: "")
     var writer = 0
@@ -154,25 +150,18 @@ extension GroupBenchmark {
     let commit = try connection.prepare("COMMIT")
     BenchPeer.awaitStart()
 
-    var times = Samples(capacity: 100_000)
-    let start = Clock.monotonicNanoseconds()
-    let end = start + Int64(seconds * 1e9)
-    var last = start
-    repeat {
-      insert.bind(Int64(times.nanoseconds.count))
+    var number: Int64 = 0
+    let times = try BenchPeer.repeated(seconds: seconds) { () throws(ToolError) in
+      insert.bind(number)
+      number += 1
       for statement in [begin, insert, commit] {
         let code = statement.step()
         guard code == SQLITE_DONE else { throw .failed("writer: \(connection.message)") }
         statement.reset()
       }
-      let now = Clock.monotonicNanoseconds()
-      times.append(now - last)
-      last = now
-    } while last < end
-
+    }
     var report = PeerReport()
     report.add("time", times)
-    report.add("seconds", Double(last - start) / 1e9)
     return report
   }
 }

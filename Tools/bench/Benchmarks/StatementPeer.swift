@@ -1,5 +1,5 @@
-// The measured process of `txn`, `select` and `idle`: one statement again and again, each time in
-// its own transaction.
+// The measured process of `onecpu`, `txn`, `select` and `idle`: one statement again and again, each
+// time in its own transaction.
 
 internal import CSQLite
 internal import SluiceCommand
@@ -63,10 +63,9 @@ enum StatementPeer {
     BenchPeer.awaitStart()
     let warmUp = try repeated(statement, connection, work, seconds: seconds / 10)
     let times = try repeated(statement, connection, work, seconds: seconds)
-    let total = times.nanoseconds.reduce(0, +)
     var report = PeerReport()
     report.add("time", times)
-    report.add("rate", Double(times.nanoseconds.count) * 1e9 / Double(total))
+    report.add("rate", Double(times.nanoseconds.count) / times.totalSeconds)
     report.add("done", Double(times.nanoseconds.count + warmUp.nanoseconds.count))
     return report
   }
@@ -74,22 +73,15 @@ enum StatementPeer {
   private static func repeated(
     _ statement: SQLiteStatement, _ connection: SQLiteConnection, _ work: Work, seconds: Double
   ) throws(ToolError) -> Samples {
-    var times = Samples(capacity: 100_000)
     var number: Int64 = 0
-    var last = Clock.monotonicNanoseconds()
-    let end = last + Int64(seconds * 1e9)
     let expected = work == .select ? SQLITE_ROW : SQLITE_DONE
-    repeat {
+    return try BenchPeer.repeated(seconds: seconds) { () throws(ToolError) in
       number = (number + 7919) % Int64(rowCount)
       statement.bind(number + 1)
       let code = statement.step()
       guard code == expected else { throw .failed("\(work.sql): \(connection.message)") }
       statement.reset()
-      let now = Clock.monotonicNanoseconds()
-      times.append(now - last)
-      last = now
-    } while last < end
-    return times
+    }
   }
 }
 

@@ -18,15 +18,22 @@ let benchCommand = Command(
                   fro by spinning and by sleeping on futexes
       vfs         the calls of SQLite's VFS one by one, also with each of Sluice's shortcuts turned
                   off
-      speedtest   SQLite's speedtest1 in DELETE and WAL mode
+      speedtest   SQLite's speedtest1 in DELETE and WAL mode: its time, and its processor time with
+                  that of its sidecar
+      onecpu      speedtest1 and point selects with client and sidecar on one processor, and in a
+                  control group that may use half of one
       txn         small transactions, durable and relaxed
       select      point selects, each a transaction of its own
       contend     several processes that write to one database, with a shared sidecar
+      beside      writers beside readers that never pause, and beside a process that never stops
+                  checkpointing, with a shared sidecar
       group       1, 2, 4, 8 and 32 processes that commit durably to one database in WAL mode, with a
                   shared sidecar
       idle        many sessions that do nothing: their cost for a busy session, and for the machine
       open        a program that opens a database, reads a row and closes it, again and again; also
                   16 threads that do so
+      scale       point selects in a large database, many databases open in one program, and many
+                  connections to one database
       start       the first query of a new process, the start of its private sidecar included
       all         all of these, in this order
 
@@ -39,14 +46,18 @@ let benchCommand = Command(
       --markdown FILE    also write the tables as Markdown
       --count N          channel, vfs: calls of each kind in a round (20000, of slow ones fewer);
                          open: how often a database is opened in a run (2400)
-      --seconds S        txn, select, contend, group, idle: how long a run lasts (1; contend and
-                         group 3)
+      --seconds S        onecpu, txn, select, contend, beside, group, idle, scale: how long a run lasts
+                         (1; contend, beside and group 3)
       --file-size MIB    vfs: the database's size (100)
-      --size N           speedtest: its --size (100)
-      --speedtest1 PATH  speedtest: the program (the one that Tools/sqlite-suite build made)
-      --writers N        contend: processes (8); group: only so many
+      --size N           speedtest, onecpu: speedtest1's --size (100)
+      --speedtest1 PATH  speedtest, onecpu: the program (the one that Tools/sqlite-suite build made)
+      --writers N        contend: processes (8); beside, group: only so many
+      --readers N        beside: only so many; 0 is a checkpointer
       --sync-delay MS    group: each sync takes MS milliseconds longer, with every VFS (0)
       --sessions N       idle: sessions (200)
+      --gigabytes N      scale: size of the large database (2)
+      --databases N      scale: databases open at a time (1000)
+      --connections N    scale: connections to one database (500)
       --processes N      start: processes in a round (20)
 
     SQLite is the installed libsqlite3.so.0. The sidecar is `sluice` beside this program, or the program
@@ -57,9 +68,10 @@ let benchCommand = Command(
 /// In the order in which `sluice-bench all` runs them.
 private var benchmarks: [any Benchmark.Type] {
   [
-    ChannelBenchmark.self, VFSBenchmark.self, SpeedtestBenchmark.self, TransactionBenchmark.self,
-    SelectBenchmark.self, ContentionBenchmark.self, GroupBenchmark.self, IdleBenchmark.self,
-    OpenBenchmark.self, StartBenchmark.self,
+    ChannelBenchmark.self, VFSBenchmark.self, SpeedtestBenchmark.self, OneProcessorBenchmark.self,
+    TransactionBenchmark.self,
+    SelectBenchmark.self, ContentionBenchmark.self, BesideBenchmark.self, GroupBenchmark.self,
+    IdleBenchmark.self, OpenBenchmark.self, ScaleBenchmark.self, StartBenchmark.self,
   ]
 }
 

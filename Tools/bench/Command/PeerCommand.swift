@@ -11,9 +11,14 @@ let peerCommand = Command(
     var options = Options(words)
     let kind = options.word() ?? ""
     if let kind = PingPong(rawValue: kind) { return try answer(kind) }
-    guard let work = works[kind] else { throw .usage("'sluice-bench' starts this") }
     do throws(ToolError) {
-      print(try work(&options).text)
+      if kind == "program" {
+        print(try ProgramRun.peer(Array(words.dropFirst())).text)
+      } else if let work = works[kind] {
+        print(try work(&options).text)
+      } else {
+        throw .failed("'sluice-bench' starts this")
+      }
       return 0
     } catch {
       switch error {
@@ -29,9 +34,10 @@ private typealias Work = @Sendable (inout Options) throws(ToolError) -> PeerRepo
 
 private let works: [String: Work] = [
   "channel": ChannelBenchmark.peer, "vfs": VFSBenchmark.peer, "statement": StatementPeer.run,
-  "writer": ContentionBenchmark.peer, "idle": IdleBenchmark.peer,
+  "counter": CounterPeer.run, "beside": BesideBenchmark.peer, "idle": IdleBenchmark.peer,
   "first-query": StartBenchmark.peer, "group-writer": GroupBenchmark.peer,
-  "open": OpenBenchmark.peer,
+  "open": OpenBenchmark.peer, "scale-fill": ScaleBenchmark.fill,
+  "scale-read": ScaleBenchmark.read, "scale-crowd": ScaleBenchmark.crowd,
 ]
 
 private func answer(_ kind: PingPong) throws(CommandError) -> Int32 {

@@ -10,6 +10,9 @@ struct Samples {
 
   var isEmpty: Bool { nanoseconds.isEmpty }
 
+  /// Of all together.
+  var totalSeconds: Double { Double(nanoseconds.reduce(0, +)) / 1e9 }
+
   mutating func append(_ value: Int64) { nanoseconds.append(value) }
 
   mutating func append(_ other: Samples) { nanoseconds += other.nanoseconds }

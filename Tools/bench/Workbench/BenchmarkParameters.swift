@@ -14,12 +14,15 @@ struct BenchmarkParameters {
   /// Nil where the benchmark's own default holds.
   let count: Int?
   let seconds: Double?
-  let fileMebibytes: Int
-  /// Nil where the benchmark's own default holds.
   let writers: Int?
+  let readers: Int?
+  let fileMebibytes: Int
   let syncDelayMilliseconds: Int
   let sessions: Int
   let processes: Int
+  let gigabytes: Double
+  let databases: Int
+  let connections: Int
   let size: Int
   let speedtestProgram: String?
 
@@ -44,19 +47,25 @@ struct BenchmarkParameters {
     count = try number("--count", 10...10_000_000)
     fileMebibytes = try number("--file-size", 1...100_000) ?? 100
     writers = try number("--writers", 1...500)
+    readers = try number("--readers", 0...500)
     syncDelayMilliseconds = try number("--sync-delay", 0...1000) ?? 0
     sessions = try number("--sessions", 1...1000) ?? 200
     processes = try number("--processes", 1...10_000) ?? 20
     size = try number("--size", 1...10_000) ?? 100
     speedtestProgram = own.contains("--speedtest1") ? try options.value("--speedtest1") : nil
-    seconds =
-      own.contains("--seconds")
-      ? try options.value("--seconds").map { (text) throws(CommandError) in
-        guard let seconds = Double(text), (0.01...3600).contains(seconds) else {
-          throw .usage("--seconds takes a number from 0.01 to 3600")
-        }
-        return seconds
-      } : nil
+    databases = try number("--databases", 1...4000) ?? 1000
+    connections = try number("--connections", 1...1000) ?? 500
+
+    func decimal(_ name: String, _ range: ClosedRange<Double>) throws(CommandError) -> Double? {
+      guard own.contains(name), let text = try options.value(name) else { return nil }
+      guard let number = Double(text), range.contains(number) else {
+        let (least, most) = (range.lowerBound.short, Int(range.upperBound))
+        throw .usage("\(name) takes a number from \(least) to \(most)")
+      }
+      return number
+    }
+    seconds = try decimal("--seconds", 0.01...3600)
+    gigabytes = try decimal("--gigabytes", 0.01...1000) ?? 2
   }
 
   /// ~/.cache/sluice: durable writes must be durable there, and /tmp is often memory.

@@ -207,29 +207,15 @@ final class Workbench {
 
   // MARK: Processes
 
-  func start(_ words: [String]) throws(ToolError) -> MeasuredProcess {
-    do throws(Errno) {
-      return try MeasuredProcess(words)
-    } catch {
-      throw .system(words[0], error)
-    }
-  }
-
-  /// Starts a program that is not ours. `sluice run` takes `library` before any other.
-  func startProgram(
-    _ words: [String], library: String?
-  ) throws(ToolError) -> MeasuredProcess {
-    guard let library else { return try start(words) }
-    setEnvironmentValue(zeroTerminated("SLUICE_LIBRARY"), zeroTerminated(library))
-    defer { unsafe unsetenv("SLUICE_LIBRARY") }
-    return try start(words)
-  }
-
   /// Starts a further run of this program as a measured process, which prepares its work.
   func startPeer(
     _ kind: String, _ target: Target?, _ words: [String] = []
   ) throws(ToolError) -> MeasuredProcess {
-    try start([program, "peer", kind] + (target?.words ?? []) + words)
+    do throws(Errno) {
+      return try MeasuredProcess([program, "peer", kind] + (target?.words ?? []) + words)
+    } catch {
+      throw .system(program, error)
+    }
   }
 
   /// Starts a measured process and lets it do its work.
@@ -239,6 +225,22 @@ final class Workbench {
     let peer = try startPeer(kind, target, words)
     peer.say("go")
     return try PeerReport(parsing: peer.finish(wait, timeoutSeconds: timeoutSeconds))
+  }
+
+  /// Starts several measured processes and lets them do their work at the same time.
+  func runPeers(
+    _ peers: [(kind: String, words: [String])], _ target: Target, timeoutSeconds: Int = 600
+  ) throws(ToolError) -> [PeerReport] {
+    var started: [MeasuredProcess] = []
+    for (kind, words) in peers { started.append(try startPeer(kind, target, words)) }
+    for peer in started { try peer.awaitLine("ready", wait, timeoutSeconds: 60) }
+    for peer in started { peer.say("go") }
+    var reports: [PeerReport] = []
+    for peer in started {
+      reports.append(
+        try PeerReport(parsing: peer.finish(wait, timeoutSeconds: timeoutSeconds)))
+    }
+    return reports
   }
 }
 
