@@ -34,6 +34,8 @@ extension SharedFile {
       next.reserve(for: holder.id)
       try step(to: next, &state)
       state.turnWasTaken(by: holder.id)
+    case .exclusive where holder.walIndex != nil && holder.level == .shared:
+      try lockExclusiveIfAlone(holder, &state)
     case .exclusive:
       try lockExclusive(holder, &state)
     }
@@ -94,6 +96,34 @@ extension SharedFile {
     var next = state.ladder
     next.exclude()
     try step(to: next, &state)
+  }
+
+  /// EXCLUSIVE in WAL mode: SQLite asks whether the connection is the last one when it closes it,
+  /// and when it leaves WAL mode. The others hold SHARED for as long as they are open, so to wait for
+  /// them is of no use, and PENDING would keep others from opening the database meanwhile.
+  private func lockExclusiveIfAlone(
+    _ holder: LockHolder, _ state: inout State
+  ) throws(FileError) {
+    takeBack(.file, besides: holder, &state)
+    let isNewWriter = state.ladder.writer == nil
+    var next = state.ladder
+    next.pend(for: holder.id)
+    guard next.mayExclude else { throw .busy }
+    next.exclude()
+    do throws(FileError) {
+      try step(to: next, &state)
+    } catch {
+      // A part of it may stand on the file.
+      if state.isMirrored {
+        try? description.mirrorLocks(from: next.locksOnFile, to: state.ladder.locksOnFile)
+      }
+      switch error {
+      case .busyPending: throw .busy
+      case .busyPendingPerhaps: throw .busyPerhaps
+      default: throw error
+      }
+    }
+    if isNewWriter { state.turnWasTaken(by: holder.id) }
   }
 
   /// Lowers what `holder` holds to SHARED or nothing; gives what it had. After a write SHARED may

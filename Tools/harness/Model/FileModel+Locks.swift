@@ -15,6 +15,8 @@ extension FileModel {
     if highest >= .pending, !(canary == .pending && level == .shared) { return Expected(.busy) }
     if level > .shared, highest >= .reserved { return Expected(.busy) }
     if level == .exclusive, highest >= .shared {
+      // In WAL mode nobody waits for readers.
+      if handle.indexLocks != nil, handle.level == .shared { return Expected(.busy) }
       // It keeps PENDING while it waits for the readers to go.
       handle.level = .pending
       return Expected(.busyPending)
