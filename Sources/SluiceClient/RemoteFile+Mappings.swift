@@ -91,11 +91,12 @@ extension RemoteFile {
     _ = try unsafe channel.call(.walIndexLock, file: id, request, replyingWith: NoFields.self)
   }
 
-  /// Leaves the WAL index. The last connection to leave removes it, if `deletes`.
-  public func unmapWALIndex(deletes: Bool) throws(CallError) {
-    _ = try unsafe channel.call(
-      .walIndexUnmap, file: id, WALIndexUnmapRequest(deletes: deletes),
-      replyingWith: NoFields.self)
+  /// Leaves the WAL index. The last connection to leave removes it, if `deletes`. If it does not
+  /// wait, the sidecar does so before it does the next request on the channel.
+  public func unmapWALIndex(deletes: Bool, waits: Bool = true) throws(CallError) {
+    let request = WALIndexUnmapRequest(deletes: deletes)
+    guard waits else { return try channel.postEnd(.walIndexUnmap, file: id, request) }
+    _ = try unsafe channel.call(.walIndexUnmap, file: id, request, replyingWith: NoFields.self)
   }
 
   /// Whether another connection reads the WAL.

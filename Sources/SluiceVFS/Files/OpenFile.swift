@@ -131,10 +131,10 @@ final class OpenFile: @unchecked Sendable {
   func close() throws(CallError) {
     guard let knowledge, token != 0, walIndex == nil, !knowledge.isInUse, !knowledge.wasPinned,
       !remote.channel.isShared, remote.channel.openWALCount.load(ordering: .relaxed) == 0
-    else { return try remote.close() }
+    else { return try remote.close(waits: false) }
     // A change that failed would fail the next connection.
     let isClean = (try? remote.settle()) != nil
-    try remote.close()
+    try remote.close(waits: false)
     guard isClean else { return }
     let registry = OpenFile.registry
     registry.idleChannels.add(
