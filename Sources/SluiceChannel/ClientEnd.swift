@@ -148,7 +148,9 @@ public struct ClientEnd: ~Copyable, Sendable {
   }
 
   /// Whether a change may be under way.
-  private var isChanging: Bool { Int32(bitPattern: lastChange &- settled) > 0 }
+  private var isChanging: Bool {
+    settled != submitted && Int32(bitPattern: lastChange &- settled) > 0
+  }
 
   /// Waits until every change is answered.
   @inline(never)
