@@ -2,8 +2,9 @@
 //
 // To receive a descriptor of an index costs more than all the rest of an open, because a child has
 // to receive it (SharedMapping.receive). So a connection copies the mappings of another connection
-// to the same index. A file keeps its number as long as a part of it is mapped. So the number in the
-// sidecar's answer says which parts are of the same index, within the session with that sidecar.
+// to the same index. A file keeps its number as long as a part of it is mapped. So the number in
+// the sidecar's answer says which parts are of the same index, within the session with that
+// sidecar.
 //
 // Each connection has mappings of its own. When a connection lets its mappings go, or maps the next
 // sidecar's index there, the others are not touched.

@@ -84,10 +84,11 @@ final class WALIndexMap {
   ) throws(VFSError) {
     let range = MappedRange(
       offset: Int64(units.count * byteCount), byteCount: byteCount, isWritable: !isReadOnly)
-    let unit = try call { () throws(CallError) in
+    // The part is there already if another connection has mapped it.
+    let unit = try call { () throws(CallError) -> WALIndexPart? in
       if let copy = file.copyWALIndexPart(of: number, range) { return copy }
       return try file.mapWALIndex(request, range)
-    } as WALIndexPart?
+    }
     guard let unit else { throw .system(.outOfMemory) }
     do throws(Errno) { try unit.hideFromChildren() } catch { throw .system(error) }
     units.append(unit)
