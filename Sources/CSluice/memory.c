@@ -50,6 +50,13 @@ int sluice_map(int fd, int64_t offset, uint64_t byte_count, int writable, int in
   return 0;
 }
 
+int sluice_map_again(const void *address, uint64_t byte_count, void **copy) {
+  void *p = mremap((void *)address, 0, byte_count, MREMAP_MAYMOVE);
+  if (p == MAP_FAILED) return -errno;
+  *copy = p;
+  return 0;
+}
+
 int sluice_memfd_forbid_writing(int fd) {
   return fcntl(fd, F_ADD_SEALS, F_SEAL_FUTURE_WRITE | F_SEAL_SEAL) < 0 ? -errno : 0;
 }

@@ -1,9 +1,12 @@
 // The client's side of a channel: fill a slot, hand it over, and wait for the answer or post it
 // without a wait.
 //
+// Two kinds of requests are posted: changes, whose failures somebody must learn of, and ends, whose
+// results concern nobody.
+//
 // The caller serialises use. The proxy does requests in the order in which they were sent. It
 // answers a posted request like any other, but the client reads that answer later: in the next
-// call, in `settle`, or when it needs the slot again. A failure is kept until `forgetFailure`.
+// call, in `settle`, or when it needs the slot again. A change's failure is kept until `forgetFailure`.
 //
 // On a single processor a proxy that sleeps is not told of each posted request: two switches of
 // processes would cost more than the request. It is told when half of the slots are taken or when
@@ -61,6 +64,8 @@ public struct ClientEnd: ~Copyable, Sendable {
   private var failure: ChannelFailure?
   /// The file of the last change that was posted.
   private var changedFile: UInt64 = 0
+  /// The number of that change.
+  private var lastChange: UInt32 = 0
   private var changeFailure: PostedFailure?
   /// A sleeping proxy is told of a posted request when so many were posted since it was last told;
   /// 0 if it is told of each.
@@ -112,8 +117,8 @@ public struct ClientEnd: ~Copyable, Sendable {
     }
   }
 
-  /// Sends a change of a file and does not wait. If it fails, `failureOfChange` says so once the
-  /// change is settled. All changes under way belong to one file, so that no other file is changed
+  /// Sends a change of a file (a `write`) and does not wait. If it fails, `failureOfChange` says so
+  /// once the change is settled. All changes under way belong to one file, so that no other file is changed
   /// after a failure. Waits only if the ring is full or the previous change was to another file.
   @inline(__always)
   public mutating func post<Request: Message>(
@@ -130,6 +135,7 @@ public struct ClientEnd: ~Copyable, Sendable {
       try makeRoom(
         byteCount: sending.count, timeoutNanoseconds: timeoutNanoseconds, peerIsGone: peerIsGone)
       _ = try unsafe submit(operation, file: file, request, sending: sending, receivingByteCount: 0)
+      lastChange = submitted
       if untoldMaximum > 0, Int(submitted &- told) >= untoldMaximum { try tell() }
     } catch {
       remember(error)
@@ -137,12 +143,36 @@ public struct ClientEnd: ~Copyable, Sendable {
     }
   }
 
-  /// Waits until every request is answered.
+  /// Sends a request that ends something, and does not wait. Nobody is told whether it was done.
+  @inline(never)
+  public mutating func postEnd<Request: Message>(
+    _ operation: Operation, file: UInt64, _ request: Request, timeoutNanoseconds: Int64,
+    peerIsGone: () -> Bool
+  ) throws(ChannelFailure) {
+    if let failure { throw failure }
+    let nothing = unsafe UnsafeRawBufferPointer(start: nil, count: 0)
+    do throws(ChannelFailure) {
+      try makeRoom(byteCount: 0, timeoutNanoseconds: timeoutNanoseconds, peerIsGone: peerIsGone)
+      _ = try unsafe submit(operation, file: file, request, sending: nothing, receivingByteCount: 0)
+      // There may be no other request for a long time, and what ends may hold others up.
+      if untoldMaximum > 0 { try tell() }
+    } catch {
+      remember(error)
+      throw error
+    }
+  }
+
+  /// Whether a change may be under way.
+  private var isChanging: Bool {
+    settled != submitted && Int32(bitPattern: lastChange &- settled) > 0
+  }
+
+  /// Waits until every change is answered.
   @inline(never)
   public mutating func settle(
     timeoutNanoseconds: Int64, peerIsGone: () -> Bool
   ) throws(ChannelFailure) {
-    if settled == submitted { return }
+    if !isChanging { return }
     if let failure { throw failure }
     do throws(ChannelFailure) {
       try awaitCompletion(timeoutNanoseconds: timeoutNanoseconds, peerIsGone: peerIsGone)
@@ -155,7 +185,7 @@ public struct ClientEnd: ~Copyable, Sendable {
 
   /// Whether all changes under way are of this file, and none is known to have failed.
   public func changesOnly(_ file: UInt64) -> Bool {
-    changeFailure == nil && (changedFile == file || settled == submitted)
+    changeFailure == nil && (changedFile == file || !isChanging)
   }
 
   /// Whether a change that was posted has failed, as far as is known.
@@ -185,7 +215,7 @@ public struct ClientEnd: ~Copyable, Sendable {
       guard sequence == ~number else { throw .violation(.sequence) }
       let slot = unsafe sluice_slot_copy(regions.slot(regions.slotIndex(of: number)))
       guard let status = Status(rawValue: slot.return_code) else { throw .violation(.reply) }
-      if !status.isDone, changeFailure == nil {
+      if !status.isDone, changeFailure == nil, slot.operation == Operation.write.rawValue {
         changeFailure = PostedFailure(status: status, errno: Errno(slot.error_number))
       }
       settled = number

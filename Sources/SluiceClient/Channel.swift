@@ -85,6 +85,18 @@ public final class Channel: Sendable {
     if hasFailure { try settle() }
   }
 
+  /// Sends a request that ends something, and does not wait. Nobody is told whether it was done.
+  @inline(never)
+  func postEnd<Request: Message>(
+    _ operation: Operation, file: UInt64, _ request: Request
+  ) throws(CallError) {
+    try withEnd { (end) throws(ChannelFailure) in
+      try end.postEnd(
+        operation, file: file, request, timeoutNanoseconds: Session.callTimeoutNanoseconds,
+        peerIsGone: { session.socket.peerIsGone() })
+    }
+  }
+
   /// Waits until all posted changes are done, and throws if one has failed. With `file`, it does
   /// not wait if all of them change that file.
   @inline(never)

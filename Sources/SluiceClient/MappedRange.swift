@@ -3,7 +3,7 @@
 public import SluiceChannel
 
 /// The part of a file to map, in bytes, when the sidecar sends the file's descriptor.
-public struct MappedRange: Sendable {
+public struct MappedRange: Equatable, Sendable {
   public var offset: Int64
   public var byteCount: Int
   public var isWritable: Bool

@@ -57,13 +57,26 @@ extension RemoteFile {
   /// Maps an existing part of the WAL index: anywhere, or in the place of `present`. Nil if this
   /// process has no room for it.
   public func mapWALIndex(
-    _ request: WALIndexMapRequest, _ range: MappedRange, inPlaceOf present: SharedMapping? = nil
-  ) throws(CallError) -> SharedMapping? {
+    _ request: WALIndexMapRequest, _ range: MappedRange, inPlaceOf present: WALIndexPart? = nil
+  ) throws(CallError) -> WALIndexPart? {
     var request = request
     request.wantsDescriptor = true
-    return try channel.session.receivingMapping(
-      of: id, for: .walIndex, range, inPlaceOf: present
-    ) { () throws(CallError) in try askForWALIndex(request).file }
+    var file = FileNumber(device: 0, inode: 0)
+    let mapping = try channel.session.receivingMapping(
+      of: id, for: .walIndex, range, inPlaceOf: present?.mapping
+    ) { () throws(CallError) in
+      file = try askForWALIndex(request).file
+      return file
+    }
+    return mapping.map { WALIndexPart($0, of: file, range, in: channel.session) }
+  }
+
+  /// Maps a part of the WAL index that this file has joined, and whose file the answer named, if
+  /// another connection of the session has mapped it. Asks nobody.
+  public func copyWALIndexPart(of file: FileNumber, _ range: MappedRange) -> WALIndexPart? {
+    channel.session.walIndexParts.copy(of: file, range).map {
+      WALIndexPart($0, of: file, range, in: channel.session)
+    }
   }
 
   /// Takes or gives back locks of the WAL index; throws `refused(.busy)` if another holder is in
@@ -78,11 +91,12 @@ extension RemoteFile {
     _ = try unsafe channel.call(.walIndexLock, file: id, request, replyingWith: NoFields.self)
   }
 
-  /// Leaves the WAL index. The last connection to leave removes it, if `deletes`.
-  public func unmapWALIndex(deletes: Bool) throws(CallError) {
-    _ = try unsafe channel.call(
-      .walIndexUnmap, file: id, WALIndexUnmapRequest(deletes: deletes),
-      replyingWith: NoFields.self)
+  /// Leaves the WAL index. The last connection to leave removes it, if `deletes`. If it does not
+  /// wait, the sidecar does so before it does the next request on the channel.
+  public func unmapWALIndex(deletes: Bool, waits: Bool = true) throws(CallError) {
+    let request = WALIndexUnmapRequest(deletes: deletes)
+    guard waits else { return try channel.postEnd(.walIndexUnmap, file: id, request) }
+    _ = try unsafe channel.call(.walIndexUnmap, file: id, request, replyingWith: NoFields.self)
   }
 
   /// Whether another connection reads the WAL.

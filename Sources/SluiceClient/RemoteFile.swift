@@ -38,11 +38,16 @@ public final class RemoteFile: @unchecked Sendable {
     origin != 0 && origin == other.origin && identity == other.identity && isLocal == other.isLocal
   }
 
-  /// Closes the file and drops its locks.
-  public func close() throws(CallError) {
+  /// Closes the file and drops its locks. If it does not wait, the sidecar does so before it does
+  /// the next request on the channel, and before it tells others that the file is busy.
+  public func close(waits: Bool = true) throws(CallError) {
     guard isOpen else { return }
     isOpen = false
-    try channel.callRarely(.close, file: id)
+    if waits {
+      try channel.callRarely(.close, file: id)
+    } else {
+      try channel.postEnd(.close, file: id, NoFields())
+    }
   }
 
   /// Whether calls on this file's channel may be posted.

@@ -32,6 +32,7 @@ public final class Session: Sendable {
   private let twoMeanings = Atomic<Bool>(false)
   /// Held while a caller waits for descriptors, so that they reach this caller.
   private let passing = FutexLock<Void>(())
+  let walIndexParts = WALIndexParts()
 
   /// A sidecar that does not answer within this time counts as dead. It is long because a disk may
   /// be slow.

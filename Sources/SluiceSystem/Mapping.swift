@@ -58,9 +58,20 @@ public final class SharedMapping: Sendable {
 
   public var start: UnsafeMutableRawPointer { unsafe mapping.start }
 
-  /// The descriptor of the mapping, if this process had to keep it open itself. Only `receive`
-  /// changes it, in the thread that uses the mapping.
+  /// The descriptor of the mapping, if this process had to keep it open itself. `receive` and `copy`
+  /// set it before others see the mapping, or in the place of one that was let go.
   private nonisolated(unsafe) var kept: KeptDescriptor?
+
+  /// Another mapping of the same pages, which a forked child has too. Nil if this process has no
+  /// room for it, or has let this mapping go.
+  public func copy() -> SharedMapping? {
+    var address: UnsafeMutableRawPointer?
+    let result = unsafe sluice_map_again(start, UInt64(mapping.byteCount), &address)
+    guard result == 0, let address = unsafe address else { return nil }
+    let copy = unsafe SharedMapping(Mapping(start: address, byteCount: mapping.byteCount))
+    unsafe copy.kept = kept
+    return copy
+  }
 
   /// Receives one message into `message` and maps the file whose descriptor comes with it:
   /// anywhere, or in the place of `present`, which has the same size. `file` is the file that the

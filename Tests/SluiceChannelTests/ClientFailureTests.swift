@@ -79,6 +79,38 @@ import Testing
     #expect(client.failure(of: .nothing) == .violation(.sequence))
   }
 
+  /// Answers request `number` with `status`.
+  private func answer(_ number: UInt32, _ status: Status) {
+    channel.view[request: number].return_code = status.rawValue
+    channel.view[request: number].argument_byte_count = 0
+    channel.view[request: number].sequence = ~number
+  }
+
+  @Test func nobodyWaitsForAnEndOrLearnsOfItsFailure() throws {
+    try client.postEnd()
+    #expect(try client.settle() == nil, "it returns without an answer")
+    try client.post()
+    answer(1, .badFile)
+    answer(2, .done)
+    #expect(try client.settle() == nil)
+    try client.postEnd()
+    #expect(try client.settle() == nil)
+    try client.post()
+    answer(3, .done)
+    answer(4, .readOnly)
+    #expect(try client.settle()?.status == .readOnly)
+  }
+
+  @Test func endsInARingThatIsFullWaitForItsAnswers() throws {
+    for _ in 0..<channel.shape.slotCount { try client.postEnd() }
+    client.peerIsGone = { [self] in
+      for number in 1...UInt32(channel.shape.slotCount) { answer(number, .done) }
+      return false
+    }
+    try client.postEnd()
+    #expect(channel.view.submitted == UInt32(channel.shape.slotCount) + 1)
+  }
+
   @Test func anAnswerBeforeThatOfAnEarlierRequestIsAViolation() throws {
     try client.post()
     client.peerIsGone = { [view = channel.view] in

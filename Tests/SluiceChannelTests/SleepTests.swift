@@ -95,6 +95,20 @@ import Testing
     }
   }
 
+  /// What ends may hold others up, and no other request need follow.
+  @Test func aSleepingProxyIsToldOfEachEnd() throws {
+    let channel = try TestChannel(.small(slotCount: 8))
+    let client = try TestClient(channel, tellsAtOnce: false)
+    try withProxy(serving: [channel], pollCount: 0, { (end, _) in end.complete(.done) }) {
+      for round in 1...20 as ClosedRange<UInt32> {
+        #expect(eventually { channel.view.proxySleeps != 0 })
+        try client.post()
+        try client.postEnd()
+        #expect(eventually { channel.view.completed == 2 * round })
+      }
+    }
+  }
+
   @Test func everyChannelOfASleepWakesTheSleeper() throws {
     let channels = try (0..<5).map { _ in try TestChannel() }
     let clients = try channels.map { try TestClient($0) }

@@ -181,12 +181,21 @@ final class TestClient {
   /// Posts a change of a file.
   func post() throws(ChannelFailure) {
     try unsafe end.post(
-      .truncate, file: 1, OffsetFields(), sending: UnsafeRawBufferPointer(start: nil, count: 0),
+      .write, file: 1, OffsetFields(), sending: UnsafeRawBufferPointer(start: nil, count: 0),
       timeoutNanoseconds: timeoutNanoseconds, peerIsGone: peerIsGone)
   }
 
-  func settle() throws(ChannelFailure) {
+  /// Posts the end of a file.
+  func postEnd() throws(ChannelFailure) {
+    try end.postEnd(
+      .close, file: 1, NoFields(), timeoutNanoseconds: timeoutNanoseconds, peerIsGone: peerIsGone)
+  }
+
+  /// Waits for the changes, and returns the failure of one of them.
+  @discardableResult
+  func settle() throws(ChannelFailure) -> PostedFailure? {
     try end.settle(timeoutNanoseconds: timeoutNanoseconds, peerIsGone: peerIsGone)
+    return end.failureOfChange
   }
 
   /// The failure of a call, or nil.

@@ -125,6 +125,107 @@ struct WALIndexCallTests {
     #expect(try Data(contentsOf: index)[100] == 7)
   }
 
+  /// As a second connection of a program maps it.
+  @Test func partThatASessionHasMappedIsMappedAgainWithoutTheSidecar() throws {
+    let range = MappedRange(offset: 0, byteCount: 32768, isWritable: true)
+    let wanted = request(32768, extends: true)
+    let files = try (0..<2).map { _ in try session.openChannel().openDatabase("a.db") }
+    for file in files { try file.lock(.shared) }
+    let number = try files[0].joinWALIndex(wanted).file
+    #expect(files[0].copyWALIndexPart(of: number, range) == nil, "nobody has mapped it")
+    let first = try #require(try files[0].mapWALIndex(wanted, range))
+    #expect(try files[1].joinWALIndex(wanted).file == number)
+    let second = try #require(files[1].copyWALIndexPart(of: number, range))
+    unsafe first.start.storeBytes(of: 7, toByteOffset: 100, as: UInt8.self)
+    #expect(unsafe second.start.load(fromByteOffset: 100, as: UInt8.self) == 7)
+    // Another file, another range, other rights, another session.
+    var other = number
+    other.inode += 1
+    #expect(files[1].copyWALIndexPart(of: other, range) == nil)
+    for another in [
+      MappedRange(offset: 32768, byteCount: 32768, isWritable: true),
+      MappedRange(offset: 0, byteCount: 4096, isWritable: true),
+      MappedRange(offset: 0, byteCount: 32768, isWritable: false),
+    ] {
+      #expect(files[1].copyWALIndexPart(of: number, another) == nil)
+    }
+    let stranger = try sidecar.connect().home.openDatabase("a.db")
+    #expect(stranger.copyWALIndexPart(of: number, range) == nil)
+    // What one lets go is not let go for the other, and is not given to others.
+    first.letGo()
+    unsafe first.start.storeBytes(of: 9, toByteOffset: 100, as: UInt8.self)
+    #expect(unsafe second.start.load(fromByteOffset: 100, as: UInt8.self) == 7)
+    #expect(try Data(contentsOf: index)[100] == 7)
+    do {
+      let third = try #require(files[0].copyWALIndexPart(of: number, range))
+      #expect(unsafe third.start.load(fromByteOffset: 100, as: UInt8.self) == 7)
+      second.letGo()
+      #expect(files[0].copyWALIndexPart(of: number, range) != nil)
+    }
+    #expect(files[0].copyWALIndexPart(of: number, range) == nil, "the last one has gone")
+  }
+
+  // MARK: The last one
+
+  /// SQLite asks for EXCLUSIVE when it closes a connection in WAL mode.
+  @Test(arguments: [false, true])
+  func lastOneAloneGetsExclusive(isMirrored: Bool) throws {
+    let outsider =
+      isMirrored ? unsafe Glibc.open(sidecar.file("a.db").path, O_RDWR | O_CREAT, 0o600) : -1
+    defer { if outsider >= 0 { Glibc.close(outsider) } }
+    let files = try (0..<2).map { _ in try sidecar.connect().openChannel().openDatabase("a.db") }
+    for file in files {
+      try file.lock(.shared)
+      _ = try file.joinWALIndex(request(32768, extends: true))
+    }
+    #expect(status { try files[0].lock(.exclusive) } == .busy)
+    // It has no PENDING: others come, and are as alone or not as before.
+    let late = try session.home.openDatabase("a.db")
+    try late.lock(.shared)
+    try late.unlock(.none)
+    if isMirrored {
+      #expect(!blocks(outsider, F_RDLCK, 0x4000_0000, 1))
+      #expect(!blocks(outsider, F_RDLCK, 0x4000_0002, 510))
+    }
+    #expect(status { try files[1].lock(.exclusive) } == .busy)
+    #expect(try !files[1].isReserved())
+    // One that still has to leave the index is in the way; what it has posted is done before.
+    try files[1].unlock(.none)
+    #expect(status { try files[0].lock(.exclusive) } == .busy)
+    try files[1].unmapWALIndex(deletes: false, waits: false)
+    try files[0].lock(.exclusive)
+    #expect(status { try late.lock(.shared) } == .busy)
+    if isMirrored {
+      #expect(blocks(outsider, F_RDLCK, 0x4000_0000, 1))
+      #expect(blocks(outsider, F_RDLCK, 0x4000_0002, 510))
+    }
+    try files[0].unmapWALIndex(deletes: true, waits: false)
+    try files[0].close(waits: false)
+    try late.lock(.shared)
+    #expect(!FileManager.default.fileExists(atPath: index.path))
+  }
+
+  @Test func readerOutsideIsInTheWayOfTheLastOne() throws {
+    let outsider = unsafe Glibc.open(sidecar.file("a.db").path, O_RDWR | O_CREAT, 0o600)
+    defer { Glibc.close(outsider) }
+    let file = try session.home.openDatabase("a.db")
+    try file.lock(.shared)
+    _ = try file.joinWALIndex(request(32768, extends: true))
+    var lock = flock()
+    lock.l_type = Int16(F_RDLCK)
+    lock.l_start = 0x4000_0002
+    lock.l_len = 510
+    #expect(unsafe fcntl(outsider, F_SETLK, &lock) == 0)
+    #expect(status { try file.lock(.exclusive) } == .busy)
+    #expect(!blocks(outsider, F_RDLCK, 0x4000_0000, 1))
+    lock.l_type = Int16(F_UNLCK)
+    #expect(unsafe fcntl(outsider, F_SETLK, &lock) == 0)
+    try file.lock(.exclusive)
+    try file.unlock(.shared)
+    #expect(!blocks(outsider, F_RDLCK, 0x4000_0000, 1))
+    #expect(!blocks(outsider, F_RDLCK, 0x4000_0002, 510))
+  }
+
   @Test func fileWithoutANameHasNoIndex() throws {
     let file = try session.home.open(
       OpenRequest(
@@ -147,7 +248,7 @@ struct WALIndexCallTests {
     try old.write(to: index)
     let reader = try session.home.openDatabase("a.db")
     let outsider =
-      isOpenElsewhere ? unsafe Glibc.open(sidecar.file("a.db").path, O_RDWR) : -1
+      isOpenElsewhere ? unsafe Glibc.open(sidecar.file("a.db").path, O_RDWR | O_CREAT, 0o600) : -1
     defer { if outsider >= 0 { Glibc.close(outsider) } }
     let asked = request(32768, extends: true, isReadOnly: true)
     for _ in 0..<2 {

@@ -55,6 +55,54 @@ struct ConnectionEachRequestTests {
     ])
   }
 
+  /// With `wait=MS` lock calls stand in line. The close of a WAL connection asks for EXCLUSIVE, only
+  /// to learn whether it is the last one, and must not wait for the others. Here it would for an hour.
+  @Test func closeInWALModeStandsInNoLine() throws {
+    let fixture = try Fixture(sidecar: true)
+    try fixture.makeDatabase(fixture.inRoot("app.db"))
+    let outcome = try fixture.runPython(
+      """
+      a, b = proxied("app.db", "wait=3600000"), proxied("app.db", "wait=3600000")
+      print(one(a, "PRAGMA journal_mode=WAL"))
+      before = one(b, "SELECT count(*) FROM t")
+      b.close()
+      print("closed")
+      c = proxied("app.db", "wait=3600000"); c.execute("INSERT INTO t VALUES (1)"); c.close()
+      print(one(a, "SELECT count(*) FROM t") - before)
+      a.close()
+      print(sorted(os.listdir(ROOT)))
+      """)
+    outcome.expectLines(["wal", "closed", "1", "['app.db']"])
+  }
+
+  /// Whoever closes last removes the WAL and its index, however the others come and go.
+  @Test(arguments: [false, true])
+  func lastOfManyThreadsLeavesNoWAL(isPrivate: Bool) throws {
+    let fixture = try Fixture(sidecar: !isPrivate)
+    try fixture.makeDatabase(fixture.inRoot("app.db"))
+    let outcome = try fixture.runPython(
+      """
+      c = proxied("app.db"); print(one(c, "PRAGMA journal_mode=WAL")); before = one(c, "SELECT count(*) FROM t"); c.close()
+      failed = []
+      def work():
+          try:
+              for _ in range(20):
+                  c = proxied("app.db"); c.execute("PRAGMA busy_timeout = 60000")
+                  c.execute("INSERT INTO t VALUES (1)"); c.close()
+          except Exception as e: failed.append(repr(e))
+      for _ in range(3):
+          threads = [threading.Thread(target=work) for _ in range(8)]
+          for t in threads: t.start()
+          for t in threads: t.join()
+          c = proxied("app.db"); print(one(c, "SELECT count(*) FROM t") - before, failed)
+          c.close()
+          print(sorted(os.listdir(ROOT)))
+      n = native("app.db"); print(one(n, "PRAGMA integrity_check"))
+      """)
+    let files = "['app.db']"
+    outcome.expectLines(["wal", "160 []", files, "320 []", files, "480 []", files, "ok"])
+  }
+
   /// A program that gives up its user cannot use the channel that its former user had.
   @Test func channelOfAnotherUserIsNotUsedAgain() throws {
     guard Machine.hasOtherUsers else { return }

@@ -46,6 +46,8 @@ int sluice_memfd_release(int fd, uint64_t offset, uint64_t byte_count);
 // the mapping there.
 int sluice_map(int fd, int64_t offset, uint64_t byte_count, int writable, int inheritable,
                void **address);
+// Maps the pages of a shared mapping once more, at another address. -EINVAL if it is private.
+int sluice_map_again(const void *address, uint64_t byte_count, void **copy);
 int sluice_unmap(void *address, uint64_t byte_count);
 // Replaces a mapping by private memory, all zeros.
 int sluice_map_zeros(void *address, uint64_t byte_count);

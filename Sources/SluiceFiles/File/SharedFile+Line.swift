@@ -112,10 +112,11 @@ extension SharedFile {
   }
 
   /// Notes that `holder` was refused the right to write: it keeps its place until it comes again.
+  /// In WAL mode that is the right to write to the WAL, and no level of the file.
   func wasRefused(_ holder: LockHolder, _ lock: AwaitedLock) {
     let now = Clock.monotonicNanoseconds()
     state.withLock { state in
-      if lock == .reserved, holder.level >= .reserved { return }
+      if lock == .reserved, holder.level >= .reserved || holder.walIndex != nil { return }
       state.line.enter(holder.id, lock, nil, isReader: false, now: now)
     }
   }

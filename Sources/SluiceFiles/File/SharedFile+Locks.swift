@@ -20,9 +20,8 @@ extension SharedFile {
   private func raise(
     _ holder: LockHolder, to level: LockLevel, _ state: inout State, now: Int64
   ) throws(FileError) {
-    if level > .shared {
-      if state.ladder.writer == nil, !state.lineAdmits(holder.id) { throw .busyInLine }
-      endStanding(.file, of: holder, &state)
+    if level > .shared, state.ladder.writer == nil, !state.lineAdmits(holder.id) {
+      throw .busyInLine
     }
     switch level {
     case .none, .pending: return
@@ -30,11 +29,15 @@ extension SharedFile {
       own(&state, now: now)
       try lockSharedOnGoodDescription(holder, &state)
     case .reserved:
+      endStanding(.file, of: holder, &state)
       var next = state.ladder
       next.reserve(for: holder.id)
       try step(to: next, &state)
       state.turnWasTaken(by: holder.id)
+    case .exclusive where holder.walIndex != nil && holder.level == .shared:
+      try lockExclusiveIfAlone(holder, &state)
     case .exclusive:
+      endStanding(.file, of: holder, &state)
       try lockExclusive(holder, &state)
     }
     holder.level = level
@@ -94,6 +97,39 @@ extension SharedFile {
     var next = state.ladder
     next.exclude()
     try step(to: next, &state)
+  }
+
+  /// EXCLUSIVE in WAL mode: SQLite asks whether the connection is the last one when it closes it,
+  /// and when it leaves WAL mode. The others hold SHARED for as long as they are open, so to wait for
+  /// them is of no use, and PENDING would keep others from opening the database meanwhile.
+  /// When it is refused, which is usual, SHARED stands as before.
+  ///
+  /// Another that has given back SHARED may still have to leave the index, by a request that was
+  /// posted. It is in the way too, because the last one removes the index.
+  private func lockExclusiveIfAlone(
+    _ holder: LockHolder, _ state: inout State
+  ) throws(FileError) {
+    takeBack(.file, toShare: true, besides: holder, &state)
+    let isNewWriter = state.ladder.writer == nil
+    var next = state.ladder
+    next.pend(for: holder.id)
+    guard next.mayExclude, state.walIndex?.userCount == 1 else { throw .busy }
+    next.exclude()
+    do throws(FileError) {
+      try step(to: next, &state)
+    } catch {
+      // A part of it may stand on the file.
+      if state.isMirrored {
+        try? description.mirrorLocks(from: next.locksOnFile, to: state.ladder.locksOnFile)
+      }
+      switch error {
+      case .busyPending: throw .busy
+      case .busyPendingPerhaps: throw .busyPerhaps
+      default: throw error
+      }
+    }
+    endStanding(.file, of: holder, &state)
+    if isNewWriter { state.turnWasTaken(by: holder.id) }
   }
 
   /// Lowers what `holder` holds to SHARED or nothing; gives what it had. After a write SHARED may

@@ -13,9 +13,9 @@ extension SharedFile {
   ///   - where nobody else wants to write, or syncs are fast: then a promise costs more than the sync.
   func promiseSync(of wal: SharedFile, for holder: LockHolder) -> UInt64? {
     state.withLock { state in
-      guard !state.isMirrored, holder.writesWAL, wal.promises.doPay, othersWrite(besides: holder, state) else {
-        return nil
-      }
+      guard !state.isMirrored, holder.writesWAL, wal.promises.doPay,
+        othersWrite(besides: holder, state)
+      else { return nil }
       state.promisedWAL = wal
       self.passOn(from: holder, &state)
       return wal.promises.promise(to: holder.id)

@@ -31,7 +31,9 @@ extension IOMethods {
         guard file.walIndex != nil else { return SQLITE_OK }
         file.walIndex = nil
         defer { WALIndexMap.closeUnusedDescriptors() }
-        try call { () throws(CallError) in try file.remote.unmapWALIndex(deletes: deletes != 0) }
+        try call { () throws(CallError) in
+          try file.remote.unmapWALIndex(deletes: deletes != 0, waits: false)
+        }
         return SQLITE_OK
       }
     }

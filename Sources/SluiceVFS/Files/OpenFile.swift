@@ -131,13 +131,18 @@ final class OpenFile: @unchecked Sendable {
 
   /// Closes the file. If nothing of it is left in its channel, the channel is kept for the next
   /// open.
+  ///
+  /// This waits if programs outside may have the database open. They look at the locks on the file,
+  /// and a lock may be kept there until the close (`implicit-locks`). While the sidecar owns the
+  /// file, it does what was submitted before it lets such a program in.
   func close() throws(CallError) {
+    let waits = kind == .mainDatabase && !(knowledge?.isOwned ?? false)
     guard let knowledge, token != 0, walIndex == nil, !knowledge.isInUse, !knowledge.wasPinned,
       !remote.channel.isShared, remote.channel.openWALCount.load(ordering: .relaxed) == 0
-    else { return try remote.close() }
+    else { return try remote.close(waits: waits) }
     // A change that failed would fail the next connection.
     let isClean = (try? remote.settle()) != nil
-    try remote.close()
+    try remote.close(waits: waits)
     guard isClean else { return }
     let registry = OpenFile.registry
     registry.idleChannels.add(

@@ -16,10 +16,10 @@ final class WALIndexMap {
   /// has memory of its own at these addresses. SQLite continues to read there, and a child that
   /// rolls back its parent's transaction cleans up there. In the parent's memory, that would make
   /// the parent's transaction unreadable.
-  private var units: [SharedMapping] = []
+  private var units: [WALIndexPart] = []
   private var isReadOnly = false
 
-  deinit { for unit in units { unit.mapping.showToChildren() } }
+  deinit { for unit in units { unit.showToChildren() } }
 
   /// xShmMap: stores the address of a region in `out`; or nil if the index is smaller and must not
   /// be extended.
@@ -38,7 +38,9 @@ final class WALIndexMap {
       let answer = try call { () throws(CallError) in try file.joinWALIndex(request) }
       isReadOnly = answer.isReadOnly
       guard answer.byteCount >= Int64(needed) else { return resultCode }
-      while units.count * unitByteCount < needed { try mapUnit(unitByteCount, of: file, request) }
+      while units.count * unitByteCount < needed {
+        try mapUnit(unitByteCount, of: file, answer.file, request)
+      }
     }
     let unit = units[start / unitByteCount]
     unsafe out.pointee = unsafe unit.start + start % unitByteCount
@@ -56,7 +58,7 @@ final class WALIndexMap {
   /// The sidecar is dead, and with it every lock of this connection. Other connections may rebuild
   /// the index or write to it, while SQLite still has to clean up what it wrote there itself. From
   /// now on SQLite does that in private memory.
-  func letGo() { for unit in units { unit.mapping.letGo() } }
+  func letGo() { for unit in units { unit.letGo() } }
 
   /// Maps the index of `file` at the addresses that were let go, because SQLite keeps these
   /// addresses.
@@ -64,16 +66,17 @@ final class WALIndexMap {
     // A read-only index may be too small, and cannot be extended.
     guard !isReadOnly else { throw .sessionLost }
     var offset: Int64 = 0
-    for unit in units {
-      let byteCount = unit.mapping.byteCount
+    for index in units.indices {
+      let byteCount = units[index].byteCount
       let request = WALIndexMapRequest(
         byteCount: offset + Int64(byteCount), extends: true, isReadOnly: false,
         wantsDescriptor: false)
       let answer = try file.joinWALIndex(request)
       let range = MappedRange(offset: offset, byteCount: byteCount, isWritable: true)
       guard !answer.isReadOnly, answer.byteCount >= request.byteCount,
-        try file.mapWALIndex(request, range, inPlaceOf: unit) != nil
+        let next = try file.mapWALIndex(request, range, inPlaceOf: units[index])
       else { throw .sessionLost }
+      units[index] = next
       offset += Int64(byteCount)
     }
   }
@@ -86,13 +89,17 @@ final class WALIndexMap {
   private var resultCode: Int32 { isReadOnly ? SQLITE_READONLY : SQLITE_OK }
 
   private func mapUnit(
-    _ byteCount: Int, of file: RemoteFile, _ request: WALIndexMapRequest
+    _ byteCount: Int, of file: RemoteFile, _ number: FileNumber, _ request: WALIndexMapRequest
   ) throws(VFSError) {
     let range = MappedRange(
       offset: Int64(units.count * byteCount), byteCount: byteCount, isWritable: !isReadOnly)
-    let unit = try call { () throws(CallError) in try file.mapWALIndex(request, range) }
+    // The part is there already if another connection has mapped it.
+    let unit = try call { () throws(CallError) -> WALIndexPart? in
+      if let copy = file.copyWALIndexPart(of: number, range) { return copy }
+      return try file.mapWALIndex(request, range)
+    }
     guard let unit else { throw .system(.outOfMemory) }
-    do throws(Errno) { try unit.mapping.hideFromChildren() } catch { throw .system(error) }
+    do throws(Errno) { try unit.hideFromChildren() } catch { throw .system(error) }
     units.append(unit)
   }
 }

@@ -14,7 +14,13 @@ extension FileModel {
     for other in handle.file.handles where other !== handle { highest = max(highest, other.level) }
     if highest >= .pending, !(canary == .pending && level == .shared) { return Expected(.busy) }
     if level > .shared, highest >= .reserved { return Expected(.busy) }
-    if level == .exclusive, highest >= .shared {
+    if level == .exclusive, handle.indexLocks != nil, handle.level == .shared {
+      // In WAL mode it is for the last one, and nobody waits for readers.
+      let others = handle.file.handles.filter { $0 !== handle }
+      if highest >= .shared || others.contains(where: { $0.indexLocks != nil }) {
+        return Expected(.busy)
+      }
+    } else if level == .exclusive, highest >= .shared {
       // It keeps PENDING while it waits for the readers to go.
       handle.level = .pending
       return Expected(.busyPending)
