@@ -55,6 +55,12 @@ package struct Options {
     return words.removeFirst()
   }
 
+  /// All words that are left, for another program.
+  package mutating func rest() -> [String] {
+    defer { words = [] }
+    return words
+  }
+
   package func finish() throws(CommandError) {
     if let word = words.first { throw .usage("\(word): not understood") }
   }

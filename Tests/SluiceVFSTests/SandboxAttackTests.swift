@@ -177,7 +177,7 @@ struct SandboxAttackTests {
       time.sleep(60)
       """,
     ])
-    #expect(eventually { command.output.contains("keeper") })
+    #expect(eventually { command.output.hasSuffix("\n") })
     let keeper = try #require(pid_t(command.output.dropFirst(7).dropLast()))
     kill(keeper, SIGKILL)
     #expect(try command.wait().ending == .killed(SIGKILL))

@@ -29,7 +29,8 @@ struct ProgramRun {
   // MARK: The measuring process
 
   /// Ends with the program's exit code if that is not 0. The program has said why.
-  static func peer(_ words: [String]) throws(ToolError) -> PeerReport {
+  static func peer(_ options: inout Options) throws(ToolError) -> PeerReport {
+    let words = options.rest()
     guard sluice_adopt_orphans() == 0 else {
       throw .failed("orphans cannot be adopted: \(lastErrorText())")
     }

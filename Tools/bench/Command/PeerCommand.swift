@@ -11,14 +11,9 @@ let peerCommand = Command(
     var options = Options(words)
     let kind = options.word() ?? ""
     if let kind = PingPong(rawValue: kind) { return try answer(kind) }
+    guard let work = works[kind] else { throw .usage("'sluice-bench' starts this") }
     do throws(ToolError) {
-      if kind == "program" {
-        print(try ProgramRun.peer(Array(words.dropFirst())).text)
-      } else if let work = works[kind] {
-        print(try work(&options).text)
-      } else {
-        throw .failed("'sluice-bench' starts this")
-      }
+      print(try work(&options).text)
       return 0
     } catch {
       switch error {
@@ -36,7 +31,7 @@ private let works: [String: Work] = [
   "channel": ChannelBenchmark.peer, "vfs": VFSBenchmark.peer, "statement": StatementPeer.run,
   "counter": CounterPeer.run, "beside": BesideBenchmark.peer, "idle": IdleBenchmark.peer,
   "first-query": StartBenchmark.peer, "group-writer": GroupBenchmark.peer,
-  "open": OpenBenchmark.peer, "scale-fill": ScaleBenchmark.fill,
+  "program": ProgramRun.peer, "open": OpenBenchmark.peer, "scale-fill": ScaleBenchmark.fill,
   "scale-read": ScaleBenchmark.read, "scale-crowd": ScaleBenchmark.crowd,
 ]
 
