@@ -49,7 +49,9 @@ ALLOWED = {
     # A session's memory begins with this call too.
     "ftruncate": ["IOERR_TRUNCATE", "FULL", "CANTOPEN"] + SHM,
     "fallocate": ["IOERR", "FULL"],
-    "fdatasync": ["IOERR_FSYNC", "FULL"],
+    # A WAL database whose commit could not be synced is given up: connections are lost, any call says
+    # so, and it cannot be opened before all have closed it.
+    "fdatasync": ["IOERR", "FULL", "CANTOPEN", "BUSY"],
     "fsync": ["IOERR_DIR_FSYNC"],
     "fstat": ["CANTOPEN", "IOERR_FSTAT"] + SHM,
     # As with SQLite's own VFS, a file that cannot be found any more counts as moved.

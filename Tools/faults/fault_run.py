@@ -290,8 +290,6 @@ class Run:
     def check_codes(self):
         has_failed = self.fault and self.control.failed_count
         allowed = ALLOWED.get(self.fault.call, ["CANTOPEN"]) if has_failed else []
-        if has_failed and self.name == "group" and self.fault.call == "fdatasync":
-            allowed = allowed + many.ALSO_ALLOWED
         for what, code in self.codes:
             if not code.startswith(tuple(allowed)):
                 self.complain(f"{what} gave {code}")

@@ -10,10 +10,6 @@ from scenarios import FILLING, FIRST_NUMBER, Host
 
 WRITER_COUNT = 8
 TRANSACTIONS_PER_WRITER = 4
-# One sync that fails ends the connections of all, as if the sidecar had died.
-ALSO_ALLOWED = ["CANTOPEN"] + ["IOERR_" + what for what in (
-    "READ", "SHORT_READ", "SHM", "LOCK", "WRITE", "ACCESS", "UNLOCK", "FSTAT", "TRUNCATE", "DELETE",
-    "CLOSE", "CHECKRESERVEDLOCK")]
 # The writer whose transactions span two databases.
 SPANNING = 7
 BUSY_MILLISECONDS = 10000

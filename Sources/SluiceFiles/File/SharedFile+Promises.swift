@@ -58,5 +58,8 @@ extension SharedFile {
       .exchanged
   }
 
+  /// Whether programs outside may have it open.
+  var isOpenOutside: Bool { state.withLock { $0.isMirrored } }
+
   var isLost: Bool { wasGivenUp.load(ordering: .sequentiallyConsistent) }
 }

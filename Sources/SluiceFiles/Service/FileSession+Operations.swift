@@ -21,7 +21,7 @@ extension FileSession {
     switch operation {
     case .nothing, .channelOpen, .channelClose: preconditionFailure("the server does these")
     case .sync:
-      let work = try syncWork(request, now: now)
+      let work = try syncWork(request, channel, now: now)
       return try sync(work, request, .sync, channel, now: now)
     case .delete:
       let work = try deleted(request, channel)
@@ -379,9 +379,17 @@ extension FileSession {
   }
 
   /// The file and the directory that a sync makes durable.
-  func syncWork(_ request: Request, now: Int64) throws(ServeError) -> SyncWork {
+  func syncWork(
+    _ request: Request, _ channel: FileChannel, now: Int64
+  ) throws(ServeError) -> SyncWork {
     let handle = try usableHandle(request, now: now)
-    return syncWork(handle.file, handle.needsDirectorySync ? handle.location?.directory : nil)
+    var work = syncWork(handle.file, handle.needsDirectorySync ? handle.location?.directory : nil)
+    if handle.kind == .wal, let database = database(of: handle.path, on: channel),
+      database.file.isWriter(database.holder)
+    {
+      work.committed = database.file
+    }
+    return work
   }
 
   /// A sync of the open file with this id is done.

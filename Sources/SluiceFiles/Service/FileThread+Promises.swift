@@ -25,7 +25,7 @@ extension FileSession {
       channel.end.complete(.donePromised)
       return true
     }
-    let work = try syncWork(request, now: now)
+    let work = try syncWork(request, channel, now: now)
     return try sync(work, request, .syncPromise, channel, now: now)
   }
 
@@ -128,9 +128,10 @@ extension FileParts {
     files.close(database)
   }
 
-  /// A promise was broken: nothing that was written to the WAL since can be trusted to reach the
-  /// disk. As when a sidecar dies, every session that has the database open ends, and with it its
-  /// locks. The next to open the database finds what is durable.
+  /// The sync of a commit has failed: nothing that was written to the WAL since the last one can be
+  /// trusted to reach the disk, whatever later syncs say. As when a sidecar dies, every session that
+  /// has the database open ends, and with it its locks. The next to open the database finds what is
+  /// durable.
   func giveUp(_ database: SharedFile, _ wal: SharedFile, _ errno: Errno) {
     guard database.giveUp() else { return }
     Log.warning(

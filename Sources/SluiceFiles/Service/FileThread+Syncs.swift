@@ -20,9 +20,19 @@ struct SyncWork: Sendable {
   var directory: Directory?
   /// Tests make the sync take so much longer.
   var delayNanoseconds: Int64
+  /// The database whose commit the file, a WAL, is synced for.
+  var committed: SharedFile?
 
-  func run() throws(FileError) {
-    try file?.synchronize(delayNanoseconds: delayNanoseconds)
+  func run(_ parts: FileParts) throws(FileError) {
+    do throws(FileError) {
+      try file?.synchronize(delayNanoseconds: delayNanoseconds)
+    } catch {
+      // Programs outside go by what they have read. Then only the commit fails, as without a sidecar.
+      if let committed, let file, !committed.isOpenOutside {
+        parts.giveUp(committed, file, error.status.errno)
+      }
+      throw error
+    }
     try directory?.synchronize()
   }
 }
@@ -43,7 +53,7 @@ extension FileThread {
   {
     if wouldHoldUpOthers(session, now: now), handOver(work, errand) { return false }
     let start = Clock.monotonicNanoseconds()
-    try work.run()
+    try work.run(parts)
     noteSync(nanoseconds: Clock.monotonicNanoseconds() - start)
     session.synced(errand.file)
     return true
@@ -73,13 +83,13 @@ extension FileThread {
   /// A file counts as open until its sync is done, so that it is not closed meanwhile.
   private func handOver(_ work: SyncWork, _ errand: SyncErrand) -> Bool {
     guard parts.workers.areReady() else { return false }
-    if let file = work.file { parts.files.countAnother(file) }
+    for file in [work.file, work.committed] { if let file { parts.files.countAnother(file) } }
     parts.workers.take {
       let start = Clock.monotonicNanoseconds()
       var failure: FileError?
-      do throws(FileError) { try work.run() } catch { failure = error }
+      do throws(FileError) { try work.run(self.parts) } catch { failure = error }
       let nanoseconds = Clock.monotonicNanoseconds() - start
-      if let file = work.file { self.parts.files.close(file) }
+      for file in [work.file, work.committed] { if let file { self.parts.files.close(file) } }
       self.post.send { [failure] in self.finish(errand, failure, nanoseconds: nanoseconds) }
     }
     return true
