@@ -37,9 +37,9 @@ struct PromisedSyncs<Ticket> {
   private(set) var isUnderWay = false
   /// Who was promised the next sync, and who the last one and the one before.
   private var group: [UInt64] = []
+  private var lately: (last: [UInt64], before: [UInt64]) = ([], [])
   /// Whether a reader waits for the next sync.
   private var isPressing = false
-  private var lately: (last: [UInt64], before: [UInt64]) = ([], [])
   private var failure: Errno?
 
   /// What was written since the last sync began, as one range; empty if nothing was. What was there

@@ -80,11 +80,9 @@ struct WALPromises: ~Copyable, Sendable {
   /// Whether a promise is open that no sync under way will keep.
   var isSyncWanted: Bool { syncs.withLock { $0.isWanted } }
 
-  /// Waits until those have promises that committed lately; but not for long.
+  /// Waits until those have promises that committed lately, for as long as a usual sync takes.
   func awaitGroup() {
-    let end =
-      Clock.monotonicNanoseconds()
-      + usualNanoseconds.load(ordering: .relaxed) / Self.gatheringShare
+    let end = Clock.monotonicNanoseconds() + usualNanoseconds.load(ordering: .relaxed)
     while true {
       // Before the question: a promise made after it changes the count, and the sleep does not begin.
       let seen = promiseCount.load(ordering: .sequentiallyConsistent)
@@ -95,9 +93,6 @@ struct WALPromises: ~Copyable, Sendable {
       }
     }
   }
-
-  /// The part of a usual sync's time for which the next one waits for more promises.
-  private static var gatheringShare: Int64 { 1 }
 
   /// True for the thread that is to sync as long as `isSyncWanted`.
   func takeKeeping() -> Bool {

@@ -145,16 +145,12 @@ struct LockWait {
   /// waits a little here instead.
   @inline(__always)
   var millisecondsBeforeReading: Int64 {
-    if readsWAL || contendedUntil == 0 && milliseconds == 0 { return 0 }
-    return millisecondsOfContender
+    if readsWAL { return 0 }
+    if milliseconds == 0 { return waitedForDisk && isContended ? Self.patience : 0 }
+    return writesUsually || isContended ? milliseconds : 0
   }
 
-  @inline(never)
-  private var millisecondsOfContender: Int64 {
-    let isContended = Clock.monotonicNanoseconds() < contendedUntil
-    if milliseconds > 0 { return writesUsually || isContended ? milliseconds : 0 }
-    return waitedForDisk && isContended ? Self.patience : 0
-  }
+  private var isContended: Bool { Clock.monotonicNanoseconds() < contendedUntil }
 
   // MARK: xSleep
 
