@@ -10,12 +10,17 @@ import Testing
 
   init() throws { fixture = try Fixture() }
 
-  private func run(_ tool: String, _ words: [String]) throws -> Outcome {
+  private func layer() throws -> String {
     let layer = URL(filePath: Fixture.library).deletingLastPathComponent()
       .appending(path: "libfaults.so").path
     guard FileManager.default.fileExists(atPath: layer) else {
       throw Overdue("no \(layer); run Tools/faults/build")
     }
+    return layer
+  }
+
+  private func run(_ tool: String, _ words: [String]) throws -> Outcome {
+    let layer = try layer()
     return try fixture.run(
       [
         repositoryFile("Tools/faults/\(tool)").path, "--json", "--program", Fixture.program,
@@ -73,6 +78,37 @@ import Testing
   @Test func noCommitIsAcknowledgedWhoseSyncFails() throws {
     let words = ["--scenario", "group", "--error", "EIO,ENOSPC", "--sample", "20"]
     try run("io-errors", words).expectSuccess()
+  }
+
+  /// A writer is alone, so it is promised nothing. Its frames are whole in the WAL, and the kernel has
+  /// dropped them. The next connection must not find them there.
+  @Test func aCommitWhoseSyncFailsIsNotFoundInTheWAL() throws {
+    let control = fixture.scratch.appending(path: "control").path
+    let tools = """
+      import signal
+      sys.path.insert(0, \(String(reflecting: repositoryFile("Tools/faults").path)))
+      from fault_run import Control, Fault
+      path = \(String(reflecting: control))
+
+      """
+    _ = try fixture.runPython(tools + "Control(path)")
+    try fixture.startSidecar(
+      [], prefix: ["env", "LD_PRELOAD=\(try layer())", "SLUICE_FAULTS_FAIL=\(control)"])
+    try fixture.makeDatabase(fixture.inRoot("app.db"))
+    let outcome = try fixture.runPython(
+      tools + """
+        control = Control(path)
+        c = proxied("app.db"); c.execute("PRAGMA journal_mode=WAL"); c.execute("PRAGMA synchronous=FULL")
+        c.execute("INSERT INTO t VALUES (1001)")
+        control.prepare(Fault("fdatasync", "EIO", 1, 1)); control.arm(1)
+        print(result(c.execute, "INSERT INTO t VALUES (1002)"))
+        print(control.failed_count); control.arm(0)
+        c.close()
+        c = proxied("app.db"); c.execute("PRAGMA busy_timeout=10000"); c.execute("PRAGMA synchronous=FULL")
+        c.execute("INSERT INTO t VALUES (1003)")
+        print(c.execute("SELECT x FROM t WHERE x > 1000 ORDER BY x").fetchall())
+        """)
+    outcome.expectLines(["SQLITE_IOERR_FSYNC", "1", "[(1001,), (1003,)]"])
   }
 
   /// SQLite gets the right error for a full disk and for a write that fails, also if the write was

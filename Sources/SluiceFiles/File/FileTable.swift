@@ -28,15 +28,20 @@ final class FileTable: Sendable {
 
   /// How many databases may stay open that nobody has open.
   private let unusedCountMaximum: Int
+  private let syncDelayNanoseconds: Int64
 
   private let entries = FutexLock<[FileIdentity: Entry]>([:])
   private let metrics: Metrics
   private let quota: Quota?
 
-  init(metrics: Metrics, quota: Quota? = nil, unusedCountMaximum: Int = 64) {
+  init(
+    metrics: Metrics, quota: Quota? = nil, unusedCountMaximum: Int = 64,
+    syncDelayNanoseconds: Int64 = 0
+  ) {
     self.metrics = metrics
     self.quota = quota
     self.unusedCountMaximum = unusedCountMaximum
+    self.syncDelayNanoseconds = syncDelayNanoseconds
   }
 
   /// How to open, and which file a new one resembles.
@@ -354,7 +359,8 @@ final class FileTable: Sendable {
     let quota = isCounted ? quota : nil
     let file = SharedFile(
       descriptor, identity: FileIdentity(status), isWritable: isWritable, metrics: metrics,
-      account: quota.map { QuotaAccount($0, countedByteCount: status.byteCount) })
+      account: quota.map { QuotaAccount($0, countedByteCount: status.byteCount) },
+      syncDelayNanoseconds: syncDelayNanoseconds)
     entries[file.identity] = Entry(file: file, openCount: 1)
     return file
   }

@@ -33,11 +33,11 @@ extension SharedFile {
     try content.allocate(description, byteCount: byteCount)
   }
 
-  /// Makes the content durable; tests make that take longer. Syncs of one file follow one another.
-  func synchronize(delayNanoseconds: Int64 = 0) throws(FileError) {
+  /// Makes the content durable. Syncs of one file follow one another.
+  func synchronize() throws(FileError) {
     try description.use { () throws(Errno) in
       try promises.sync { () throws(Errno) in
-        if delayNanoseconds > 0 { Clock.sleep(nanoseconds: delayNanoseconds) }
+        if syncDelayNanoseconds > 0 { Clock.sleep(nanoseconds: syncDelayNanoseconds) }
         try description.descriptor.synchronizeData()
       }
     }

@@ -35,6 +35,8 @@ final class SharedFile: Sendable {
   let identity: FileIdentity
   /// False where the system allows reading only.
   let isWritable: Bool
+  /// Tests make each sync take so much longer.
+  let syncDelayNanoseconds: Int64
   let description: FileDescription
   let content: FileContent
   /// Of a WAL: the syncs that its writers share.
@@ -68,8 +70,9 @@ final class SharedFile: Sendable {
 
   init(
     _ descriptor: consuming FileDescriptor, identity: FileIdentity, isWritable: Bool,
-    metrics: Metrics, account: QuotaAccount? = nil
+    metrics: Metrics, account: QuotaAccount? = nil, syncDelayNanoseconds: Int64
   ) {
+    self.syncDelayNanoseconds = syncDelayNanoseconds
     description = FileDescription(descriptor)
     content = FileContent(account: account)
     self.identity = identity

@@ -248,9 +248,7 @@ extension FileSession {
   }
 
   private func syncWork(_ file: SharedFile?, _ directory: Directory?) -> SyncWork {
-    SyncWork(
-      file: file, directory: directory,
-      delayNanoseconds: parts.configuration.syncDelayNanoseconds)
+    SyncWork(file: file, directory: directory)
   }
 
   private func access(_ request: Request, _ channel: FileChannel) throws(ServeError) {

@@ -118,7 +118,7 @@ extension FileParts {
         wal.promises.awaitGroup()
         metrics.add(to: \.syncs_shared)
         do throws(FileError) {
-          try wal.synchronize(delayNanoseconds: configuration.syncDelayNanoseconds)
+          try wal.synchronize()
         } catch {
           giveUp(database, wal, error.status.errno)
         }

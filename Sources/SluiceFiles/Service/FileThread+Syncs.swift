@@ -18,14 +18,12 @@ struct SyncWork: Sendable {
   var file: SharedFile?
   /// Its entries are made durable after the file.
   var directory: Directory?
-  /// Tests make the sync take so much longer.
-  var delayNanoseconds: Int64
   /// The database whose commit the file, a WAL, is synced for.
   var committed: SharedFile?
 
   func run(_ parts: FileParts) throws(FileError) {
     do throws(FileError) {
-      try file?.synchronize(delayNanoseconds: delayNanoseconds)
+      try file?.synchronize()
     } catch {
       // Programs outside go by what they have read. Then only the commit fails, as without a sidecar.
       if let committed, let file, !committed.isOpenOutside {

@@ -88,7 +88,8 @@ public final class Sidecar {
       metrics: metrics,
       quota: configuration.quotaByteCount.map {
         Quota($0, root: roots.main) { Log.warning("counting the files beneath the root") }
-      }, unusedCountMaximum: min(64, configuration.filesPerSessionMaximum / 2))
+      }, unusedCountMaximum: min(64, configuration.filesPerSessionMaximum / 2),
+      syncDelayNanoseconds: configuration.syncDelayNanoseconds)
     let (windows, windowKeeper) = makeWindows(
       configuration, files: files, metrics: metrics)
     let service = FileService(
