@@ -79,8 +79,9 @@ struct PromisedSyncsTests {
         default:
           guard plain.isUnderWay else { continue }
           let fails = Int.random(in: 0..<12, using: &random) == 0
-          let isPromised = plain.promised.contains { $0 > plain.kept }
-          #expect(syncs.end(fails ? .inputOutput : nil) == waiting)
+          let isFinal = Int.random(in: 0..<4, using: &random) == 0
+          let isPromised = isFinal || plain.promised.contains { $0 > plain.kept }
+          #expect(syncs.end(fails ? .inputOutput : nil, isFinal: isFinal) == waiting)
           waiting = []
           plain.isUnderWay = false
           if !fails {

@@ -33,10 +33,11 @@ extension SharedFile {
     try content.allocate(description, byteCount: byteCount)
   }
 
-  /// Makes the content durable. Syncs of one file follow one another.
-  func synchronize() throws(FileError) {
+  /// Makes the content durable. Syncs of one file follow one another. If one fails that is the last
+  /// hope of a commit (`isFinal`), no later one succeeds.
+  func synchronize(isFinal: Bool = false) throws(FileError) {
     try description.use { () throws(Errno) in
-      try promises.sync { () throws(Errno) in
+      try promises.sync(isFinal: isFinal) { () throws(Errno) in
         if syncDelayNanoseconds > 0 { Clock.sleep(nanoseconds: syncDelayNanoseconds) }
         try description.descriptor.synchronizeData()
       }

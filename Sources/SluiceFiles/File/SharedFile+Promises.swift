@@ -1,6 +1,7 @@
 // Promises of a database's WAL (group commit), and the end of a database whose promise was broken.
 // Under the database's `state` where locks or the lease decide.
 
+internal import SluiceServer
 internal import SluiceSystem
 internal import Synchronization
 
@@ -61,5 +62,29 @@ extension SharedFile {
   /// Whether programs outside may have it open.
   var isOpenOutside: Bool { state.withLock { $0.isMirrored } }
 
-  var isLost: Bool { wasGivenUp.load(ordering: .sequentiallyConsistent) }
+  /// Of a WAL whose commit could not be synced: cuts it to what is durable, now and again when the last
+  /// has closed it, because those that still have it open may write until they are told.
+  func loseTail() throws(FileError) {
+    hasLostTail.store(true, ordering: .sequentiallyConsistent)
+    try cutTail()
+  }
+
+  /// To be called when nobody has the file open any more.
+  func cutLostTail() {
+    guard hasLostTail.load(ordering: .sequentiallyConsistent) else { return }
+    do throws(FileError) { try cutTail() } catch {
+      Log.warning("a WAL whose sync failed cannot be cut to what is durable: \(error)")
+    }
+  }
+
+  private func cutTail() throws(FileError) {
+    let byteCount = promises.durableByteCount
+    if try status().byteCount > byteCount { try truncate(toByteCount: byteCount) }
+  }
+
+  /// Whether nobody may open it before all that have it open have closed it.
+  var isLost: Bool {
+    wasGivenUp.load(ordering: .sequentiallyConsistent)
+      || hasLostTail.load(ordering: .sequentiallyConsistent)
+  }
 }

@@ -46,6 +46,8 @@ final class SharedFile: Sendable {
   let leaseTrust = LeaseTrust()
   /// Whether every session that has it open is being ended. See `giveUp`.
   let wasGivenUp = Atomic<Bool>(false)
+  /// Of a WAL: whether what follows its durable part is to be cut off. See `loseTail`.
+  let hasLostTail = Atomic<Bool>(false)
   /// A bit for each reactor with a session that has opened it; the last bit is for all beyond.
   private let users = Atomic<UInt64>(0)
 
@@ -100,6 +102,7 @@ final class SharedFile: Sendable {
 
   /// No handle has it open any more.
   func noteEnd() {
+    cutLostTail()
     if !isLocal { _ = try? description.descriptor.setLock(.none, start: 0, byteCount: 0) }
     content.noteEnd(of: description)
   }

@@ -137,10 +137,7 @@ extension FileParts {
     Log.warning(
       "a sync of a WAL failed: \(errno.message); its database is given up: programs that use it lose "
         + "their connections, and no commit that returned is lost")
-    let byteCount = wal.promises.durableByteCount
-    do throws(FileError) {
-      if try wal.status().byteCount > byteCount { try wal.truncate(toByteCount: byteCount) }
-    } catch {
+    do throws(FileError) { try wal.loseTail() } catch {
       Log.warning("the WAL cannot be cut to what is durable: \(error)")
     }
     for settler in settlers.besides(nil, using: database) { settler.cutOff(database) }

@@ -22,13 +22,12 @@ struct SyncWork: Sendable {
   var committed: SharedFile?
 
   func run(_ parts: FileParts) throws(FileError) {
+    // Programs outside go by what they have read. Then only the commit fails, as without a sidecar.
+    let lost = committed.flatMap { $0.isOpenOutside ? nil : $0 }
     do throws(FileError) {
-      try file?.synchronize()
+      try file?.synchronize(isFinal: lost != nil)
     } catch {
-      // Programs outside go by what they have read. Then only the commit fails, as without a sidecar.
-      if let committed, let file, !committed.isOpenOutside {
-        parts.giveUp(committed, file, error.status.errno)
-      }
+      if let lost, let file { parts.giveUp(lost, file, error.status.errno) }
       throw error
     }
     try directory?.synchronize()

@@ -129,12 +129,13 @@ struct PromisedSyncs<Ticket> {
     isPressing = false
   }
 
-  /// The sync under way has ended. Gives the requests that wait, which are forgotten here.
-  mutating func end(_ error: Errno?) -> [Ticket] {
+  /// The sync under way has ended. Gives the requests that wait, which are forgotten here. After an
+  /// error of a sync that `isFinal`, or that broke a promise, none begins any more.
+  mutating func end(_ error: Errno?, isFinal: Bool = false) -> [Ticket] {
     precondition(isUnderWay, "a sync that ends has begun")
     isUnderWay = false
     if let error {
-      if !isSettled {
+      if !isSettled || isFinal {
         failure = error
       } else if !syncing.isEmpty {
         // Nobody was promised it. Those who asked for the sync are told, and write again.

@@ -109,7 +109,8 @@ struct WALPromises: ~Copyable, Sendable {
 
   /// Runs `body`, which makes all that was written durable, after the sync that is under way. A
   /// failure breaks the promises that are open, for ever; then nothing is synced any more.
-  func sync(_ body: () throws(Errno) -> Void) throws(Errno) {
+  /// So does a failure of one that `isFinal`.
+  func sync(isFinal: Bool = false, _ body: () throws(Errno) -> Void) throws(Errno) {
     try turn.withLock { (_) throws(Errno) in
       try syncs.withLock { (syncs) throws(Errno) in try syncs.begin() }
       var failure: Errno?
@@ -119,7 +120,7 @@ struct WALPromises: ~Copyable, Sendable {
       let usual = usualNanoseconds.load(ordering: .relaxed)
       usualNanoseconds.store(usual + (nanoseconds - usual) / 4, ordering: .relaxed)
       let waiting = syncs.withLock { syncs in
-        let waiting = syncs.end(failure)
+        let waiting = syncs.end(failure, isFinal: isFinal)
         hasOpen.store(!syncs.isSettled, ordering: .sequentiallyConsistent)
         return waiting
       }
