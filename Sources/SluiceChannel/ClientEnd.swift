@@ -6,7 +6,8 @@
 //
 // The caller serialises use. The proxy does requests in the order in which they were sent. It
 // answers a posted request like any other, but the client reads that answer later: in the next
-// call, in `settle`, or when it needs the slot again. A change's failure is kept until `forgetFailure`.
+// call, in `settle`, or when it needs the slot again. A change's failure is kept until
+// `forgetFailure`.
 //
 // On a single processor a proxy that sleeps is not told of each posted request: two switches of
 // processes would cost more than the request. It is told when half of the slots are taken or when
@@ -118,8 +119,8 @@ public struct ClientEnd: ~Copyable, Sendable {
   }
 
   /// Sends a change of a file (a `write`) and does not wait. If it fails, `failureOfChange` says so
-  /// once the change is settled. All changes under way belong to one file, so that no other file is changed
-  /// after a failure. Waits only if the ring is full or the previous change was to another file.
+  /// once the change is settled. All changes under way belong to one file, so that no other file is
+  /// changed after a failure. Waits only if the ring is full or the previous change was to another file.
   @inline(__always)
   public mutating func post<Request: Message>(
     _ operation: Operation, file: UInt64, _ request: Request,

@@ -62,24 +62,22 @@ extension SharedFile {
   /// Whether programs outside may have it open.
   var isOpenOutside: Bool { state.withLock { $0.isMirrored } }
 
-  /// Of a WAL whose commit could not be synced: cuts it to what is durable, now and again when the last
-  /// has closed it, because those that still have it open may write until they are told.
-  func loseTail() throws(FileError) {
+  /// Of a WAL whose commit could not be synced: cuts it to what is durable, now and again when the
+  /// last has closed it, because those that still have it open may write until they are told.
+  func loseTail() {
     hasLostTail.store(true, ordering: .sequentiallyConsistent)
-    try cutTail()
+    cutLostTail()
   }
 
   /// To be called when nobody has the file open any more.
   func cutLostTail() {
     guard hasLostTail.load(ordering: .sequentiallyConsistent) else { return }
-    do throws(FileError) { try cutTail() } catch {
-      Log.warning("a WAL whose sync failed cannot be cut to what is durable: \(error)")
-    }
-  }
-
-  private func cutTail() throws(FileError) {
     let byteCount = promises.durableByteCount
-    if try status().byteCount > byteCount { try truncate(toByteCount: byteCount) }
+    do throws(FileError) {
+      if try status().byteCount > byteCount { try truncate(toByteCount: byteCount) }
+    } catch {
+      Log.warning("the WAL cannot be cut to what is durable: \(error)")
+    }
   }
 
   /// Whether nobody may open it before all that have it open have closed it.

@@ -223,7 +223,7 @@ extension FileSession {
       try proveLocks(toEnd: wanted.path, channel)
       try parts.files.unlink(location)
       look.foundNothing()
-      return wanted.syncDirectory ? syncWork(nil, location.directory) : nil
+      return wanted.syncDirectory ? SyncWork(directory: location.directory) : nil
     }
   }
 
@@ -245,10 +245,6 @@ extension FileSession {
   /// a part of the header with zeros. It writes a header as a whole.
   private func endsJournal(_ payload: UnsafeMutableRawBufferPointer) -> Bool {
     unsafe payload.count < 512 && payload.first == 0
-  }
-
-  private func syncWork(_ file: SharedFile?, _ directory: Directory?) -> SyncWork {
-    SyncWork(file: file, directory: directory)
   }
 
   private func access(_ request: Request, _ channel: FileChannel) throws(ServeError) {
@@ -381,7 +377,8 @@ extension FileSession {
     _ request: Request, _ channel: FileChannel, now: Int64
   ) throws(ServeError) -> SyncWork {
     let handle = try usableHandle(request, now: now)
-    var work = syncWork(handle.file, handle.needsDirectorySync ? handle.location?.directory : nil)
+    var work = SyncWork(
+      file: handle.file, directory: handle.needsDirectorySync ? handle.location?.directory : nil)
     if handle.kind == .wal, let database = database(of: handle.path, on: channel),
       database.file.isWriter(database.holder)
     {

@@ -137,9 +137,7 @@ extension FileParts {
     Log.warning(
       "a sync of a WAL failed: \(errno.message); its database is given up: programs that use it lose "
         + "their connections, and no commit that returned is lost")
-    do throws(FileError) { try wal.loseTail() } catch {
-      Log.warning("the WAL cannot be cut to what is durable: \(error)")
-    }
+    wal.loseTail()
     for settler in settlers.besides(nil, using: database) { settler.cutOff(database) }
   }
 }

@@ -80,13 +80,14 @@ extension FileThread {
   /// A file counts as open until its sync is done, so that it is not closed meanwhile.
   private func handOver(_ work: SyncWork, _ errand: SyncErrand) -> Bool {
     guard parts.workers.areReady() else { return false }
-    for file in [work.file, work.committed] { if let file { parts.files.countAnother(file) } }
+    let files = [work.file, work.committed].compactMap { $0 }
+    for file in files { parts.files.countAnother(file) }
     parts.workers.take {
       let start = Clock.monotonicNanoseconds()
       var failure: FileError?
       do throws(FileError) { try work.run(self.parts) } catch { failure = error }
       let nanoseconds = Clock.monotonicNanoseconds() - start
-      for file in [work.file, work.committed] { if let file { self.parts.files.close(file) } }
+      for file in files { self.parts.files.close(file) }
       self.post.send { [failure] in self.finish(errand, failure, nanoseconds: nanoseconds) }
     }
     return true

@@ -14,7 +14,6 @@ struct WALPromises: ~Copyable, Sendable {
   private let isKept = Atomic<Bool>(false)
   /// Whether a promise is open: then reads have to ask.
   private let hasOpen = Atomic<Bool>(false)
-
   /// Grows when a gathering may end: the futex word of `awaitGroup`.
   private let promiseCount = Atomic<UInt32>(0)
   /// How long the last syncs took.
@@ -108,8 +107,8 @@ struct WALPromises: ~Copyable, Sendable {
   }
 
   /// Runs `body`, which makes all that was written durable, after the sync that is under way. A
-  /// failure breaks the promises that are open, for ever; then nothing is synced any more.
-  /// So does a failure of one that `isFinal`.
+  /// failure breaks the promises that are open, for ever; then nothing is synced any more. Nor is it
+  /// after the failure of a sync that `isFinal`.
   func sync(isFinal: Bool = false, _ body: () throws(Errno) -> Void) throws(Errno) {
     try turn.withLock { (_) throws(Errno) in
       try syncs.withLock { (syncs) throws(Errno) in try syncs.begin() }

@@ -38,7 +38,8 @@ extension OpenFile {
   @inline(__always)
   func awaitWhatWriterRead() {
     guard let wal, wal.remote.hasReadPromised else { return }
-    // If the promise is broken, the connection is lost too, and learns of it at its next call.
+    // If the promise is broken, the connection is lost too. SQLite ignores the result of this call, so
+    // a transaction that only rolls back is not told.
     try? wal.remote.awaitSync()
   }
 

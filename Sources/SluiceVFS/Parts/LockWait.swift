@@ -54,6 +54,7 @@ struct LockWait {
   var mustReadAgain = false
   /// The locks of the WAL index that the connection holds, a bit for each.
   private var walLocks: UInt8 = 0
+  /// Those of them that it holds alone.
   private var aloneWALLocks: UInt8 = 0
   /// The bits of the readers' locks.
   private static let readLocks: UInt8 = 0xf8

@@ -136,13 +136,13 @@ extension BesideBenchmark {
     try connection.expectJournal("WAL")
     let statement = try connection.prepare(
       work == .select ? StatementPeer.Work.select.sql : "PRAGMA wal_checkpoint(PASSIVE)")
-    var random = RandomNumbers(seed: UInt64(seed))
+    var random = SplitMix64(seed: UInt64(seed))
     BenchPeer.awaitStart()
 
     var busy = 0
     let times = try BenchPeer.repeated(seconds: seconds) { () throws(ToolError) in
       if work == .select {
-        statement.bind(1 + Int64(random.next(below: StatementPeer.rowCount)))
+        statement.bind(1 + Int64(random.below(StatementPeer.rowCount)))
       }
       let code = statement.step()
       switch code & 0xff {

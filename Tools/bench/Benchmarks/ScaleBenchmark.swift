@@ -162,7 +162,7 @@ extension ScaleBenchmark {
     }
     let connection = try SQLiteConnection(try SQLiteLibrary(), target)
     let statement = try connection.prepare(StatementPeer.Work.select.sql)
-    var random = RandomNumbers(seed: 0)
+    var random = SplitMix64(seed: 0)
     func select(_ id: Int) throws(ToolError) {
       statement.bind(Int64(id))
       guard statement.step() == SQLITE_ROW else { throw .failed("SELECT: \(connection.message)") }
@@ -171,7 +171,7 @@ extension ScaleBenchmark {
     var report = PeerReport()
     if part == .firstPass {
       var ids = Array(1...rows)
-      for index in ids.indices { ids.swapAt(index, random.next(below: index + 1)) }
+      for index in ids.indices { ids.swapAt(index, random.below(index + 1)) }
       BenchPeer.awaitStart()
       report.add(
         "time",
@@ -182,7 +182,7 @@ extension ScaleBenchmark {
       report.add(
         "time",
         try BenchPeer.repeated(seconds: seconds) { () throws(ToolError) in
-          try select(1 + random.next(below: rows))
+          try select(1 + random.below(rows))
         })
     }
     return report

@@ -32,7 +32,7 @@ final class DeathRun {
   private let canary: Bool
   private let stop: StopRequest
   private let program: String
-  private var random: HarnessRandom
+  private var random: SplitMix64
   private var outcome = Outcome()
 
   /// A slow sync, so that a kill can hit its middle.
@@ -50,7 +50,7 @@ final class DeathRun {
       throw .failed("kill needs a sidecar of the harness's own")
     }
     files = DeathFiles(root: root)
-    random = HarnessRandom(seed: seed)
+    random = SplitMix64(seed: seed)
     do throws(InstallationError) { program = try Installation.program() } catch {
       throw .failed(error.text)
     }

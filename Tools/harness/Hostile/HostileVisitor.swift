@@ -3,18 +3,19 @@
 
 internal import CSluice
 internal import SluiceSystem
+internal import ToolSupport
 
 /// Confined to one thread.
 struct HostileVisitor {
   private let socket: String
-  private var random: HarnessRandom
+  private var random: SplitMix64
   /// Visitors that say nothing. They are few, because many of them would keep all others out.
   private var silent: [SharedDescriptor] = []
   private static let silentMaximum = 32
 
   init(socket: String, seed: UInt64) {
     self.socket = socket
-    random = HarnessRandom(seed: seed)
+    random = SplitMix64(seed: seed)
   }
 
   /// Makes one visit. Throws where the sidecar accepts no connection any more.

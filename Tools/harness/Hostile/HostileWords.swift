@@ -5,6 +5,7 @@
 internal import CSluice
 internal import SluiceSystem
 internal import Synchronization
+internal import ToolSupport
 
 /// The part of the memory that one life of the hostile session spoils. The sidecar soon stops
 /// listening to a session that spoils everything.
@@ -14,9 +15,9 @@ enum HostileAim: Int, CaseIterable {
 
 @safe
 struct HostileWords {
-  var random: HarnessRandom
+  var random: SplitMix64
 
-  init(seed: UInt64) { random = HarnessRandom(seed: seed) }
+  init(seed: UInt64) { random = SplitMix64(seed: seed) }
 
   /// A number that a careless reader may trip over.
   mutating func number(near request: UInt32) -> UInt32 {

@@ -38,7 +38,7 @@ final class KillRun {
   private let boardDescriptor: FileDescriptor
   private let lifeline: (ours: SharedDescriptor, theirs: SharedDescriptor)
   private let log: FileDescriptor
-  private var random: HarnessRandom
+  private var random: SplitMix64
   private var workers: [DoomedProcess?]
   /// The workers that do not use the sidecar.
   private var isNative: [Bool]
@@ -64,7 +64,7 @@ final class KillRun {
     }
     self.root = root
     socket = sidecar.socket
-    random = HarnessRandom(seed: seed)
+    random = SplitMix64(seed: seed)
     workers = (0..<clients).map { _ in nil }
     isNative = Array(repeating: false, count: clients)
     do throws(InstallationError) {

@@ -16,7 +16,7 @@ final class KillWorker {
   private let sqlite: SQLiteLibrary
   private let restNanoseconds: Int64
   private let acknowledgesEarly: Bool
-  private var random: HarnessRandom
+  private var random: SplitMix64
   private var stores: [Store] = []
 
   /// Why a transaction did not succeed.
@@ -88,7 +88,7 @@ final class KillWorker {
     self.targets = targets
     self.restNanoseconds = restNanoseconds
     self.acknowledgesEarly = acknowledgesEarly
-    random = HarnessRandom(seed: seed)
+    random = SplitMix64(seed: seed)
     sqlite = try SQLiteLibrary()
   }
 

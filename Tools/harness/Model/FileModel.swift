@@ -11,6 +11,7 @@
 
 internal import CSluice
 internal import SluiceWire
+internal import ToolSupport
 
 /// A file, with or without a name.
 @safe
@@ -293,7 +294,7 @@ enum ModelNoise {
 
   nonisolated(unsafe) private static let block: UnsafeMutableRawPointer = {
     let block = UnsafeMutableRawPointer.allocate(byteCount: byteCount, alignment: 64)
-    var random = HarnessRandom(seed: 0x5105_10ce)
+    var random = SplitMix64(seed: 0x5105_10ce)
     for index in 0..<byteCount / 8 {
       unsafe block.storeBytes(of: random.next(), toByteOffset: index * 8, as: UInt64.self)
     }

@@ -3,9 +3,10 @@
 // not wait for every answer.
 
 internal import SluiceWire
+internal import ToolSupport
 
 struct ModelGenerator {
-  private var random: HarnessRandom
+  private var random: SplitMix64
   private let sessionCount: Int
   private let burstMaximum: Int
   /// The rest of the burst, and its session and channel.
@@ -30,7 +31,7 @@ struct ModelGenerator {
 
   /// With `burstMaximum` 1, every step is answered before the next one.
   init(seed: UInt64, sessionCount: Int, burstMaximum: Int) {
-    random = HarnessRandom(seed: seed)
+    random = SplitMix64(seed: seed)
     self.sessionCount = sessionCount
     self.burstMaximum = burstMaximum
   }

@@ -76,7 +76,7 @@ struct ModelRun {
       socket: sidecar.socket, tag: ModelRun.tag(seed), sessions: sessions, canary: canary)
     driver.idsSeen = ids
     ids = []
-    var mix = HarnessRandom(seed: seed ^ (epoch &* 0x9e37_79b9_7f4a_7c15))
+    var mix = SplitMix64(seed: seed ^ (epoch &* 0x9e37_79b9_7f4a_7c15))
     var generator = ModelGenerator(
       seed: mix.next(), sessionCount: sessions, burstMaximum: ModelRun.burstMaximum)
     defer {

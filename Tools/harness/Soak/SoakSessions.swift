@@ -3,6 +3,7 @@
 
 internal import SluiceSystem
 internal import Synchronization
+internal import ToolSupport
 
 final class SoakSessions: Sendable {
   private let socket: String
@@ -51,7 +52,7 @@ final class SoakSessions: Sendable {
   private func runEpoch(_ epoch: UInt64) throws(HarnessError) {
     let driver = try ModelDriver(
       socket: socket, tag: ModelRun.tag(seed), sessions: sessions, canary: nil)
-    var mix = HarnessRandom(seed: seed ^ (epoch &* 0x9e37_79b9_7f4a_7c15))
+    var mix = SplitMix64(seed: seed ^ (epoch &* 0x9e37_79b9_7f4a_7c15))
     var generator = ModelGenerator(seed: mix.next(), sessionCount: sessions, burstMaximum: 1)
     driver.toleratesLimits = true
     driver.latencies = LatencyHistogram()
