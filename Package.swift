@@ -40,6 +40,8 @@ let clientTargets: [Target] = [
   .target(
     name: "SluiceClient", dependencies: ["CSluice", "SluiceChannel"], swiftSettings: clientSettings),
   .target(
+    name: "SluiceSQL", dependencies: ["CSluice", "SluiceClient"], swiftSettings: clientSettings),
+  .target(
     name: "SluiceVFS",
     dependencies: ["CSluice", "CSQLite", "SluiceChannel", "SluiceClient"]
       + (embedded ? ["CSluicePreload"] : []),
@@ -64,6 +66,11 @@ let hostTargets: [Target] = [
     name: "SluiceServer", dependencies: ["CSluice", "SluiceChannel"], swiftSettings: swiftSettings),
   .target(
     name: "SluiceFiles", dependencies: ["CSluice", "SluiceServer"], swiftSettings: swiftSettings),
+  .target(
+    name: "CEngine", cSettings: cSettings, linkerSettings: [.linkedLibrary("sqlite3")]),
+  .target(
+    name: "SluiceEngine", dependencies: ["CEngine", "CSluice", "SluiceServer", "SluiceVFS"],
+    swiftSettings: swiftSettings),
   .target(name: "CSluiceCommand", cSettings: cSettings),
   .target(
     name: "SluiceCommand", dependencies: ["CSluice", "CSluiceCommand", "SluiceSystem"],
@@ -71,6 +78,9 @@ let hostTargets: [Target] = [
   .executableTarget(
     name: "sluice",
     dependencies: ["CSluiceCommand", "SluiceClient", "SluiceCommand", "SluiceFiles"],
+    swiftSettings: swiftSettings),
+  .executableTarget(
+    name: "sluice-engine", dependencies: ["CSluice", "SluiceCommand", "SluiceEngine"],
     swiftSettings: swiftSettings),
   // What harness and benchmarks share.
   .target(
@@ -106,6 +116,10 @@ let hostTargets: [Target] = [
     name: "SluiceFilesTests",
     dependencies: ["SluiceChannel", "SluiceFiles", "SluiceClient", "TestSupport"],
     swiftSettings: swiftSettings),
+  .testTarget(
+    name: "SluiceEngineTests",
+    dependencies: ["CEngine", "SluiceEngine", "SluiceSQL", "SluiceServer", "TestSupport"],
+    swiftSettings: swiftSettings),
   // Nearly all users' tests: stock programs with libsluice.so, as Tools/build has made it.
   .testTarget(
     name: "SluiceVFSTests", dependencies: ["SluiceVFS", "TestSupport"],
@@ -129,6 +143,7 @@ let package = Package(
     ? [.library(name: "sluice", type: .dynamic, targets: ["SluiceVFS"])]
     : [
       .executable(name: "sluice", targets: ["sluice"]),
+      .executable(name: "sluice-engine", targets: ["sluice-engine"]),
       .executable(name: "sluice-harness", targets: ["sluice-harness"]),
       .executable(name: "sluice-bench", targets: ["sluice-bench"]),
       .library(name: "SluiceClient", targets: ["SluiceClient"]),

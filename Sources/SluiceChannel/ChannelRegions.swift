@@ -63,7 +63,9 @@ public struct ChannelRegions: ~Copyable, Sendable {
 
   var clientSleeps: SharedWord { unsafe word(sluice_client_sleeps(header)) }
   var clientAwaits: SharedWord { unsafe word(sluice_client_awaits(header)) }
+  var clientCancels: SharedWord { unsafe word(sluice_client_cancels(header)) }
   var proxySleeps: SharedWord { unsafe word(sluice_proxy_sleeps(header)) }
+  var proxyPulse: SharedWord { unsafe word(sluice_proxy_pulse(header)) }
 
   /// The locks that stand in this channel. Valid while its regions are mapped.
   public var standingLocks: StandingLocks {

@@ -22,16 +22,6 @@ public import SluiceSystem
 public import SluiceWire
 internal import Synchronization
 
-/// Why a call has no answer. The channel and its session cannot be used any more.
-public enum ChannelFailure: Error, Equatable, Sendable {
-  case peerGone
-  /// The peer lives but did not answer in time.
-  case timedOut
-  case violation(ProtocolViolation)
-  /// The request was never sent, because its arguments cannot be encoded. The channel still works.
-  case notSent(WireError)
-}
-
 /// The answer to a request.
 public struct Answer<Reply: Message>: Sendable {
   public var status: Status
@@ -271,8 +261,12 @@ public struct ClientEnd: ~Copyable, Sendable {
     slot.file = file
     slot.payload_offset = payload
     slot.payload_byte_count = UInt32(byteCount)
-    slot.argument_byte_count = unsafe UInt32(
-      try writeArguments(request, into: &slot, area: regions.argumentArea(index)))
+    do throws(WireError) {
+      slot.argument_byte_count = UInt32(
+        try regions.writeArguments(request, into: &slot, slotIndex: index))
+    } catch {
+      throw .notSent(error)
+    }
     if unsafe !sending.isEmpty {
       unsafe regions.payload(offset: payload, byteCount: UInt32(byteCount))!
         .copyMemory(from: sending)
@@ -300,25 +294,6 @@ public struct ClientEnd: ~Copyable, Sendable {
     // The last answer may be that of a call.
     try settle(upTo: submitted &- 1)
     unsafe Futex.wake(regions.sequence(of: settled &+ 1))
-  }
-
-  /// Short arguments go into the slot, long ones into its area.
-  @inline(__always)
-  private func writeArguments<Request: Message>(
-    _ request: Request, into slot: inout sluice_slot, area: UnsafeMutableRawBufferPointer
-  ) throws(ChannelFailure) -> Int {
-    let order = regions.shape.byteOrder
-    do throws(WireError) {
-      return try unsafe withUnsafeMutableBytes(of: &slot.arguments) { (inline) throws(WireError) in
-        do throws(WireError) {
-          return try unsafe request.encode(into: inline, order: order)
-        } catch .tooLong {
-          return try unsafe request.encode(into: area, order: order)
-        }
-      }
-    } catch {
-      throw .notSent(error)
-    }
   }
 
   /// Waits until the proxy has answered every request.
@@ -366,33 +341,13 @@ public struct ClientEnd: ~Copyable, Sendable {
       answer.receivedByteCount = payload.count
     }
     if Reply.hasFields || slot.argument_byte_count > 0 {
-      answer.reply = try readReply(slot, index: index)
+      do throws(WireError) {
+        answer.reply = try regions.readArguments(slot, slotIndex: index)
+      } catch {
+        throw .violation(.reply)
+      }
     }
     return answer
-  }
-
-  @inline(__always)
-  private func readReply<Reply: Message>(
-    _ slot: sluice_slot, index: Int
-  ) throws(ChannelFailure) -> Reply {
-    let byteCount = Int(slot.argument_byte_count)
-    let order = regions.shape.byteOrder
-    do throws(WireError) {
-      if byteCount <= inlineArgumentByteCount {
-        return try unsafe withUnsafeBytes(of: slot.arguments) { (inline) throws(WireError) in
-          try unsafe Reply(
-            decoding: UnsafeRawBufferPointer(rebasing: inline[..<byteCount]), order: order)
-        }
-      }
-      guard byteCount <= regions.shape.argumentAreaByteCount else { throw .tooLong }
-      let copy = UnsafeMutableRawBufferPointer.allocate(byteCount: byteCount, alignment: 16)
-      defer { unsafe copy.deallocate() }
-      unsafe copy.copyMemory(
-        from: UnsafeRawBufferPointer(rebasing: regions.argumentArea(index)[..<byteCount]))
-      return try unsafe Reply(decoding: UnsafeRawBufferPointer(copy), order: order)
-    } catch {
-      throw .violation(.reply)
-    }
   }
 }
 

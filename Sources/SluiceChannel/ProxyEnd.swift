@@ -92,7 +92,7 @@ public final class ProxyEnd {
 
   /// Answers the oldest request with results.
   @inline(__always)
-  public func complete<Reply: Message>(_ status: Status, _ reply: Reply) {
+  public func complete<Reply: Message>(_ status: Status, _ reply: Reply, sentByteCount: Int = 0) {
     let index = regions.slotIndex(of: number)
     let slot = unsafe regions.slot(index)
     do throws(WireError) {
@@ -113,7 +113,7 @@ public final class ProxyEnd {
         return
       }
     }
-    unsafe finish(slot, status, Errno(0), 0)
+    unsafe finish(slot, status, Errno(0), sentByteCount)
   }
 
   private func finish(
@@ -130,6 +130,19 @@ public final class ProxyEnd {
       unsafe regions.clientAwaits.pointee.load(ordering: .relaxed) == number
     }
     number &+= 1
+  }
+
+  /// Whether the client wants the oldest request interrupted.
+  @inline(__always)
+  public var isCancelled: Bool {
+    unsafe regions.clientCancels.pointee.load(ordering: .acquiring) == number  // SYNC cancel
+  }
+
+  /// Tells the client, which may wait for long, that this process goes on.
+  public func beatPulse() {
+    let pulse = unsafe regions.proxyPulse
+    unsafe pulse.pointee.store(
+      pulse.pointee.load(ordering: .relaxed) &+ 1, ordering: .relaxed)
   }
 
   /// A quick check of this channel, for a loop over many channels.

@@ -76,6 +76,8 @@ struct CompletionWait {
   let awaited: SharedWord
   let number: UInt32
   let timeoutNanoseconds: Int64
+  /// Each change of this word puts the timeout off, where there is one.
+  var pulse: SharedWord?
 
   @inline(__always)
   func wait(_ habit: inout WaitHabit, peerIsGone: () -> Bool) -> WaitResult {
@@ -116,7 +118,8 @@ struct CompletionWait {
   @inline(never)
   func sleep(peerIsGone: () -> Bool) -> WaitResult {
     let sliceNanoseconds: Int64 = 100_000_000
-    let deadline = Clock.monotonicNanoseconds() + timeoutNanoseconds
+    var deadline = Clock.monotonicNanoseconds() + timeoutNanoseconds
+    var lastPulse = unsafe pulse?.pointee.load(ordering: .relaxed)
     unsafe awaited.pointee.store(number, ordering: .relaxed)
     unsafe sleeps.pointee.store(1, ordering: .sequentiallyConsistent)  // SYNC nap
     defer { unsafe sleeps.pointee.store(0, ordering: .relaxed) }
@@ -125,6 +128,11 @@ struct CompletionWait {
       if value == ~number { return .reached }
       if value != number { return .impossible }
       unsafe Futex.wait(sequence, while: value, timeoutNanoseconds: sliceNanoseconds)
+      let present = unsafe pulse?.pointee.load(ordering: .relaxed)
+      if present != lastPulse {
+        lastPulse = present
+        deadline = Clock.monotonicNanoseconds() + timeoutNanoseconds
+      }
       if Clock.monotonicNanoseconds() >= deadline { return .timedOut }
       if unsafe sequence.pointee.load(ordering: .acquiring) != value { continue }
       // An answer that a dying peer completed before its end still counts, so check once more.

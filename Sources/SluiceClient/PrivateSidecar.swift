@@ -26,25 +26,32 @@ extension Session {
   ) throws(ConnectError) -> Session {
     let deadline = Clock.monotonicNanoseconds() + milliseconds * 1_000_000
     fillStandardDescriptors()
-    let pair: SocketPair
-    do throws(Errno) { pair = try SocketPair() } catch { throw .system(error) }
-    let ours = pair.ours
-    let theirs = pair.theirs
-    do throws(Errno) {
-      _ = try unsafe SpawnedProcess.start(
-        program,
-        arguments: [
-          characters("serve"), characters("--private"), characters("--capabilities"),
-          decimal(Standing.current.capabilities),
-        ],
-        descriptor: theirs)
-    } catch {
-      throw .notStarted(error)
-    }
-    // While this copy is open, the death of the sidecar would go unnoticed.
-    _ = consume theirs
-    return try Session(socket: ours, path: nil, deadline: deadline)
+    let socket = try unsafe spawnServer(
+      program,
+      arguments: [
+        characters("serve"), characters("--private"), characters("--capabilities"),
+        decimal(Standing.current.capabilities),
+      ])
+    return try Session(socket: socket, path: nil, deadline: deadline)
   }
+}
+
+/// Starts `program` (zero-terminated) with a socket as its descriptor 3, and returns the other end.
+func spawnServer(
+  _ program: UnsafePointer<CChar>, arguments: [[CChar]]
+) throws(ConnectError) -> FileDescriptor {
+  let pair: SocketPair
+  do throws(Errno) { pair = try SocketPair() } catch { throw .system(error) }
+  let ours = pair.ours
+  let theirs = pair.theirs
+  do throws(Errno) {
+    _ = try unsafe SpawnedProcess.start(program, arguments: arguments, descriptor: theirs)
+  } catch {
+    throw .notStarted(error)
+  }
+  // While this copy is open, the death of the server would go unnoticed.
+  _ = consume theirs
+  return ours
 }
 
 private func isProgram(_ path: [CChar]) -> Bool { unsafe access(path, X_OK) == 0 }
@@ -70,7 +77,7 @@ private func programsInPath() -> [[CChar]] {
 }
 
 /// The text with its terminating zero.
-private func characters(_ text: StaticString) -> [CChar] {
+func characters(_ text: StaticString) -> [CChar] {
   unsafe UnsafeBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount + 1).map {
     CChar(bitPattern: $0)
   }

@@ -68,7 +68,7 @@ public final class Session: Sendable {
     let deadline = Clock.monotonicNanoseconds() + milliseconds * 1_000_000
     fillStandardDescriptors()
     return try unsafe Session(
-      socket: try reach(path, deadline: deadline), path: path, deadline: deadline)
+      socket: try reachSidecar(path, deadline: deadline), path: path, deadline: deadline)
   }
 
   #if !hasFeature(Embedded)
@@ -81,29 +81,6 @@ public final class Session: Sendable {
       return try connect(toSocket: Array(path.utf8CString), milliseconds: milliseconds)
     }
   #endif
-
-  private static func reach(
-    _ path: UnsafePointer<CChar>, deadline: Int64
-  ) throws(ConnectError) -> FileDescriptor {
-    var refusalCount = 0
-    while true {
-      do throws(Errno) {
-        return try unsafe FileDescriptor.connect(toSocket: path)
-      } catch .connectionRefused where refusalCount < 5 {
-        // The socket's file appears a moment before its sidecar listens.
-        refusalCount += 1
-        Clock.sleep(nanoseconds: 2_000_000)
-      } catch .again {
-        // The queue is full: the sidecar is busy with other handshakes.
-        guard Clock.monotonicNanoseconds() < deadline else { throw .noAnswer }
-        Clock.sleep(nanoseconds: 10_000_000)
-      } catch {
-        // The kernel refuses a file that is no socket as it refuses a socket without a listener.
-        let isOther = unsafe error == .connectionRefused && !sluice_is_socket(path)
-        throw .unreachable(isOther ? .notSocket : error)
-      }
-    }
-  }
 
   // MARK: Its state
 

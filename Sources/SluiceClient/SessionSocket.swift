@@ -8,6 +8,7 @@
 //
 // Threads: any.
 
+internal import CSluice
 internal import SluiceSystem
 
 final class SessionSocket: Sendable {
@@ -62,6 +63,30 @@ final class SessionSocket: Sendable {
     } catch {
       _ = lent.release()
       throw error
+    }
+  }
+}
+
+/// Connects to the socket at `path` (zero-terminated) until `deadline` (by the monotonic clock).
+func reachSidecar(
+  _ path: UnsafePointer<CChar>, deadline: Int64
+) throws(ConnectError) -> FileDescriptor {
+  var refusalCount = 0
+  while true {
+    do throws(Errno) {
+      return try unsafe FileDescriptor.connect(toSocket: path)
+    } catch .connectionRefused where refusalCount < 5 {
+      // The socket's file appears a moment before its sidecar listens.
+      refusalCount += 1
+      Clock.sleep(nanoseconds: 2_000_000)
+    } catch .again {
+      // The queue is full: the sidecar is busy with other handshakes.
+      guard Clock.monotonicNanoseconds() < deadline else { throw .noAnswer }
+      Clock.sleep(nanoseconds: 10_000_000)
+    } catch {
+      // The kernel refuses a file that is no socket as it refuses a socket without a listener.
+      let isOther = unsafe error == .connectionRefused && !sluice_is_socket(path)
+      throw .unreachable(isOther ? .notSocket : error)
     }
   }
 }

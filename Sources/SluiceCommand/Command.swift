@@ -52,17 +52,19 @@ package struct Command: Sendable {
   }
 
   /// Runs the command as a program of its own. `peers` are the subcommands with which the program
-  /// starts itself again.
-  package func runAsProgram(_ words: [String], peers: [Command]) -> Int32 {
+  /// starts itself again. `program` is the one as whose subcommand users know it, if there is one.
+  package func runAsProgram(
+    _ words: [String], peers: [Command] = [], knownIn program: String? = nil
+  ) -> Int32 {
     switch words.first {
-    case "help": return run(["--help"])
-    case "--version": return printVersion(of: name)
+    case "help": return run(["--help"], of: program)
+    case "--version": return printVersion(of: program.map { "\($0)-\(name)" } ?? name)
     default: break
     }
     if let peer = peers.first(where: { $0.name == words.first }) {
       return peer.run(Array(words.dropFirst()), of: name)
     }
-    return run(words)
+    return run(words, of: program)
   }
 }
 

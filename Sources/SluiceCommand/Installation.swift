@@ -46,6 +46,18 @@ package enum Installation {
     return path
   }
 
+  /// The engine's program: what SLUICE_ENGINE names, else `sluice-engine` in the directory of
+  /// `program`.
+  package static func engine(beside program: String) throws(InstallationError) -> String {
+    if let named = unsafe environmentValue("SLUICE_ENGINE") { return unsafe text(of: named) }
+    let path = directory(of: program, levels: 1) + "/sluice-engine"
+    guard unsafe access(zeroTerminated(path), X_OK) == 0 else {
+      throw InstallationError(
+        text: "\(path): \(lastErrorText()); name the engine's program in SLUICE_ENGINE")
+    }
+    return path
+  }
+
   /// libsluice.so: what SLUICE_LIBRARY names, else ../lib/libsluice.so beside the program.
   package static func library(beside program: String) throws(InstallationError) -> String {
     if let named = unsafe environmentValue("SLUICE_LIBRARY") {

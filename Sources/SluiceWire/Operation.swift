@@ -1,6 +1,7 @@
 // The operations that a slot can request. Raw values are part of the protocol: they never change
-// and are never reused. 0x0000–0x00ff is the file range; 0x0100 (SQL), 0x0200 (records) and 0x0300
-// (documents) are reserved. Protocol/SPEC.md has the table, and a test compares it with this file.
+// and are never reused. 0x0000–0x000f are the server's own, 0x0010–0x00ff is the file range, and
+// 0x0110–0x01ff is the SQL range; 0x0200 (records) and 0x0300 (documents) are reserved.
+// Protocol/SPEC.md has the table, and a test compares it with this file.
 
 /// An operation code.
 public enum Operation: UInt16, CaseIterable, Sendable {
@@ -48,18 +49,39 @@ public enum Operation: UInt16, CaseIterable, Sendable {
   /// Whether any reader outside this session reads the WAL.
   case hasExternalReader = 0x0033
 
+  /// Opens the channel's database.
+  case sqlOpen = 0x0110
+  /// Does one SQL statement, and returns its first rows.
+  case sqlExecute = 0x0111
+  /// Returns further rows.
+  case sqlFetch = 0x0112
+  /// Ends a statement whose rows were not all read.
+  case sqlReset = 0x0113
+  /// Reads a piece of a value that did not fit into its page.
+  case sqlValueRead = 0x0114
+  /// Sends a piece of a parameter that does not fit into its request.
+  case sqlValueWrite = 0x0115
+  /// Reads a piece of the whole database's image.
+  case sqlExport = 0x0116
+
   /// Whether the request has no arguments.
   public var hasNoArguments: Bool {
     switch self {
     case .nothing, .channelOpen, .close, .sync, .fileSize, .checkReservedLock, .hasMoved,
-      .openWindow, .pinWindow, .syncPromise, .syncAwait, .hasExternalReader:
+      .openWindow, .pinWindow, .syncPromise, .syncAwait, .hasExternalReader, .sqlExecute, .sqlFetch,
+      .sqlReset:
       true
     case .channelClose, .fullPathname, .open, .delete, .access, .read, .write, .truncate, .lock,
-      .unlock, .allocate, .lockAwait, .walIndexMap, .walIndexLock, .walIndexUnmap:
+      .unlock, .allocate, .lockAwait, .walIndexMap, .walIndexLock, .walIndexUnmap, .sqlOpen,
+      .sqlValueRead, .sqlValueWrite, .sqlExport:
       false
     }
   }
 
   /// Whether the slot names an open file.
-  public var needsFile: Bool { rawValue >= 0x0020 }
+  public var needsFile: Bool { (0x0020...0x00ff).contains(rawValue) }
+
+  /// The column of its counter in the metrics. Each range of codes leaves out its first 16, which
+  /// are the server's.
+  public var counterIndex: Int { Int(rawValue & 0xff) }
 }

@@ -44,8 +44,18 @@ public enum Status: Int32, CaseIterable, Error, Sendable {
   case magicLink = 29
   /// The WAL index can only be read, and no connection has set it up.
   case walIndexNotSetUp = 30
+  /// SQLite refused; the slot's error number is its extended result code, and the payload has the
+  /// message.
+  case sqlError = 31
   /// EXCLUSIVE was refused, but the connection holds PENDING now, so no new reader can start.
   case busyPending = 32
+
+  /// Not done, because the execution before it was not done.
+  case skipped = 33
+  /// No statement of this connection has that id (any more).
+  case unknownStatement = 34
+  /// Not even one row of cells fits into the payload range.
+  case tooLittleRoom = 35
 
   /// The handshake: the protocol versions differ.
   case wrongVersion = 40

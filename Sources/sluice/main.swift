@@ -10,6 +10,6 @@ exit(
   Program(
     name: "sluice", title: "SQLite's files on the other side of shared memory",
     commands: [
-      serveCommand, runCommand, statsCommand, doctorCommand, confinementCommand, watchCommand,
+      serveCommand, engineCommand, runCommand, statsCommand, doctorCommand, confinementCommand, watchCommand,
     ]
   ).run(Arguments.words))

@@ -86,13 +86,15 @@ private struct Field: Equatable {
       equals: [
         Field("sleeps", \sluice_client_line.sleeps),
         Field("awaits", \sluice_client_line.awaits),
-        Field("reserved", \sluice_client_line.reserved, "u8[120]"),
+        Field("cancels", \sluice_client_line.cancels),
+        Field("reserved", \sluice_client_line.reserved, "u8[116]"),
       ])
     try expect(
       "Proxy line", byteCount: MemoryLayout<sluice_proxy_line>.size,
       equals: [
         Field("sleeps", \sluice_proxy_line.sleeps),
-        Field("reserved", \sluice_proxy_line.reserved, "u8[124]"),
+        Field("pulse", \sluice_proxy_line.pulse),
+        Field("reserved", \sluice_proxy_line.reserved, "u8[120]"),
       ])
     try expect(
       "Standing line", byteCount: MemoryLayout<sluice_standing_line>.size,

@@ -86,14 +86,18 @@ extension SluiceWire.Operation {
   var request: MessageForm {
     switch self {
     case .nothing, .channelOpen, .close, .sync, .fileSize, .checkReservedLock, .hasMoved,
-      .openWindow, .pinWindow, .syncPromise, .syncAwait, .hasExternalReader:
+      .openWindow, .pinWindow, .syncPromise, .syncAwait, .hasExternalReader, .sqlExecute, .sqlFetch,
+      .sqlReset:
       MessageForm(NoFields.self)
+    case .sqlOpen: MessageForm(SQLOpenRequest.self)
+    case .sqlValueRead: MessageForm(SQLValueReadRequest.self)
+    case .sqlValueWrite: MessageForm(SQLValueWriteRequest.self)
     case .channelClose: MessageForm(ChannelFields.self)
     case .fullPathname: MessageForm(PathFields.self)
     case .open: MessageForm(OpenRequest.self)
     case .delete: MessageForm(DeleteRequest.self)
     case .access: MessageForm(AccessRequest.self)
-    case .read, .write, .truncate, .allocate: MessageForm(OffsetFields.self)
+    case .read, .write, .truncate, .allocate, .sqlExport: MessageForm(OffsetFields.self)
     case .lock, .unlock: MessageForm(LockFields.self)
     case .lockAwait: MessageForm(LockAwaitRequest.self)
     case .walIndexMap: MessageForm(WALIndexMapRequest.self)
@@ -106,13 +110,14 @@ extension SluiceWire.Operation {
     switch self {
     case .nothing, .channelClose, .delete, .close, .read, .write, .truncate, .sync, .lock, .unlock,
       .allocate, .openWindow, .pinWindow, .syncPromise, .syncAwait, .lockAwait, .walIndexLock,
-      .walIndexUnmap:
+      .walIndexUnmap, .sqlExecute, .sqlFetch, .sqlReset, .sqlValueRead, .sqlValueWrite:
       MessageForm(NoFields.self)
+    case .sqlOpen: MessageForm(SQLOpenReply.self)
     case .channelOpen: MessageForm(ChannelFields.self)
     case .fullPathname: MessageForm(PathFields.self)
     case .open: MessageForm(OpenReply.self)
     case .access, .checkReservedLock, .hasMoved, .hasExternalReader: MessageForm(AnswerReply.self)
-    case .fileSize: MessageForm(OffsetFields.self)
+    case .fileSize, .sqlExport: MessageForm(OffsetFields.self)
     case .walIndexMap: MessageForm(WALIndexMapReply.self)
     }
   }

@@ -9,6 +9,7 @@
 #include "sluice_process.h"
 #include "sluice_reach.h"
 #include "sluice_sandbox.h"
+#include "sluice_sql.h"
 #include "sluice_standing.h"
 #include "sluice_syscalls.h"
 #include "sluice_thread.h"

@@ -45,12 +45,14 @@ struct sluice_facts {
 struct sluice_client_line {
   uint32_t sleeps;  // 1 while the client may be asleep on a slot's `sequence`
   uint32_t awaits;  // the number of the request whose answer must wake it then
-  uint8_t reserved[120];
+  uint32_t cancels;  // the number of the request that the proxy shall interrupt
+  uint8_t reserved[116];
 };
 
 struct sluice_proxy_line {
   uint32_t sleeps;  // 1 while the proxy may be asleep on a slot's `sequence`
-  uint8_t reserved[124];
+  uint32_t pulse;   // counts up every few seconds where requests may take long
+  uint8_t reserved[120];
 };
 
 // Locks that stand after their use. Each part has one bit for each of SLUICE_STANDING_COUNT locks.
@@ -94,7 +96,9 @@ struct sluice_slot {
 // The words by name, because Embedded Swift has no key path to a field of a C struct.
 static inline uint32_t *sluice_client_sleeps(struct sluice_control *c) { return &c->client.sleeps; }
 static inline uint32_t *sluice_client_awaits(struct sluice_control *c) { return &c->client.awaits; }
+static inline uint32_t *sluice_client_cancels(struct sluice_control *c) { return &c->client.cancels; }
 static inline uint32_t *sluice_proxy_sleeps(struct sluice_control *c) { return &c->proxy.sleeps; }
+static inline uint32_t *sluice_proxy_pulse(struct sluice_control *c) { return &c->proxy.pulse; }
 static inline uint64_t *sluice_standing_locks(struct sluice_control *c) { return &c->standing.locks; }
 static inline uint32_t *sluice_sequence(struct sluice_slot *s) { return &s->sequence; }
 

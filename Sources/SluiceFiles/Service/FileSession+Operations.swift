@@ -20,6 +20,8 @@ extension FileSession {
   {
     switch operation {
     case .nothing, .channelOpen, .channelClose: preconditionFailure("the server does these")
+    case .sqlOpen, .sqlExecute, .sqlFetch, .sqlReset, .sqlValueRead, .sqlValueWrite, .sqlExport:
+      preconditionFailure("no operation of this service")
     case .sync:
       let work = try syncWork(request, channel, now: now)
       return try sync(work, request, .sync, channel, now: now)

@@ -39,8 +39,8 @@ public struct MetricsReading: Sendable {
     operations = unsafe withUnsafeBytes(of: copy.operations) { bytes in
       let counts = unsafe bytes.bindMemory(to: UInt64.self)
       let columnCount = Int(SLUICE_METRICS_OPERATION_COUNT)
-      return Operation.allCases.map { operation in
-        let rows = stride(from: Int(operation.rawValue), to: counts.count, by: columnCount)
+      return Operation.allCases.filter { $0.rawValue < 0x0100 }.map { operation in
+        let rows = stride(from: operation.counterIndex, to: counts.count, by: columnCount)
         return (operation, rows.reduce(0) { unsafe $0 &+ counts[$1] })
       }
     }

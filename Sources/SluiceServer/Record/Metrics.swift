@@ -109,7 +109,7 @@ struct OperationCounts {
   @inline(__always)
   func count(_ operation: Operation?) {
     guard let operation else { return }
-    let counter = unsafe (counts + Int(operation.rawValue)).atomic
+    let counter = unsafe (counts + operation.counterIndex).atomic
     unsafe counter.pointee.store(
       counter.pointee.load(ordering: .relaxed) &+ 1, ordering: .relaxed)
   }

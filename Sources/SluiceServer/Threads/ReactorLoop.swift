@@ -112,12 +112,16 @@ final class ReactorLoop {
   }
 
   private func spin(_ policy: SpinPolicy) -> Bool {
+    // Captured here, because a counted reference in each step doubles the time to see a request.
+    let alarm = reactor.alarm
+    let wake = reactor.wake
+    let seen = lettersSeen
     var steps = 0
     return policy.spin {
-      if polled.hasRequest || reactor.alarm.isDue { return true }
+      if polled.hasRequest { return true }
       steps += 1
-      if steps & 15 == 0, polled.lookAtCold(lookCount) { return true }
-      return reactor.wake.signals != lettersSeen
+      guard steps & 15 == 0 else { return false }
+      return alarm.isDue || wake.signals != seen || polled.lookAtCold(lookCount)
     }
   }
 

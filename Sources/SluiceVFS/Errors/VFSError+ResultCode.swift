@@ -50,7 +50,7 @@ extension VFSError {
       operation == .fullPathname ? csqlite_cantopen_fullpath : operation.failureCode
     case .badFile, .notRegular, .limitReached, .locksLost,
       .unknownOperation, .misuse, .wrongVersion, .userRefused, .badHandshake,
-      .tooManySessions:
+      .tooManySessions, .sqlError, .skipped, .unknownStatement, .tooLittleRoom:
       operation.failureCode
     }
   }

@@ -1,0 +1,64 @@
+#include "CEngine.h"
+
+int cengine_bind_text(sqlite3_stmt *statement, int index, const void *text, uint64_t byte_count) {
+  return sqlite3_bind_text64(statement, index, text ? text : "", byte_count, SQLITE_TRANSIENT,
+                             SQLITE_UTF8);
+}
+
+int cengine_bind_blob(sqlite3_stmt *statement, int index, const void *blob, uint64_t byte_count) {
+  // A null pointer would bind NULL.
+  return sqlite3_bind_blob64(statement, index, blob ? blob : "", byte_count, SQLITE_TRANSIENT);
+}
+
+int cengine_harden(sqlite3 *connection) {
+  static const struct {
+    int option, value;
+  } settings[] = {
+      {SQLITE_DBCONFIG_DEFENSIVE, 1},
+      {SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0},
+      {SQLITE_DBCONFIG_DQS_DDL, 0},
+      {SQLITE_DBCONFIG_DQS_DML, 0},
+      {SQLITE_DBCONFIG_ENABLE_LOAD_EXTENSION, 0},
+  };
+  for (unsigned i = 0; i < sizeof settings / sizeof settings[0]; i++) {
+    int code = sqlite3_db_config(connection, settings[i].option, settings[i].value, (int *)0);
+    if (code != SQLITE_OK) return code;
+  }
+  return SQLITE_OK;
+}
+
+int64_t cengine_file_byte_count(sqlite3 *connection) {
+  sqlite3_file *file = 0;
+  sqlite3_file_control(connection, "main", SQLITE_FCNTL_FILE_POINTER, &file);
+  sqlite3_int64 byte_count = -1;
+  if (!file || !file->pMethods || file->pMethods->xFileSize(file, &byte_count) != SQLITE_OK)
+    return -1;
+  return byte_count;
+}
+
+void cengine_sleep(sqlite3 *connection, int microseconds) {
+  sqlite3_vfs *vfs = 0;
+  sqlite3_file_control(connection, "main", SQLITE_FCNTL_VFS_POINTER, &vfs);
+  if (!vfs) vfs = sqlite3_vfs_find(0);
+  vfs->xSleep(vfs, microseconds);
+}
+
+static cengine_entry the_entry;
+
+// SQLite passes its functions to extensions only. Any code but SQLITE_OK would fail the open.
+static int enter(sqlite3 *connection, char **message, const struct sqlite3_api_routines *functions) {
+  int code = the_entry(connection, message, functions);
+  return code == SQLITE_OK_LOAD_PERMANENTLY ? SQLITE_OK : code;
+}
+
+int cengine_register(cengine_entry entry) {
+  the_entry = entry;
+  void (*extension)(void) = (void (*)(void))enter;
+  int code = sqlite3_auto_extension(extension);
+  if (code != SQLITE_OK) return code;
+  sqlite3 *connection = 0;
+  code = sqlite3_open(":memory:", &connection);
+  sqlite3_close(connection);
+  sqlite3_cancel_auto_extension(extension);
+  return code;
+}

@@ -1,0 +1,41 @@
+// The arguments of a request and the results of an answer, as the client writes and reads them.
+
+internal import CSluice
+internal import SluiceWire
+
+extension ChannelRegions {
+  /// Short arguments go into the slot, long ones into its area. Returns their byte count.
+  @inline(__always)
+  func writeArguments<M: Message>(
+    _ request: M, into slot: inout sluice_slot, slotIndex: Int
+  ) throws(WireError) -> Int {
+    let area = unsafe argumentArea(slotIndex)
+    return try unsafe withUnsafeMutableBytes(of: &slot.arguments) { (inline) throws(WireError) in
+      do throws(WireError) {
+        return try unsafe request.encode(into: inline, order: shape.byteOrder)
+      } catch .tooLong {
+        return try unsafe request.encode(into: area, order: shape.byteOrder)
+      }
+    }
+  }
+
+  /// The results in an answer. `slot` is a copy of the slot at `slotIndex`.
+  @inline(__always)
+  func readArguments<M: Message>(
+    _ slot: sluice_slot, slotIndex: Int
+  ) throws(WireError) -> M {
+    let byteCount = Int(slot.argument_byte_count)
+    if byteCount <= inlineArgumentByteCount {
+      return try unsafe withUnsafeBytes(of: slot.arguments) { (inline) throws(WireError) in
+        try unsafe M(
+          decoding: UnsafeRawBufferPointer(rebasing: inline[..<byteCount]), order: shape.byteOrder)
+      }
+    }
+    guard byteCount <= shape.argumentAreaByteCount else { throw .tooLong }
+    let copy = UnsafeMutableRawBufferPointer.allocate(byteCount: byteCount, alignment: 16)
+    defer { unsafe copy.deallocate() }
+    unsafe copy.copyMemory(
+      from: UnsafeRawBufferPointer(rebasing: argumentArea(slotIndex)[..<byteCount]))
+    return try unsafe M(decoding: UnsafeRawBufferPointer(copy), order: shape.byteOrder)
+  }
+}

@@ -1,0 +1,97 @@
+// A session of one channel, on which several requests may be under way: what a client of SQL has
+// for each of its connections. It ends with its last reference.
+//
+// Threads: any. Calls of several threads wait for each other, except `cancel`.
+
+internal import CSluice
+public import SluiceChannel
+internal import SluiceSystem
+internal import SluiceWire
+internal import Synchronization
+
+public final class RingSession: Sendable {
+  private let socket: SessionSocket
+  private let epoch: ProcessEpoch
+  private let ring: FutexLock<RequestRing>
+  private let cancelling: Cancelling
+  private let hasEnded = Atomic<Bool>(false)
+
+  /// A server that shows no sign of life for so long counts as dead.
+  private static let stuckNanoseconds: Int64 = 60_000_000_000
+
+  private init(socket: consuming FileDescriptor, deadline: Int64) throws(ConnectError) {
+    // Read it now, because this process may lose its access to /proc later.
+    _ = processorCount
+    let welcome = try shakeHands(on: socket, deadline: deadline)
+    let requests = RequestRing(welcome.regions)
+    cancelling = requests.cancelling
+    ring = FutexLock(requests)
+    epoch = ProcessEpoch.current
+    do throws(Errno) { self.socket = try SessionSocket(socket) } catch { throw .system(error) }
+  }
+
+  /// Connects to the server that listens on `path` (zero-terminated). Blocks for at most
+  /// `milliseconds`.
+  public static func connect(
+    toSocket path: [CChar], milliseconds: Int64 = Session.connectMillisecondsMaximum
+  ) throws(ConnectError) -> RingSession {
+    let deadline = Clock.monotonicNanoseconds() + milliseconds * 1_000_000
+    fillStandardDescriptors()
+    return try unsafe RingSession(
+      socket: try reachSidecar(path, deadline: deadline), deadline: deadline)
+  }
+
+  /// Starts `program` (zero-terminated) as this process's own server. It ends with this session.
+  public static func startPrivate(
+    program: [CChar], milliseconds: Int64 = Session.connectMillisecondsMaximum
+  ) throws(ConnectError) -> RingSession {
+    let deadline = Clock.monotonicNanoseconds() + milliseconds * 1_000_000
+    fillStandardDescriptors()
+    let socket = try unsafe spawnServer(program, arguments: [characters("--private")])
+    return try RingSession(socket: socket, deadline: deadline)
+  }
+
+  // MARK: Calls
+
+  /// Works with the ring, alone.
+  @inline(__always)
+  public func withRing<R>(
+    _ body: (inout RequestRing) throws(ChannelFailure) -> R
+  ) throws(CallError) -> R {
+    if !epoch.isCurrent { throw .forked }
+    if hasEnded.load(ordering: .relaxed) { throw .sessionLost }
+    do throws(ChannelFailure) { return try ring.withLock(body) } catch { throw ended(by: error) }
+  }
+
+  /// Waits for the answer to a request, with a watchdog.
+  @inline(__always)
+  public func answer(
+    to number: UInt32, in ring: inout RequestRing
+  ) throws(ChannelFailure) -> PlacedAnswer {
+    try ring.answer(
+      to: number, stuckNanoseconds: Self.stuckNanoseconds, peerIsGone: { socket.peerIsGone() })
+  }
+
+  @inline(never)
+  private func ended(by failure: ChannelFailure) -> CallError {
+    switch failure {
+    case .notSent: break
+    case .peerGone, .timedOut, .violation: end()
+    }
+    return .failed(failure)
+  }
+
+  /// Interrupts the request of this number, if it is under way. Waits for nobody.
+  public func cancel(_ number: UInt32) { cancelling.cancel(number) }
+
+  /// Ends the session: the server drops what belongs to it.
+  public func end() {
+    hasEnded.store(true, ordering: .relaxed)
+    socket.shutDown()
+  }
+
+  /// Whether a call found the server dead, stuck or lying, or the session was ended.
+  public var isOver: Bool { hasEnded.load(ordering: .relaxed) || !epoch.isCurrent }
+
+  deinit { if epoch.isCurrent { socket.shutDown() } }
+}

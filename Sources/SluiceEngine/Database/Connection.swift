@@ -1,0 +1,271 @@
+// A connection to one database, made safe for statements of strangers.
+//
+// Confined to one thread at a time.
+
+internal import CEngine
+internal import SluiceSystem
+internal import SluiceWire
+
+/// Where the databases of an engine are: how a client's path becomes SQLite's name of a file.
+package struct DatabasePlace: Sendable {
+  /// The VFS's name; nil for SQLite's own.
+  var vfs: String?
+  /// Further parameters of the name's URI.
+  var parameters: [(name: String, value: String)]
+
+  /// Databases of the host, by its own names, through SQLite's own VFS.
+  package static let host = DatabasePlace(vfs: nil, parameters: [])
+
+  /// Databases beneath the root of the file sidecar on `socket`; without a socket, the host's own,
+  /// through a private file sidecar.
+  package static func sidecar(socket: String?) -> DatabasePlace {
+    DatabasePlace(vfs: "sluice", parameters: socket.map { [("socket", $0)] } ?? [])
+  }
+
+  /// The URI of a database.
+  func uri(of path: [UInt8]) -> [UInt8] {
+    var uri = Array("file:".utf8) + escaped(path)
+    var separator = UInt8(ascii: "?")
+    for (name, value) in parameters {
+      uri += [separator] + Array(name.utf8) + [UInt8(ascii: "=")] + escaped(Array(value.utf8))
+      separator = UInt8(ascii: "&")
+    }
+    return uri
+  }
+
+  /// As in RFC 3986: everything but letters, digits and "-._~/" as %XX.
+  private func escaped(_ bytes: [UInt8]) -> [UInt8] {
+    let digits = Array("0123456789ABCDEF".utf8)
+    return bytes.flatMap { byte -> [UInt8] in
+      switch byte {
+      case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+        UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "."),
+        UInt8(ascii: "_"), UInt8(ascii: "~"), UInt8(ascii: "/"):
+        [byte]
+      default: [UInt8(ascii: "%"), digits[Int(byte >> 4)], digits[Int(byte & 15)]]
+      }
+    }
+  }
+}
+
+@safe
+final class Connection {
+  let handle: OpaquePointer
+  let isReadOnly: Bool
+  private let interruption: Interruption
+  private let busyNanoseconds: Int64
+  private var busySince: Int64 = 0
+  /// Whether the statement that is being compiled begins or ends a transaction.
+  private var controlsTransaction = false
+
+  static let memoryPath = Array(":memory:".utf8)
+
+  /// Opens a database as a client asked for. `seed` is the image with which a new one begins.
+  init(
+    _ request: SQLOpenRequest, at place: DatabasePlace, seed: [UInt8]?, _ interruption: Interruption
+  ) throws(DatabaseError) {
+    isReadOnly = request.options.contains(.readOnly)
+    self.interruption = interruption
+    busyNanoseconds = request.busyMilliseconds * 1_000_000
+    let isMemory = request.path == Self.memoryPath
+    guard !request.path.isEmpty, !request.path.contains(0) else {
+      throw DatabaseError(SQLITE_CANTOPEN, "the database's path is empty or has a zero byte")
+    }
+    if isReadOnly, request.mode != .open || request.options.contains(.seeded) {
+      throw DatabaseError(SQLITE_MISUSE, "a read-only connection creates no database")
+    }
+    unsafe handle = try unsafe Self.open(request, isMemory: isMemory, at: place)
+    do throws(DatabaseError) {
+      try prepareForStrangers()
+      if !isMemory { try settle(request.mode) }
+      if request.options.contains(.seeded) { try begin(with: seed ?? []) }
+      if !isMemory, !isReadOnly, request.mode != .open { try useWAL() }
+      unsafe sqlite3_set_authorizer(handle, authorize, Unmanaged.passUnretained(self).toOpaque())
+    } catch {
+      unsafe sqlite3_close_v2(handle)
+      throw error
+    }
+  }
+
+  /// Rolls back what is open. The statements must be finalized.
+  deinit {
+    unsafe sqlite3_progress_handler(handle, 0, nil, nil)
+    unsafe sqlite3_close_v2(handle)
+  }
+
+  var isAutocommit: Bool { unsafe sqlite3_get_autocommit(handle) != 0 }
+
+  // MARK: Opening
+
+  private static func open(
+    _ request: SQLOpenRequest, isMemory: Bool, at place: DatabasePlace
+  ) throws(DatabaseError) -> OpaquePointer {
+    var flags = cengine_open_flags
+    flags |= request.options.contains(.readOnly) ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE
+    if request.mode != .open { flags |= SQLITE_OPEN_CREATE }
+    let name = (isMemory ? memoryPath : place.uri(of: request.path)).map { CChar(bitPattern: $0) }
+    var handle: OpaquePointer?
+    let vfs = isMemory ? nil : place.vfs
+    let code = unsafe vfs.withOptionalCString { vfs in
+      unsafe sqlite3_open_v2(name + [0], &handle, flags, vfs)
+    }
+    guard code == SQLITE_OK, let handle = unsafe handle else {
+      let error = unsafe DatabaseError(of: handle, code)
+      unsafe sqlite3_close_v2(handle)
+      throw error
+    }
+    return unsafe handle
+  }
+
+  private func prepareForStrangers() throws(DatabaseError) {
+    try unsafe check(cengine_harden(handle))
+    for (limit, value) in Limits.all { unsafe sqlite3_limit(handle, limit, value) }
+    let context = unsafe Unmanaged.passUnretained(self).toOpaque()
+    unsafe sqlite3_progress_handler(
+      handle, Limits.instructionsBetweenLooks,
+      { context in
+        unsafe Connection.at(context).interruption.isDue() ? 1 : 0
+      }, context)
+    unsafe sqlite3_busy_handler(
+      handle, { (context, count) in unsafe Connection.at(context).waitBusy(count) }, context)
+  }
+
+  fileprivate static func at(_ context: UnsafeMutableRawPointer?) -> Connection {
+    unsafe Unmanaged<Connection>.fromOpaque(context!).takeUnretainedValue()
+  }
+
+  /// Another connection has a lock. The VFS's sleep may know when it is given back.
+  private func waitBusy(_ count: Int32) -> Int32 {
+    let now = Clock.monotonicNanoseconds()
+    if count == 0 { busySince = now }
+    guard now - busySince < busyNanoseconds, !interruption.isDue() else { return 0 }
+    unsafe cengine_sleep(handle, 1000)
+    return 1
+  }
+
+  /// A new database is a file with a first page, so that of two creators one is refused.
+  private func settle(_ mode: SQLOpenMode) throws(DatabaseError) {
+    switch mode {
+    // Without a read, SQLite believes that any file is a database.
+    case .open: try run("SELECT 1 FROM sqlite_schema LIMIT 1")
+    case .either, .create:
+      try run("BEGIN IMMEDIATE")
+      // The transaction has made the first page, but not written it.
+      let isNew = unsafe cengine_file_byte_count(handle) == 0
+      guard isNew || mode == .either else {
+        try run("ROLLBACK")
+        throw DatabaseError(SQLITE_CANTOPEN, "the database exists already")
+      }
+      if isNew { try run("PRAGMA user_version = 0") }
+      try run("COMMIT")
+    }
+  }
+
+  private func useWAL() throws(DatabaseError) {
+    guard try number("SELECT count(*) FROM sqlite_schema") == 0 else { return }
+    try run("PRAGMA journal_mode = WAL")
+  }
+
+  /// Makes an empty database equal to an image.
+  private func begin(with image: [UInt8]) throws(DatabaseError) {
+    guard try number("SELECT count(*) FROM sqlite_schema") == 0 else {
+      throw DatabaseError(SQLITE_CANTOPEN, "the database exists already; an image makes a new one")
+    }
+    try DatabaseImage.restore(image, into: self)
+  }
+
+  // MARK: The engine's own statements
+
+  /// Runs a statement of the engine, before the client has a word.
+  func run(_ sql: String) throws(DatabaseError) {
+    interruption.begin(deadlineMilliseconds: 0)
+    try unsafe check(sqlite3_exec(handle, sql, nil, nil, nil))
+  }
+
+  /// The first value of a statement of the engine.
+  func number(_ sql: String) throws(DatabaseError) -> Int64 {
+    interruption.begin(deadlineMilliseconds: 0)
+    var statement: OpaquePointer?
+    try unsafe check(sqlite3_prepare_v2(handle, sql, -1, &statement, nil))
+    defer { unsafe sqlite3_finalize(statement) }
+    let code = unsafe sqlite3_step(statement)
+    guard code == SQLITE_ROW else { throw unsafe DatabaseError(of: handle, code) }
+    return unsafe sqlite3_column_int64(statement, 0)
+  }
+
+  func check(_ code: Int32) throws(DatabaseError) {
+    if code != SQLITE_OK { throw unsafe DatabaseError(of: handle, code) }
+  }
+
+  // MARK: Compiling
+
+  /// Compiles the first statement of a text.
+  func compile(_ text: [UInt8]) throws(DatabaseError) -> CompiledStatement {
+    guard text.count <= Limits.sqlByteCountMaximum else {
+      throw DatabaseError(SQLITE_TOOBIG, "the SQL has more than 1 MiB")
+    }
+    guard !text.contains(0) else {
+      throw DatabaseError(SQLITE_MISUSE, "the SQL has a zero byte")
+    }
+    controlsTransaction = false
+    var statement: OpaquePointer?
+    var tail = 0
+    let code = unsafe text.withUnsafeBufferPointer { text -> Int32 in
+      unsafe text.withMemoryRebound(to: CChar.self) { text in
+        var rest: UnsafePointer<CChar>?
+        let code = unsafe sqlite3_prepare_v3(
+          handle, text.baseAddress, Int32(text.count), UInt32(SQLITE_PREPARE_PERSISTENT),
+          &statement, &rest)
+        if let rest = unsafe rest, let start = text.baseAddress { unsafe tail = rest - start }
+        return code
+      }
+    }
+    try check(code)
+    while tail < text.count, isBlank(text[tail]) { tail += 1 }
+    return unsafe CompiledStatement(
+      handle: statement, tail: tail < text.count ? tail : 0,
+      controlsTransaction: controlsTransaction)
+  }
+
+  private func isBlank(_ byte: UInt8) -> Bool {
+    byte == UInt8(ascii: " ") || (9...13).contains(byte) || byte == UInt8(ascii: ";")
+  }
+
+  fileprivate func allows(_ action: StatementAction) -> Bool {
+    if action.code == SQLITE_TRANSACTION { controlsTransaction = true }
+    return Permissions.allows(action, isReadOnly: isReadOnly)
+  }
+}
+
+/// A statement that was just compiled.
+@safe
+struct CompiledStatement {
+  /// Nil for a text of blanks and comments.
+  let handle: OpaquePointer?
+  /// Where the text goes on behind it; 0 if it does not.
+  let tail: Int
+  let controlsTransaction: Bool
+}
+
+private let authorize:
+  @convention(c) (
+    UnsafeMutableRawPointer?, Int32, UnsafePointer<CChar>?, UnsafePointer<CChar>?,
+    UnsafePointer<CChar>?, UnsafePointer<CChar>?
+  ) -> Int32 = { (context, code, first, second, _, _) in
+    // Nearly all actions are allowed whatever they are on.
+    switch code {
+    case SQLITE_READ, SQLITE_SELECT, SQLITE_INSERT, SQLITE_UPDATE, SQLITE_DELETE: return SQLITE_OK
+    default: break
+    }
+    let action = unsafe StatementAction(
+      code: code, first: first.map { unsafe String(cString: $0) },
+      second: second.map { unsafe String(cString: $0) })
+    return unsafe Connection.at(context).allows(action) ? SQLITE_OK : SQLITE_DENY
+  }
+
+extension Optional<String> {
+  fileprivate func withOptionalCString<R>(_ body: (UnsafePointer<CChar>?) -> R) -> R {
+    guard let self else { return body(nil) }
+    return unsafe self.withCString(body)
+  }
+}

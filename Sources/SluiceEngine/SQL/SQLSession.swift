@@ -1,0 +1,340 @@
+// The SQL operations of one channel, or of an engine in the caller's process: requests in, pages
+// out. It knows the payload's form, and nothing of how requests arrive.
+//
+// Confined to one thread at a time. What it reads in a payload may be changed by the client
+// meanwhile: each head and cell is copied once, and text and blobs are copied before SQLite sees
+// them.
+
+internal import CEngine
+internal import CSluice
+package import SluiceChannel
+package import SluiceWire
+
+/// What became of a request. An error of SQLite has its message in the payload.
+package struct SQLOutcome {
+  package var status = Status.done
+  /// SQLite's extended result code, with `sqlError`.
+  package var errorNumber: Int32 = 0
+  /// How many bytes of the payload the answer has.
+  package var byteCount = 0
+}
+
+package final class SQLSession {
+  private let place: DatabasePlace
+  private let interruption: Interruption
+  private(set) var connection: Connection?
+  var statements = StatementTable()
+  var pieces = Pieces()
+  private var image: DatabaseImage?
+  /// Whether the last execution was not done.
+  private var chainIsBroken = false
+
+  /// `isCancelled` and `isClientGone` are asked while statements run.
+  package init(
+    at place: DatabasePlace, isCancelled: @escaping () -> Bool,
+    isClientGone: @escaping () -> Bool
+  ) {
+    self.place = place
+    interruption = Interruption(isCancelled: isCancelled, isClientGone: isClientGone)
+  }
+
+  // MARK: Opening
+
+  package func open(
+    _ request: SQLOpenRequest, _ payload: UnsafeMutableRawBufferPointer
+  ) -> (SQLOutcome, SQLOpenReply) {
+    guard connection == nil else { return (SQLOutcome(status: .misuse), SQLOpenReply()) }
+    defer { pieces.removeAll() }
+    do throws(DatabaseError) {
+      connection = try Connection(request, at: place, seed: pieces[0], interruption)
+      let version = UInt64(sqlite3_libversion_number())
+      return (SQLOutcome(), SQLOpenReply(sqliteVersion: version, capabilities: 0))
+    } catch {
+      return unsafe (refusal(error, payload), SQLOpenReply())
+    }
+  }
+
+  /// Rolls back what is open, and closes.
+  package func close() {
+    statements = StatementTable()
+    image = nil
+    connection = nil
+  }
+
+  // MARK: Statements
+
+  package func execute(
+    _ id: UInt64, _ payload: UnsafeMutableRawBufferPointer
+  ) throws(ProtocolViolation) -> SQLOutcome {
+    guard let connection else { return SQLOutcome(status: .misuse) }
+    guard let (head, cells) = unsafe request(payload) else { throw .arguments }
+    guard payload.count >= Self.leastRoom else { return SQLOutcome(status: .tooLittleRoom) }
+    if head.flags & SLUICE_SQL_CHAINED != 0, chainIsBroken { return SQLOutcome(status: .skipped) }
+    chainIsBroken = true
+    interruption.begin(deadlineMilliseconds: head.deadline_ms)
+    do throws(DatabaseError) {
+      let (statement, tail) = try find(id, cells, head.flags, connection)
+      guard let statement else {
+        guard id == 0 else { return SQLOutcome(status: .unknownStatement) }
+        // A text of blanks and comments.
+        chainIsBroken = false
+        return unsafe PageWriter(payload, connection).writeNothing(tail: tail)
+      }
+      if head.flags & SLUICE_SQL_IN_BATCH != 0, statement.controlsTransaction {
+        throw DatabaseError(
+          SQLITE_MISUSE, "an atomic batch is one transaction; it cannot begin or end another")
+      }
+      guard unsafe PageWriter.fits(columnCount: statement.columnCount, payload) else {
+        return SQLOutcome(status: .tooLittleRoom)
+      }
+      try bind(cells, to: statement, connection)
+      let outcome = try unsafe run(statement, head, tail: tail, payload, connection)
+      if outcome.status == .done { chainIsBroken = false }
+      return outcome
+    } catch {
+      return unsafe refusal(error, payload)
+    }
+  }
+
+  package func fetch(
+    _ id: UInt64, _ payload: UnsafeMutableRawBufferPointer
+  ) throws(ProtocolViolation) -> SQLOutcome {
+    guard let connection else { return SQLOutcome(status: .misuse) }
+    guard let (head, _) = unsafe request(payload) else { throw .arguments }
+    guard payload.count >= Self.leastRoom else { return SQLOutcome(status: .tooLittleRoom) }
+    guard let statement = statements.statement(id), statement.state != .idle else {
+      return SQLOutcome(status: .unknownStatement)
+    }
+    interruption.begin(deadlineMilliseconds: head.deadline_ms)
+    do throws(DatabaseError) {
+      var step = Statement.Step.row
+      if statement.state == .behindRow { step = statement.next() }
+      return try unsafe write(step, of: statement, head, payload, connection)
+    } catch {
+      return unsafe refusal(error, payload)
+    }
+  }
+
+  package func reset(_ id: UInt64) -> SQLOutcome {
+    guard connection != nil else { return SQLOutcome(status: .misuse) }
+    guard let statement = statements.statement(id) else {
+      return SQLOutcome(status: .unknownStatement)
+    }
+    statement.reset()
+    return SQLOutcome()
+  }
+
+  /// Room for a head, and a cell with a message.
+  private static var leastRoom: Int { 256 }
+
+  private func request(
+    _ payload: UnsafeMutableRawBufferPointer
+  ) -> (sluice_sql_request, SQLCells)? {
+    let headByteCount = MemoryLayout<sluice_sql_request>.size
+    guard payload.count >= headByteCount else { return nil }
+    let head = unsafe sluice_sql_request_copy(payload.baseAddress!)
+    guard head.cell_count <= UInt32(Limits.parameterCountMaximum) + 1,
+      let cells = unsafe SQLCells(
+        UnsafeRawBufferPointer(payload), from: headByteCount, count: Int(head.cell_count))
+    else { return nil }
+    return (head, cells)
+  }
+
+  /// The statement that a request means, ready to be bound; and where its text goes on. Nil for an
+  /// id that is not known, and for a text without a statement.
+  @inline(__always)
+  private func find(
+    _ id: UInt64, _ cells: SQLCells, _ flags: UInt32, _ connection: Connection
+  ) throws(DatabaseError) -> (Statement?, tail: Int) {
+    if id != 0 {
+      guard let statement = statements.statement(id) else { return (nil, 0) }
+      if statement.state != .idle { statement.reset() }
+      return (statement, 0)
+    }
+    return try compile(cells, flags, connection)
+  }
+
+  private func compile(
+    _ cells: SQLCells, _ flags: UInt32, _ connection: Connection
+  ) throws(DatabaseError) -> (Statement?, tail: Int) {
+    let text = try text(cells)
+    if let statement = statements.idleStatement(text) { return (statement, 0) }
+    let compiled = try connection.compile(text)
+    guard unsafe compiled.handle != nil else { return (nil, compiled.tail) }
+    if compiled.tail > 0, flags & SLUICE_SQL_FIRST_ONLY == 0 {
+      if try goesOn(text, behind: compiled.tail, connection) {
+        unsafe sqlite3_finalize(compiled.handle)
+        throw DatabaseError(
+          SQLITE_MISUSE, "the SQL has more than one statement", offset: Int64(compiled.tail))
+      }
+    }
+    return (statements.add(text, compiled), compiled.tail)
+  }
+
+  private func text(_ cells: SQLCells) throws(DatabaseError) -> [UInt8] {
+    if cells.count > 0 {
+      switch cells[0] {
+      case .text(let bytes): return unsafe [UInt8](bytes)
+      case .farText: if let bytes = pieces[SQLValueWriteRequest.sqlText] { return bytes }
+      default: break
+      }
+    }
+    throw DatabaseError(SQLITE_MISUSE, "the request has no SQL")
+  }
+
+  /// Whether more than comments follow a statement.
+  private func goesOn(
+    _ text: [UInt8], behind tail: Int, _ connection: Connection
+  ) throws(DatabaseError) -> Bool {
+    let rest = Array(text[tail...])
+    let compiled: CompiledStatement
+    // What cannot be compiled is no comment.
+    do throws(DatabaseError) { compiled = try connection.compile(rest) } catch { return true }
+    guard unsafe compiled.handle != nil else {
+      return compiled.tail > 0 ? try goesOn(rest, behind: compiled.tail, connection) : false
+    }
+    unsafe sqlite3_finalize(compiled.handle)
+    return true
+  }
+
+  @inline(__always)
+  private func bind(
+    _ cells: SQLCells, to statement: Statement, _ connection: Connection
+  ) throws(DatabaseError) {
+    let count = max(0, cells.count - 1)
+    guard count == statement.parameterCount else {
+      throw DatabaseError(
+        SQLITE_RANGE,
+        "the statement has \(statement.parameterCount) parameters, and \(count) values came")
+    }
+    if count == 0 { return }
+    for index in 1...count {
+      let code: Int32
+      switch cells[index] {
+      case .integer(let value):
+        code = unsafe sqlite3_bind_int64(statement.handle, Int32(index), value)
+      case .real(let value):
+        code = unsafe sqlite3_bind_double(statement.handle, Int32(index), value)
+      case .null: code = unsafe sqlite3_bind_null(statement.handle, Int32(index))
+      case .text(let text):
+        code = unsafe cengine_bind_text(
+          statement.handle, Int32(index), text.baseAddress, UInt64(text.count))
+      case .blob(let blob):
+        code = unsafe cengine_bind_blob(
+          statement.handle, Int32(index), blob.baseAddress, UInt64(blob.count))
+      case .farText: code = try bindFar(index, isText: true, statement)
+      case .farBlob: code = try bindFar(index, isText: false, statement)
+      case nil: throw DatabaseError(SQLITE_MISUSE, "parameter \(index) is malformed")
+      }
+      try connection.check(code)
+    }
+    if !pieces.isEmpty { pieces.removeAll() }
+  }
+
+  private func bindFar(
+    _ index: Int, isText: Bool, _ statement: Statement
+  ) throws(DatabaseError) -> Int32 {
+    guard let value = pieces[UInt64(index)] else {
+      throw DatabaseError(SQLITE_MISUSE, "parameter \(index) was not sent whole")
+    }
+    return unsafe value.withUnsafeBytes {
+      unsafe isText
+        ? cengine_bind_text(statement.handle, Int32(index), $0.baseAddress, UInt64($0.count))
+        : cengine_bind_blob(statement.handle, Int32(index), $0.baseAddress, UInt64($0.count))
+    }
+  }
+
+  @inline(__always)
+  private func run(
+    _ statement: Statement, _ head: sluice_sql_request, tail: Int,
+    _ payload: UnsafeMutableRawBufferPointer, _ connection: Connection
+  ) throws(DatabaseError) -> SQLOutcome {
+    let before = unsafe statement.isReadOnly ? 0 : sqlite3_total_changes64(connection.handle)
+    let step = statement.begin()
+    var changes: Int64 = 0
+    if !statement.isReadOnly, unsafe sqlite3_total_changes64(connection.handle) != before {
+      changes = unsafe sqlite3_changes64(connection.handle)
+    }
+    return try unsafe write(
+      step, of: statement, head, payload, connection, changes: changes, tail: tail)
+  }
+
+  /// Answers with the rows from this step on.
+  @inline(__always)
+  private func write(
+    _ step: Statement.Step, of statement: Statement, _ head: sluice_sql_request,
+    _ payload: UnsafeMutableRawBufferPointer, _ connection: Connection, changes: Int64 = 0,
+    tail: Int = 0
+  ) throws(DatabaseError) -> SQLOutcome {
+    var writer = unsafe PageWriter(payload, connection)
+    let outcome = try writer.write(step, of: statement, head, changes: changes, tail: tail)
+    // Only a statement that goes on can be one too many.
+    if statement.state != .idle, statements.cursorCount > Limits.cursorCountMaximum {
+      statement.reset()
+      return SQLOutcome(status: .limitReached)
+    }
+    return outcome
+  }
+
+  private func refusal(
+    _ error: DatabaseError, _ payload: UnsafeMutableRawBufferPointer
+  ) -> SQLOutcome {
+    let byteCount = unsafe PageWriter.write(
+      error, isAutocommit: connection?.isAutocommit ?? true, payload)
+    return SQLOutcome(status: .sqlError, errorNumber: error.code, byteCount: byteCount)
+  }
+
+  // MARK: Values in pieces
+
+  package func valueRead(
+    _ id: UInt64, _ request: SQLValueReadRequest, _ payload: UnsafeMutableRawBufferPointer
+  ) -> SQLOutcome {
+    guard let statement = statements.statement(id), statement.state == .behindRow else {
+      return SQLOutcome(status: .unknownStatement)
+    }
+    guard request.column < UInt64(statement.columnCount) else { return SQLOutcome(status: .misuse) }
+    let bytes: UnsafeRawBufferPointer
+    switch statement.value(Int(request.column)) {
+    case .text(let text): unsafe bytes = unsafe text
+    case .blob(let blob): unsafe bytes = unsafe blob
+    case .integer, .real, .null: return SQLOutcome(status: .misuse)
+    }
+    let count = max(0, min(payload.count, bytes.count - Int(request.offset)))
+    if count > 0 {
+      unsafe payload.baseAddress!.copyMemory(
+        from: bytes.baseAddress! + Int(request.offset), byteCount: count)
+    }
+    return SQLOutcome(byteCount: count)
+  }
+
+  package func valueWrite(
+    _ request: SQLValueWriteRequest, _ payload: UnsafeMutableRawBufferPointer
+  ) -> SQLOutcome {
+    let maximum =
+      request.parameter == 0 ? Limits.imageByteCountMaximum : Limits.valueByteCountMaximum
+    do throws(Pieces.Refusal) {
+      try unsafe pieces.add(
+        UnsafeRawBufferPointer(payload), to: request.parameter, at: request.offset,
+        of: request.byteCount, maximum: maximum)
+      return SQLOutcome()
+    } catch {
+      return SQLOutcome(status: error == .tooLarge ? .limitReached : .misuse)
+    }
+  }
+
+  /// The first piece makes the image, the last one drops it.
+  package func export(
+    _ offset: Int64, _ payload: UnsafeMutableRawBufferPointer
+  ) -> (SQLOutcome, OffsetFields) {
+    guard let connection else { return (SQLOutcome(status: .misuse), OffsetFields()) }
+    do throws(DatabaseError) {
+      if offset == 0 { image = try DatabaseImage(of: connection) }
+      guard let image else { return (SQLOutcome(status: .misuse), OffsetFields()) }
+      let count = unsafe image.copy(from: Int(offset), into: payload)
+      if Int(offset) + count >= image.byteCount { self.image = nil }
+      return (SQLOutcome(byteCount: count), OffsetFields(offset: Int64(image.byteCount)))
+    } catch {
+      return unsafe (refusal(error, payload), OffsetFields())
+    }
+  }
+}

@@ -1,0 +1,78 @@
+// An engine as its starter sees it: configured, run until it has to end, and gone without a trace.
+
+internal import SluiceChannel
+package import SluiceServer
+package import SluiceSystem
+
+package struct EngineConfiguration: Sendable {
+  /// The socket of the file sidecar that has the databases; nil for a private one, which takes the
+  /// host's own names.
+  package var filesSocket: String?
+  package var server = ServerConfiguration()
+
+  package init(filesSocket: String?, server: ServerConfiguration = ServerConfiguration()) {
+    self.filesSocket = filesSocket
+    self.server = server
+  }
+}
+
+/// Why an engine did not start.
+package struct EngineError: Error {
+  package let text: String
+}
+
+/// An engine in this process, which does nothing else from then on.
+package final class EngineProcess {
+  private let server: Server
+
+  /// Makes an engine that listens on `socketPath` (zero-terminated) and, if there is a `lifeline`,
+  /// ends once that is readable and no session is left.
+  package convenience init(
+    _ configuration: EngineConfiguration, socketPath: [CChar], lifeline: SharedDescriptor? = nil
+  ) throws(EngineError) {
+    let socket: (listener: SharedDescriptor, name: SocketName)
+    let permissions: UInt32 = configuration.server.users == [processIdentity().user] ? 0o600 : 0o666
+    do throws(ServerError) {
+      socket = try listen(onSocket: socketPath, permissions: permissions)
+    } catch {
+      throw EngineError(text: error.description)
+    }
+    try self.init(
+      configuration, .shared(socket.listener, lifeline: lifeline), socketName: socket.name)
+  }
+
+  /// Makes a private engine for the client at the other end of `client`.
+  package convenience init(
+    _ configuration: EngineConfiguration, client: consuming FileDescriptor
+  ) throws(EngineError) {
+    var configuration = configuration
+    if let peer = try? client.peer() { configuration.server.users = [peer.user] }
+    try self.init(configuration, .oneClient(client), socketName: nil)
+  }
+
+  private init(
+    _ configuration: EngineConfiguration, _ entrance: consuming Entrance, socketName: SocketName?
+  ) throws(EngineError) {
+    do throws(DatabaseError) { try FileBoundary.register() } catch {
+      socketName?.remove()
+      throw EngineError(text: error.message)
+    }
+    _ = processorCount
+    do throws(Errno) {
+      server = try Server(
+        SQLService(at: .sidecar(socket: configuration.filesSocket)), configuration.server, entrance,
+        metrics: Metrics(), socketName: socketName)
+    } catch {
+      socketName?.remove()
+      throw EngineError(text: "start: \(error.message)")
+    }
+  }
+
+  /// Serves until the end of what the engine was made for, or a signal (SIGTERM, SIGINT, SIGHUP).
+  /// Open transactions are rolled back before it returns.
+  package func run() throws(EngineError) {
+    do throws(Errno) { try server.run() } catch {
+      throw EngineError(text: "epoll_wait: \(error.message)")
+    }
+  }
+}

@@ -1,0 +1,283 @@
+// A connection to a database behind an engine: statements in, cursors out. The synchronous core on
+// which the engines in Swift and the C interface stand.
+//
+// One thread at a time uses a connection and its cursors; only `cancel` and `end` may be called
+// beside. At most one cursor reads its page where the engine wrote it. Before the next request that
+// cursor copies what it has not read, so that the ring never fills with pages of idle cursors.
+
+internal import CSluice
+public import SluiceClient
+internal import SluiceChannel
+internal import Synchronization
+
+public struct SQLExecutionOptions: OptionSet, Sendable {
+  public let rawValue: UInt32
+  public init(rawValue: UInt32) { self.rawValue = rawValue }
+
+  /// Only if the execution before it was done.
+  public static let chained = SQLExecutionOptions(rawValue: 1)
+  /// Refuse statements that begin or end a transaction.
+  public static let inBatch = SQLExecutionOptions(rawValue: 2)
+  static let withNames = SQLExecutionOptions(rawValue: 4)
+  /// Do the first statement of a text of several; `SQLCursor.tail` tells where the next begins.
+  public static let firstOnly = SQLExecutionOptions(rawValue: 8)
+  /// End the statement after its first page, even if more rows follow.
+  public static let onePage = SQLExecutionOptions(rawValue: 16)
+}
+
+public final class SQLConnection {
+  let session: RingSession
+  private var known = KnownStatements()
+  /// Whether no transaction is open, as the last answer told.
+  public internal(set) var isAutocommit = true
+  /// SQLite's version on the other side, as in 3040001.
+  public private(set) var sqliteVersion = 0
+  /// The cursor that reads in the ring. It is there while it is set: a cursor clears it at its end.
+  private unowned(unsafe) var placed: SQLCursor?
+  /// Requests whose answers concern nobody.
+  private var forgotten: [UInt32] = []
+  /// The number of the request that is awaited.
+  private let awaited = Atomic<UInt32>(0)
+
+  /// The room for a page, in bytes.
+  static let pageByteCount = 16 << 10
+  static let transferByteCount = ChannelShape.transferByteCountMaximum
+
+  // MARK: Opening
+
+  /// Opens the database at `path` (":memory:" for one in the engine's memory) in a session of its
+  /// own. With a `seed`, the new database begins as that image. Statements wait up to
+  /// `busyMilliseconds` for locks of others.
+  public init(
+    _ session: RingSession, path: [UInt8], mode: SQLOpenMode = .open,
+    options: SQLOpenOptions = [], busyMilliseconds: Int64 = 5000, seed: [UInt8]? = nil
+  ) throws(SQLFailure) {
+    self.session = session
+    var options = options
+    if let seed {
+      options.insert(.seeded)
+      unsafe try withBytes(of: seed) { (seed) throws(SQLFailure) in try unsafe send(seed, as: 0) }
+    }
+    let request = SQLOpenRequest(
+      path: path, mode: mode, options: options, busyMilliseconds: busyMilliseconds)
+    let number = unsafe try submit(.sqlOpen, file: 0, request, room: 4096)
+    let version = try finish(number) { (answer, ring) throws(ChannelFailure) in
+      try ring.reply(of: answer, as: SQLOpenReply.self).sqliteVersion
+    }
+    sqliteVersion = Int(clamping: version)
+  }
+
+  /// Ends the connection. What is not committed is rolled back. Every later call fails.
+  public func end() { session.end() }
+
+  /// Does nothing in the engine. Measures a round trip, or shows that the engine answers.
+  public func roundTrip() throws(SQLFailure) {
+    let number = try unsafe submit(.nothing, file: 0, NoFields(), room: 0)
+    try finish(number) { (_, _) in }
+  }
+
+  /// Interrupts the request that another thread awaits on this connection, if there is one.
+  public func cancel() { session.cancel(awaited.load(ordering: .acquiring)) }
+
+  // MARK: Statements
+
+  /// Does one statement, and waits for its first rows.
+  ///
+  /// - Parameters:
+  ///   - sql: UTF-8, at most 1 MiB.
+  ///   - rowCountMaximum: the most rows in a page; 0: as many as fit.
+  ///   - deadlineMilliseconds: the statement is interrupted after this time; 0: never.
+  @inline(__always)
+  public func execute<Parameters: SQLParameterSource>(
+    _ sql: UnsafeRawBufferPointer, _ parameters: Parameters, _ options: SQLExecutionOptions = [],
+    rowCountMaximum: UInt32 = 0, deadlineMilliseconds: UInt32 = 0
+  ) throws(SQLFailure) -> SQLCursor {
+    detachPlaced()
+    let statement = unsafe known.statement(sql)
+    let request = unsafe ExecutionRequest(
+      statement, sql: sql, parameters, options, rowCountMaximum, deadlineMilliseconds)
+    return try execute(request, room: Self.pageByteCount)
+  }
+
+  private func execute<Parameters: SQLParameterSource>(
+    _ first: ExecutionRequest<Parameters>, room: Int
+  ) throws(SQLFailure) -> SQLCursor {
+    var request = first
+    var room = room
+    while true {
+      if request.wantsFar(within: Self.transferByteCount) { try sendFar(&request) }
+      let (number, placed) = unsafe try call(
+        .sqlExecute, file: request.id, room: max(room, request.byteCount)
+      ) { unsafe request.write($0) }
+      switch placed.status {
+      case .done: return try cursor(number, placed, request)
+      case .unknownStatement where request.id != 0:
+        forget(number)
+        request.useText()
+      case .tooLittleRoom where room < Self.transferByteCount:
+        forget(number)
+        room = Self.transferByteCount
+      default: throw failure(placed, number)
+      }
+    }
+  }
+
+  private func cursor<Parameters: SQLParameterSource>(
+    _ number: UInt32, _ answer: PlacedAnswer, _ request: ExecutionRequest<Parameters>
+  ) throws(SQLFailure) -> SQLCursor {
+    guard let page = unsafe SQLPage(answer.payload) else { throw malformed(number) }
+    isAutocommit = page.isAutocommit
+    let statement = request.statement
+    if request.id == 0, !statement.isUnderWay { statement.id = page.head.statement }
+    if let names = page.names { statement.names = names }
+    statement.isKnown = true
+    guard statement.names.count == page.columnCount else { throw malformed(number) }
+    let cursor = SQLCursor(self, statement, page, number)
+    if page.rowCount > 0 { unsafe placed = cursor }
+    return cursor
+  }
+
+  // MARK: Requests
+
+  /// Submits a request whose answer is read in its place, and waits for that.
+  @inline(__always)
+  private func call(
+    _ operation: Operation, file: UInt64, room: Int, fill: (UnsafeMutableRawBufferPointer) -> Void
+  ) throws(SQLFailure) -> (UInt32, PlacedAnswer) {
+    do throws(CallError) {
+      return try session.withRing { (ring) throws(ChannelFailure) in
+        let number = try unsafe submit(
+          operation, file: file, NoFields(), room: room, fill: fill, in: &ring)
+        return (number, try answer(to: number, in: &ring))
+      }
+    } catch {
+      throw .call(error)
+    }
+  }
+
+  @inline(__always)
+  func submit<Request: Message>(
+    _ operation: Operation, file: UInt64, _ request: Request, room: Int,
+    fill: (UnsafeMutableRawBufferPointer) -> Void = { _ in }
+  ) throws(SQLFailure) -> UInt32 {
+    do throws(CallError) {
+      return try session.withRing { (ring) throws(ChannelFailure) in
+        try unsafe submit(operation, file: file, request, room: room, fill: fill, in: &ring)
+      }
+    } catch {
+      throw error == .failed(.notSent(.tooLong)) ? .tooLarge : .call(error)
+    }
+  }
+
+  @inline(__always)
+  private func submit<Request: Message>(
+    _ operation: Operation, file: UInt64, _ request: Request, room: Int,
+    fill: (UnsafeMutableRawBufferPointer) -> Void, in ring: inout RequestRing
+  ) throws(ChannelFailure) -> UInt32 {
+    while true {
+      let number = try unsafe ring.submit(operation, file: file, request, room: room, fill: fill)
+      if let number { return number }
+      // The answers that concern nobody hold the room.
+      guard let oldest = forgotten.first else {
+        preconditionFailure("a ring has room for what its owner submits")
+      }
+      _ = try session.answer(to: oldest, in: &ring)
+      ring.release(oldest)
+      forgotten.removeFirst()
+    }
+  }
+
+  func answer(to number: UInt32) throws(SQLFailure) -> PlacedAnswer {
+    do throws(CallError) {
+      return try session.withRing { (ring) throws(ChannelFailure) in
+        try answer(to: number, in: &ring)
+      }
+    } catch {
+      throw .call(error)
+    }
+  }
+
+  @inline(__always)
+  private func answer(
+    to number: UInt32, in ring: inout RequestRing
+  ) throws(ChannelFailure) -> PlacedAnswer {
+    awaited.store(number, ordering: .releasing)
+    let answer = try session.answer(to: number, in: &ring)
+    // Earlier answers have come, too.
+    if !forgotten.isEmpty {
+      for earlier in forgotten { ring.release(earlier) }
+      forgotten = []
+    }
+    return answer
+  }
+
+  /// The request's range may be used again.
+  @inline(__always)
+  func release(_ number: UInt32) {
+    _ = try? session.withRing { (ring) throws(ChannelFailure) in ring.release(number) }
+  }
+
+  /// The same after an answer that has no page.
+  func forget(_ number: UInt32) { release(number) }
+
+  /// Sends a request whose answer concerns nobody.
+  func post(_ operation: Operation, file: UInt64) {
+    if let number = unsafe try? submit(operation, file: file, NoFields(), room: 0) {
+      forgotten.append(number)
+    }
+  }
+
+  /// Awaits an answer without rows, and takes what `take` takes of it.
+  func finish<R>(
+    _ number: UInt32, _ take: (PlacedAnswer, inout RequestRing) throws(ChannelFailure) -> R
+  ) throws(SQLFailure) -> R {
+    let placed = try answer(to: number)
+    guard placed.status.isDone else { throw failure(placed, number) }
+    do throws(CallError) {
+      return try session.withRing { (ring) throws(ChannelFailure) in
+        let result = try take(placed, &ring)
+        ring.release(number)
+        return result
+      }
+    } catch {
+      throw .call(error)
+    }
+  }
+
+  /// The failure that an answer tells. Its range is released.
+  func failure(_ answer: PlacedAnswer, _ number: UInt32) -> SQLFailure {
+    defer { release(number) }
+    guard answer.status == .sqlError else { return .refused(answer.status) }
+    guard let page = unsafe SQLPage(answer.payload) else {
+      return .sqlite(code: answer.errorNumber, message: [], offset: -1)
+    }
+    isAutocommit = page.isAutocommit
+    return .sqlite(code: answer.errorNumber, message: page.message, offset: page.head.row_id)
+  }
+
+  /// The engine sent what cannot be. It is not trusted any more.
+  func malformed(_ number: UInt32) -> SQLFailure {
+    release(number)
+    session.end()
+    return .malformed
+  }
+
+  // MARK: The cursor in the ring
+
+  /// The cursor's pages are in the ring no longer.
+  func unplace(_ cursor: SQLCursor) {
+    if unsafe placed === cursor { unsafe placed = nil }
+  }
+
+  /// The cursor's next page will be in the ring.
+  func place(_ cursor: SQLCursor) {
+    if let present = unsafe placed, present !== cursor { present.detach() }
+    unsafe placed = cursor
+  }
+
+  @inline(__always)
+  func detachPlaced() {
+    guard let cursor = unsafe placed else { return }
+    cursor.detach()
+  }
+}

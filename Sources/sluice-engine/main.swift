@@ -1,0 +1,116 @@
+// The engine: a program of its own, because it links SQLite, which the file sidecar does without.
+// `sluice engine` starts it.
+
+internal import CSluice
+internal import SluiceCommand
+internal import SluiceEngine
+internal import SluiceServer
+internal import SluiceSystem
+
+private let engineCommand = Command(
+  name: "engine", summary: "",
+  help: """
+    usage: sluice engine --root DIR --socket PATH [OPTION …]
+
+    Runs SQLite for the programs of this user that connect to PATH: they send SQL and get rows, and
+    have no SQLite, no files and no locks. The databases lie below DIR. Their files are a file
+    sidecar's, which this command starts and ends, or the one on --files. SIGTERM, SIGINT or SIGHUP
+    ends the engine; what is not committed is rolled back.
+
+      --root DIR            the directory whose databases are served
+      --files SOCKET        use the file sidecar that listens on SOCKET, and its root, instead
+      --socket PATH         the socket to listen on; a socket of a dead engine is replaced
+      --allow-user UID[,…]  let these users connect too; the default is its own user only
+      --connections N       the most connections at a time, each with a thread (256)
+      --quiet               do not report on standard output that the engine is ready
+    """,
+  run: serve)
+
+private func serve(_ words: [String]) throws(CommandError) -> Int32 {
+  var options = Options(words)
+  if options.flag("--private") {
+    try options.finish()
+    return try servePrivate()
+  }
+  let root = try options.value("--root")
+  let files = try options.value("--files")
+  guard (root == nil) != (files == nil) else {
+    throw .usage("name the databases' directory with --root, or a file sidecar with --files")
+  }
+  guard let socket = try options.value("--socket") else { throw .usage("--socket PATH is missing") }
+  var server = ServerConfiguration()
+  if let users = try options.value("--allow-user") {
+    for user in users.split(separator: ",", omittingEmptySubsequences: false) {
+      guard let number = UInt32(user) else { throw .usage("--allow-user takes numbers of users") }
+      server.users.insert(number)
+    }
+  }
+  server.sessionsMaximum = try options.number("--connections", in: 1...1000, or: 256)
+  let isQuiet = options.flag("--quiet")
+  try options.finish()
+  let sidecar = try root.map { (root) throws(CommandError) in try startSidecar(root: root) }
+  let code = try run(
+    EngineConfiguration(filesSocket: files ?? sidecar?.socket, server: server), socket: socket,
+    announcing: isQuiet ? nil : root ?? files)
+  sidecar?.stop()
+  return code
+}
+
+/// The file sidecar of this engine. It ends with the engine.
+private final class EngineSidecar {
+  private var sidecar: SharedSidecar?
+  let socket: String
+
+  init(_ sidecar: consuming SharedSidecar) {
+    socket = sidecar.socket
+    self.sidecar = .some(sidecar)
+  }
+
+  func stop() { sidecar.take()?.stop() }
+}
+
+private func startSidecar(root: String) throws(CommandError) -> EngineSidecar {
+  do {
+    let program = try Installation.sidecar(beside: try Installation.program())
+    return EngineSidecar(try SharedSidecar.start(program, root: root, options: []))
+  } catch let error as InstallationError {
+    throw .failed(error.text)
+  } catch let error as SidecarStartError {
+    throw .failed("root \(root): \(error.text)")
+  } catch {
+    throw .failed("\(error)")
+  }
+}
+
+private func run(
+  _ configuration: EngineConfiguration, socket: String, announcing place: String?
+) throws(CommandError) -> Int32 {
+  do throws(EngineError) {
+    let engine = try EngineProcess(configuration, socketPath: zeroTerminated(socket))
+    if let place { printLine("sluice: SQL for \(place) on \(socket), process \(getpid())") }
+    try engine.run()
+  } catch {
+    throw .failed(error.text)
+  }
+  return 0
+}
+
+/// A client starts its own engine this way, and has the other end of descriptor 3. The databases
+/// are the host's, by its own names.
+private func servePrivate() throws(CommandError) -> Int32 {
+  guard descriptorIsOpen(3) else {
+    throw .failed("--private: descriptor 3 is not open; a client starts this, not you")
+  }
+  do throws(EngineError) {
+    let engine = try EngineProcess(
+      EngineConfiguration(filesSocket: nil), client: FileDescriptor(owning: 3))
+    try engine.run()
+  } catch {
+    throw .failed(error.text)
+  }
+  return 0
+}
+
+// Before anything is opened: what is printed must not go to a socket.
+fillStandardDescriptors()
+exit(engineCommand.runAsProgram(Arguments.words, knownIn: "sluice"))
