@@ -10,6 +10,7 @@ exit(
   Program(
     name: "sluice", title: "SQLite's files on the other side of shared memory",
     commands: [
-      serveCommand, engineCommand, runCommand, statsCommand, doctorCommand, confinementCommand, watchCommand,
+      serveCommand, engineCommand, runCommand, statsCommand, doctorCommand, confinementCommand,
+      watchCommand,
     ]
   ).run(Arguments.words))
