@@ -40,7 +40,9 @@ let clientTargets: [Target] = [
   .target(
     name: "SluiceClient", dependencies: ["CSluice", "SluiceChannel"], swiftSettings: clientSettings),
   .target(
-    name: "SluiceSQL", dependencies: ["CSluice", "SluiceClient"], swiftSettings: clientSettings),
+    name: "SluiceSQL", dependencies: ["CSluice", "SluiceClient"],
+    // Swift's own engines need what Embedded Swift does not have.
+    exclude: embedded ? ["Engine"] : [], swiftSettings: clientSettings),
   .target(
     name: "SluiceVFS",
     dependencies: ["CSluice", "CSQLite", "SluiceChannel", "SluiceClient"]
@@ -69,7 +71,8 @@ let hostTargets: [Target] = [
   .target(
     name: "CEngine", cSettings: cSettings, linkerSettings: [.linkedLibrary("sqlite3")]),
   .target(
-    name: "SluiceEngine", dependencies: ["CEngine", "CSluice", "SluiceServer", "SluiceVFS"],
+    name: "SluiceEngine",
+    dependencies: ["CEngine", "CSluice", "SluiceSQL", "SluiceServer", "SluiceVFS"],
     swiftSettings: swiftSettings),
   .target(name: "CSluiceCommand", cSettings: cSettings),
   .target(

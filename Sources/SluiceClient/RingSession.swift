@@ -5,7 +5,7 @@
 
 internal import CSluice
 public import SluiceChannel
-internal import SluiceSystem
+package import SluiceSystem
 internal import SluiceWire
 internal import Synchronization
 
@@ -19,11 +19,21 @@ public final class RingSession: Sendable {
   /// A server that shows no sign of life for so long counts as dead.
   private static let stuckNanoseconds: Int64 = 60_000_000_000
 
-  private init(socket: consuming FileDescriptor, deadline: Int64) throws(ConnectError) {
+  private convenience init(
+    socket: consuming FileDescriptor, deadline: Int64
+  ) throws(ConnectError) {
     // Read it now, because this process may lose its access to /proc later.
     _ = processorCount
     let welcome = try shakeHands(on: socket, deadline: deadline)
-    let requests = RequestRing(welcome.regions)
+    try self.init(socket: socket, regions: welcome.regions)
+  }
+
+  /// A session with a server in this process, which has the other ends. The server closes its end of
+  /// the socket when it ends, and ends when this one is shut down.
+  package init(
+    socket: consuming FileDescriptor, regions: consuming ChannelRegions
+  ) throws(ConnectError) {
+    let requests = RequestRing(regions)
     cancelling = requests.cancelling
     ring = FutexLock(requests)
     epoch = ProcessEpoch.current

@@ -38,6 +38,7 @@ public final class SQLConnection {
   private var forgotten: [UInt32] = []
   /// The number of the request that is awaited.
   private let awaited = Atomic<UInt32>(0)
+  private let isInterrupted = Atomic<Bool>(false)
 
   /// The room for a page, in bytes.
   static let pageByteCount = 16 << 10
@@ -77,7 +78,15 @@ public final class SQLConnection {
   }
 
   /// Interrupts the request that another thread awaits on this connection, if there is one.
-  public func cancel() { session.cancel(awaited.load(ordering: .acquiring)) }
+  public func cancel() { session.cancel(awaited.load(ordering: .sequentiallyConsistent)) }
+
+  /// Interrupts that request and all further ones, until `endInterrupt`.
+  func interrupt() {
+    isInterrupted.store(true, ordering: .sequentiallyConsistent)
+    cancel()
+  }
+
+  func endInterrupt() { isInterrupted.store(false, ordering: .sequentiallyConsistent) }
 
   // MARK: Statements
 
@@ -201,7 +210,9 @@ public final class SQLConnection {
   private func answer(
     to number: UInt32, in ring: inout RequestRing
   ) throws(ChannelFailure) -> PlacedAnswer {
-    awaited.store(number, ordering: .releasing)
+    // `interrupt` stores its word first and reads this one then, so one of the two sees the other.
+    awaited.store(number, ordering: .sequentiallyConsistent)
+    if isInterrupted.load(ordering: .sequentiallyConsistent) { session.cancel(number) }
     let answer = try session.answer(to: number, in: &ring)
     // Earlier answers have come, too.
     if !forgotten.isEmpty {

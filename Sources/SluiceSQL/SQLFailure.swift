@@ -10,6 +10,8 @@ public enum SQLFailure: Error, Equatable, Sendable {
   case refused(Status)
   /// A value, a text of SQL or an image is larger than the engine takes.
   case tooLarge
+  /// There is no session with an engine.
+  case notConnected(ConnectError)
   /// No engine answers any more, or no request could be sent.
   case call(CallError)
   /// The engine sent what is no page of rows. The connection is over.
@@ -24,6 +26,7 @@ public enum SQLFailure: Error, Equatable, Sendable {
     case .refused(.limitReached), .refused(.busy): 5  // SQLITE_BUSY
     case .refused, .closed: 21  // SQLITE_MISUSE
     case .tooLarge: 18  // SQLITE_TOOBIG
+    case .notConnected: 14  // SQLITE_CANTOPEN
     case .call, .malformed: 10  // SQLITE_IOERR
     }
   }
@@ -39,6 +42,9 @@ public enum SQLFailure: Error, Equatable, Sendable {
       utf8("too many statements with unread rows; read them to the end, or close them")
     case .refused(let status): utf8(status.text)
     case .tooLarge: utf8("a value is larger than the engine takes (64 MiB; SQL 1 MiB)")
+    case .notConnected(.unreachable):
+      utf8("no engine can be reached on the socket; start one with 'sluice engine'")
+    case .notConnected(let error): utf8(error.text)
     case .call(.failed(.peerGone)), .call(.sessionLost):
       utf8("the engine is gone; what was not committed is rolled back; open a new connection")
     case .call(.failed(.timedOut)):

@@ -56,6 +56,14 @@ extension FileDescriptor {
     _ = try unsafe check(sluice_unlinkat(rawValue, name))
   }
 
+  /// Gives the file `path` (relative to the working directory) another name, in the place of what
+  /// had that name.
+  public static func rename(
+    _ path: UnsafePointer<CChar>, to name: UnsafePointer<CChar>
+  ) throws(Errno) {
+    _ = try unsafe check(sluice_rename(path, name))
+  }
+
   /// Whether this process may read, or read and write, `name` in this directory.
   public borrowing func allows(
     _ name: UnsafePointer<CChar>, writing: Bool

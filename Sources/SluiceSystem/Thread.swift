@@ -2,7 +2,7 @@
 
 internal import CSluice
 
-/// A running thread. It must be joined exactly once.
+/// A running thread. It must be joined or detached exactly once.
 public struct Thread: ~Copyable, @unchecked Sendable {
   private let handle: pthread_t
 
@@ -29,6 +29,9 @@ public struct Thread: ~Copyable, @unchecked Sendable {
 
   /// Waits for the thread's end.
   public consuming func join() { pthread_join(handle, nil) }
+
+  /// Lets it end by itself.
+  public consuming func detach() { pthread_detach(handle) }
 }
 
 /// A thread that is kept in a list and joined once.

@@ -119,6 +119,9 @@ static inline int sluice_ftruncate(int fd, int64_t size) {
 }
 int sluice_fallocate(int fd, int64_t size);
 static inline int sluice_fdatasync(int fd) { return (int)SLUICE_RETRY(fdatasync(fd)); }
+static inline int sluice_rename(const char *from, const char *to) {
+  return (int)SLUICE_RETRY(rename(from, to));
+}
 static inline int sluice_fsync(int fd) { return (int)SLUICE_RETRY(fsync(fd)); }
 static inline int sluice_fstat(int fd, struct stat *status) {
   return fstat(fd, status) < 0 ? -errno : 0;

@@ -8,7 +8,7 @@ internal import SluiceSystem
 internal import SluiceWire
 
 final class SQLService: Service {
-  private let place: DatabasePlace
+  let place: DatabasePlace
   let pulse = Pulse()
 
   init(at place: DatabasePlace) { self.place = place }
@@ -26,12 +26,6 @@ final class SQLService: Service {
   func startThread(_ thread: any ServingThread) -> any ServiceThread { SQLThread(self) }
 
   func stop() { pulse.stop() }
-
-  func makeSession(_ link: SessionLink, _ end: ProxyEnd) -> SQLSession {
-    SQLSession(
-      at: place, isCancelled: { [unowned end] in end.isCancelled },
-      isClientGone: { link.isClientGone })
-  }
 }
 
 private final class SQLThread: ServiceThread {
@@ -55,10 +49,10 @@ private final class SQLClient: ServiceSession {
   }
 
   func openChannel(number: UInt32, end: ProxyEnd) -> any ServiceChannel {
-    let channel = SQLChannel(end, service.makeSession(link, end))
+    let channel = SQLChannel(end, at: service.place, isClientGone: { [link] in link.isClientGone })
     channels[number] = channel
     service.pulse.add(end)
-    return channel
+    return SQLServiceChannel(channel)
   }
 
   func closeChannel(number: UInt32) {
@@ -70,50 +64,15 @@ private final class SQLClient: ServiceSession {
   func end() { for number in Array(channels.keys) { closeChannel(number: number) } }
 }
 
-private final class SQLChannel: ServiceChannel {
-  let end: ProxyEnd
-  let session: SQLSession
+private final class SQLServiceChannel: ServiceChannel {
+  private let channel: SQLChannel
 
-  init(_ end: ProxyEnd, _ session: SQLSession) {
-    self.end = end
-    self.session = session
-  }
+  init(_ channel: SQLChannel) { self.channel = channel }
 
   func serve(
     _ request: Request, _ operation: Operation, now: Int64
   ) throws(ProtocolViolation) -> Outcome {
-    let payload = unsafe request.payload
-    switch operation {
-    case .sqlExecute: try unsafe answer(session.execute(request.file, payload))
-    case .sqlFetch: try unsafe answer(session.fetch(request.file, payload))
-    case .sqlReset: answer(session.reset(request.file))
-    case .sqlOpen:
-      let arguments = try end.arguments(of: request, as: SQLOpenRequest.self)
-      let (outcome, reply) = unsafe session.open(arguments, payload)
-      answer(outcome, reply)
-    case .sqlValueRead:
-      let arguments = try end.arguments(of: request, as: SQLValueReadRequest.self)
-      unsafe answer(session.valueRead(request.file, arguments, payload))
-    case .sqlValueWrite:
-      let arguments = try end.arguments(of: request, as: SQLValueWriteRequest.self)
-      unsafe answer(session.valueWrite(arguments, payload))
-    case .sqlExport:
-      let arguments = try end.arguments(of: request, as: OffsetFields.self)
-      let (outcome, reply) = unsafe session.export(arguments.offset, payload)
-      answer(outcome, reply)
-    default: end.complete(.unknownOperation)
-    }
+    try channel.serve(request, operation)
     return .answered
-  }
-
-  @inline(__always)
-  private func answer(_ outcome: SQLOutcome) {
-    end.complete(
-      outcome.status, errno: Errno(outcome.errorNumber), sentByteCount: outcome.byteCount)
-  }
-
-  private func answer<Reply: Message>(_ outcome: SQLOutcome, _ reply: Reply) {
-    guard outcome.status.isDone else { return answer(outcome) }
-    end.complete(outcome.status, reply, sentByteCount: outcome.byteCount)
   }
 }
