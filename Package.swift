@@ -80,7 +80,7 @@ let hostTargets: [Target] = [
     swiftSettings: swiftSettings),
   .executableTarget(
     name: "sluice",
-    dependencies: ["CSluiceCommand", "SluiceClient", "SluiceCommand", "SluiceFiles"],
+    dependencies: ["CSluiceCommand", "SluiceClient", "SluiceCommand", "SluiceFiles", "SluiceSQL"],
     swiftSettings: swiftSettings),
   .executableTarget(
     name: "sluice-engine", dependencies: ["CSluice", "SluiceCommand", "SluiceEngine"],

@@ -57,7 +57,7 @@ package func zeroTerminated(_ text: String) -> [CChar] {
 }
 
 /// The bytes that the text stands for.
-func bytes(of text: String) -> [UInt8] {
+package func bytes(of text: String) -> [UInt8] {
   var bytes: [UInt8] = []
   for scalar in text.unicodeScalars {
     if escapes.contains(scalar.value) {

@@ -36,7 +36,7 @@ public final class SQLConnection {
   private unowned(unsafe) var placed: SQLCursor?
   /// Requests whose answers concern nobody.
   private var forgotten: [UInt32] = []
-  /// The number of the request that is awaited.
+  /// The number of the request that is awaited; 0 for none.
   private let awaited = Atomic<UInt32>(0)
   private let isInterrupted = Atomic<Bool>(false)
 
@@ -77,8 +77,13 @@ public final class SQLConnection {
     try finish(number) { (_, _) in }
   }
 
-  /// Interrupts the request that another thread awaits on this connection, if there is one.
-  public func cancel() { session.cancel(awaited.load(ordering: .sequentiallyConsistent)) }
+  /// Interrupts the request that another thread awaits on this connection. False if there is none.
+  @discardableResult
+  public func cancel() -> Bool {
+    let number = awaited.load(ordering: .sequentiallyConsistent)
+    if number != 0 { session.cancel(number) }
+    return number != 0
+  }
 
   /// Interrupts that request and all further ones, until `endInterrupt`.
   func interrupt() {
@@ -213,6 +218,7 @@ public final class SQLConnection {
     // `interrupt` stores its word first and reads this one then, so one of the two sees the other.
     awaited.store(number, ordering: .sequentiallyConsistent)
     if isInterrupted.load(ordering: .sequentiallyConsistent) { session.cancel(number) }
+    defer { awaited.store(0, ordering: .relaxed) }
     let answer = try session.answer(to: number, in: &ring)
     // Earlier answers have come, too.
     if !forgotten.isEmpty {

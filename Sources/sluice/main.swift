@@ -10,7 +10,8 @@ exit(
   Program(
     name: "sluice", title: "SQLite's files on the other side of shared memory",
     commands: [
-      serveCommand, engineCommand, runCommand, statsCommand, doctorCommand, confinementCommand,
+      serveCommand, engineCommand, sqlCommand, runCommand, statsCommand, doctorCommand,
+      confinementCommand,
       watchCommand,
     ]
   ).run(Arguments.words))

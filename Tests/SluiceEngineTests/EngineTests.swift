@@ -190,7 +190,9 @@ func sqlError<R>(
       }
       for _ in 0..<20 {
         group.addTask {
-          while !flag.isSet.load(ordering: .acquiring) { try await Task.sleep(for: .milliseconds(1)) }
+          while !flag.isSet.load(ordering: .acquiring) {
+            try await Task.sleep(for: .milliseconds(1))
+          }
           _ = try await database.exec("INSERT INTO t VALUES(2)")
         }
       }

@@ -81,7 +81,7 @@ extension SQLCursor {
   var columnNames: [String] { names.map { String(decoding: $0, as: UTF8.self) } }
 
   /// The next row, copied; nil behind the last.
-  func nextRow(_ columns: [String]) throws(SQLFailure) -> SQLRow? {
+  package func nextRow(_ columns: [String]) throws(SQLFailure) -> SQLRow? {
     guard try step() else { return nil }
     var values: [SQLValue] = []
     values.reserveCapacity(columns.count)
