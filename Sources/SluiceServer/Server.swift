@@ -35,9 +35,12 @@ package final class Server {
   }
 
   /// Confines this process for good, see Confinement.
-  package func enter(_ confinement: Confinement, tellsOfLandlock: Bool) {
-    confinement.enter(socketPath: socketName?.path, tellsOfLandlock: tellsOfLandlock) {
-      (ruleset) throws(Errno) in
+  package func enter(
+    _ confinement: Confinement, tellsOfLandlock: Bool, isClient: Bool = false
+  ) {
+    confinement.enter(
+      socketPath: socketName?.path, tellsOfLandlock: tellsOfLandlock, isClient: isClient
+    ) { (ruleset) throws(Errno) in
       try service.allowItsUse(in: ruleset)
     }
   }

@@ -12,8 +12,20 @@ internal import CSluice
 public struct Standing: Equatable, Sendable {
   private let value: sluice_standing
 
+  /// What `current` and `currentUmask` give from `keep` on.
+  fileprivate static let kept = FutexLock<(standing: Standing, umask: UInt32)?>(nil)
+
+  /// From now on every thread of this process has the standing and the umask that the calling thread
+  /// has now. For a process that confines itself, and then goes on with the sessions that it made
+  /// before.
+  public static func keep() {
+    let present = (current, currentUmask())
+    kept.withLock { $0 = present }
+  }
+
   /// The calling thread's current standing. Costs about ten system calls, or 4 µs.
   public static var current: Standing {
+    if let kept = kept.withLock({ $0?.standing }) { return kept }
     var value = sluice_standing()
     unsafe sluice_standing_take(&value)
     return Standing(value: value)
@@ -51,7 +63,7 @@ public struct Standing: Equatable, Sendable {
 
 /// The calling thread's umask, read without changing it: from /proc, or else in a child. 0o077 if
 /// both fail.
-public func currentUmask() -> UInt32 { sluice_umask() }
+public func currentUmask() -> UInt32 { Standing.kept.withLock { $0?.umask } ?? sluice_umask() }
 
 /// Sets this process's umask.
 public func setUmask(_ mask: UInt32) { _ = sluice_set_umask(mask) }

@@ -7,8 +7,9 @@ public enum SystemCallFilter {
   /// Leaves all threads of this process only the calls that a serving sidecar needs. With
   /// `reports`, each refused call is named once on standard error. Call `forbidNewPrivileges`
   /// first.
-  public static func enterSidecar(reports: Bool) throws(Errno) {
-    _ = try check(sluice_seccomp_enter_sidecar(reports ? 1 : 0))
+  /// With `isClient` it is also a client of another sidecar, with which it has a session already.
+  public static func enterSidecar(reports: Bool, isClient: Bool = false) throws(Errno) {
+    _ = try check(sluice_seccomp_enter_sidecar(reports ? 1 : 0, isClient ? 1 : 0))
   }
 
   /// Forbids this process, and the programs that it starts, to change the properties of files:

@@ -22,6 +22,9 @@ private let engineCommand = Command(
       --socket PATH         the socket to listen on; a socket of a dead engine is replaced
       --allow-user UID[,…]  let these users connect too; the default is its own user only
       --connections N       the most connections at a time, each with a thread (256)
+      --no-confinement      keep rights and system calls that an engine does not need, for sanitizers,
+                            debuggers and preloaded libraries
+      --report-confinement  name each refused system call on standard error, once
       --quiet               do not report on standard output that the engine is ready
     """,
   run: serve)
@@ -46,11 +49,16 @@ private func serve(_ words: [String]) throws(CommandError) -> Int32 {
     }
   }
   server.sessionsMaximum = try options.number("--connections", in: 1...1000, or: 256)
+  var confinement = Confinement.full
+  if options.flag("--report-confinement") { confinement = .reporting }
+  if options.flag("--no-confinement") { confinement = .none }
   let isQuiet = options.flag("--quiet")
   try options.finish()
   let sidecar = try root.map { (root) throws(CommandError) in try startSidecar(root: root) }
   let code = try run(
-    EngineConfiguration(filesSocket: files ?? sidecar?.socket, server: server), socket: socket,
+    EngineConfiguration(
+      filesSocket: files ?? sidecar?.socket, server: server, confinement: confinement),
+    socket: socket,
     announcing: isQuiet ? nil : root ?? files)
   sidecar?.stop()
   return code

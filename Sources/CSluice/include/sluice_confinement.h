@@ -23,6 +23,7 @@ int sluice_landlock_enter(int ruleset);
 // --- seccomp ------------------------------------------------------------------------------------
 
 // Binds all threads to the system calls that a sidecar needs; see confinement.c. With `reports`,
-// each refused call is named on standard error, once for each number. Needs
+// each refused call is named on standard error, once for each number. With `is_client` it is also a
+// client of another sidecar, with which it has a session already. Needs
 // sluice_forbid_new_privileges.
-int sluice_seccomp_enter_sidecar(int reports);
+int sluice_seccomp_enter_sidecar(int reports, int is_client);

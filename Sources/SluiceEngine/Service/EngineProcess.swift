@@ -9,10 +9,15 @@ package struct EngineConfiguration: Sendable {
   /// host's own names.
   package var filesSocket: String?
   package var server = ServerConfiguration()
+  package var confinement = Confinement.full
 
-  package init(filesSocket: String?, server: ServerConfiguration = ServerConfiguration()) {
+  package init(
+    filesSocket: String?, server: ServerConfiguration = ServerConfiguration(),
+    confinement: Confinement = .full
+  ) {
     self.filesSocket = filesSocket
     self.server = server
+    self.confinement = confinement
   }
 }
 
@@ -53,19 +58,28 @@ package final class EngineProcess {
   private init(
     _ configuration: EngineConfiguration, _ entrance: consuming Entrance, socketName: SocketName?
   ) throws(EngineError) {
-    do throws(DatabaseError) { try FileBoundary.register() } catch {
+    let place = DatabasePlace.sidecar(socket: configuration.filesSocket)
+    do throws(DatabaseError) {
+      try FileBoundary.register()
+      // Its session lasts as long as this process, which can make no other one once it is confined.
+      try FileBoundary.reach(place)
+    } catch {
       socketName?.remove()
       throw EngineError(text: error.message)
     }
     _ = processorCount
     do throws(Errno) {
       server = try Server(
-        SQLService(at: .sidecar(socket: configuration.filesSocket)), configuration.server, entrance,
+        SQLService(
+          at: place,
+          filesEnd: configuration.filesSocket.flatMap { SidecarWatch.end(ofServerOn: $0) }),
+        configuration.server, entrance,
         metrics: Metrics(), socketName: socketName)
     } catch {
       socketName?.remove()
       throw EngineError(text: "start: \(error.message)")
     }
+    server.enter(configuration.confinement, tellsOfLandlock: true, isClient: true)
   }
 
   /// Serves until the end of what the engine was made for, or a signal (SIGTERM, SIGINT, SIGHUP).

@@ -11,14 +11,20 @@ final class SQLService: Service {
   let place: DatabasePlace
   let pulse = Pulse()
 
-  init(at place: DatabasePlace) { self.place = place }
+  /// Readable when the file sidecar has ended; nil where that is not watched.
+  private let filesEnd: SharedDescriptor?
+
+  init(at place: DatabasePlace, filesEnd: SharedDescriptor? = nil) {
+    self.place = place
+    self.filesEnd = filesEnd
+  }
 
   let operations: ClosedRange<UInt16> = 0x0110...0x01ff
   let features: UInt32 = 0
 
   var threading: Threading { .perChannel(maximum: 1024) }
 
-  func makeWatch() throws(Errno) -> (any Watch)? { nil }
+  func makeWatch() throws(Errno) -> (any Watch)? { filesEnd.map { SidecarWatch($0) } }
 
   /// Its files are the file sidecar's.
   func allowItsUse(in ruleset: borrowing LandlockRuleset) throws(Errno) {}

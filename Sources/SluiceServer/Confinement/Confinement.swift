@@ -25,9 +25,9 @@ public enum Confinement: Sendable {
 extension Confinement {
   /// Confines this process for good. `allow` allows what the service needs. `socketPath`
   /// (zero-terminated) is the name to remove at the end; nil for none. Without Landlock the log
-  /// says so if `tellsOfLandlock`.
+  /// says so if `tellsOfLandlock`. `isClient`: it also has a session with another sidecar.
   package func enter(
-    socketPath: [CChar]?, tellsOfLandlock: Bool,
+    socketPath: [CChar]?, tellsOfLandlock: Bool, isClient: Bool = false,
     allow: (borrowing LandlockRuleset) throws(Errno) -> Void
   ) {
     guard self != .none else { return }
@@ -48,7 +48,7 @@ extension Confinement {
       }
     }
     do throws(Errno) {
-      try SystemCallFilter.enterSidecar(reports: self == .reporting)
+      try SystemCallFilter.enterSidecar(reports: self == .reporting, isClient: isClient)
     } catch {
       Log.warning("confinement: seccomp: \(error.message); any system call is possible")
     }
