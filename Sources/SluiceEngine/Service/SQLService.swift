@@ -83,6 +83,8 @@ private final class SQLChannel: ServiceChannel {
     _ request: Request, _ operation: Operation, now: Int64
   ) throws(ProtocolViolation) -> Outcome {
     let payload = unsafe request.payload
+    // Heads and cells are copied in words of 8 bytes.
+    guard UInt(bitPattern: payload.baseAddress) % 8 == 0 else { throw .payloadRange }
     switch operation {
     case .sqlExecute: try unsafe answer(session.execute(request.file, payload))
     case .sqlFetch: try unsafe answer(session.fetch(request.file, payload))
