@@ -90,10 +90,10 @@ import Testing
     let place = DatabasePlace.sidecar(socket: "/run/a b?c&d=e")
     let socket = "socket=/run/a%20b%3Fc%26d%3De"
     for (path, name) in [
-      ("app.db", "file:app.db?"), ("a/b.db", "file:a/b.db?"),
-      ("a?vfs=unix", "file:a%3Fvfs%3Dunix?"),
-      ("a#b%c", "file:a%23b%25c?"), ("ü", "file:%C3%BC?"),
-      ("a&mode=memory", "file:a%26mode%3Dmemory?"),
+      ("app.db", "file:/app.db?"), ("/a/b.db", "file:/a/b.db?"),
+      ("a?vfs=unix", "file:/a%3Fvfs%3Dunix?"),
+      ("a#b%c", "file:/a%23b%25c?"), ("ü", "file:/%C3%BC?"),
+      ("a&mode=memory", "file:/a%26mode%3Dmemory?"),
       ("//host/x", "file://host/x?"),
     ] {
       #expect(String(decoding: place.uri(of: Array(path.utf8)), as: UTF8.self) == name + socket)

@@ -12,6 +12,8 @@ package struct DatabasePlace: Sendable {
   var vfs: String?
   /// Further parameters of the name's URI.
   var parameters: [(name: String, value: String)]
+  /// Whether a relative path begins in the root of a file sidecar.
+  var beginsInRoot = false
 
   /// Databases of the host, by its own names, through SQLite's own VFS.
   package static let host = DatabasePlace(vfs: nil, parameters: [])
@@ -19,12 +21,15 @@ package struct DatabasePlace: Sendable {
   /// Databases beneath the root of the file sidecar on `socket`; without a socket, the host's own,
   /// through a private file sidecar.
   package static func sidecar(socket: String?) -> DatabasePlace {
-    DatabasePlace(vfs: "sluice", parameters: socket.map { [("socket", $0)] } ?? [])
+    DatabasePlace(
+      vfs: "sluice", parameters: socket.map { [("socket", $0)] } ?? [], beginsInRoot: socket != nil)
   }
 
   /// The URI of a database.
   func uri(of path: [UInt8]) -> [UInt8] {
-    var uri = Array("file:".utf8) + escaped(path)
+    // Otherwise the working directory of this process would decide what a relative path means.
+    let isRelative = beginsInRoot && path.first != UInt8(ascii: "/")
+    var uri = Array((isRelative ? "file:/" : "file:").utf8) + escaped(path)
     var separator = UInt8(ascii: "?")
     for (name, value) in parameters {
       uri += [separator] + Array(name.utf8) + [UInt8(ascii: "=")] + escaped(Array(value.utf8))
@@ -174,8 +179,17 @@ final class Connection {
   }
 
   private func useWAL() throws(DatabaseError) {
-    guard try number("SELECT count(*) FROM sqlite_schema") == 0 else { return }
-    try run("PRAGMA journal_mode = WAL")
+    var count: Int32 = 0
+    while true {
+      do throws(DatabaseError) {
+        guard try number("SELECT count(*) FROM sqlite_schema") == 0 else { return }
+        return try run("PRAGMA journal_mode = WAL")
+      } catch {
+        // SQLite asks the busy handler for no lock that a reader wants besides.
+        guard error.code & 0xff == SQLITE_BUSY, waitBusy(count) != 0 else { throw error }
+        count += 1
+      }
+    }
   }
 
   // MARK: The engine's own statements
