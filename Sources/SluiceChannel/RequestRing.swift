@@ -69,6 +69,7 @@ public struct RequestRing: ~Copyable, Sendable {
     precondition(room <= ChannelShape.transferByteCountMaximum, "one transfer at a time")
     guard let offset = place(room) else { return nil }
     let number = submitted &+ 1
+    forgetCancel(of: number)
     let index = regions.slotIndex(of: number)
     var slot = sluice_slot()
     slot.operation = operation.rawValue
@@ -85,12 +86,25 @@ public struct RequestRing: ~Copyable, Sendable {
     unsafe fill(regions.payload(offset: UInt32(offset), byteCount: UInt32(room))!)
     unsafe regions.slot(index).pointee = slot
     ranges[index] = PayloadRange(offset: offset, byteCount: room, isReleased: false)
-    // The next range begins on a new cache line.
-    end = offset + (room + 63) / 64 * 64
+    end = offset + Self.taken(room)
     submitted = number
     // SYNC request
     unsafe publish(number, in: regions.sequence(of: number), waking: regions.proxySleeps)
     return number
+  }
+
+  /// What a range of `room` bytes takes of the ring: whole cache lines, and at least one, because a
+  /// range without any would look like a full ring.
+  @inline(__always)
+  private static func taken(_ room: Int) -> Int { (max(room, 1) + 63) / 64 * 64 }
+
+  /// An old word must not interrupt a new request when the numbers have gone round. `cancel` is not
+  /// yet called for this one.
+  @inline(__always)
+  private func forgetCancel(of number: UInt32) {
+    let word = unsafe regions.clientCancels
+    guard unsafe word.pointee.load(ordering: .relaxed) == number else { return }
+    unsafe word.pointee.store(number &- 1, ordering: .relaxed)
   }
 
   /// Where a range of `room` bytes fits now.
@@ -103,11 +117,12 @@ public struct RequestRing: ~Copyable, Sendable {
   private func placeBesideOthers(_ room: Int) -> Int? {
     guard underWayCount < slotCount else { return nil }
     let oldest = ranges[regions.slotIndex(of: released &+ 1)].offset
+    let taken = Self.taken(room)
     if end > oldest {
-      if end + room <= payloadByteCount { return end }
-      return room <= oldest ? 0 : nil
+      if end + taken <= payloadByteCount { return end }
+      return taken <= oldest ? 0 : nil
     }
-    return end + room <= oldest ? end : nil
+    return end + taken <= oldest ? end : nil
   }
 
   /// Waits for the answer to a request that is not released.

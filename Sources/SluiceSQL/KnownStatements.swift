@@ -11,8 +11,10 @@ final class KnownStatement {
   var names: [[UInt8]] = []
   /// Whether the engine has answered it once.
   var isKnown = false
-  /// Whether a cursor of it is open. Its id must not be executed meanwhile.
-  var isUnderWay = false
+  /// The open cursors of its id: more than one where the engine was done with the rows of the first
+  /// before that cursor was read. The id must not be executed meanwhile.
+  var cursorCount = 0
+  var isUnderWay: Bool { cursorCount > 0 }
 
   init(_ text: [UInt8]) { self.text = text }
 }

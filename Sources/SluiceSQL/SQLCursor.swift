@@ -32,8 +32,12 @@ public final class SQLCursor {
   private var nextCopy: PageCopy?
   /// The present row in the page; -1 before the first.
   private var row = -1
+  /// Why there is no next page, if the engine has told.
+  private var nextFailure: SQLFailure?
   /// Whether more rows may come after this page.
   private var isOpen: Bool
+  /// Whether the statement counts this cursor.
+  private var isCounted = false
   /// The far values of the present row that were read, by column.
   private var farValues: [(column: Int, bytes: [UInt8])] = []
 
@@ -49,7 +53,10 @@ public final class SQLCursor {
     tail = Int(page.head.tail)
     onlyReads = page.onlyReads
     isOpen = page.hasMore
-    if isOpen, id == statement.id { statement.isUnderWay = true }
+    if isOpen, id == statement.id {
+      statement.cursorCount += 1
+      isCounted = true
+    }
     if page.rowCount > 0 { self.number = number } else { connection.release(number) }
   }
 
@@ -88,7 +95,10 @@ public final class SQLCursor {
       return false
     }
     releasePage()
-    if let copy = nextCopy {
+    if let failure = nextFailure {
+      over()
+      throw failure
+    } else if let copy = nextCopy {
       nextCopy = nil
       self.copy = copy
       take(copy.page)
@@ -108,7 +118,7 @@ public final class SQLCursor {
     if row == page.rowCount - 1, number != nil, hasFarValuesInLastRow {
       // They come through the ring: what else is in the row must not lie there.
       detach()
-    } else if row == page.rowCount / 2, nextNumber == nil, nextCopy == nil {
+    } else if row == page.rowCount / 2, nextNumber == nil, nextCopy == nil, nextFailure == nil {
       try askAhead()
     }
   }
@@ -156,7 +166,9 @@ public final class SQLCursor {
   /// The engine has no more rows of it.
   private func over() {
     isOpen = false
-    if id == statement.id { statement.isUnderWay = false }
+    nextFailure = nil
+    if isCounted { statement.cursorCount -= 1 }
+    isCounted = false
   }
 
   private func releasePage() {
@@ -203,15 +215,17 @@ public final class SQLCursor {
       connection.release(number)
     }
     if let number = nextNumber.take() {
-      // A failure shows again when the page is wanted: the engine does not know the statement then.
-      if let answer = try? connection.answer(to: number) {
-        if answer.status.isDone, let page = unsafe SQLPage(answer.payload),
-          page.columnCount == names.count
-        {
-          nextCopy = PageCopy(of: page)
+      // A failure is told when the page is wanted. To ask again would be wrong, because the engine
+      // may have begun the statement anew for another cursor.
+      do throws(SQLFailure) {
+        let answer = try connection.answer(to: number)
+        guard answer.status.isDone else { throw connection.failure(answer, number) }
+        guard let page = unsafe SQLPage(answer.payload), page.columnCount == names.count else {
+          throw connection.malformed(number)
         }
+        nextCopy = PageCopy(of: page)
         connection.release(number)
-      }
+      } catch { nextFailure = error }
     }
     connection.unplace(self)
   }
@@ -225,7 +239,9 @@ public final class SQLCursor {
         connection.release(number)
       }
     }
-    if isOpen, nextCopy?.page.hasMore ?? true { connection.post(.sqlReset, file: id) }
+    if isOpen, nextFailure == nil, nextCopy?.page.hasMore ?? true {
+      connection.post(.sqlReset, file: id)
+    }
     if isOpen { over() }
     nextCopy = nil
     releasePage()

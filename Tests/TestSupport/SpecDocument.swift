@@ -1,4 +1,4 @@
-// Protocol/SPEC.md as a test reads it: the tables, by the heading above them.
+// Protocol/SPEC.md or another such text as a test reads it: the tables, by the heading above them.
 
 import Foundation
 
@@ -8,8 +8,8 @@ public struct SpecDocument: Sendable {
 
   private let lines: [String]
 
-  public init() throws {
-    let text = try String(contentsOf: repositoryFile("Protocol/SPEC.md"), encoding: .utf8)
+  public init(_ path: String = "Protocol/SPEC.md") throws {
+    let text = try String(contentsOf: repositoryFile(path), encoding: .utf8)
     lines = text.components(separatedBy: "\n")
   }
 

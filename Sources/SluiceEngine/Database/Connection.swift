@@ -12,6 +12,8 @@ package struct DatabasePlace: Sendable {
   var vfs: String?
   /// Further parameters of the name's URI.
   var parameters: [(name: String, value: String)]
+  /// Whether a relative path begins in the root of a file sidecar.
+  var beginsInRoot = false
 
   /// Databases of the host, by its own names, through SQLite's own VFS.
   package static let host = DatabasePlace(vfs: nil, parameters: [])
@@ -19,12 +21,15 @@ package struct DatabasePlace: Sendable {
   /// Databases beneath the root of the file sidecar on `socket`; without a socket, the host's own,
   /// through a private file sidecar.
   package static func sidecar(socket: String?) -> DatabasePlace {
-    DatabasePlace(vfs: "sluice", parameters: socket.map { [("socket", $0)] } ?? [])
+    DatabasePlace(
+      vfs: "sluice", parameters: socket.map { [("socket", $0)] } ?? [], beginsInRoot: socket != nil)
   }
 
   /// The URI of a database.
   func uri(of path: [UInt8]) -> [UInt8] {
-    var uri = Array("file:".utf8) + escaped(path)
+    // Otherwise the working directory of this process would decide what a relative path means.
+    let isRelative = beginsInRoot && path.first != UInt8(ascii: "/")
+    var uri = Array((isRelative ? "file:/" : "file:").utf8) + escaped(path)
     var separator = UInt8(ascii: "?")
     for (name, value) in parameters {
       uri += [separator] + Array(name.utf8) + [UInt8(ascii: "=")] + escaped(Array(value.utf8))
@@ -71,20 +76,28 @@ final class Connection {
     guard !request.path.isEmpty, !request.path.contains(0) else {
       throw DatabaseError(SQLITE_CANTOPEN, "the database's path is empty or has a zero byte")
     }
-    if isReadOnly, request.mode != .open || request.options.contains(.seeded) {
+    let isSeeded = request.options.contains(.seeded)
+    if isReadOnly, request.mode != .open || isSeeded {
       throw DatabaseError(SQLITE_MISUSE, "a read-only connection creates no database")
     }
-    unsafe handle = try unsafe Self.open(request, isMemory: isMemory, at: place)
-    do throws(DatabaseError) {
-      try prepareForStrangers()
-      if !isMemory { try settle(request.mode) }
-      if request.options.contains(.seeded) { try begin(with: seed ?? []) }
-      if !isMemory, !isReadOnly, request.mode != .open { try useWAL() }
-      unsafe sqlite3_set_authorizer(handle, authorize, Unmanaged.passUnretained(self).toOpaque())
-    } catch {
-      unsafe sqlite3_close_v2(handle)
-      throw error
+    if isSeeded, request.mode == .open, !isMemory {
+      throw DatabaseError(SQLITE_MISUSE, "an image makes a new database; this one shall exist")
     }
+    // First: a bad image must leave no file behind.
+    let image = isSeeded ? try SeedImage(seed ?? []) : nil
+    unsafe handle = try unsafe Self.open(request, isMemory: isMemory, at: place)
+    // From here on `deinit` closes, even if this throws.
+    try prepareForStrangers()
+    let isNew = isMemory ? true : try settle(request.mode)
+    if let image {
+      guard isNew else {
+        throw DatabaseError(
+          SQLITE_CANTOPEN, "the database exists already; an image makes a new one")
+      }
+      try image.copy(into: self)
+    }
+    if !isMemory, !isReadOnly, request.mode != .open { try useWAL() }
+    unsafe sqlite3_set_authorizer(handle, authorize, Unmanaged.passUnretained(self).toOpaque())
   }
 
   /// Rolls back what is open. The statements must be finalized.
@@ -143,11 +156,14 @@ final class Connection {
     return 1
   }
 
-  /// A new database is a file with a first page, so that of two creators one is refused.
-  private func settle(_ mode: SQLOpenMode) throws(DatabaseError) {
+  /// A new database is a file with a first page, so that of two creators one is refused. Whether
+  /// this connection has created it.
+  private func settle(_ mode: SQLOpenMode) throws(DatabaseError) -> Bool {
     switch mode {
     // Without a read, SQLite believes that any file is a database.
-    case .open: try run("SELECT 1 FROM sqlite_schema LIMIT 1")
+    case .open:
+      try run("SELECT 1 FROM sqlite_schema LIMIT 1")
+      return false
     case .either, .create:
       try run("BEGIN IMMEDIATE")
       // The transaction has made the first page, but not written it.
@@ -158,20 +174,22 @@ final class Connection {
       }
       if isNew { try run("PRAGMA user_version = 0") }
       try run("COMMIT")
+      return isNew
     }
   }
 
   private func useWAL() throws(DatabaseError) {
-    guard try number("SELECT count(*) FROM sqlite_schema") == 0 else { return }
-    try run("PRAGMA journal_mode = WAL")
-  }
-
-  /// Makes an empty database equal to an image.
-  private func begin(with image: [UInt8]) throws(DatabaseError) {
-    guard try number("SELECT count(*) FROM sqlite_schema") == 0 else {
-      throw DatabaseError(SQLITE_CANTOPEN, "the database exists already; an image makes a new one")
+    var count: Int32 = 0
+    while true {
+      do throws(DatabaseError) {
+        guard try number("SELECT count(*) FROM sqlite_schema") == 0 else { return }
+        return try run("PRAGMA journal_mode = WAL")
+      } catch {
+        // SQLite asks the busy handler for no lock that a reader wants besides.
+        guard error.code & 0xff == SQLITE_BUSY, waitBusy(count) != 0 else { throw error }
+        count += 1
+      }
     }
-    try DatabaseImage.restore(image, into: self)
   }
 
   // MARK: The engine's own statements
@@ -221,18 +239,15 @@ final class Connection {
       }
     }
     try check(code)
-    while tail < text.count, isBlank(text[tail]) { tail += 1 }
     return unsafe CompiledStatement(
-      handle: statement, tail: tail < text.count ? tail : 0,
+      handle: statement, tail: StatementText.nextStatement(in: text, from: tail),
       controlsTransaction: controlsTransaction)
   }
 
-  private func isBlank(_ byte: UInt8) -> Bool {
-    byte == UInt8(ascii: " ") || (9...13).contains(byte) || byte == UInt8(ascii: ";")
-  }
-
   fileprivate func allows(_ action: StatementAction) -> Bool {
-    if action.code == SQLITE_TRANSACTION { controlsTransaction = true }
+    if action.code == SQLITE_TRANSACTION || action.code == SQLITE_SAVEPOINT {
+      controlsTransaction = true
+    }
     return Permissions.allows(action, isReadOnly: isReadOnly)
   }
 }
@@ -242,7 +257,7 @@ final class Connection {
 struct CompiledStatement {
   /// Nil for a text of blanks and comments.
   let handle: OpaquePointer?
-  /// Where the text goes on behind it; 0 if it does not.
+  /// Where the text's next statement begins; 0 if there is none.
   let tail: Int
   let controlsTransaction: Bool
 }

@@ -45,14 +45,25 @@ final class DatabaseImage {
     }
     return count
   }
+}
 
-  /// Makes the connection's empty database equal to an image.
-  static func restore(_ image: [UInt8], into connection: Connection) throws(DatabaseError) {
+/// An image that a client sent, as a database in memory that SQLite can read.
+@safe
+final class SeedImage {
+  private let source: OpaquePointer
+
+  init(_ image: [UInt8]) throws(DatabaseError) {
     guard image.count >= 512, image.starts(with: Array("SQLite format 3\0".utf8)) else {
       throw DatabaseError(SQLITE_NOTADB, "the image is no SQLite database")
     }
-    let source = try unsafe openMemory()
-    defer { unsafe sqlite3_close_v2(source) }
+    unsafe source = try unsafe openMemory()
+    // From here on `deinit` closes, even if this throws.
+    try load(image)
+  }
+
+  deinit { unsafe sqlite3_close_v2(source) }
+
+  private func load(_ image: [UInt8]) throws(DatabaseError) {
     guard let copy = unsafe sqlite3_malloc64(UInt64(image.count)) else {
       throw DatabaseError(SQLITE_NOMEM, "no memory for the database's image")
     }
@@ -62,9 +73,17 @@ final class DatabaseImage {
     let bytes = unsafe copy.assumingMemoryBound(to: UInt8.self)
     for index in 18...19 { unsafe bytes[index] = 1 }
     let flags = UInt32(SQLITE_DESERIALIZE_FREEONCLOSE) | UInt32(SQLITE_DESERIALIZE_READONLY)
-    let code = unsafe sqlite3_deserialize(
+    var code = unsafe sqlite3_deserialize(
       source, "main", bytes, Int64(image.count), Int64(image.count), flags)
+    // It is looked at with the first read.
+    if code == SQLITE_OK {
+      code = unsafe sqlite3_exec(source, "SELECT count(*) FROM sqlite_schema", nil, nil, nil)
+    }
     guard code == SQLITE_OK else { throw unsafe DatabaseError(of: source, code) }
+  }
+
+  /// Makes the connection's empty database equal to the image.
+  func copy(into connection: Connection) throws(DatabaseError) {
     try unsafe copyAll(from: source, to: connection.handle)
   }
 }

@@ -14,6 +14,10 @@ final class Interruption {
   /// When the statement has to end, by the monotonic clock; `max` for never.
   private var deadline = Int64.max
   private var nextLookAtClient = Int64.max
+  /// Once true, what the client had submitted besides is not given another 10 ms each.
+  private var clientHasGone = false
+  /// Whether the statement was told to stop. One that waited for a lock then says `busy`.
+  private(set) var wasDue = false
 
   private static let clientLookNanoseconds: Int64 = 10_000_000
 
@@ -27,6 +31,7 @@ final class Interruption {
   func begin(deadlineMilliseconds: UInt32) {
     // The clock is read only where a statement takes long.
     nextLookAtClient = 0
+    wasDue = false
     deadline = .max
     if deadlineMilliseconds > 0 {
       deadline = Clock.monotonicNanoseconds() + Int64(deadlineMilliseconds) * 1_000_000
@@ -35,12 +40,19 @@ final class Interruption {
 
   /// Whether the statement has to stop now.
   func isDue() -> Bool {
+    wasDue = mustStop()
+    return wasDue
+  }
+
+  private func mustStop() -> Bool {
     if isCancelled() { return true }
     let now = Clock.monotonicNanoseconds()
     if now >= deadline { return true }
+    if clientHasGone { return true }
     guard now >= nextLookAtClient else { return false }
     let isFirst = nextLookAtClient == 0
     nextLookAtClient = now + Self.clientLookNanoseconds
-    return !isFirst && isClientGone()
+    clientHasGone = !isFirst && isClientGone()
+    return clientHasGone
   }
 }

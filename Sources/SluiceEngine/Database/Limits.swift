@@ -4,8 +4,10 @@
 internal import CEngine
 
 enum Limits {
-  /// Bytes of one text or blob, and of one row.
+  /// Bytes of one text or blob.
   static let valueByteCountMaximum = 64 << 20
+  /// Bytes of one row: a value of the largest size and short ones beside it.
+  static let rowByteCountMaximum = 65 << 20
   static let sqlByteCountMaximum = 1 << 20
   /// Columns of a table or a result: a row of cells and the names fit into one page.
   static let columnCountMaximum = 1000
@@ -15,13 +17,13 @@ enum Limits {
   /// Statements of one connection whose rows were not all read.
   static let cursorCountMaximum = 64
   /// Bytes of the rows of INSERT … RETURNING, which are kept until they are read.
-  static let keptByteCountMaximum = 64 << 20
+  static let keptByteCountMaximum = 65 << 20
   /// Bytes of an image of a database.
   static let imageByteCountMaximum = 1 << 30
   static let instructionsBetweenLooks: Int32 = 1000
 
   static let all: [(limit: Int32, value: Int32)] = [
-    (SQLITE_LIMIT_LENGTH, Int32(valueByteCountMaximum)),
+    (SQLITE_LIMIT_LENGTH, Int32(rowByteCountMaximum)),
     (SQLITE_LIMIT_SQL_LENGTH, Int32(sqlByteCountMaximum)),
     (SQLITE_LIMIT_COLUMN, Int32(columnCountMaximum)),
     (SQLITE_LIMIT_EXPR_DEPTH, 200),

@@ -25,27 +25,29 @@ enum Permissions {
     case SQLITE_FUNCTION: !forbiddenFunctions.contains(action.second?.lowercased() ?? "")
     case SQLITE_PRAGMA:
       allowsPragma(
-        action.first?.lowercased() ?? "", hasValue: action.second != nil, isReadOnly: isReadOnly)
+        action.first?.lowercased() ?? "", action.second?.lowercased(), isReadOnly: isReadOnly)
     case SQLITE_CREATE_VTABLE: modules.contains(action.second?.lowercased() ?? "")
     default: true
     }
   }
 
   /// Functions that load code or take addresses.
-  private static let forbiddenFunctions: Set = ["load_extension", "fts3_tokenizer"]
+  static let forbiddenFunctions: Set = ["load_extension", "fts3_tokenizer"]
 
   /// The modules of virtual tables that a client may create.
-  private static let modules: Set = ["fts3", "fts4", "fts5", "fts5vocab", "rtree", "rtree_i32"]
+  static let modules: Set = ["fts3", "fts4", "fts5", "fts5vocab", "rtree", "rtree_i32"]
 
-  private static func allowsPragma(_ name: String, hasValue: Bool, isReadOnly: Bool) -> Bool {
+  private static func allowsPragma(_ name: String, _ value: String?, isReadOnly: Bool) -> Bool {
+    if name == "journal_mode", let value, !journalModes.contains(value) { return false }
     if questions.contains(name) { return true }
-    if settings.contains(name) { return !hasValue || !isReadOnly }
+    if unsettable.contains(name) { return value == nil }
+    if settings.contains(name) { return value == nil || !isReadOnly }
     if actions.contains(name) { return !isReadOnly }
     return false
   }
 
   /// They only tell something. Their value, if any, names what they tell of.
-  private static let questions: Set = [
+  static let questions: Set = [
     "collation_list", "compile_options", "data_version", "database_list", "foreign_key_check",
     "foreign_key_list", "freelist_count", "function_list", "index_info", "index_list",
     "index_xinfo", "integrity_check", "module_list", "page_count", "page_size", "pragma_list",
@@ -58,11 +60,17 @@ enum Permissions {
   ]
 
   /// They tell something without a value, and change the database with one.
-  private static let settings: Set = [
+  static let settings: Set = [
     "application_id", "auto_vacuum", "journal_mode", "journal_size_limit", "max_page_count",
-    "schema_version", "secure_delete", "user_version", "wal_autocheckpoint",
+    "secure_delete", "user_version", "wal_autocheckpoint",
   ]
 
+  /// They tell something. With a value they could make others use a schema that is no longer there.
+  static let unsettable: Set = ["schema_version"]
+
+  /// The others lose the database if the engine dies in a transaction.
+  static let journalModes: Set = ["delete", "persist", "truncate", "wal"]
+
   /// They change the database's files.
-  private static let actions: Set = ["incremental_vacuum", "optimize", "wal_checkpoint"]
+  static let actions: Set = ["incremental_vacuum", "optimize", "wal_checkpoint"]
 }

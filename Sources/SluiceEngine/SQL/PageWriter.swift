@@ -30,7 +30,7 @@ struct PageWriter {
     let columnCount = statement.columnCount
     var flags: UInt32 = statement.isReadOnly ? SLUICE_SQL_READS : 0
     if head.flags & SLUICE_SQL_WITH_NAMES != 0 || statement.hasNewNames {
-      guard cells.hasRoom(forCells: columnCount) else { return tooLittleRoom(statement) }
+      guard cells.hasRoom(forCells: 2 * columnCount) else { return try tooLittleRoom(statement) }
       writeNames(of: statement, columnCount)
       flags |= SLUICE_SQL_NAMES
     }
@@ -39,7 +39,7 @@ struct PageWriter {
     while case .row = step {
       let mark = cells
       guard cells.hasRoom(forCells: columnCount) else {
-        if rowCount == 0 { return tooLittleRoom(statement) }
+        if rowCount == 0 { return try tooLittleRoom(statement) }
         break
       }
       let isWhole = writeRow(of: statement, columnCount, isFirst: rowCount == 0)
@@ -71,7 +71,7 @@ struct PageWriter {
   private func failure(_ code: Int32) -> DatabaseError {
     guard code == SQLITE_TOOBIG else { return unsafe DatabaseError(of: connection.handle, code) }
     return DatabaseError(
-      code, "the rows are done, but those to be returned are more than the engine keeps (64 MiB)")
+      code, "the rows are done, but those to be returned are more than the engine keeps (65 MiB)")
   }
 
   /// The answer to a text without a statement.
@@ -79,10 +79,15 @@ struct PageWriter {
     finish(0, 0, SLUICE_SQL_READS, changes: 0, tail: tail, statement: 0)
   }
 
-  /// The columns became more when SQLite compiled the statement anew, after a change of the schema.
-  private func tooLittleRoom(_ statement: Statement) -> SQLOutcome {
+  /// The columns became more when SQLite compiled the statement anew, after a change of the schema;
+  /// or a fetch has less room than its execution had. A client that is told `tooLittleRoom` does the
+  /// same again, so nothing may be done yet.
+  private func tooLittleRoom(_ statement: Statement) throws(DatabaseError) -> SQLOutcome {
     statement.reset()
-    return SQLOutcome(status: .tooLittleRoom)
+    if statement.isReadOnly { return SQLOutcome(status: .tooLittleRoom) }
+    throw DatabaseError(
+      SQLITE_TOOBIG, "the rows are done, but one to be returned has too many columns for the answer"
+    )
   }
 
   /// Whether the cells of a row and of its names fit.
@@ -110,9 +115,11 @@ struct PageWriter {
   private mutating func writeNames(of statement: Statement, _ columnCount: Int) {
     for column in 0..<columnCount {
       let name = unsafe statement.name(column)
-      // A name that does not fit is cut off.
-      let room = cells.bytesStart - cells.cellsEnd - (columnCount - column) * 16
-      unsafe cells.text(UnsafeRawBufferPointer(rebasing: name.prefix(max(0, room))))
+      // The other names' cells and a row's have to fit. A name that does not is cut off.
+      let cellCount = 2 * columnCount - column
+      let room =
+        cells.bytesStart - cells.cellsEnd - cellCount * MemoryLayout<sluice_sql_cell>.size
+      unsafe cells.text(StatementText.prefix(room, of: name))
     }
   }
 
@@ -155,13 +162,10 @@ struct PageWriter {
   ) -> Int {
     var cells = unsafe SQLCellWriter(payload, from: headByteCount)
     guard cells.hasRoom(forCells: 1) else { return 0 }
-    let room = cells.bytesStart - cells.cellsEnd - 16
-    var message = Array(error.message.utf8.prefix(room))
-    // Not within a character.
-    while let last = message.last, last & 0xc0 == 0x80, message.count == room {
-      message.removeLast()
+    let room = cells.bytesStart - cells.cellsEnd - MemoryLayout<sluice_sql_cell>.size
+    unsafe Array(error.message.utf8).withUnsafeBytes {
+      unsafe cells.text(StatementText.prefix(room, of: $0))
     }
-    unsafe message.withUnsafeBytes { unsafe cells.text($0) }
     let page = sluice_sql_page(
       row_count: 1, column_count: 1, flags: isAutocommit ? UInt16(SLUICE_SQL_AUTOCOMMIT) : 0,
       tail: 0, reserved: 0, changes: 0, row_id: error.offset, statement: 0)

@@ -28,8 +28,9 @@ struct Pieces {
       values[parameter] = ([], Int(byteCount))
       announced += Int(byteCount)
     }
-    guard let value = values[parameter], value.wanted == byteCount,
-      value.bytes.count == Int(offset), piece.count <= value.wanted - value.bytes.count
+    // Without a copy of the value: it would be copied again with each piece.
+    guard let wanted = values[parameter]?.wanted, let count = values[parameter]?.bytes.count,
+      wanted == byteCount, count == Int(offset), piece.count <= wanted - count
     else { throw .outOfOrder }
     unsafe values[parameter]!.bytes.append(contentsOf: piece)
   }

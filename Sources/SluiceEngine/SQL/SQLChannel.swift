@@ -17,6 +17,8 @@ final class SQLChannel {
   /// Does a request and answers it.
   func serve(_ request: Request, _ operation: Operation) throws(ProtocolViolation) {
     let payload = unsafe request.payload
+    // Heads and cells are copied in words of 8 bytes.
+    guard UInt(bitPattern: payload.baseAddress) % 8 == 0 else { throw .payloadRange }
     switch operation {
     case .sqlExecute: try unsafe answer(session.execute(request.file, payload))
     case .sqlFetch: try unsafe answer(session.fetch(request.file, payload))

@@ -68,9 +68,11 @@ package final class SQLSession {
   ) throws(ProtocolViolation) -> SQLOutcome {
     guard let connection else { return SQLOutcome(status: .misuse) }
     guard let (head, cells) = unsafe request(payload) else { throw .arguments }
-    guard payload.count >= Self.leastRoom else { return SQLOutcome(status: .tooLittleRoom) }
+    // An execution uses up what was sent before it, however it ends.
+    defer { if !pieces.isEmpty { pieces.removeAll() } }
     if head.flags & SLUICE_SQL_CHAINED != 0, chainIsBroken { return SQLOutcome(status: .skipped) }
     chainIsBroken = true
+    guard payload.count >= Self.leastRoom else { return SQLOutcome(status: .tooLittleRoom) }
     interruption.begin(deadlineMilliseconds: head.deadline_ms)
     do throws(DatabaseError) {
       let (statement, tail) = try find(id, cells, head.flags, connection)
@@ -87,7 +89,17 @@ package final class SQLSession {
       guard unsafe PageWriter.fits(columnCount: statement.columnCount, payload) else {
         return SQLOutcome(status: .tooLittleRoom)
       }
-      try bind(cells, to: statement, connection)
+      do throws(DatabaseError) { try bind(cells, to: statement, connection) } catch {
+        statement.reset()
+        throw error
+      }
+      // Told before anything is written. A reading one is told with its page.
+      if !statement.isReadOnly, statement.columnCount > 0,
+        statements.cursorCount >= Limits.cursorCountMaximum
+      {
+        statement.reset()
+        return SQLOutcome(status: .limitReached)
+      }
       let outcome = try unsafe run(statement, head, tail: tail, payload, connection)
       if outcome.status == .done { chainIsBroken = false }
       return outcome
@@ -158,15 +170,16 @@ package final class SQLSession {
     _ cells: SQLCells, _ flags: UInt32, _ connection: Connection
   ) throws(DatabaseError) -> (Statement?, tail: Int) {
     let text = try text(cells)
-    if let statement = statements.idleStatement(text) { return (statement, 0) }
+    let isForFirst = flags & SLUICE_SQL_FIRST_ONLY != 0
+    if let statement = statements.idleStatement(text), isForFirst || statement.tail == 0 {
+      return (statement, statement.tail)
+    }
     let compiled = try connection.compile(text)
-    guard unsafe compiled.handle != nil else { return (nil, compiled.tail) }
-    if compiled.tail > 0, flags & SLUICE_SQL_FIRST_ONLY == 0 {
-      if try goesOn(text, behind: compiled.tail, connection) {
-        unsafe sqlite3_finalize(compiled.handle)
-        throw DatabaseError(
-          SQLITE_MISUSE, "the SQL has more than one statement", offset: Int64(compiled.tail))
-      }
+    guard unsafe compiled.handle != nil else { return (nil, 0) }
+    guard isForFirst || compiled.tail == 0 else {
+      unsafe sqlite3_finalize(compiled.handle)
+      throw DatabaseError(
+        SQLITE_MISUSE, "the SQL has more than one statement", offset: Int64(compiled.tail))
     }
     return (statements.add(text, compiled), compiled.tail)
   }
@@ -180,21 +193,6 @@ package final class SQLSession {
       }
     }
     throw DatabaseError(SQLITE_MISUSE, "the request has no SQL")
-  }
-
-  /// Whether more than comments follow a statement.
-  private func goesOn(
-    _ text: [UInt8], behind tail: Int, _ connection: Connection
-  ) throws(DatabaseError) -> Bool {
-    let rest = Array(text[tail...])
-    let compiled: CompiledStatement
-    // What cannot be compiled is no comment.
-    do throws(DatabaseError) { compiled = try connection.compile(rest) } catch { return true }
-    guard unsafe compiled.handle != nil else {
-      return compiled.tail > 0 ? try goesOn(rest, behind: compiled.tail, connection) : false
-    }
-    unsafe sqlite3_finalize(compiled.handle)
-    return true
   }
 
   @inline(__always)
@@ -228,7 +226,6 @@ package final class SQLSession {
       }
       try connection.check(code)
     }
-    if !pieces.isEmpty { pieces.removeAll() }
   }
 
   private func bindFar(
@@ -237,6 +234,7 @@ package final class SQLSession {
     guard let value = pieces[UInt64(index)] else {
       throw DatabaseError(SQLITE_MISUSE, "parameter \(index) was not sent whole")
     }
+    statement.hasFarValues = true
     return unsafe value.withUnsafeBytes {
       unsafe isText
         ? cengine_bind_text(statement.handle, Int32(index), $0.baseAddress, UInt64($0.count))
@@ -279,6 +277,10 @@ package final class SQLSession {
   private func refusal(
     _ error: DatabaseError, _ payload: UnsafeMutableRawBufferPointer
   ) -> SQLOutcome {
+    var error = error
+    if error.code & 0xff == SQLITE_BUSY, interruption.wasDue {
+      error = DatabaseError(SQLITE_INTERRUPT, "interrupted while it waited for a lock")
+    }
     let byteCount = unsafe PageWriter.write(
       error, isAutocommit: connection?.isAutocommit ?? true, payload)
     return SQLOutcome(status: .sqlError, errorNumber: error.code, byteCount: byteCount)
@@ -310,6 +312,7 @@ package final class SQLSession {
   package func valueWrite(
     _ request: SQLValueWriteRequest, _ payload: UnsafeMutableRawBufferPointer
   ) -> SQLOutcome {
+    guard isParameter(request.parameter) else { return SQLOutcome(status: .misuse) }
     let maximum =
       request.parameter == 0 ? Limits.imageByteCountMaximum : Limits.valueByteCountMaximum
     do throws(Pieces.Refusal) {
@@ -320,6 +323,12 @@ package final class SQLSession {
     } catch {
       return SQLOutcome(status: error == .tooLarge ? .limitReached : .misuse)
     }
+  }
+
+  /// An image is for an open to come.
+  private func isParameter(_ number: UInt64) -> Bool {
+    if number == 0 { return connection == nil }
+    return number <= UInt64(Limits.parameterCountMaximum) || number == SQLValueWriteRequest.sqlText
   }
 
   /// The first piece makes the image, the last one drops it.

@@ -15,14 +15,18 @@ final class Statement {
   let text: [UInt8]
   let handle: OpaquePointer
   let controlsTransaction: Bool
+  /// Where the text's next statement begins; 0 if there is none.
+  let tail: Int
   let parameterCount: Int
   let isReadOnly: Bool
-  /// Nil while it is not under way.
   private(set) var state = State.idle
   /// The rows of a statement that writes.
   private var kept = KeptRows()
   /// How often SQLite had compiled it anew when its columns' names were last told.
   private var toldCompilations: Int32 = -1
+  /// Whether values are bound that came in pieces. They go with its end, because a connection keeps
+  /// many statements.
+  var hasFarValues = false
   /// When it was last used, by the table's count.
   var lastUse: UInt64 = 0
 
@@ -39,6 +43,7 @@ final class Statement {
     self.text = text
     unsafe handle = unsafe compiled.handle!
     controlsTransaction = compiled.controlsTransaction
+    tail = compiled.tail
     unsafe parameterCount = Int(sqlite3_bind_parameter_count(handle))
     unsafe isReadOnly = sqlite3_stmt_readonly(handle) != 0
   }
@@ -52,6 +57,10 @@ final class Statement {
     kept = KeptRows()
     state = .idle
     unsafe sqlite3_reset(handle)
+    if hasFarValues {
+      unsafe sqlite3_clear_bindings(handle)
+      hasFarValues = false
+    }
   }
 
   // MARK: Rows
