@@ -3,7 +3,6 @@
 
 import Foundation
 import SluiceSQL
-import Synchronization
 import Testing
 
 @testable import SluiceEngine
@@ -40,10 +39,6 @@ final class EngineWorkshop: Sendable {
         mode: mode, options: options, seed: seed, busyTimeout: busyTimeout)
     }
   }
-}
-
-final class Flag: Sendable {
-  let isSet = Atomic<Bool>(false)
 }
 
 /// The error of a call.
@@ -130,14 +125,12 @@ func sqlError<R>(
     defer { withExtendedLifetime(workshop) {} }
     let database = try await workshop.open()
     _ = try await database.exec("CREATE TABLE t(a)")
-    for word in ["BEGIN", "COMMIT", "ROLLBACK", "END"] {
+    for word in ["BEGIN", "COMMIT", "ROLLBACK", "END", "SAVEPOINT x", "RELEASE \"sluice batch\""] {
       let steps = [SQLStep("INSERT INTO t VALUES(1)"), SQLStep(word)]
       let error = await sqlError { try await database.execBatch(steps) }
       #expect(error?.statementIndex == 1, "\(word)")
       #expect(try await database.exec("SELECT count(*) FROM t").rows[0][0] == 0, "\(word)")
     }
-    let nested = ["SAVEPOINT x", "INSERT INTO t VALUES(1)", "ROLLBACK TO x", "RELEASE x"]
-    _ = try await database.execBatch(nested.map { SQLStep($0) })
     // Not atomic: left open, as it says.
     let open = try await database.execBatch([SQLStep("BEGIN")], isAtomic: false)
     #expect(open[0].isInTransaction)
@@ -183,14 +176,14 @@ func sqlError<R>(
       group.addTask {
         try await database.transaction { transaction in
           _ = try await transaction.exec("INSERT INTO t VALUES(1)")
-          flag.isSet.store(true, ordering: .releasing)
+          flag.set()
           try await Task.sleep(for: .milliseconds(100))
           _ = try await transaction.exec("DELETE FROM t")
         }
       }
       for _ in 0..<20 {
         group.addTask {
-          while !flag.isSet.load(ordering: .acquiring) {
+          while !flag.isSet {
             try await Task.sleep(for: .milliseconds(1))
           }
           _ = try await database.exec("INSERT INTO t VALUES(2)")
