@@ -59,8 +59,9 @@ extension SharedFile {
   }
 
   /// The same for the WAL of this database.
-  func openWindow(ofWAL wal: SharedFile, _ budget: WindowBudget) throws(FileError) -> SharedDescriptor
-  {
+  func openWindow(
+    ofWAL wal: SharedFile, _ budget: WindowBudget
+  ) throws(FileError) -> SharedDescriptor {
     try state.withLock { (state) throws(FileError) in
       guard isLocal, state.shownWAL.map({ $0 === wal }) ?? true else { throw .misuse }
       let descriptor = try wal.content.openWindow(budget, ofWALOf: identity, wal.promises) {
