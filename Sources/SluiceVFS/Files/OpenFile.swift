@@ -46,7 +46,7 @@ final class OpenFile: @unchecked Sendable {
   private var fetchByteCountMaximum: Int64 = 0
   /// Used by a WAL only.
   private(set) var walWrites = WALWrites()
-  private var walWindow = WALWindow()
+  private var walWindow: WALWindow
   /// Of a WAL: the file whose sync was promised to the commit under way. See OpenFile+Promises.
   var promised: RemoteFile?
   /// Of a database: the address where SQLite keeps its connection; 0 if SQLite has not said so.
@@ -92,6 +92,7 @@ final class OpenFile: @unchecked Sendable {
       path: path, kind: kind, options: OpenOptions(sqlite: flags).union(parameters.options),
       implicitLockMilliseconds: parameters.implicitLockMilliseconds)
     remote = try OpenFile.open(request, on: channel)
+    walWindow = WALWindow(on: channel)
     self.path = path ?? []
     isPowersafeOverwrite = parameters.isPowersafeOverwrite
     isWALIndexReadOnly = parameters.isWALIndexReadOnly
@@ -185,7 +186,7 @@ final class OpenFile: @unchecked Sendable {
       remote.channel.openWALCount.subtract(1, ordering: .relaxed)
       successor.channel.openWALCount.add(1, ordering: .relaxed)
       walWrites = WALWrites()
-      walWindow = WALWindow()
+      walWindow = WALWindow(on: successor.channel)
     }
     remote = successor
     mustShowAnotherVersion = kind == .mainDatabase
@@ -233,7 +234,9 @@ final class OpenFile: @unchecked Sendable {
   func write(_ bytes: UnsafeRawBufferPointer, at offset: Int64) throws(CallError) {
     try sizeLimit.allow(offset + Int64(bytes.count))
     let isPosted = unsafe mayPost(bytes, at: offset)
-    if isPosted, let knowledge { unsafe knowledge.hasPosted = true }
+    if isPosted, let knowledge { 
+      unsafe knowledge.posted.add(at: offset, byteCount: bytes.count)
+    }
     if isPosted, kind == .wal { walWindow.willPost(at: offset, byteCount: bytes.count) }
     try unsafe remote.write(bytes, at: offset, posted: isPosted)
     if !isPosted, kind == .wal { walWindow.allIsWritten() }

@@ -26,28 +26,24 @@ struct WALWindow {
   /// When the sidecar last answered a read, by the coarse clock. It answers only if the connection
   /// still has its locks.
   private var confirmedAt: Int64 = .min / 2
-  /// What was posted and may not be written yet, as one range.
-  private var postedStart: Int64 = .max
-  private var postedEnd: Int64 = 0
+  private var posted: PostedWrites
 
   private static var beliefNanoseconds: Int64 { 1_000_000_000 }
   /// So many pages are read without a window, because a connection that reads a few and ends would
   /// spend more time on the mapping.
   private static var requestCountBeforeOpening: Int { 8 }
 
+  init(on channel: Channel) { posted = PostedWrites(on: channel) }
+
   /// To be called before a write is posted.
   @inline(__always)
   mutating func willPost(at offset: Int64, byteCount: Int) {
-    postedStart = min(postedStart, offset)
-    postedEnd = max(postedEnd, offset + Int64(byteCount))
+    posted.add(at: offset, byteCount: byteCount)
   }
 
   /// A write that was waited for is done, and so are all that were posted before it.
   @inline(__always)
-  mutating func allIsWritten() {
-    postedStart = .max
-    postedEnd = 0
-  }
+  mutating func allIsWritten() { posted.removeAll() }
 
   /// Reads into `buffer` from `offset`; how many bytes.
   @inline(__always)
@@ -57,7 +53,7 @@ struct WALWindow {
     if let region, let life,
       Clock.coarseNanoseconds() - confirmedAt < Self.beliefNanoseconds
     {
-      if offset < postedEnd, offset + Int64(buffer.count) > postedStart {
+      if posted.overlap(offset, byteCount: buffer.count) {
         try wal.settle()
         allIsWritten()
       }
