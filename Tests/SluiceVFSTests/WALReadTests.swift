@@ -70,11 +70,13 @@ struct WALReadTests {
   }
 
   /// Pages that the transaction itself has written, and not committed, were posted a moment ago.
-  @Test func aTransactionReadsWhatItHasWritten() throws {
+  @Test(arguments: ["WAL", "DELETE"])
+  func aTransactionReadsWhatItHasWritten(mode: String) throws {
     let fixture = try Fixture(sidecar: true)
     let outcome = try fixture.runPython(
       Self.large + """
 
+        c.execute("PRAGMA journal_mode=\(mode)")
         fill(range(3000))
         c.execute("BEGIN")
         wrong = 0
