@@ -234,7 +234,7 @@ final class OpenFile: @unchecked Sendable {
   func write(_ bytes: UnsafeRawBufferPointer, at offset: Int64) throws(CallError) {
     try sizeLimit.allow(offset + Int64(bytes.count))
     let isPosted = unsafe mayPost(bytes, at: offset)
-    if isPosted, let knowledge { 
+    if isPosted, let knowledge {
       unsafe knowledge.posted.add(at: offset, byteCount: bytes.count)
     }
     if isPosted, kind == .wal { walWindow.willPost(at: offset, byteCount: bytes.count) }
