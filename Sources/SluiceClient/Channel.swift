@@ -24,6 +24,9 @@ public final class Channel: Sendable {
   /// when the sidecar gives no more channels.
   public var isShared: Bool { line.number == 0 }
 
+  /// How many requests may be under way on it.
+  public var requestCountMaximum: Int { line.requestCountMaximum }
+
   /// Whether a call found the sidecar dead, stuck or lying. Every later call fails then.
   public var isLost: Bool { session.lossNanoseconds != nil }
 

@@ -10,8 +10,12 @@ final class ChannelLine: Sendable {
   /// Used without the lock: its changes are atomic.
   let standingLocks: StandingLocks
 
+  /// How many requests may be under way.
+  let requestCountMaximum: Int
+
   init(number: UInt32, regions: consuming ChannelRegions) {
     self.number = number
+    requestCountMaximum = regions.shape.slotCount
     standingLocks = regions.standingLocks
     end = FutexLock(ClientEnd(regions))
   }

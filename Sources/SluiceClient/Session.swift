@@ -107,6 +107,10 @@ public final class Session: Sendable {
     return lostAt.load(ordering: .relaxed) != 0 ? .sessionLost : nil
   }
 
+  /// Whether calls can be tried: this process made the session, and no call found the sidecar dead.
+  @inline(__always)
+  public var isUsable: Bool { callObstacle == nil }
+
   /// When a call first found the sidecar dead, stuck or lying, in nanoseconds by the monotonic
   /// clock; nil until then.
   public var lossNanoseconds: Int64? {

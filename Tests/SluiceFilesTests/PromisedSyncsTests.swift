@@ -114,6 +114,9 @@ struct PromisedSyncsTests {
         if isShown { #expect(plain.mayBeShown(part), "\(part)") }
         if !plain.promised.contains(where: { $0 > plain.kept }) { #expect(isShown) }
         seen[isShown ? "shown" : "hidden", default: 0] += 1
+        // What the read window shows could be read through the channel as well.
+        if part.upperBound <= syncs.shownByteCount { #expect(isShown) }
+        if syncs.isSettled { #expect(syncs.shownByteCount == .max) }
         // Nothing that is durable is cut off.
         let undurable = plain.writes.filter { $0.number > plain.kept }.map(\.range.lowerBound).min()
         #expect(syncs.durableByteCount <= undurable ?? .max)

@@ -22,12 +22,12 @@ private final class TestWindow {
 
   init(
     byteCountMaximum: Int, isSealed: Bool = false, firstReadByteCount: Int = 1 << 30,
-    content: [UInt8]
+    isWAL: Bool = false, content: [UInt8]
   ) throws {
     budget = WindowBudget(
       byteCountMaximum: byteCountMaximum, isSealed: isSealed,
       firstReadByteCount: firstReadByteCount)
-    window = try ReadWindow(budget)
+    window = try ReadWindow(budget, isWAL: isWAL)
     client = try #require(try WindowRegion.attach(window.descriptor.descriptor))
     file = try FileDescriptor.sealedMemory("test-file", byteCount: 1 << 20)
     try unsafe content.withUnsafeBytes { try unsafe file.write($0, at: 0) }
@@ -184,15 +184,17 @@ struct WindowEvictionTests {
   }
 
   /// Random steps, and after each the client sees what a plain array holds, or nothing.
-  @Test func windowSaysWhatAPlainArrayHolds() throws {
+  @Test(arguments: [false, true])
+  func windowSaysWhatAPlainArrayHolds(isWAL: Bool) throws {
     var random = SeededRandom(for: "windowSaysWhatAPlainArrayHolds")
     var model = numbered(24)
-    let test = try TestWindow(byteCountMaximum: 16 * granule, content: model)
+    let test = try TestWindow(byteCountMaximum: 16 * granule, isWAL: isWAL, content: model)
     var seen = 0
+    var shown = Int.max
     for _ in 0..<20_000 {
       let offset = Int.random(in: 0..<40 * granule, using: &random)
       let count = Int.random(in: 1...3 * granule, using: &random)
-      switch Int.random(in: 0..<10, using: &random) {
+      switch Int.random(in: 0..<11, using: &random) {
       case 0:
         let bytes = [UInt8](repeating: .random(in: 0...255, using: &random), count: count)
         try unsafe bytes.withUnsafeBytes {
@@ -213,6 +215,10 @@ struct WindowEvictionTests {
         #expect(test.look(offset, count) == nil)
         test.window.begin(fileByteCount: Int64(model.count))
       case 5, 6: _ = try test.read(offset, count)
+      case 8:
+        shown =
+          Bool.random(using: &random) ? .max : Int.random(in: 0..<20 * granule, using: &random)
+        test.window.show(Int64(shown))
       case 7: test.take()
       default: _ = try test.fill(offset, count)
       }
@@ -220,11 +226,12 @@ struct WindowEvictionTests {
       if let content = test.look(offset, count) {
         seen += 1
         try #require(content == expected)
+        try #require(offset + count <= shown)
       }
       try #require(test.budget.byteCountTaken <= 16 * granule)
-      try #require(test.client.knownByteCount == Int64(model.count))
+      try #require(test.client.knownByteCount == Int64(min(model.count, shown)))
     }
-    #expect(seen > 1000, "\(seen)")
+    #expect(seen > 700, "\(seen)")
   }
 
   /// Readers copy without a lock while granules are taken out and filled again. Without the change of

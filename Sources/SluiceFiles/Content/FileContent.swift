@@ -5,6 +5,7 @@
 // apart. Only a read window has a lock; where the file's `state` is held too, it is taken first.
 
 internal import SluiceSystem
+internal import SluiceWire
 
 struct FileContent: ~Copyable, Sendable {
   /// The read window: made for the first client that asks, given back when memory is short.
@@ -124,6 +125,34 @@ struct FileContent: ~Copyable, Sendable {
       window = made
       return made.descriptor
     }
+  }
+
+  /// The same for a WAL. Its window is owned while its database is: `ownedByteCount` is nil while it
+  /// is not. Throws `misuse` if the window belongs to another database.
+  func openWindow(
+    _ budget: WindowBudget, ofWALOf database: FileIdentity, _ promises: borrowing WALPromises,
+    ownedByteCount: () throws(FileError) -> Int64?
+  ) throws(FileError) -> SharedDescriptor {
+    try window.withLock { (window) throws(FileError) in
+      if let window, window.database == database { return window.descriptor }
+      guard window?.database == nil else { throw .misuse }
+      let made =
+        if let window { window } else {
+          try system { () throws(Errno) in try ReadWindow(budget, isWAL: true) }
+        }
+      made.show(promises.shownByteCount)
+      if let byteCount = try ownedByteCount() { made.begin(fileByteCount: byteCount) }
+      made.database = database
+      window = made
+      return made.descriptor
+    }
+  }
+
+  /// Shows clients of a WAL's window no more than they may read. To be called after each promise, and
+  /// after each sync that keeps some.
+  func show(_ promises: borrowing WALPromises) {
+    // What may be shown is asked under the lock, so that the last to come here asks last.
+    window.withLock { window in window?.show(promises.shownByteCount) }
   }
 
   /// Calls `body` with the window, if there is one.

@@ -15,6 +15,7 @@
 
 internal import SluiceChannel
 internal import SluiceSystem
+internal import SluiceWire
 internal import Synchronization
 
 /// Used under its file's window lock, except for the descriptor.
@@ -27,6 +28,12 @@ final class ReadWindow: @unchecked Sendable {
   private(set) var isOwned = false
   /// While it is owned.
   private var fileByteCount: Int64 = 0
+  /// Clients may see no more of the file, whatever its size.
+  private var shownByteCount: Int64 = .max
+  /// Of a WAL: the database to whose ownership its own is tied.
+  var database: FileIdentity?
+  /// Whether what is written stands in the window at once, because it is usually read soon.
+  private let takesWrites: Bool
   private var absentFiles: AbsentFiles = []
   /// As far as there has been memory.
   private var granules: [Granule] = []
@@ -52,11 +59,15 @@ final class ReadWindow: @unchecked Sendable {
   }
 
   private static let windowsMade = Atomic<Int>(0)
+  /// A WAL is usually a few MiB large, and a window needs address space for all that it may show.
+  private static let walGranuleCountMaximum = (1 << 30) / WindowRegion.granuleByteCount
 
-  /// A window for a file of any size: as much of it as the budget allows.
-  init(_ budget: WindowBudget) throws(Errno) {
+  /// A window for a file of any size: as much of it as the budget allows, or of a WAL less.
+  init(_ budget: WindowBudget, isWAL: Bool = false) throws(Errno) {
+    let limit = isWAL ? Self.walGranuleCountMaximum : .max
     let made = try WindowRegion.create(
-      granuleCount: budget.granuleCount, isSealed: budget.isSealed)
+      granuleCount: min(budget.granuleCount, limit), isSealed: budget.isSealed)
+    takesWrites = isWAL
     region = made.region
     descriptor = made.descriptor
     self.budget = budget
@@ -68,7 +79,8 @@ final class ReadWindow: @unchecked Sendable {
   // MARK: Ownership
 
   func begin(fileByteCount: Int64) {
-    region.begin(fileByteCount: fileByteCount, filledBefore: granules.count)
+    region.begin(
+      fileByteCount: min(fileByteCount, shownByteCount), filledBefore: granules.count)
     for index in granules.indices where granules[index] == .valid { granules[index] = .hasMemory }
     self.fileByteCount = fileByteCount
     absentFiles = []
@@ -216,7 +228,8 @@ final class ReadWindow: @unchecked Sendable {
     }
     changeCount += 1
     do throws(Errno) {
-      if offset <= limit - Int64(buffer.count), let place = unsafe change(buffer, Int(offset)) {
+      if offset <= limit - Int64(buffer.count), let place = unsafe change(buffer, Int(offset), file)
+      {
         try unsafe file.write(place, at: offset)
       } else {
         // A stretch that crosses the window's end has granules in the window too.
@@ -234,25 +247,69 @@ final class ReadWindow: @unchecked Sendable {
 
   private func set(fileByteCount byteCount: Int64) {
     fileByteCount = byteCount
-    region.setFileByteCount(byteCount)
+    region.setFileByteCount(min(byteCount, shownByteCount))
+  }
+
+  /// Clients may see only so much of the file.
+  func show(_ byteCount: Int64) {
+    if shownByteCount == byteCount { return }
+    shownByteCount = byteCount
+    if isOwned { set(fileByteCount: fileByteCount) }
   }
 
   /// Changes a stretch of which all is in the window, and gives its place. Where some of it is
   /// missing, none of it stays in the window.
   private func change(
-    _ buffer: UnsafeRawBufferPointer, _ start: Int
+    _ buffer: UnsafeRawBufferPointer, _ start: Int, _ file: borrowing FileDescriptor
   ) -> UnsafeRawBufferPointer? {
     let granules = Self.granules(start, buffer.count)
+    let stretch = start..<(start + buffer.count)
+    var areValid = true
     for granule in granules where !isValid(granule) {
-      invalidate(granules)
-      return nil
+      areValid = false
+      guard takesWrites, prepare(granule, for: stretch, of: file) else {
+        invalidate(granules)
+        return nil
+      }
     }
     let place = unsafe region.place(granules.lowerBound, count: granules.count)
     let from = start % WindowRegion.granuleByteCount
     let target = unsafe UnsafeMutableRawBufferPointer(
       rebasing: place[from..<(from + buffer.count)])
     unsafe target.copyMemory(from: buffer)
+    if !areValid { validate(granules) }
     return UnsafeRawBufferPointer(target)
+  }
+
+  /// Gets a granule that is not valid ready for a write to this stretch: puts into it what the file
+  /// holds beside the stretch. False if there is no memory for it.
+  private func prepare(
+    _ granule: Int, for stretch: Range<Int>, of file: borrowing FileDescriptor
+  ) -> Bool {
+    let isNew = granule >= granules.count || !granules[granule].usesMemory
+    if isNew, !budget.isForFirstReads { return false }
+    guard takeMemory(granule) else { return false }
+    let size = WindowRegion.granuleByteCount
+    let start = granule * size
+    if stretch.lowerBound <= start, stretch.upperBound >= start + size { return true }
+    let place = unsafe region.place(granule)
+    let isBehindEnd = Int64(start) >= fileByteCount
+    let isLast = stretch.lowerBound <= start && Int64(stretch.upperBound) >= fileByteCount
+    var count = 0
+    if !isBehindEnd, !isLast {
+      guard let read = unsafe try? file.read(into: place, at: Int64(start)) else { return false }
+      count = read
+    }
+    unsafe UnsafeMutableRawBufferPointer(rebasing: place[count...])
+      .initializeMemory(as: UInt8.self, repeating: 0)
+    return true
+  }
+
+  private func validate(_ stretch: Range<Int>) {
+    for index in stretch where !isValid(index) {
+      granules[index] = .valid
+      region.validate(index)
+    }
   }
 
   /// Invalidates what the window has of a stretch of the file.

@@ -36,6 +36,7 @@ extension SharedFile {
   /// Makes the content durable. Syncs of one file follow one another. If one fails that is the last
   /// hope of a commit (`isFinal`), no later one succeeds.
   func synchronize(isFinal: Bool = false) throws(FileError) {
+    defer { content.show(promises) }
     try description.use { () throws(Errno) in
       try promises.sync(isFinal: isFinal) { () throws(Errno) in
         if syncDelayNanoseconds > 0 { Clock.sleep(nanoseconds: syncDelayNanoseconds) }
@@ -54,6 +55,21 @@ extension SharedFile {
       try content.openWindow(budget) { () throws(FileError) in
         state.isMirrored ? nil : try description.status().byteCount
       }
+    }
+  }
+
+  /// The same for the WAL of this database.
+  func openWindow(
+    ofWAL wal: SharedFile, _ budget: WindowBudget
+  ) throws(FileError) -> SharedDescriptor {
+    try state.withLock { (state) throws(FileError) in
+      guard isLocal, state.shownWAL.map({ $0 === wal }) ?? true else { throw .misuse }
+      let descriptor = try wal.content.openWindow(budget, ofWALOf: identity, wal.promises) {
+        () throws(FileError) in
+        state.isMirrored || wal.isLost ? nil : try wal.description.status().byteCount
+      }
+      state.shownWAL = wal
+      return descriptor
     }
   }
 

@@ -28,6 +28,7 @@ extension SharedFile {
     if let byteCount = try? description.descriptor.status().byteCount {
       withWindow { $0.begin(fileByteCount: byteCount) }
     }
+    beginWindowOfWAL(state)
   }
 
   /// An outsider's open stands waiting: put our locks on the file, then let it go on. Harmless when
@@ -41,6 +42,7 @@ extension SharedFile {
   private func disown(_ state: inout State) {
     // First of all: from here on others change the file.
     withWindow { $0.end() }
+    endWindowOfWAL(state)
     takeBack(.all, besides: nil, &state)
     state.lease.end(now: Clock.coarseNanoseconds())
     metrics.leaseBroken()
@@ -55,6 +57,25 @@ extension SharedFile {
     }
     try? state.lease.giveBack(on: description.descriptor)
     if state.ladder.sharedCount > 0 || state.walIndex != nil { description.noteLoss() }
+  }
+
+  private func beginWindowOfWAL(_ state: borrowing State) {
+    guard let wal = state.shownWAL, !wal.isLost else { return }
+    wal.withWindow { window in
+      // The size under the window's lock: others may write to the WAL now.
+      if window.database == identity, let status = try? wal.description.descriptor.status() {
+        window.begin(fileByteCount: status.byteCount)
+      }
+    }
+  }
+
+  /// `forGood` if the database is about to be closed.
+  func endWindowOfWAL(_ state: borrowing State, forGood: Bool = false) {
+    state.shownWAL?.withWindow { window in
+      guard window.database == identity else { return }
+      window.end()
+      if forGood { window.database = nil }
+    }
   }
 
   /// Puts on the file all that our clients hold.

@@ -19,7 +19,10 @@ extension SharedFile {
       else { return nil }
       state.promisedWAL = wal
       self.passOn(from: holder, &state)
-      return wal.promises.promise(to: holder.id)
+      let number = wal.promises.promise(to: holder.id)
+      // Before the client shows others that there is a transaction more.
+      wal.content.show(wal.promises)
+      return number
     }
   }
 
@@ -66,6 +69,7 @@ extension SharedFile {
   /// last has closed it, because those that still have it open may write until they are told.
   func loseTail() {
     hasLostTail.store(true, ordering: .sequentiallyConsistent)
+    withWindow { $0.end() }
     cutLostTail()
   }
 

@@ -61,6 +61,14 @@ final class SharedFile: Sendable {
     var walIndex: WALIndex?
     /// The WAL of which a part was promised to be durable; there while the index is.
     var promisedWAL: SharedFile?
+    /// The WAL whose read window is owned while the database is; there while some handle has it open.
+    var shownWAL: SharedFile? {
+      get { shownWALReference?.file }
+      set { shownWALReference = WeakReference(newValue) }
+    }
+    private var shownWALReference: WeakReference? = nil
+
+    init(lease: Lease) { self.lease = lease }
     /// Which handle took the right to write last, which one before it, and when.
     var lastWriter: (holder: UInt64, before: UInt64, at: Int64) = (0, 0, .min / 2)
     /// When the right to write was granted last to stand while nobody waited.
@@ -68,6 +76,12 @@ final class SharedFile: Sendable {
 
     @inline(__always)
     var isMirrored: Bool { !lease.isHeld }
+  }
+
+  /// A file that this does not keep open.
+  private final class WeakReference {
+    private(set) weak var file: SharedFile?
+    init(_ file: SharedFile?) { self.file = file }
   }
 
   init(
@@ -102,6 +116,7 @@ final class SharedFile: Sendable {
 
   /// No handle has it open any more.
   func noteEnd() {
+    state.withLock { endWindowOfWAL($0, forGood: true) }
     cutLostTail()
     if !isLocal { _ = try? description.descriptor.setLock(.none, start: 0, byteCount: 0) }
     content.noteEnd(of: description)

@@ -27,13 +27,12 @@ extension FileSession {
     channel.end.complete(.done, AnswerReply(answer: answer))
   }
 
-  /// Opens the database's read window. Its descriptor and that of the sidecar's life are on the
-  /// socket before the answer.
+  /// Opens the read window of a database or of its WAL. Its descriptor and that of the sidecar's life
+  /// are on the socket before the answer.
   func openWindow(_ request: Request, _ channel: FileChannel) throws(ServeError) {
     let handle = try handle(request)
     try file { () throws(FileError) in
-      guard handle.kind == .mainDatabase else { throw .misuse }
-      let window = try handle.file.openWindow(parts.windows)
+      let window = try self.window(handle, channel)
       try system { () throws(Errno) in
         try sendDescriptors(
           window.descriptor.rawValue, and: thread.serving.lifeDescriptor.descriptor.rawValue,
@@ -42,6 +41,20 @@ extension FileSession {
       }
     }
     channel.end.complete(.done)
+  }
+
+  private func window(
+    _ handle: Handle, _ channel: FileChannel
+  ) throws(FileError) -> SharedDescriptor {
+    switch handle.kind {
+    case .mainDatabase: return try handle.file.openWindow(parts.windows)
+    case .wal:
+      guard let neighbour = neighbour(of: handle.path, on: channel), neighbour.file == .wal else {
+        throw .misuse
+      }
+      return try neighbour.database.file.openWindow(ofWAL: handle.file, parts.windows)
+    case .mainJournal, .superJournal, .temporary: throw .misuse
+    }
   }
 
   /// The client is about to use addresses in the database's window. If there is no window now, the

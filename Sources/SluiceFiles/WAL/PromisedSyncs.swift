@@ -96,6 +96,13 @@ struct PromisedSyncs<Ticket> {
     return hidden.now.overlaps(range) ? begunCount : nil
   }
 
+  /// Up to where the WAL holds nothing that must not be shown.
+  var shownByteCount: Int64 {
+    min(
+      hidden.next.isEmpty ? .max : hidden.next.lowerBound,
+      hidden.now.isEmpty ? .max : hidden.now.lowerBound)
+  }
+
   /// Whether all that was promised is kept.
   var isSettled: Bool { keptNumber >= askedNumber }
 

@@ -74,6 +74,9 @@ struct WALPromises: ~Copyable, Sendable {
   /// Up to where the WAL is durable for certain.
   var durableByteCount: Int64 { syncs.withLock { $0.durableByteCount } }
 
+  /// Up to where anybody may be shown the WAL.
+  var shownByteCount: Int64 { syncs.withLock { $0.shownByteCount } }
+
   var isSettled: Bool { !hasOpen.load(ordering: .sequentiallyConsistent) }
 
   /// Whether a promise is open that no sync under way will keep.

@@ -46,6 +46,7 @@ final class OpenFile: @unchecked Sendable {
   private var fetchByteCountMaximum: Int64 = 0
   /// Used by a WAL only.
   private(set) var walWrites = WALWrites()
+  private var walWindow: WALWindow
   /// Of a WAL: the file whose sync was promised to the commit under way. See OpenFile+Promises.
   var promised: RemoteFile?
   /// Of a database: the address where SQLite keeps its connection; 0 if SQLite has not said so.
@@ -91,6 +92,7 @@ final class OpenFile: @unchecked Sendable {
       path: path, kind: kind, options: OpenOptions(sqlite: flags).union(parameters.options),
       implicitLockMilliseconds: parameters.implicitLockMilliseconds)
     remote = try OpenFile.open(request, on: channel)
+    walWindow = WALWindow(on: channel)
     self.path = path ?? []
     isPowersafeOverwrite = parameters.isPowersafeOverwrite
     isWALIndexReadOnly = parameters.isWALIndexReadOnly
@@ -184,6 +186,7 @@ final class OpenFile: @unchecked Sendable {
       remote.channel.openWALCount.subtract(1, ordering: .relaxed)
       successor.channel.openWALCount.add(1, ordering: .relaxed)
       walWrites = WALWrites()
+      walWindow = WALWindow(on: successor.channel)
     }
     remote = successor
     mustShowAnotherVersion = kind == .mainDatabase
@@ -221,6 +224,8 @@ final class OpenFile: @unchecked Sendable {
     if let knowledge {
       if try unsafe knowledge.read(into: buffer, at: offset) { return buffer.count }
       if knowledge.isRetired { renewKnowledge() }
+    } else if kind == .wal {
+      return try unsafe walWindow.read(into: buffer, at: offset, of: remote)
     }
     return try unsafe remote.read(into: buffer, at: offset)
   }
@@ -229,8 +234,12 @@ final class OpenFile: @unchecked Sendable {
   func write(_ bytes: UnsafeRawBufferPointer, at offset: Int64) throws(CallError) {
     try sizeLimit.allow(offset + Int64(bytes.count))
     let isPosted = unsafe mayPost(bytes, at: offset)
-    if isPosted, let knowledge { unsafe knowledge.hasPosted = true }
+    if isPosted, let knowledge {
+      unsafe knowledge.posted.add(at: offset, byteCount: bytes.count)
+    }
+    if isPosted, kind == .wal { walWindow.willPost(at: offset, byteCount: bytes.count) }
     try unsafe remote.write(bytes, at: offset, posted: isPosted)
+    if !isPosted, kind == .wal { walWindow.allIsWritten() }
   }
 
   /// Whether a write may be posted: a failure will be reported before anything relies on the write.

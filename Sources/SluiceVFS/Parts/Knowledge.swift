@@ -1,7 +1,7 @@
 // What a connection knows of its database without asking the sidecar: the pages in the read window,
 // the file's size, whether a journal or WAL exists, and which locks stand. This is true while the
-// sidecar owns the database, which the window says, and once all posted writes on the file are
-// done.
+// sidecar owns the database, which the window says, and once posted writes on the file are done; of a
+// page, those that overlap it.
 //
 // A lock or an absence is believed for one second after the sidecar last confirmed it. A sidecar
 // that was stopped for long has lost its lease, and a program need not open a database to put a
@@ -31,8 +31,8 @@ final class Knowledge: Sendable {
   private let journalMissedAt = Atomic<Int64>(.min / 2)
   private let walMissedAt = Atomic<Int64>(.min / 2)
   private static var beliefNanoseconds: Int64 { 1_000_000_000 }
-  /// Whether a write may be under way. Only the connection uses this and the following fields.
-  nonisolated(unsafe) var hasPosted = false
+  /// Only the connection uses this and the following fields.
+  nonisolated(unsafe) var posted: PostedWrites
   /// How many pages SQLite has in use.
   private nonisolated(unsafe) var fetchCount = 0
   /// Whether the sidecar knows that addresses in the window are in use. Nil if the window cannot be
@@ -44,6 +44,7 @@ final class Knowledge: Sendable {
   init(of remote: RemoteFile, after ended: Knowledge? = nil) {
     self.remote = remote
     shortcuts = remote.channel.shortcuts
+    unsafe posted = PostedWrites(on: remote.channel)
     guard let ended, remote.isCertainlySame(as: ended.remote), let window = ended.window,
       !window.isRetired
     else { return }
@@ -91,7 +92,7 @@ final class Knowledge: Sendable {
   /// The knowledge with the sidecar's next window.
   func successor() -> Knowledge {
     let next = Knowledge(of: remote)
-    unsafe next.hasPosted = hasPosted
+    unsafe next.posted = posted
     unsafe next.lockedAt = lockedAt
     next.openOnce()
     return next
@@ -108,7 +109,7 @@ final class Knowledge: Sendable {
     into buffer: UnsafeMutableRawBufferPointer, at offset: Int64
   ) throws(CallError) -> Bool {
     guard shortcuts.contains(.readWindow), let window = window else { return false }
-    try settle()
+    if unsafe posted.overlap(offset, byteCount: buffer.count) { try settle() }
     return unsafe window.copy(into: buffer, at: offset)
   }
 
@@ -160,10 +161,10 @@ final class Knowledge: Sendable {
 
   @inline(__always)
   private func settle() throws(CallError) {
-    guard unsafe hasPosted else { return }
+    if unsafe posted.isEmpty { return }
     // If a posted write has failed, this throws until the transaction is over.
     try remote.settle()
-    unsafe hasPosted = false
+    unsafe posted.removeAll()
   }
 
   // MARK: Pages by pointer

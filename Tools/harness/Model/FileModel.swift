@@ -99,6 +99,9 @@ struct Expected {
     /// `database` is the file, where a name opened it as a database.
     case opened(isWritable: Bool, database: ModelFile?)
     case channel
+    /// A WAL has a read window only if its database is open under a name that fits, and no other
+    /// WAL of that database has one: `misuse` is right too.
+    case perhapsWindow
   }
 
   var status: Status
@@ -184,7 +187,10 @@ final class FileModel {
     case .hasMoved:
       let moved = handle.name != ModelNames.unnamed && names[handle.name] !== handle.file
       return Expected(.done, .answer(moved))
-    case .openWindow: return Expected(handle.kind == .mainDatabase ? .done : .misuse)
+    case .openWindow:
+      return handle.kind == .wal
+        ? Expected(.done, .perhapsWindow)
+        : Expected(handle.kind == .mainDatabase ? .done : .misuse)
     default: return walIndex(handle, step)
     }
   }
