@@ -27,6 +27,7 @@ extension OpenFile {
   func lock(_ level: LockLevel) throws(VFSError) {
     noteThreadUses(token)
     if self.level >= level { return }
+    try tellWhatWasTakenBack()
     if level == .shared { waitBeforeReading(.reserved) }
     var maySucceed = self.level == .none
     while true {
@@ -83,9 +84,12 @@ extension OpenFile {
     while true {
       // Without any lock, the next step is a new transaction or a checkpoint. A checkpoint reads no
       // pages.
-      if mustDropPages, kind != .unlock, first != WALIndexMap.checkpointLock, !wait.holdsWALLocks {
-        mustDropPages = false
-        throw .recovering
+      if kind != .unlock, first != WALIndexMap.checkpointLock {
+        if !wait.checkpoints { try tellWhatWasTakenBack() }
+        if mustDropPages, !wait.holdsWALLocks {
+          mustDropPages = false
+          throw .recovering
+        }
       }
       do throws(CallError) {
         return try askForWALIndex(first: first, count: count, kind)

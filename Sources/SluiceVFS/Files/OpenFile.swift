@@ -48,6 +48,9 @@ final class OpenFile: @unchecked Sendable {
   private(set) var walWrites = WALWrites()
   /// Of a WAL: the file whose sync was promised to the commit under way. See OpenFile+Promises.
   var promised: RemoteFile?
+  /// Of a database: why what the connection was shown was taken back, if its program has not been told
+  /// yet. See OpenFile+Promises.
+  var untold: CallError?
   /// Of a database: the address where SQLite keeps its connection; 0 if SQLite has not said so.
   var connectionAddress: UInt = 0
   /// Of a database in WAL mode: how many transactions the WAL index had seen when the connection's
