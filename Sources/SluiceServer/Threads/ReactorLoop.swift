@@ -39,6 +39,7 @@ final class ReactorLoop {
   private let policy = SpinPolicy(nanoseconds: 100_000)
   /// The same where others need the processor.
   private let shortPolicy = SpinPolicy(nanoseconds: 2_000)
+  private var crowd = Crowd()
   /// How many requests of one channel are served before the next channel has its turn.
   private let turnLength = 16
   /// After how many requests or idle rounds some cold channels are looked at, and how many. A
@@ -113,7 +114,7 @@ final class ReactorLoop {
 
   private func spin(_ policy: SpinPolicy) -> Bool {
     var steps = 0
-    return policy.spin {
+    return policy.spin(&crowd) {
       if polled.hasRequest || reactor.alarm.isDue { return true }
       steps += 1
       if steps & 15 == 0, polled.lookAtCold(lookCount) { return true }

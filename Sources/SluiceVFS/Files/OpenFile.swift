@@ -42,6 +42,7 @@ final class OpenFile: @unchecked Sendable {
   /// The same for a database in rollback mode.
   var mustShowAnotherVersion = false
   var wait = LockWait()
+  var readMarks = ReadMarks()
   /// How many bytes of the file SQLite wants by pointer (`PRAGMA mmap_size`); 0 for none.
   private var fetchByteCountMaximum: Int64 = 0
   /// Used by a WAL only.
