@@ -22,33 +22,6 @@ public import SluiceSystem
 public import SluiceWire
 internal import Synchronization
 
-/// Why a call has no answer. The channel and its session cannot be used any more.
-public enum ChannelFailure: Error, Equatable, Sendable {
-  case peerGone
-  /// The peer lives but did not answer in time.
-  case timedOut
-  case violation(ProtocolViolation)
-  /// The request was never sent, because its arguments cannot be encoded. The channel still works.
-  case notSent(WireError)
-}
-
-/// The answer to a request.
-public struct Answer<Reply: Message>: Sendable {
-  public var status: Status
-  /// The system's reason if `status` is `systemError`.
-  public var errno: Errno
-  /// How many bytes came back.
-  public var receivedByteCount: Int
-  /// The results; empty unless the request was done.
-  public var reply: Reply
-}
-
-/// A posted request that was not done.
-public struct PostedFailure: Equatable, Sendable {
-  public var status: Status
-  public var errno: Errno
-}
-
 public struct ClientEnd: ~Copyable, Sendable {
   private let regions: ChannelRegions
   /// The number of the last request. The first has 1.
