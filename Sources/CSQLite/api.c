@@ -27,6 +27,12 @@ int csqlite_commits_one_database(sqlite3 *connection) {
   }
 }
 
+int csqlite_has_one_database(sqlite3 *connection) {
+  if (sqlite3_libversion_number() < 3039000 || !sqlite3_api->db_name) return 0;
+  // 1 is for temporary tables.
+  return !sqlite3_db_name(connection, 2);
+}
+
 void csqlite_beside_unix_vfs(void (*body)(void)) {
   // SQLITE_MUTEX_STATIC_VFS1; a build for one thread has no mutexes.
   sqlite3_mutex *mutex = sqlite3_api->mutex_alloc ? sqlite3_mutex_alloc(11) : 0;

@@ -9,8 +9,8 @@
 // call, in `settle`, or when it needs the slot again. A change's failure is kept until
 // `forgetFailure`.
 //
-// On a single processor a proxy that sleeps is not told of each posted request: two switches of
-// processes would cost more than the request. It is told when half of the slots are taken or when
+// On a single processor, or in a crowd, a proxy that sleeps is not told of each posted request: two
+// switches of processes would cost more than the request. It is told when half of the slots are taken or when
 // the client waits for an answer. Nothing else depends on a posted request: until it is settled, the
 // client holds a lock that keeps others from what it changes.
 //
@@ -21,23 +21,6 @@ internal import CSluice
 public import SluiceSystem
 public import SluiceWire
 internal import Synchronization
-
-/// The answer to a request.
-public struct Answer<Reply: Message>: Sendable {
-  public var status: Status
-  /// The system's reason if `status` is `systemError`.
-  public var errno: Errno
-  /// How many bytes came back.
-  public var receivedByteCount: Int
-  /// The results; empty unless the request was done.
-  public var reply: Reply
-}
-
-/// A posted request that was not done.
-public struct PostedFailure: Equatable, Sendable {
-  public var status: Status
-  public var errno: Errno
-}
 
 public struct ClientEnd: ~Copyable, Sendable {
   private let regions: ChannelRegions
@@ -52,6 +35,7 @@ public struct ClientEnd: ~Copyable, Sendable {
   private var briefHabit = WaitHabit()
   private var nameHabit = WaitHabit()
   private var syncHabit = WaitHabit()
+  private var crowd = Crowd()
   private var failure: ChannelFailure?
   /// The file of the last change that was posted.
   private var changedFile: UInt64 = 0
@@ -60,12 +44,14 @@ public struct ClientEnd: ~Copyable, Sendable {
   private var changeFailure: PostedFailure?
   /// A sleeping proxy is told of a posted request when so many were posted since it was last told;
   /// 0 if it is told of each.
-  private let untoldMaximum: Int
+  private var untoldMaximum: Int
+  private let tellsAtOnce: Bool
   /// The last request when the proxy was last told, if it is not told of each.
   private var told: UInt32 = 0
 
   /// `tellsAtOnce` is for a proxy that can work while the client does.
   public init(_ regions: consuming ChannelRegions, tellsAtOnce: Bool = processorCount > 1) {
+    self.tellsAtOnce = tellsAtOnce
     untoldMaximum = tellsAtOnce ? 0 : regions.shape.slotCount / 2
     self.regions = regions
   }
@@ -307,17 +293,25 @@ public struct ClientEnd: ~Copyable, Sendable {
       awaited: regions.clientAwaits, number: submitted, timeoutNanoseconds: timeoutNanoseconds)
     let result =
       switch kind {
-      case .brief: wait.wait(&briefHabit, peerIsGone: peerIsGone)
-      case .name: wait.wait(&nameHabit, peerIsGone: peerIsGone)
-      case .sync: wait.wait(&syncHabit, peerIsGone: peerIsGone)
+      case .brief: wait.wait(&briefHabit, &crowd, peerIsGone: peerIsGone)
+      case .name: wait.wait(&nameHabit, &crowd, peerIsGone: peerIsGone)
+      case .sync: wait.wait(&syncHabit, &crowd, peerIsGone: peerIsGone)
       case .long: wait.sleep(peerIsGone: peerIsGone)
       }
+    if tellsAtOnce { tellsInCrowd() }
     switch result {
     case .reached: break
     case .peerGone: throw .peerGone
     case .timedOut: throw .timedOut
     case .impossible: throw .violation(.sequence)
     }
+  }
+
+  /// Nothing is under way: from here on a sleeping proxy is told of posted requests as suits the crowd.
+  @inline(__always)
+  private mutating func tellsInCrowd() {
+    untoldMaximum = crowd.isThere ? regions.shape.slotCount / 2 : 0
+    told = submitted
   }
 
   @inline(__always)

@@ -25,20 +25,22 @@ public struct SpinPolicy: Sendable {
   /// On a single processor the time is 0, because spinning keeps the peer from running.
   public init(nanoseconds: Int64) { self.nanoseconds = processorCount > 1 ? nanoseconds : 0 }
 
-  /// Spins until `condition` holds; false if the time is up first. Yields the processor now and
-  /// then, because the peer may be waiting for it.
+  /// Spins until `condition` holds; false if the time is up first, or if others need the processor.
+  /// Yields it now and then, because the peer may be waiting for it.
   @inline(__always)
-  public func spin(until condition: () -> Bool) -> Bool {
+  public func spin(_ crowd: inout Crowd, until condition: () -> Bool) -> Bool {
     if condition() { return true }
     if nanoseconds == 0 { return false }
-    let end = Clock.monotonicNanoseconds() + nanoseconds
+    var now = Clock.monotonicNanoseconds()
+    if crowd.isThere(at: now) { return false }
+    let end = now + nanoseconds
     while true {
       for _ in 0..<64 {
         spinHint()
         if condition() { return true }
       }
-      if Clock.monotonicNanoseconds() >= end { return false }
-      yieldProcessor()
+      now = Clock.monotonicNanoseconds()
+      if now >= end || !crowd.yield(&now) { return false }
     }
   }
 }
@@ -80,7 +82,9 @@ struct CompletionWait {
   var pulse: SharedWord?
 
   @inline(__always)
-  func wait(_ habit: inout WaitHabit, peerIsGone: () -> Bool) -> WaitResult {
+  func wait(
+    _ habit: inout WaitHabit, _ crowd: inout Crowd, peerIsGone: () -> Bool
+  ) -> WaitResult {
     if isReached { return .reached }
     if processorCount > 1 {
       for _ in 0..<64 {
@@ -88,7 +92,7 @@ struct CompletionWait {
         if isReached { return .reached }
       }
     }
-    return waitLonger(&habit, peerIsGone: peerIsGone)
+    return waitLonger(&habit, &crowd, peerIsGone: peerIsGone)
   }
 
   private var isReached: Bool {
@@ -96,20 +100,29 @@ struct CompletionWait {
   }
 
   @inline(never)
-  private func waitLonger(_ habit: inout WaitHabit, peerIsGone: () -> Bool) -> WaitResult {
+  private func waitLonger(
+    _ habit: inout WaitHabit, _ crowd: inout Crowd, peerIsGone: () -> Bool
+  ) -> WaitResult {
     let start = Clock.monotonicNanoseconds()
     defer { habit.note(Clock.monotonicNanoseconds() - start) }
-    return spin(until: start + habit.spinNanoseconds) ? .reached : sleep(peerIsGone: peerIsGone)
+    if !crowd.isThere(at: start), spin(from: start, for: habit.spinNanoseconds, &crowd) {
+      return .reached
+    }
+    return sleep(peerIsGone: peerIsGone)
   }
 
   /// Spins, and yields the processor now and then, because the peer may be waiting for it.
-  private func spin(until end: Int64) -> Bool {
-    while Clock.monotonicNanoseconds() < end {
+  private func spin(
+    from start: Int64, for nanoseconds: Int64, _ crowd: inout Crowd
+  ) -> Bool {
+    var now = start
+    while now < start + nanoseconds {
       for _ in 0..<64 {
         spinHint()
         if isReached { return true }
       }
-      yieldProcessor()
+      now = Clock.monotonicNanoseconds()
+      if !crowd.yield(&now) { break }
     }
     return isReached
   }

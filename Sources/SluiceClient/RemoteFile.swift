@@ -131,7 +131,13 @@ public final class RemoteFile: @unchecked Sendable {
 
   /// Waits until the last promise is kept, and those for what was read. Throws if one was broken.
   public func awaitSync() throws(CallError) {
-    try channel.callRarely(.syncAwait, file: id)
+    do throws(CallError) {
+      try channel.callRarely(.syncAwait, file: id)
+    } catch {
+      // The sidecar hangs up on all that have the database open. Nothing is read there until it does.
+      if case .refused(.systemError, _) = error { channel.session.lose() }
+      throw error
+    }
     hasReadPromised = false
   }
 

@@ -31,10 +31,12 @@ struct PromisedSyncsTests {
       writes.map(\.number).max() ?? (isUnderWay || failure != nil ? begun : kept)
     }
 
-    /// Whether this part may be shown: it belongs to no transaction whose promise is open.
+    /// Whether this part may be shown: it belongs to no transaction whose promise is open, and is not
+    /// behind one, either.
     func mayBeShown(_ range: Range<Int64>) -> Bool {
       !transactions.contains { transaction in
-        transaction.promise > kept && transaction.writes.contains { $0.overlaps(range) }
+        transaction.promise > kept
+          && transaction.writes.contains { $0.lowerBound < range.upperBound }
       }
     }
   }
@@ -207,6 +209,21 @@ struct PromisedSyncsTests {
     #expect(!syncs.isGroupWhole, "that sync has begun")
     syncs.press(syncs.begunCount + 1)
     #expect(syncs.isGroupWhole, "a reader waits")
+  }
+
+  /// A commit with synchronous=NORMAL follows a promised one. Its pages may show that one.
+  @Test func whatIsBehindAPromiseIsHidden() throws {
+    var syncs = PromisedSyncs<Int>()
+    syncs.wrote(0..<100)
+    syncs.wrote(100..<200)
+    let number = syncs.promise(to: 1)
+    syncs.wrote(200..<300)
+    #expect(syncs.syncAwaited(by: 250..<260) == number)
+    try syncs.begin()
+    syncs.wrote(300..<400)
+    #expect(syncs.syncAwaited(by: 350..<360) == number)
+    _ = syncs.end(nil)
+    #expect(syncs.syncAwaited(by: 200..<400) == nil)
   }
 
   @Test func whatNobodyWasPromisedIsShown() throws {

@@ -251,12 +251,15 @@ class Process:
 
     def abandon(self):
         """A writer that reads and rolls back has been shown what others wrote, though it writes nothing
-        after that."""
+        after that. ROLLBACK cannot fail, so the next statement tells whether that was taken back."""
         self.execute("BEGIN IMMEDIATE")
         found = self.look()
         if self.random.random() < 0.5:
             self.execute(INSERT, (self.role, -1, b"", ""))
         self.execute("ROLLBACK")
+        self.execute(self.random.choice(["SELECT count(*) FROM last", "BEGIN IMMEDIATE"]))
+        if self.connection.in_transaction:
+            self.execute("ROLLBACK")
         self.note_shown(found)
 
 

@@ -58,6 +58,8 @@ int csqlite_boolean(const char *text);
 // SQLite is too old to tell: sqlite3_txn_state came with 3.34, sqlite3_db_name with 3.39. To be called
 // in the thread that commits.
 int csqlite_commits_one_database(sqlite3 *connection);
+// Whether nothing is attached to a connection. 0 where SQLite is too old to tell.
+int csqlite_has_one_database(sqlite3 *connection);
 // Runs `body` at a time when SQLite's unix VFS opens and closes no file whose description it
 // shares.
 void csqlite_beside_unix_vfs(void (*body)(void));

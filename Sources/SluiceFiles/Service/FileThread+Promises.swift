@@ -47,6 +47,8 @@ extension FileSession {
   func isDurable(
     _ handle: Handle, at offset: Int64, byteCount: Int, _ channel: FileChannel
   ) throws(FileError) -> Bool {
+    // The frames may be cut off. The session ends soon.
+    if handle.file.hasLostTail.load(ordering: .sequentiallyConsistent) { throw .locksLost }
     guard let number = handle.file.promises.promiseAwaited(at: offset, byteCount: byteCount),
       let database = database(of: handle.path, on: channel)
     else { return true }

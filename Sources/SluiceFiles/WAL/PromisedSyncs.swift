@@ -10,7 +10,7 @@
 // A sync that failed is never tried again: the kernel has dropped what it could not write, and the
 // next sync would succeed without it.
 //
-// A power cut may take back what is promised and not kept. So nobody is shown that part of the WAL,
+// A power cut may take back what is promised and not kept. So nobody is shown the WAL from there on,
 // except the writer whose own commit follows it. A transaction is one part: its first frames may be
 // durable already, but they count for nothing without its last one.
 //
@@ -90,10 +90,14 @@ struct PromisedSyncs<Ticket> {
   }
 
   /// The number of the sync after which a part of the WAL will be durable; nil if it is already, or
-  /// if nobody was promised it.
+  /// if nobody was promised it or anything before it. What is written behind a promised transaction may
+  /// show it, and its own commit need not sync.
   func syncAwaited(by range: Range<Int64>) -> UInt64? {
-    if hidden.next.overlaps(range) { return begunCount + 1 }
-    return hidden.now.overlaps(range) ? begunCount : nil
+    func waits(for hidden: Range<Int64>) -> Bool {
+      !hidden.isEmpty && range.upperBound > hidden.lowerBound
+    }
+    if waits(for: hidden.next) { return begunCount + 1 }
+    return waits(for: hidden.now) ? begunCount : nil
   }
 
   /// Up to where the WAL holds nothing that must not be shown.

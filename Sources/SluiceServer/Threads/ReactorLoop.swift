@@ -39,6 +39,7 @@ final class ReactorLoop {
   private let policy = SpinPolicy(nanoseconds: 100_000)
   /// The same where others need the processor.
   private let shortPolicy = SpinPolicy(nanoseconds: 2_000)
+  private var crowd = Crowd()
   /// How many requests of one channel are served before the next channel has its turn.
   private let turnLength = 16
   /// After how many requests or idle rounds some cold channels are looked at, and how many. A
@@ -117,7 +118,7 @@ final class ReactorLoop {
     let wake = reactor.wake
     let seen = lettersSeen
     var steps = 0
-    return policy.spin {
+    return policy.spin(&crowd) {
       if polled.hasRequest { return true }
       steps += 1
       guard steps & 15 == 0 else { return false }

@@ -40,12 +40,11 @@ enum FileControl {
   /// A transaction was committed and has given back its right to write. An error here fails its
   /// COMMIT.
   private static func finishCommit(_ file: OpenFile) -> Int32 {
-    guard let wal = file.wal else { return SQLITE_NOTFOUND }
-    do throws(CallError) {
-      if try wal.awaitPromise() { file.wait.waitedForDisk = true }
+    do throws(VFSError) {
+      try file.finishCommit()
       return SQLITE_NOTFOUND
     } catch {
-      _ = wal.fail(error, .sync)
+      _ = (file.wal ?? file).fail(error, .sync)
       return csqlite_ioerr_fsync
     }
   }

@@ -21,8 +21,7 @@ extension IOMethods {
         flags & SQLITE_SHM_UNLOCK != 0
         ? .unlock : flags & SQLITE_SHM_SHARED != 0 ? .shared : .exclusive
       return unsafe IOMethods.withFile(file!, .lockWALIndex) { (file) throws(VFSError) in
-        try file.lockWALIndex(first: Int(first), count: Int(count), kind)
-        return SQLITE_OK
+        try file.lockWALIndex(first: Int(first), count: Int(count), kind) ? SQLITE_OK : SQLITE_BUSY
       }
     }
     unsafe table.pointee.xShmBarrier = { _ in fullMemoryBarrier() }

@@ -23,7 +23,7 @@ extension VFSError {
     case .system: "'sluice doctor' shows what this process lacks"
     case .outside: remedyForRefusal(.outsideRoot, errno)
     case .noDirectory: "make the directory, or correct the path"
-    case .recovering, .replaced, .noWALIndex, .twoMeanings: nil
+    case .takenBack, .recovering, .replaced, .noWALIndex, .twoMeanings: nil
     }
   }
 }

@@ -14,6 +14,7 @@ extension VFSError {
     case .connect, .noDirectory: SQLITE_CANTOPEN
     case .uriParameter, .unknownParameter: SQLITE_MISUSE
     case .system: operation.failureCode
+    case .takenBack: csqlite_ioerr_fsync
     case .recovering: csqlite_busy_recovery
     case .replaced: SQLITE_CANTOPEN
     // Not a failure: SQLite stays in the old mode, or reports the error itself.

@@ -20,6 +20,8 @@ enum VFSError: Error {
   case noDirectory
   /// A system call in this process failed.
   case system(Errno)
+  /// The connection's last transaction was shown what was not durable yet, and never will be.
+  case takenBack(CallError)
   /// The sidecar was replaced, and SQLite must start again.
   case recovering
   /// The file that the new sidecar has under the database's name is not, or may not be, the file
@@ -41,6 +43,8 @@ enum VFSError: Error {
     case .noDirectory: "its directory does not exist"
     case .system(.nameTooLong): "the path is too long"
     case .system: "the system refused"
+    case .takenBack:
+      "the disk failed: what the last transaction was shown was taken back; try again"
     case .recovering: "the sidecar was replaced; try the transaction again"
     case .replaced:
       "since the sidecar died, the file may be another, or may have left WAL mode; open it again"
@@ -55,7 +59,7 @@ enum VFSError: Error {
   var errno: Errno {
     switch self {
     case .connect(let error, _): error.errno
-    case .call(let error): error.errno
+    case .call(let error), .takenBack(let error): error.errno
     case .uriParameter, .unknownParameter: .invalid
     case .noDirectory: .noEntry
     case .system(let errno): errno
@@ -71,6 +75,14 @@ enum VFSError: Error {
   /// process.
   var endsSession: Bool {
     if case .call(let error) = self { error.endsSession } else { false }
+  }
+
+  /// Whether a transaction ends with it, because nothing of it is safe any more.
+  var losesTransaction: Bool {
+    switch self {
+    case .call(.refused(.locksLost, _)), .call(.writeRefused(.locksLost, _)): true
+    default: endsSession
+    }
   }
 
   /// Whether this is part of normal work: another connection's lock, or an absent journal.

@@ -61,6 +61,7 @@ extension OpenFile {
     lastErrno = error.errno.rawValue
     let owner = database ?? self
     if error.endsSession { owner.walIndex?.letGo() }
+    owner.wasTold(error, operation)
     let failure = Failure(error: error, operation: operation, path: path)
     owner.keep(failure)
     return report(failure)

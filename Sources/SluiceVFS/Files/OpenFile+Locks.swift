@@ -27,6 +27,7 @@ extension OpenFile {
   func lock(_ level: LockLevel) throws(VFSError) {
     noteThreadUses(token)
     if self.level >= level { return }
+    try tellWhatWasTakenBack()
     if level == .shared { waitBeforeReading(.reserved) }
     var maySucceed = self.level == .none
     while true {
@@ -77,22 +78,25 @@ extension OpenFile {
 
   // MARK: The WAL index
 
-  /// xShmLock.
-  func lockWALIndex(first: Int, count: Int, _ kind: WALLockKind) throws(VFSError) {
+  /// xShmLock. False if it is refused without a question to the sidecar.
+  func lockWALIndex(first: Int, count: Int, _ kind: WALLockKind) throws(VFSError) -> Bool {
     var maySucceed = true
     while true {
       // Without any lock, the next step is a new transaction or a checkpoint. A checkpoint reads no
       // pages.
-      if mustDropPages, kind != .unlock, first != WALIndexMap.checkpointLock, !wait.holdsWALLocks {
-        mustDropPages = false
-        throw .recovering
+      if kind != .unlock, first != WALIndexMap.checkpointLock {
+        if !wait.checkpoints { try tellWhatWasTakenBack() }
+        if mustDropPages, !wait.holdsWALLocks {
+          mustDropPages = false
+          throw .recovering
+        }
       }
       do throws(CallError) {
         return try askForWALIndex(first: first, count: count, kind)
       } catch {
         guard error.endsSession else { throw .call(error) }
         walIndex?.letGo()
-        if kind == .unlock { return }
+        if kind == .unlock { return true }
         guard maySucceed else { throw .call(error) }
         try succeedInWALMode(error)
         maySucceed = false
@@ -101,7 +105,9 @@ extension OpenFile {
   }
 
   @inline(__always)
-  private func askForWALIndex(first: Int, count: Int, _ kind: WALLockKind) throws(CallError) {
+  private func askForWALIndex(
+    first: Int, count: Int, _ kind: WALLockKind
+  ) throws(CallError) -> Bool {
     let bits = UInt8(truncatingIfNeeded: ((1 << count) - 1) << first)
     if kind == .unlock {
       // A connection that sets a reader's mark has its lock alone.
@@ -109,13 +115,19 @@ extension OpenFile {
         if !wait.mustReadAgain { giveUpClaim() }
         wait.mustReadAgain = false
       }
+      let reads = bits & 0xf8 != 0
       wait.gaveBackWALLocks(bits)
+      defer { if reads, let walIndex, walIndex.isWriting { yieldProcessor() } }
       if bits & 1 != 0 {
-        if let walIndex { snapshot = walIndex.transactionCount }
+        if let walIndex {
+          snapshot = walIndex.transactionCount
+          walIndex.isWriting = false
+        }
         awaitWhatWriterRead()
       }
-      if knowledge?.giveBack(.walIndex(bits)) ?? false { return }
-      return try remote.lockWALIndex(first: first, count: count, kind)
+      if knowledge?.giveBack(.walIndex(bits)) ?? false { return true }
+      try remote.lockWALIndex(first: first, count: count, kind)
+      return true
     }
     let isAlone = kind == .exclusive
     let lock = isAlone ? AwaitedLock.walIndexExclusive(bits) : .walIndexShared(bits)
@@ -124,19 +136,33 @@ extension OpenFile {
     } else if bits & 0xf8 != 0 {
       waitBeforeReading(.walWrite)
     }
-    try locking(lock) { () throws(CallError) in
-      if knowledge?.take(.walIndex(bits), alone: isAlone) ?? false { return }
-      try remote.lockWALIndex(first: first, count: count, kind)
-      wasGranted()
+    if knowledge?.take(.walIndex(bits), alone: isAlone) ?? false {
+      wait.wasGranted(lock)
+    } else if isAlone, let walIndex, count == 1, ReadMarks.locks.contains(first),
+      !wait.holdsWALLocks,
+      readMarks.goWithout(
+        first, newest: walIndex.newestReadMark, now: Clock.coarseNanoseconds())
+    {
+      return false
+    } else {
+      try locking(lock) { () throws(CallError) in
+        if knowledge?.take(.walIndex(bits), alone: isAlone) ?? false { return }
+        try remote.lockWALIndex(first: first, count: count, kind)
+        wasGranted()
+      }
     }
     wait.tookWALLocks(bits, alone: isAlone)
     if let walIndex {
       if isAlone {
-        if bits & 1 != 0 { noteStaleSnapshot(walIndex) }
+        if bits & 1 != 0 {
+          walIndex.isWriting = true
+          noteStaleSnapshot(walIndex)
+        }
       } else if bits & 0xf8 != 0 {
         snapshot = walIndex.transactionCount
       }
     }
+    return true
   }
 
   /// The connection has got the right to write, and others have written since its snapshot was taken.

@@ -9,6 +9,15 @@
 // Only the sync that ends a transaction on one database may be promised. Where a COMMIT spans several
 // databases, SQLite may ignore the result of COMMIT_PHASETWO. The sync of a new WAL's header and that
 // of a checkpoint are relied on at once. The sidecar decides the rest (SharedFile+Promises).
+//
+// The connection that has the right to write may be shown what others were promised, because its own
+// commit makes that durable too. If it commits nothing, it waits when it gives the right back. SQLite
+// ignores that result, so `untold` keeps a failure for the next call whose result counts:
+//
+//   COMMIT_PHASETWO, for a COMMIT that did not sync
+//   otherwise the next lock of a transaction
+//
+// A checkpoint takes locks too, but SQLite ignores the failure of one that it begins by itself.
 
 internal import CSQLite
 internal import SluiceClient
@@ -26,29 +35,77 @@ extension OpenFile {
   private var mayBePromised: Bool {
     guard remote.channel.shortcuts.contains(.groupCommit), walWrites.endsTransaction, let database,
       database.wal === self, database.wait.writesWAL, database.level == .shared,
-      let place = unsafe UnsafePointer<OpaquePointer?>(bitPattern: database.connectionAddress),
-      let connection = unsafe place.pointee
+      let connection = unsafe database.connection
     else { return false }
     return unsafe csqlite_commits_one_database(connection) != 0
   }
 
-  /// The connection gives back its right to write. Until now it was shown what others were promised,
-  /// because its own commit, behind that in the WAL, would have made it durable. If it has not
-  /// committed, it waits here.
+  /// The connection gives back its right to write. Until now it was shown what others were promised.
+  /// If it has not committed behind that with a sync, it waits here.
   @inline(__always)
   func awaitWhatWriterRead() {
-    guard let wal, wal.remote.hasReadPromised else { return }
-    // If the promise is broken, the connection is lost too. SQLite ignores the result of this call, so
-    // a transaction that only rolls back is not told.
-    try? wal.remote.awaitSync()
+    if let wal, wal.remote.hasReadPromised { awaitWhatWasRead(wal) }
   }
 
-  /// Waits until the sync is done that was promised last; false if none was.
-  func awaitPromise() throws(CallError) -> Bool {
-    guard let promised else { return false }
-    self.promised = nil
-    // If its sidecar is dead, nobody keeps the promise, whatever the next sidecar says.
-    try promised.awaitSync()
-    return true
+  @inline(never)
+  private func awaitWhatWasRead(_ wal: OpenFile) {
+    do throws(CallError) { try wal.remote.awaitSync() } catch { untold = error }
+    wal.remote.hasReadPromised = false
+  }
+
+  /// The connection takes its next lock, which is not for a checkpoint.
+  @inline(__always)
+  func tellWhatWasTakenBack() throws(VFSError) {
+    if untold != nil { try tellOnce() }
+  }
+
+  @inline(never)
+  private func tellOnce() throws(VFSError) {
+    guard let error = untold else { return }
+    untold = nil
+    // SQLite drops its pages when the first lock of a transaction fails, but not after a later one.
+    if wait.holdsWALLocks { mustDropPages = true }
+    throw .takenBack(error)
+  }
+
+  /// SQLite was told of an error. If that ends the transaction because its locks or its sync are lost,
+  /// the program need not be told once more.
+  func wasTold(_ error: VFSError, _ operation: VFSOperation) {
+    if wait.checkpoints { return }
+    switch (operation, error) {
+    case (.sync, .call(.refused(.systemError, _))): break
+    case (.read, _), (.write, _), (.sync, _), (.mapWALIndex, _):
+      guard error.losesTransaction else { return }
+    // SQLite may ignore the result.
+    default: return
+    }
+    untold = nil
+    wal?.remote.hasReadPromised = false
+  }
+
+  /// COMMIT_PHASETWO: waits until the promise is kept that the COMMIT was given, and those for what it
+  /// has read. Throws if one was broken.
+  func finishCommit() throws(VFSError) {
+    guard let wal else { return }
+    if let promised = wal.promised {
+      wal.promised = nil
+      // If its sidecar is dead, nobody keeps the promise, whatever the next sidecar says.
+      try call { () throws(CallError) in try promised.awaitSync() }
+      wait.waitedForDisk = true
+    }
+    awaitWhatWriterRead()
+    guard let error = untold else { return }
+    // SQLite may ignore this result where a COMMIT spans several databases.
+    if hasOneDatabase { untold = nil }
+    throw .takenBack(error)
+  }
+
+  private var hasOneDatabase: Bool {
+    guard let connection = unsafe connection else { return false }
+    return unsafe csqlite_has_one_database(connection) != 0
+  }
+
+  private var connection: OpaquePointer? {
+    unsafe UnsafePointer<OpaquePointer?>(bitPattern: connectionAddress)?.pointee
   }
 }

@@ -42,6 +42,7 @@ final class OpenFile: @unchecked Sendable {
   /// The same for a database in rollback mode.
   var mustShowAnotherVersion = false
   var wait = LockWait()
+  var readMarks = ReadMarks()
   /// How many bytes of the file SQLite wants by pointer (`PRAGMA mmap_size`); 0 for none.
   private var fetchByteCountMaximum: Int64 = 0
   /// Used by a WAL only.
@@ -49,6 +50,9 @@ final class OpenFile: @unchecked Sendable {
   private var walWindow: WALWindow
   /// Of a WAL: the file whose sync was promised to the commit under way. See OpenFile+Promises.
   var promised: RemoteFile?
+  /// Of a database: why what the connection was shown was taken back, if its program has not been told
+  /// yet. See OpenFile+Promises.
+  var untold: CallError?
   /// Of a database: the address where SQLite keeps its connection; 0 if SQLite has not said so.
   var connectionAddress: UInt = 0
   /// Of a database in WAL mode: how many transactions the WAL index had seen when the connection's

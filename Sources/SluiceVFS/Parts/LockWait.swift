@@ -129,6 +129,8 @@ struct LockWait {
   var holdsWALLocks: Bool { walLocks != 0 }
   /// Whether the connection has the right to write to the WAL.
   var writesWAL: Bool { walLocks & 1 != 0 }
+  /// Whether the connection copies the WAL into the database.
+  var checkpoints: Bool { walLocks & 2 != 0 }
   var readsWAL: Bool { walLocks & Self.readLocks != 0 }
 
   /// Whether a lock call may stand in line for `lock`.

@@ -55,6 +55,32 @@ final class WALIndexMap {
     return unsafe first.start.load(fromByteOffset: 8, as: UInt32.self)
   }
 
+  /// Whether a connection has the right to write now. Its holder says so, in the bytes that SQLite
+  /// reserves for locks and never reads or writes.
+  var isWriting: Bool {
+    get {
+      guard let first = units.first else { return false }
+      return unsafe first.start.load(fromByteOffset: 120, as: UInt32.self) != 0
+    }
+    set {
+      guard let first = units.first, !isReadOnly else { return }
+      unsafe first.start.storeBytes(of: newValue ? 1 : 0, toByteOffset: 120, as: UInt32.self)
+    }
+  }
+
+  /// The lock whose mark a reader shares if it gets no mark of its own (`aReadMark` in the header;
+  /// file format, section 4.2.2); nil if there is none.
+  var newestReadMark: Int? {
+    guard let first = units.first else { return nil }
+    let frameCount = unsafe first.start.load(fromByteOffset: 16, as: UInt32.self)
+    var newest: (lock: Int, mark: UInt32)?
+    for lock in ReadMarks.locks {
+      let mark = unsafe first.start.load(fromByteOffset: 88 + 4 * lock, as: UInt32.self)
+      if mark <= frameCount, mark >= newest?.mark ?? 0 { newest = (lock, mark) }
+    }
+    return newest?.lock
+  }
+
   /// The sidecar is dead, and with it every lock of this connection. Other connections may rebuild
   /// the index or write to it, while SQLite still has to clean up what it wrote there itself. From
   /// now on SQLite does that in private memory.
