@@ -88,7 +88,9 @@ let hostTargets: [Target] = [
     path: "Tools/support", swiftSettings: swiftSettings),
   .executableTarget(
     name: "sluice-harness",
-    dependencies: ["CSQLite", "CSluice", "SluiceClient", "SluiceCommand", "ToolSupport"],
+    dependencies: [
+      "CSQLite", "CSluice", "SluiceClient", "SluiceCommand", "SluiceSQL", "ToolSupport",
+    ],
     path: "Tools/harness", exclude: ["README.md"], swiftSettings: swiftSettings),
   .executableTarget(
     name: "sluice-bench",
