@@ -133,8 +133,7 @@ let fuzzTargets: [Target] = [
     name: "fuzzers",
     dependencies: [
       "CSluice", "SluiceWire", "SluiceChannel", "SluiceClient", "SluiceServer", "SluiceFiles",
-      "SluiceVFS",
-      "TestSupport",
+      "SluiceEngine", "SluiceSQL", "SluiceVFS", "TestSupport",
     ],
     path: "Tools/fuzzers", swiftSettings: swiftSettings)
 ]
