@@ -91,7 +91,9 @@ let hostTargets: [Target] = [
     path: "Tools/support", swiftSettings: swiftSettings),
   .executableTarget(
     name: "sluice-harness",
-    dependencies: ["CSQLite", "CSluice", "SluiceClient", "SluiceCommand", "ToolSupport"],
+    dependencies: [
+      "CSQLite", "CSluice", "SluiceClient", "SluiceCommand", "SluiceSQL", "ToolSupport",
+    ],
     path: "Tools/harness", exclude: ["README.md"], swiftSettings: swiftSettings),
   .executableTarget(
     name: "sluice-bench",
@@ -134,8 +136,7 @@ let fuzzTargets: [Target] = [
     name: "fuzzers",
     dependencies: [
       "CSluice", "SluiceWire", "SluiceChannel", "SluiceClient", "SluiceServer", "SluiceFiles",
-      "SluiceVFS",
-      "TestSupport",
+      "SluiceEngine", "SluiceSQL", "SluiceVFS", "TestSupport",
     ],
     path: "Tools/fuzzers", swiftSettings: swiftSettings)
 ]

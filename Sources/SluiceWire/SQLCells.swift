@@ -93,9 +93,10 @@ public struct SQLCellWriter {
 
   @inline(__always)
   private mutating func sequence(_ type: Int32, _ bytes: UnsafeRawBufferPointer) {
+    // A page without bytes ends with its cells, so the range's end would lie behind it.
+    guard bytes.count > 0 else { return put(type, 0) }
     bytesStart -= bytes.count
     put(type, byteCount: bytes.count, UInt64(bytesStart))
-    guard bytes.count > 0 else { return }
     unsafe range.baseAddress!.advanced(by: bytesStart).copyMemory(
       from: bytes.baseAddress!, byteCount: bytes.count)
   }

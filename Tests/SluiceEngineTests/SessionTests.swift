@@ -126,6 +126,16 @@ import Testing
     #expect(try raw.execute("INSERT INTO t VALUES(4) RETURNING a").cells == [4])
   }
 
+  @Test func aPageOfEmptyValuesIsWhole() throws {
+    let first = try raw.execute("SELECT '', x'', 1")
+    #expect(first.cells == ["", .blob([]), 1])
+    // Without names it has no bytes but its cells.
+    let second = try raw.execute(id: first.head.statement)
+    #expect(second.names == nil)
+    #expect(second.cells == ["", .blob([]), 1])
+    #expect(second.bytes.count == 40 + 3 * 16)
+  }
+
   // MARK: Values in pieces
 
   @Test func piecesAreForOneExecution() throws {

@@ -38,8 +38,11 @@ struct SessionRequest {
   ) -> [UInt8] {
     switch operation {
     case .nothing, .channelOpen, .close, .sync, .fileSize, .checkReservedLock, .hasMoved,
-      .openWindow, .pinWindow, .syncPromise, .syncAwait, .hasExternalReader:
+      .openWindow, .pinWindow, .syncPromise, .syncAwait, .hasExternalReader, .sqlExecute, .sqlFetch,
+      .sqlReset:
       written(NoFields())
+    // A file sidecar does not know them; SQLTarget has them for an engine.
+    case .sqlOpen, .sqlValueRead, .sqlValueWrite, .sqlExport: input.sequence()
     case .channelClose: written(ChannelFields(channel: UInt64(input.choice(4))))
     case .fullPathname: written(PathFields(path: path(&input)))
     case .open: written(open(&input))

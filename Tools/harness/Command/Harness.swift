@@ -28,18 +28,25 @@ let harnessCommand = Command(
       soak      clients with SQLite and raw sessions come and go on a sidecar of the harness's own.
                 Its memory, descriptors and threads must not grow
 
+      sql PART  the same for 'sluice engine', which is always the harness's own. PART is: model (random
+                statements, compared with SQLite in this process), hostile (nonsense in SQL requests
+                beside a session that works), kill (clients and engines die in transactions), cancel
+                (how long a cancelled statement goes on)
+
       --socket PATH      the sidecar that listens there. In its root the run makes and removes files
                          whose names begin with model-; no other program may use them. With hostile,
                          choose a root that you can throw away
       --directory DIR    where the harness's own sidecar has its files (/dev/shm, else TMPDIR)
       --seed N           repeats the run that had this seed
       --sessions N       how many sessions (model: 8; hostile: 4 honest ones; kill: 3 clients of each
-                         sidecar; soak: 3 raw ones)
-      --operations N     model: how many operations (1000000)
+                         sidecar; soak: 3 raw ones; sql: 6, kill 4)
+      --operations N     model: how many operations (1000000; sql model: 20000)
       --script FILE      model: where the script of a failure goes (sluice-SEED.script)
       --replay FILE      model: run the steps of a script instead
       --canary KIND      do or believe something wrong on purpose, which the run must find.
-                         model: truncate, pending or close; kill: acknowledge or table; soak: hoard
+                         model: truncate, pending or close; kill: acknowledge or table; soak: hoard;
+                         sql: model or kill
+      --runs N           sql: how many kills (200) or cancels (1000)
       --kills N          kill: how many kills under SQLite (400)
       --rounds N         kill: how often to go through the table (1)
       --lanes N          kill: how many sidecars work under SQLite at a time (2)
@@ -66,6 +73,7 @@ private func harness(_ words: [String]) throws(CommandError) -> Int32 {
   case "hostile": command = try HostileMode(&options, parameters)
   case "soak": command = try SoakMode(&options, parameters)
   case "kill": command = try KillMode(&options, parameters)
+  case "sql": command = try SQLMode(&options, parameters)
   default: throw .usage("\(mode): no such mode")
   }
   try options.finish()

@@ -14,6 +14,9 @@ let peerCommand = Command(
       endWithInput()
       try KillWorker.run(&options)
     case "doomed": try DoomedClient.run(&options)
+    case "sql":
+      endWithInput()
+      try SQLWorker.run(&options)
     default: throw .usage("'sluice-harness' starts this")
     }
     return 0

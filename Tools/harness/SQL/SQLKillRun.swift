@@ -1,0 +1,185 @@
+// sluice-harness sql kill: clients and engines are killed with SIGKILL at random moments while
+// transactions run. No acknowledged transaction is lost, none is there in part, no database is
+// corrupt, no client hangs, and the next open works.
+
+internal import CSluice
+internal import SluiceCommand
+internal import SluiceSystem
+internal import ToolSupport
+
+final class SQLKillRun {
+  private let parameters: HarnessParameters
+  private let clients: Int
+  private let runs: Int
+  private let acknowledgesEarly: Bool
+  private let stop: StopRequest
+  private let engine: HarnessEngine
+  private let board: KillBoard
+  private let boardDescriptor: SharedDescriptor
+  private let lifeline: SocketEnds
+  private let program: String
+  private var workers: [DoomedProcess?]
+  private var random: SplitMix64
+  private var outcome = Outcome()
+  /// The last acknowledged transaction of each client that was seen, and when.
+  private var seen: [(number: UInt64, time: Int64)]
+
+  struct Outcome {
+    var clientKills = 0
+    var engineKills = 0
+    var checks = 0
+    var transactions: UInt64 = 0
+    /// The longest time from a kill until another client's transaction was acknowledged.
+    var recovery = LatencyHistogram()
+  }
+
+  private struct SocketEnds {
+    let ours: SharedDescriptor
+    let theirs: SharedDescriptor
+  }
+
+  init(
+    _ parameters: HarnessParameters, clients: Int, runs: Int, acknowledgesEarly: Bool,
+    _ stop: StopRequest
+  ) throws(HarnessError) {
+    self.parameters = parameters
+    self.clients = clients
+    self.runs = runs
+    self.acknowledgesEarly = acknowledgesEarly
+    self.stop = stop
+    random = SplitMix64(seed: parameters.seed)
+    workers = Array(repeating: nil, count: clients)
+    seen = Array(repeating: (0, Clock.monotonicNanoseconds()), count: clients)
+    do throws(InstallationError) { program = try Installation.program() } catch {
+      throw .failed(error.text)
+    }
+    engine = try HarnessEngine(below: parameters.directory)
+    let path = engine.root + "/../board"
+    let byteCount = KillBoard.byteCount(workers: clients)
+    boardDescriptor = try needed(path) { () throws(Errno) in
+      let descriptor = try unsafe FileDescriptor.open(
+        zeroTerminated(path), [.readWrite, .create], permissions: 0o600)
+      _ = ftruncate(descriptor.rawValue, byteCount)
+      return SharedDescriptor(descriptor)
+    }
+    let shared = boardDescriptor
+    board = try needed(path) { () throws(Errno) in
+      try KillBoard(shared.descriptor, workers: clients)
+    }
+    lifeline = try needed("sockets") { () throws(Errno) in
+      let pair = try SocketPair()
+      let theirs = pair.theirs
+      return SocketEnds(ours: SharedDescriptor(pair.ours), theirs: SharedDescriptor(theirs))
+    }
+  }
+
+  func run() throws(HarnessError) -> Outcome {
+    do throws(HarnessError) {
+      for worker in 0..<clients { try start(worker) }
+      for _ in 0..<runs {
+        try stop.check()
+        Clock.sleep(nanoseconds: Int64(random.below(20_000_000)))
+        try look()
+        try killOne()
+      }
+      try settle()
+      for worker in 0..<clients { workers[worker]?.kill() }
+      try check()
+    } catch {
+      for worker in workers { worker?.kill() }
+      engine.stop(keepingFiles: false)
+      throw error
+    }
+    for worker in 0..<clients {
+      outcome.transactions += board[worker, .acknowledged, SQLWorker.store]
+    }
+    if let ending = engine.stop() { throw .difference(ending) }
+    return outcome
+  }
+
+  private func start(_ worker: Int) throws(HarnessError) {
+    board[worker, .state] = WorkerState.starting.rawValue
+    board[worker, .callBegan] = 0
+    workers[worker] = try DoomedProcess(
+      [
+        "sql", "--worker", "\(worker)", "--workers", "\(clients)", "--socket", engine.socket,
+        "--seed", "\(random.next() >> 2)",
+      ] + (acknowledgesEarly ? ["--acknowledge-early"] : []), program: program,
+      input: lifeline.theirs.descriptor.rawValue, output: 2,
+      board: boardDescriptor.descriptor.rawValue)
+  }
+
+  private func killOne() throws(HarnessError) {
+    let began = Clock.monotonicNanoseconds()
+    let before = (0..<clients).map { board[$0, .acknowledged, SQLWorker.store] }
+    if random.below(10) < 3 {
+      engine.kill()
+      outcome.engineKills += 1
+      try engine.start()
+      if outcome.engineKills % 10 == 0 { try check() }
+    } else {
+      let worker = random.below(clients)
+      workers[worker]?.kill()
+      outcome.clientKills += 1
+      try start(worker)
+      guard clients > 1 else { return }
+      // The next writer goes on.
+      while !(0..<clients).contains(where: {
+        $0 != worker && board[$0, .acknowledged, SQLWorker.store] > before[$0]
+      }) {
+        try look()
+        Clock.sleep(nanoseconds: 50_000)
+      }
+      outcome.recovery.add(nanoseconds: Clock.monotonicNanoseconds() - began)
+    }
+  }
+
+  /// Whether a client found something wrong, hangs, or has ended.
+  private func look() throws(HarnessError) {
+    let now = Clock.monotonicNanoseconds()
+    if engine.hasEnded() {
+      throw .difference("the engine has ended by itself: \(engine.lastWords)")
+    }
+    for worker in 0..<clients {
+      if board.state(of: worker) == .failed {
+        throw .difference("client \(worker): \(board.text(of: worker))")
+      }
+      if workers[worker]?.endedByItself() ?? false {
+        throw .difference("client \(worker) has ended by itself")
+      }
+      let number = board[worker, .acknowledged, SQLWorker.store]
+      if number != seen[worker].number { seen[worker] = (number, now) }
+      let call = board[worker, .callBegan]
+      if call > 0, now - Int64(call) > 2 * hangNanoseconds {
+        throw .difference("a call of client \(worker) hangs")
+      }
+    }
+  }
+
+  /// Each client does one more transaction.
+  private func settle() throws(HarnessError) {
+    let before = (0..<clients).map { board[$0, .acknowledged, SQLWorker.store] }
+    let deadline = Clock.monotonicNanoseconds() + 3 * hangNanoseconds
+    while (0..<clients).contains(where: { board[$0, .acknowledged, SQLWorker.store] <= before[$0] })
+    {
+      try look()
+      guard Clock.monotonicNanoseconds() < deadline else {
+        throw .difference("a client does not go on")
+      }
+      Clock.sleep(nanoseconds: 1_000_000)
+    }
+  }
+
+  private func check() throws(HarnessError) {
+    outcome.checks += 1
+    let side = try EngineSide(engine.socket, path: SQLWorker.database, busyMilliseconds: 30_000)
+    let integrity = try side.result("PRAGMA integrity_check")
+    guard integrity.rows == [[.text(Array("ok".utf8))]] else {
+      throw .difference("integrity_check: \(integrity.text)")
+    }
+    let parts = try side.result("SELECT client, n FROM t GROUP BY client, n HAVING count(*) <> 3")
+    guard parts.code == 0, parts.rows.isEmpty else {
+      throw .difference("a transaction is there in part: \(parts.text)")
+    }
+  }
+}
