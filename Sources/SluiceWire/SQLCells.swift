@@ -93,9 +93,11 @@ public struct SQLCellWriter {
 
   @inline(__always)
   private mutating func sequence(_ type: Int32, _ bytes: UnsafeRawBufferPointer) {
+    // An empty one lies nowhere. The range's end would not do: an answer may be cut off behind its
+    // cells.
+    guard bytes.count > 0 else { return put(type, 0) }
     bytesStart -= bytes.count
     put(type, byteCount: bytes.count, UInt64(bytesStart))
-    guard bytes.count > 0 else { return }
     unsafe range.baseAddress!.advanced(by: bytesStart).copyMemory(
       from: bytes.baseAddress!, byteCount: bytes.count)
   }
