@@ -28,6 +28,18 @@ let cSettings: [CSetting] =
       ])
     ] : [])
 
+/// A library exports what its exports.map says, and has all that it calls, and equal functions once.
+func libraryLinking(_ target: String) -> [LinkerSetting] {
+  guard embedded else { return [] }
+  return [
+    .unsafeFlags([
+      "-Xlinker", "--gc-sections", "-Xlinker", "--icf=safe", "-Xlinker", "-z", "-Xlinker", "defs",
+      "-Xlinker",
+      "--version-script=\(Context.packageDirectory)/Sources/\(target)/exports.map",
+    ])
+  ]
+}
+
 let clientTargets: [Target] = [
   .target(name: "CSluice", cSettings: cSettings),
   .target(name: "CSQLite", cSettings: cSettings),
@@ -43,19 +55,19 @@ let clientTargets: [Target] = [
     name: "SluiceSQL", dependencies: ["CSluice", "SluiceClient"],
     // Swift's own engines need what Embedded Swift does not have.
     exclude: embedded ? ["Engine"] : [], swiftSettings: clientSettings),
+  .target(name: "CSluiceSQL", dependencies: ["CSluice"], cSettings: cSettings),
+  .target(
+    name: "SluiceSQLLibrary",
+    dependencies: ["CSluice", "CSluiceSQL", "SluiceClient", "SluiceSQL"],
+    exclude: ["exports.map"], swiftSettings: clientSettings,
+    linkerSettings: libraryLinking("SluiceSQLLibrary")),
   .target(
     name: "SluiceVFS",
     dependencies: ["CSluice", "CSQLite", "SluiceChannel", "SluiceClient"]
       + (embedded ? ["CSluicePreload"] : []),
     exclude: ["exports.map"],
     swiftSettings: clientSettings,
-    linkerSettings: embedded
-      ? [
-        .unsafeFlags([
-          "-Xlinker", "--gc-sections", "-Xlinker", "-z", "-Xlinker", "defs", "-Xlinker",
-          "--version-script=\(Context.packageDirectory)/Sources/SluiceVFS/exports.map",
-        ])
-      ] : []),
+    linkerSettings: libraryLinking("SluiceVFS")),
 ]
 
 // Interposes calls of SQLite and of the C library, which no program of ours but libsluice.so may do.
@@ -144,7 +156,10 @@ let fuzzTargets: [Target] = [
 let package = Package(
   name: "sluice",
   products: embedded
-    ? [.library(name: "sluice", type: .dynamic, targets: ["SluiceVFS"])]
+    ? [
+      .library(name: "sluice", type: .dynamic, targets: ["SluiceVFS"]),
+      .library(name: "sluice-sql", type: .dynamic, targets: ["SluiceSQLLibrary"]),
+    ]
     : [
       .executable(name: "sluice", targets: ["sluice"]),
       .executable(name: "sluice-engine", targets: ["sluice-engine"]),

@@ -35,6 +35,7 @@ public struct RequestRing: ~Copyable, Sendable {
   /// The offset of the next range.
   private var end = 0
   private var habit = WaitHabit()
+  private var crowd = Crowd()
   private var failure: ChannelFailure?
 
   private struct PayloadRange {
@@ -141,7 +142,7 @@ public struct RequestRing: ~Copyable, Sendable {
       sequence: regions.sequence(of: number), sleeps: regions.clientSleeps,
       awaited: regions.clientAwaits, number: number, timeoutNanoseconds: stuckNanoseconds,
       pulse: regions.proxyPulse)
-    switch wait.wait(&habit, peerIsGone: peerIsGone) {
+    switch wait.wait(&habit, &crowd, peerIsGone: peerIsGone) {
     case .reached: break
     case .peerGone: throw remembered(.peerGone)
     case .timedOut: throw remembered(.timedOut)

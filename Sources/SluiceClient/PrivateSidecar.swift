@@ -13,10 +13,8 @@ extension Session {
     if let named = unsafe environmentValue("SLUICE_SIDECAR") {
       return try unsafe startPrivate(program: named, milliseconds: milliseconds)
     }
-    for candidate in programsBesideThisCode() + programsInPath() where isProgram(candidate) {
-      return try unsafe startPrivate(program: candidate, milliseconds: milliseconds)
-    }
-    throw .programNotFound
+    guard let program = installedProgram(characters("sluice")) else { throw .programNotFound }
+    return try unsafe startPrivate(program: program, milliseconds: milliseconds)
   }
 
   /// Starts `program` (zero-terminated) as this process's own sidecar, with the calling thread's
@@ -54,9 +52,15 @@ func spawnServer(
   return ours
 }
 
+/// The program of this name (zero-terminated) beside this code (`../bin/NAME` as installed, or in
+/// the same directory), else the first in PATH.
+func installedProgram(_ name: [CChar]) -> [CChar]? {
+  (programsBesideThisCode(name) + programsInPath(name)).first(where: isProgram)
+}
+
 private func isProgram(_ path: [CChar]) -> Bool { unsafe access(path, X_OK) == 0 }
 
-private func programsBesideThisCode() -> [[CChar]] {
+private func programsBesideThisCode(_ name: [CChar]) -> [[CChar]] {
   let here: @convention(c) () -> Void = {}
   guard let file = unsafe fileLoaded(at: unsafeBitCast(here, to: UnsafeRawPointer.self)) else {
     return []
@@ -65,14 +69,14 @@ private func programsBesideThisCode() -> [[CChar]] {
   let slash = CChar(bitPattern: UInt8(ascii: "/"))
   guard let last = unsafe path.lastIndex(of: slash) else { return [] }
   let directory = unsafe Array(path[...last])
-  return [directory + characters("../bin/sluice"), directory + characters("sluice")]
+  return [directory + characters("../bin/").dropLast() + name, directory + name]
 }
 
-private func programsInPath() -> [[CChar]] {
+private func programsInPath(_ name: [CChar]) -> [[CChar]] {
   guard let list = unsafe environmentValue("PATH") else { return [] }
   let colon = CChar(bitPattern: UInt8(ascii: ":"))
   return unsafe UnsafeBufferPointer(start: list, count: strlen(list)).split(separator: colon).map {
-    unsafe Array($0) + characters("/sluice")
+    unsafe Array($0) + characters("/").dropLast() + name
   }
 }
 

@@ -61,6 +61,22 @@ public final class RingSession: Sendable {
     return try RingSession(socket: socket, deadline: deadline)
   }
 
+  /// Starts the `sluice-engine` program as this process's own engine: the one that SLUICE_ENGINE
+  /// names, else the one beside this code (`../bin/sluice-engine` as installed, or in the same
+  /// directory), else the first in PATH.
+  public static func startPrivateEngine(
+    milliseconds: Int64 = Session.connectMillisecondsMaximum
+  ) throws(ConnectError) -> RingSession {
+    if let named = unsafe environmentValue("SLUICE_ENGINE") {
+      let program = unsafe Array(UnsafeBufferPointer(start: named, count: strlen(named) + 1))
+      return try startPrivate(program: program, milliseconds: milliseconds)
+    }
+    guard let program = installedProgram(characters("sluice-engine")) else {
+      throw .programNotFound
+    }
+    return try startPrivate(program: program, milliseconds: milliseconds)
+  }
+
   // MARK: Calls
 
   /// Works with the ring, alone.

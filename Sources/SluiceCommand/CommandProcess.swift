@@ -79,7 +79,7 @@ package enum CommandProcess {
       throw error
     }
     let keeps = keeper == 0
-    _ = sluice_close(ends[keeps ? 0 : 1])
+    _ = sluice_close_descriptor(ends[keeps ? 0 : 1])
     let end = FileDescriptor(owning: ends[keeps ? 1 : 0])
     guard keeps else { return .front(awaitEnd(signals: signals, line: end)) }
     duty?.begin()

@@ -19,33 +19,54 @@ final class KnownStatement {
   init(_ text: [UInt8]) { self.text = text }
 }
 
+/// A hash table of its own: the library needs libc alone, and Swift's Dictionary wants `ceil` of libm.
 struct KnownStatements {
-  private var byText: [[UInt8]: KnownStatement] = [:]
+  /// Half full at most. A text's statement lies at its hash, or in the first free place behind it.
+  private var table: [KnownStatement?] = []
+  private var count = 0
   private var latest: KnownStatement?
   /// The engine keeps so many.
   private static let countMaximum = 256
+  private static let placeMask = 511
 
   /// The statement of a text. Loops execute one again and again, so the last one is looked at
   /// first.
   @inline(__always)
   mutating func statement(_ text: UnsafeRawBufferPointer) -> KnownStatement {
     if let latest, unsafe isEqual(latest.text, text) { return latest }
-    return unsafe find([UInt8](text))
+    return unsafe find(text)
   }
 
   @inline(never)
-  private mutating func find(_ text: [UInt8]) -> KnownStatement {
-    if let known = byText[text] {
-      latest = known
-      return known
-    }
+  private mutating func find(_ text: UnsafeRawBufferPointer) -> KnownStatement {
     // The engine forgets the least used ones. To forget all is simpler, and as rare.
-    if byText.count >= Self.countMaximum { byText = [:] }
-    let new = KnownStatement(text)
-    byText[text] = new
+    if table.isEmpty || count >= Self.countMaximum {
+      table = Array(repeating: nil, count: Self.placeMask + 1)
+      count = 0
+    }
+    var place = unsafe hash(text) & Self.placeMask
+    while let known = table[place] {
+      if unsafe isEqual(known.text, text) {
+        latest = known
+        return known
+      }
+      place = (place + 1) & Self.placeMask
+    }
+    let new = unsafe KnownStatement([UInt8](text))
+    table[place] = new
+    count += 1
     latest = new
     return new
   }
+}
+
+/// A program chooses its own statements, so nobody has a reason to make them collide.
+private func hash(_ text: UnsafeRawBufferPointer) -> Int {
+  var hash: UInt64 = 0xcbf2_9ce4_8422_2325
+  for index in 0..<text.count {
+    hash = unsafe (hash ^ UInt64(text[index])) &* 0x100_0000_01b3
+  }
+  return Int(truncatingIfNeeded: hash >> 20)
 }
 
 @inline(__always)

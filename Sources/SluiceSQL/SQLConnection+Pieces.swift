@@ -53,19 +53,24 @@ extension SQLConnection {
   }
 
   /// Reads the whole database's image and hands its pieces to `body`, in order. Refused while a
-  /// transaction is open. The image is that of one moment; others may write meanwhile.
-  public func export(_ body: (UnsafeRawBufferPointer) -> Void) throws(SQLFailure) {
+  /// transaction is open. The image is that of one moment; others may write meanwhile. `body` has
+  /// a copy of the piece, and may throw to end the export.
+  public func export(
+    _ body: (UnsafeRawBufferPointer) throws(SQLFailure) -> Void
+  ) throws(SQLFailure) {
     detachPlaced()
     var offset: Int64 = 0
     var end: Int64 = 0
+    var piece: [UInt8] = []
     repeat {
       let number = unsafe try submit(
         .sqlExport, file: 0, OffsetFields(offset: offset), room: Self.transferByteCount)
       let count = try finish(number) { (answer, ring) throws(ChannelFailure) in
         end = try ring.reply(of: answer, as: OffsetFields.self).offset
-        unsafe body(answer.payload)
+        unsafe piece = [UInt8](answer.payload)
         return unsafe answer.payload.count
       }
+      unsafe try withBytes(of: piece) { (bytes) throws(SQLFailure) in try unsafe body(bytes) }
       guard count > 0 || offset >= end else { throw .malformed }
       offset += Int64(count)
     } while offset < end

@@ -27,7 +27,7 @@ public struct SQLExecutionOptions: OptionSet, Sendable {
 
 public final class SQLConnection {
   let session: RingSession
-  private var known = KnownStatements()
+  var known = KnownStatements()
   /// Whether no transaction is open, as the last answer told.
   public internal(set) var isAutocommit = true
   /// SQLite's version on the other side, as in 3040001.
@@ -38,6 +38,8 @@ public final class SQLConnection {
   private var forgotten: [UInt32] = []
   /// The number of the request that is awaited; 0 for none.
   private let awaited = Atomic<UInt32>(0)
+  /// How often `cancel` was called.
+  private let cancellations = Atomic<UInt32>(0)
   private let isInterrupted = Atomic<Bool>(false)
 
   /// The room for a page, in bytes.
@@ -80,10 +82,14 @@ public final class SQLConnection {
   /// Interrupts the request that another thread awaits on this connection. False if there is none.
   @discardableResult
   public func cancel() -> Bool {
+    cancellations.wrappingAdd(1, ordering: .sequentiallyConsistent)
     let number = awaited.load(ordering: .sequentiallyConsistent)
     if number != 0 { session.cancel(number) }
     return number != 0
   }
+
+  /// How often `cancel` was called. A batch, which has several requests under way, compares.
+  var cancellationCount: UInt32 { cancellations.load(ordering: .sequentiallyConsistent) }
 
   /// Interrupts that request and all further ones, until `endInterrupt`.
   func interrupt() {
@@ -169,7 +175,7 @@ public final class SQLConnection {
     }
   }
 
-  @inline(__always)
+  @inline(never)
   func submit<Request: Message>(
     _ operation: Operation, file: UInt64, _ request: Request, room: Int,
     fill: (UnsafeMutableRawBufferPointer) -> Void = { _ in }
@@ -191,16 +197,35 @@ public final class SQLConnection {
     while true {
       let number = try unsafe ring.submit(operation, file: file, request, room: room, fill: fill)
       if let number { return number }
-      // The answers that concern nobody hold the room.
-      guard let oldest = forgotten.first else {
-        preconditionFailure("a ring has room for what its owner submits")
-      }
-      _ = try session.answer(to: oldest, in: &ring)
-      ring.release(oldest)
-      forgotten.removeFirst()
+      try awaitForgotten(in: &ring)
     }
   }
 
+  /// The answers that concern nobody hold the room.
+  @inline(never)
+  private func awaitForgotten(in ring: inout RequestRing) throws(ChannelFailure) {
+    guard let oldest = forgotten.first else {
+      preconditionFailure("a ring has room for what its owner submits")
+    }
+    _ = try session.answer(to: oldest, in: &ring)
+    ring.release(oldest)
+    forgotten.removeFirst()
+  }
+
+  /// Submits a request without arguments; nil if there is no room before others are released.
+  func submitIfRoom(
+    _ operation: Operation, file: UInt64, room: Int, fill: (UnsafeMutableRawBufferPointer) -> Void
+  ) throws(SQLFailure) -> UInt32? {
+    do throws(CallError) {
+      return try session.withRing { (ring) throws(ChannelFailure) in
+        try unsafe ring.submit(operation, file: file, NoFields(), room: room, fill: fill)
+      }
+    } catch {
+      throw .call(error)
+    }
+  }
+
+  @inline(never)
   func answer(to number: UInt32) throws(SQLFailure) -> PlacedAnswer {
     do throws(CallError) {
       return try session.withRing { (ring) throws(ChannelFailure) in
@@ -221,15 +246,15 @@ public final class SQLConnection {
     defer { awaited.store(0, ordering: .relaxed) }
     let answer = try session.answer(to: number, in: &ring)
     // Earlier answers have come, too.
-    if !forgotten.isEmpty {
-      for earlier in forgotten { ring.release(earlier) }
-      forgotten = []
+    while let earlier = forgotten.first, Int32(bitPattern: number &- earlier) > 0 {
+      ring.release(earlier)
+      forgotten.removeFirst()
     }
     return answer
   }
 
   /// The request's range may be used again.
-  @inline(__always)
+  @inline(never)
   func release(_ number: UInt32) {
     _ = try? session.withRing { (ring) throws(ChannelFailure) in ring.release(number) }
   }

@@ -88,6 +88,15 @@ public final class SQLCursor {
     }
   }
 
+  /// How many rows of this page are left, with the present one.
+  public var rowsLeftInPage: Int { max(0, page.rowCount - max(0, row)) }
+
+  /// Whether rows may follow this page.
+  public var mayHaveMoreRows: Bool { isOpen }
+
+  /// Where this page lies. Its values do, except those that are read in pieces.
+  public var pageBytes: UnsafeRawBufferPointer { unsafe page.bytes }
+
   private func turnPage() throws(SQLFailure) -> Bool {
     guard isOpen else {
       row = page.rowCount

@@ -56,6 +56,7 @@ public enum SQLFailure: Error, Equatable, Sendable {
   }
 }
 
+@inline(never)
 func utf8(_ text: StaticString) -> [UInt8] {
   unsafe Array(UnsafeBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
 }

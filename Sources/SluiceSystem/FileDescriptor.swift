@@ -13,14 +13,14 @@ public struct FileDescriptor: ~Copyable, Sendable {
     self.rawValue = rawValue
   }
 
-  deinit { _ = sluice_close(rawValue) }
+  deinit { _ = sluice_close_descriptor(rawValue) }
 
   /// Closes the descriptor now, and throws if the close failed, which a deinit cannot report. The
   /// descriptor is gone either way.
   public consuming func close() throws(Errno) {
     let raw = rawValue
     discard self
-    _ = try check(sluice_close(raw))
+    _ = try check(sluice_close_descriptor(raw))
   }
 
   /// Gives the descriptor away without closing it.

@@ -158,7 +158,7 @@ public final class KeptDescriptors: Sendable {
         guard keeper.mayClose(entry, list) else { continue }
         keeper.forget(&list) { other in
           guard other.file == entry.file else { return false }
-          _ = sluice_close(other.number)
+          _ = sluice_close_descriptor(other.number)
           return true
         }
         next = list.first

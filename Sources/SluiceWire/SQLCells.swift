@@ -93,7 +93,8 @@ public struct SQLCellWriter {
 
   @inline(__always)
   private mutating func sequence(_ type: Int32, _ bytes: UnsafeRawBufferPointer) {
-    // A page without bytes ends with its cells, so the range's end would lie behind it.
+    // An empty one lies nowhere. The range's end would not do: an answer may be cut off behind its
+    // cells.
     guard bytes.count > 0 else { return put(type, 0) }
     bytesStart -= bytes.count
     put(type, byteCount: bytes.count, UInt64(bytesStart))

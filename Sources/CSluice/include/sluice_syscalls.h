@@ -105,7 +105,7 @@ int sluice_openat2(int directory, const char *path, uint64_t flags, uint64_t mod
 // O_PATH and O_TMPFILE need _GNU_SOURCE, which the Swift importer does not set.
 extern const int sluice_o_path;
 extern const int sluice_o_tmpfile;
-static inline int sluice_close(int fd) { return close(fd) < 0 ? -errno : 0; }
+static inline int sluice_close_descriptor(int fd) { return close(fd) < 0 ? -errno : 0; }
 // Makes `place` a descriptor of the file of `fd`. The file that `place` described before is closed.
 int sluice_replace_descriptor(int fd, int place);
 static inline int64_t sluice_pread(int fd, void *buffer, size_t count, int64_t offset) {

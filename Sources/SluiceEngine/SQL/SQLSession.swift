@@ -160,8 +160,12 @@ package final class SQLSession {
   ) throws(DatabaseError) -> (Statement?, tail: Int) {
     if id != 0 {
       guard let statement = statements.statement(id) else { return (nil, 0) }
+      guard statement.tail == 0 || flags & SLUICE_SQL_FIRST_ONLY != 0 else {
+        throw DatabaseError(
+          SQLITE_MISUSE, "the SQL has more than one statement", offset: Int64(statement.tail))
+      }
       if statement.state != .idle { statement.reset() }
-      return (statement, 0)
+      return (statement, statement.tail)
     }
     return try compile(cells, flags, connection)
   }

@@ -1,0 +1,122 @@
+// A connection as C sees it: the connection of SluiceSQL, a lock, and the last failure.
+
+internal import CSluiceSQL
+internal import CSluice
+internal import SluiceSQL
+internal import SluiceSystem
+internal import Synchronization
+
+final class Client: Handled {
+  private let lock = FutexLock<Void>(())
+  /// Nil if it could not be opened, and after its end.
+  private(set) var connection: SQLConnection?
+  private var isClosed = false
+  /// The thread that runs a callback of `sluice_export`; 0 for none.
+  private let callbackThread = Atomic<Int32>(0)
+
+  private(set) var errorCode: Int32 = SLUICE_OK
+  private(set) var errorOffset: Int64 = -1
+  /// Ends with a zero.
+  private var message: [UInt8] = [0]
+
+  var changes: Int64 = 0
+  var lastInsertedRowID: Int64 = 0
+
+  init() { super.init(.client) }
+
+  // MARK: Its life
+
+  func open(_ connection: SQLConnection) { self.connection = connection }
+
+  func close() {
+    lock.withLock { (_) in
+      isClosed = true
+      connection?.end()
+      connection = nil
+    }
+  }
+
+  /// Waits for nobody.
+  func cancel() -> Int32 {
+    guard let connection else { return SLUICE_MISUSE }
+    connection.cancel()
+    return SLUICE_OK
+  }
+
+  // MARK: Calls
+
+  /// Does something with the connection, alone. Gives its code, or notes its failure.
+  @inline(__always)
+  func call(_ body: (SQLConnection) throws(CallFailure) -> Int32) -> Int32 {
+    // This thread has the lock already.
+    if isInCallback { return SLUICE_MISUSE }
+    return lock.withLock { (_) in
+      guard let connection else { return note(missing) }
+      do throws(CallFailure) { return try body(connection) } catch { return note(error) }
+    }
+  }
+
+  /// The same for what needs no connection.
+  func alone(_ body: () -> Void) { lock.withLock { (_) in body() } }
+
+  /// Whether the calling thread runs a callback of this connection.
+  @inline(__always)
+  var isInCallback: Bool {
+    let thread = callbackThread.load(ordering: .relaxed)
+    return thread != 0 && thread == sluice_thread_id()
+  }
+
+  /// Calls a function of the caller, which must not use the connection.
+  func withCallback<R>(_ body: () -> R) -> R {
+    callbackThread.store(sluice_thread_id(), ordering: .relaxed)
+    defer { callbackThread.store(0, ordering: .relaxed) }
+    return body()
+  }
+
+  private var missing: CallFailure {
+    isClosed
+      ? .sql(.closed)
+      : .own(SLUICE_MISUSE, "the connection has no database, because sluice_open failed")
+  }
+
+  // MARK: Failures
+
+  /// Keeps a failure for the caller, and gives its code.
+  @discardableResult @inline(never)
+  func note(_ failure: CallFailure) -> Int32 {
+    switch failure {
+    case .sql(let failure):
+      note(failure.code, failure.message)
+      if case .sqlite(_, _, let offset) = failure { errorOffset = offset }
+    case .own(let code, let text): note(code, bytes(text))
+    case .text(let code, let text): note(code, text)
+    }
+    return errorCode
+  }
+
+  private func note(_ code: Int32, _ text: [UInt8]) {
+    errorCode = code == SLUICE_OK ? SLUICE_ERROR : code
+    errorOffset = -1
+    message = text + [0]
+  }
+
+  /// The last failure's text. The array has its own memory, which stays where it is until the next
+  /// failure.
+  var messageStart: UnsafePointer<CChar> {
+    unsafe message.withUnsafeBufferPointer {
+      unsafe UnsafeRawPointer($0.baseAddress!).assumingMemoryBound(to: CChar.self)
+    }
+  }
+}
+
+/// Why a function of sluice.h fails.
+enum CallFailure: Error {
+  case sql(SQLFailure)
+  case own(Int32, StaticString)
+  case text(Int32, [UInt8])
+}
+
+@inline(never)
+func bytes(_ text: StaticString) -> [UInt8] {
+  unsafe Array(UnsafeBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
+}
