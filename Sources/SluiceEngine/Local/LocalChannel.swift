@@ -62,6 +62,7 @@ private final class LocalServer: @unchecked Sendable {
   private let socket: SharedDescriptor
   private let policy = SpinPolicy(nanoseconds: 50_000)
   private var sleep = ChannelSleep()
+  private var crowd = Crowd()
   private let wake = WakeWord()
   /// The client's end is looked at so often while nothing comes.
   private static let lookNanoseconds: Int64 = 100_000_000
@@ -81,7 +82,7 @@ private final class LocalServer: @unchecked Sendable {
       while true {
         if let request = try end.nextRequest() {
           try serve(request)
-        } else if !policy.spin(until: { end.hasRequest }), !pause() {
+        } else if !policy.spin(&crowd, until: { end.hasRequest }), !pause() {
           break
         }
       }
