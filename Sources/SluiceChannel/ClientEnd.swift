@@ -9,8 +9,8 @@
 // call, in `settle`, or when it needs the slot again. A change's failure is kept until
 // `forgetFailure`.
 //
-// On a single processor, or in a crowd, a proxy that sleeps is not told of each posted request: two
-// switches of processes would cost more than the request. It is told when half of the slots are taken or when
+// On a single processor a proxy that sleeps is not told of each posted request: two switches of
+// processes would cost more than the request. It is told when half of the slots are taken or when
 // the client waits for an answer. Nothing else depends on a posted request: until it is settled, the
 // client holds a lock that keeps others from what it changes.
 //
@@ -44,14 +44,12 @@ public struct ClientEnd: ~Copyable, Sendable {
   private var changeFailure: PostedFailure?
   /// A sleeping proxy is told of a posted request when so many were posted since it was last told;
   /// 0 if it is told of each.
-  private var untoldMaximum: Int
-  private let tellsAtOnce: Bool
+  private let untoldMaximum: Int
   /// The last request when the proxy was last told, if it is not told of each.
   private var told: UInt32 = 0
 
   /// `tellsAtOnce` is for a proxy that can work while the client does.
   public init(_ regions: consuming ChannelRegions, tellsAtOnce: Bool = processorCount > 1) {
-    self.tellsAtOnce = tellsAtOnce
     untoldMaximum = tellsAtOnce ? 0 : regions.shape.slotCount / 2
     self.regions = regions
   }
@@ -298,20 +296,12 @@ public struct ClientEnd: ~Copyable, Sendable {
       case .sync: wait.wait(&syncHabit, &crowd, peerIsGone: peerIsGone)
       case .long: wait.sleep(peerIsGone: peerIsGone)
       }
-    if tellsAtOnce { tellsInCrowd() }
     switch result {
     case .reached: break
     case .peerGone: throw .peerGone
     case .timedOut: throw .timedOut
     case .impossible: throw .violation(.sequence)
     }
-  }
-
-  /// Nothing is under way: from here on a sleeping proxy is told of posted requests as suits the crowd.
-  @inline(__always)
-  private mutating func tellsInCrowd() {
-    untoldMaximum = crowd.isThere ? regions.shape.slotCount / 2 : 0
-    told = submitted
   }
 
   @inline(__always)

@@ -19,13 +19,8 @@ public struct Crowd: Sendable {
   /// For so long it is believed to be there still: twice as long each time when it is.
   private static let memoryRange: ClosedRange<Int64> = 20_000_000...320_000_000
 
-  /// Whether one was there lately, when somebody asked last. Then a wait sleeps at once.
-  private(set) var isThere = false
-
-  mutating func isThere(at now: Int64) -> Bool {
-    isThere = now < until
-    return isThere
-  }
+  /// Whether one was there lately. Then a wait sleeps at once.
+  func isThere(at now: Int64) -> Bool { now < until }
 
   /// Lets others have the processor. `now` is updated; false if one of them kept it for long.
   mutating func yield(_ now: inout Int64) -> Bool {
@@ -43,7 +38,6 @@ public struct Crowd: Sendable {
       isThereStill
       ? min(2 * memoryNanoseconds, Self.memoryRange.upperBound) : Self.memoryRange.lowerBound
     until = now + memoryNanoseconds
-    isThere = true
     return false
   }
 }

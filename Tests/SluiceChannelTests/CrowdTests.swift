@@ -22,10 +22,8 @@ struct CrowdTests {
   @Test func aLongYieldIsRememberedForAWhile() {
     var crowd = Crowd()
     #expect(!yielded(&crowd, from: 0, to: 3 * millisecond))
-    #expect(crowd.isThere)
     #expect(isThere(&crowd, at: 22 * millisecond))
     #expect(!isThere(&crowd, at: 24 * millisecond))
-    #expect(!crowd.isThere)
   }
 
   /// It is looked for less and less often while it is there.
