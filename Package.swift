@@ -166,6 +166,8 @@ let package = Package(
       .executable(name: "sluice-harness", targets: ["sluice-harness"]),
       .executable(name: "sluice-bench", targets: ["sluice-bench"]),
       .library(name: "SluiceClient", targets: ["SluiceClient"]),
+      .library(name: "SluiceSQL", targets: ["SluiceSQL"]),
+      .library(name: "SluiceEngine", targets: ["SluiceEngine"]),
     ],
   targets: clientTargets + (embedded ? embeddedTargets : hostTargets) + (fuzz ? fuzzTargets : [])
 )

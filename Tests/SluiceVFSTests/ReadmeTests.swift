@@ -17,21 +17,22 @@ struct ReadmeTests {
   private func here(_ text: String, _ fixture: Fixture) -> String {
     text.replacing("/srv/data", with: fixture.root.path)
       .replacing("/run/user/1000/sluice.socket", with: fixture.socket.path)
+      .replacing("/run/user/1000/sql.socket", with: fixture.socket.path)
       .replacing("-- python3 ", with: "-- \(Fixture.pythonProgram) ")
   }
 
-  /// Starts the shared sidecar as the README starts it.
+  /// Starts the shared sidecar, or the engine, as the README starts it.
   private func serve(_ fixture: Fixture, _ example: ReadmeExample) throws -> ChildProcess {
     let line = here(try #require(example.typed(after: "$ ").first), fixture)
     let sidecar = try fixture.start(["sh", "-c", line + "\nwait"], in: fixture.outside)
-    let serves = eventually { sidecar.output.contains("serving") || !sidecar.isRunning }
+    let serves = eventually { !sidecar.output.isEmpty || !sidecar.isRunning }
     try #require(serves && sidecar.isRunning, "\(sidecar.errors)")
     return sidecar
   }
 
   /// A new example must get a test below.
   @Test func everyExampleIsTested() throws {
-    #expect(try ReadmeExample.all().map(\.language) == ["", "", "", "python", "swift"])
+    #expect(try ReadmeExample.all().map(\.language) == ["", "", "", "python", "", "swift"])
   }
 
   @Test func shellExampleWorks() throws {
@@ -83,12 +84,14 @@ struct ReadmeTests {
     let fixture = try makeFixture()
     let examples = try ReadmeExample.all()
     let source = fixture.outside.appending(path: "main.swift")
-    try here(examples[4].lines.joined(separator: "\n"), fixture)
+    try here(examples[5].lines.joined(separator: "\n"), fixture)
       .write(to: source, atomically: true, encoding: .utf8)
     let products = URL(filePath: "/proc/self/exe").resolvingSymlinksInPath()
       .deletingLastPathComponent()
     let list = products.appending(path: "sluicePackageTests.product/Objects.LinkFileList")
-    let targets = ["CSluice", "SluiceSystem", "SluiceWire", "SluiceChannel", "SluiceClient"]
+    let targets = [
+      "CSluice", "SluiceSystem", "SluiceWire", "SluiceChannel", "SluiceClient", "SluiceSQL",
+    ]
     let objects = try String(contentsOf: list, encoding: .utf8).split(separator: "\n")
       .map { $0.trimmingCharacters(in: ["'"]) }
       .filter { object in targets.contains { object.contains("/\($0).build/") } }
@@ -102,13 +105,15 @@ struct ReadmeTests {
       ] + objects, ["HOME": fixture.scratch.path], within: 300)
     compiled.expectSuccess()
     #expect(compiled.errors == "")
-    let sidecar = try serve(fixture, examples[2])
-    try fixture.run([program.path]).expectSuccess()
-    #expect(fixture.exists(fixture.inRoot("notes")))
-    withExtendedLifetime(sidecar) {}
+    let engine = try serve(fixture, examples[4])
+    let shell = here(examples[4].typed(after: "$ ")[1], fixture)
+    try fixture.run(["sh", "-c", shell], in: fixture.outside).expectSuccess()
+    try fixture.run([program.path]).expectLines(["first"])
+    #expect(fixture.exists(fixture.inRoot("app.db")))
+    withExtendedLifetime(engine) {}
   }
 
-  /// As a program's package has it: `SluiceClient` is a product, and one import is enough.
+  /// As a program's package has it: `SluiceSQL` is a product, and one import is enough.
   @Test(.enabled(if: Machine.runsLongTests, "builds for a minute; set SLUICE_LONG_TESTS=1"))
   func swiftExampleWorksInAPackage() throws {
     let fixture = try makeFixture()
@@ -116,7 +121,7 @@ struct ReadmeTests {
     let package = fixture.outside.appending(path: "example")
     let sources = package.appending(path: "Sources/example")
     try FileManager.default.createDirectory(at: sources, withIntermediateDirectories: true)
-    try here(examples[4].lines.joined(separator: "\n"), fixture).write(
+    try here(examples[5].lines.joined(separator: "\n"), fixture).write(
       to: sources.appending(path: "main.swift"), atomically: true, encoding: .utf8)
     let repository = repositoryFile("").standardizedFileURL
     try """
@@ -128,15 +133,16 @@ struct ReadmeTests {
       dependencies: [.package(name: "sluice", path: "\(repository.path)")],
       targets: [
         .executableTarget(
-          name: "example", dependencies: [.product(name: "SluiceClient", package: "sluice")])
+          name: "example", dependencies: [.product(name: "SluiceSQL", package: "sluice")])
       ])
     """.write(to: package.appending(path: "Package.swift"), atomically: true, encoding: .utf8)
     try fixture.run(
       ["swift", "build"], ["HOME": fixture.scratch.path], in: package, within: 900
     ).expectSuccess()
-    let sidecar = try serve(fixture, examples[2])
-    try fixture.run([package.appending(path: ".build/debug/example").path]).expectSuccess()
-    #expect(fixture.exists(fixture.inRoot("notes")))
-    withExtendedLifetime(sidecar) {}
+    let engine = try serve(fixture, examples[4])
+    let shell = here(examples[4].typed(after: "$ ")[1], fixture)
+    try fixture.run(["sh", "-c", shell], in: fixture.outside).expectSuccess()
+    try fixture.run([package.appending(path: ".build/debug/example").path]).expectLines(["first"])
+    withExtendedLifetime(engine) {}
   }
 }
