@@ -21,7 +21,8 @@ private let engineCommand = Command(
       --files SOCKET        use the file sidecar that listens on SOCKET, and its root, instead
       --socket PATH         the socket to listen on; a socket of a dead engine is replaced
       --allow-user UID[,…]  let these users connect too; the default is its own user only
-      --connections N       the most connections at a time, each with a thread (256)
+      --connections N       the most connections at a time, each with a thread (120; with more than 126
+                            some share a channel to their files, and wait for each other)
       --no-confinement      keep rights and system calls that an engine does not need, for sanitizers,
                             debuggers and preloaded libraries
       --report-confinement  name each refused system call on standard error, once
@@ -48,7 +49,7 @@ private func serve(_ words: [String]) throws(CommandError) -> Int32 {
       server.users.insert(number)
     }
   }
-  server.sessionsMaximum = try options.number("--connections", in: 1...1000, or: 256)
+  server.sessionsMaximum = try options.number("--connections", in: 1...1000, or: 120)
   var confinement = Confinement.full
   if options.flag("--report-confinement") { confinement = .reporting }
   if options.flag("--no-confinement") { confinement = .none }
@@ -80,7 +81,10 @@ private final class EngineSidecar {
 private func startSidecar(root: String) throws(CommandError) -> EngineSidecar {
   do {
     let program = try Installation.sidecar(beside: try Installation.program())
-    return EngineSidecar(try SharedSidecar.start(program, root: root, options: []))
+    return EngineSidecar(
+      try SharedSidecar.start(
+        program, root: root,
+        options: ["--channels-per-session", "127", "--files-per-session", "65536"]))
   } catch let error as InstallationError {
     throw .failed(error.text)
   } catch let error as SidecarStartError {

@@ -345,3 +345,19 @@ func sqlError<R>(
     #expect(results[0] == results[2])
   }
 }
+
+@Suite struct CancellationTests {
+  /// However early the cancellation comes, the statement does not run for ever.
+  @Test func noCancellationIsLost() async throws {
+    let database = try await MemoryEngine.open()
+    let endless =
+      "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT max(i) FROM n"
+    for number in 0..<2000 {
+      let task = Task { try await database.exec(endless) }
+      for _ in 0..<(number % 40) { await Task.yield() }
+      task.cancel()
+      #expect(await sqlError { try await task.value }?.reason == .interrupted)
+    }
+    #expect(try await database.exec("SELECT 1").rows[0][0] == 1)
+  }
+}

@@ -23,6 +23,8 @@ final class EngineCall: Sendable {
   let owner: UInt64
   /// Does it; with an error, tells its caller instead that it cannot be done.
   let body: @Sendable (EngineWorkplace, SQLError?) -> Void
+  /// Its caller does not want it any more.
+  let isCancelled = Atomic<Bool>(false)
 
   init(owner: UInt64, _ body: @escaping @Sendable (EngineWorkplace, SQLError?) -> Void) {
     self.owner = owner

@@ -77,7 +77,13 @@ package final class EngineCore: Sendable {
   private func run(_ call: EngineCall, _ place: EngineWorkplace) {
     place.hasWritten = false
     running.withLock { $0.call = call }
-    call.body(place, place.isFinished ? .closed : chores?.takeFailure())
+    // A cancellation stores its word before it looks whether this call runs, so one of the two sees
+    // the other.
+    if call.isCancelled.load(ordering: .acquiring) {
+      call.body(place, .cancelled)
+    } else {
+      call.body(place, place.isFinished ? .closed : chores?.takeFailure())
+    }
     running.withLock { running in
       running.call = nil
       place.connection.endInterrupt()
@@ -113,6 +119,7 @@ package final class EngineCore: Sendable {
       }
     } onCancel: {
       guard let (call, continuation) = unsafe handle.cancel() else { return }
+      call.isCancelled.store(true, ordering: .releasing)
       if queue.remove(call) {
         unsafe continuation.resume(returning: .failure(.cancelled))
       } else {
