@@ -4,9 +4,26 @@ internal import CSluice
 internal import SluiceWire
 
 extension ChannelRegions {
+  /// Request `number`, ready for its slot. Its word still says that it is not handed over.
+  @inline(__always)
+  func request<M: Message>(
+    _ operation: Operation, number: UInt32, file: UInt64, _ arguments: M, payloadOffset: Int,
+    payloadByteCount: Int
+  ) throws(WireError) -> sluice_slot {
+    var slot = sluice_slot()
+    slot.operation = operation.rawValue
+    slot.sequence = sequence(before: number)
+    slot.file = file
+    slot.payload_offset = UInt32(payloadOffset)
+    slot.payload_byte_count = UInt32(payloadByteCount)
+    slot.argument_byte_count = UInt32(
+      try writeArguments(arguments, into: &slot, slotIndex: slotIndex(of: number)))
+    return slot
+  }
+
   /// Short arguments go into the slot, long ones into its area. Returns their byte count.
   @inline(__always)
-  func writeArguments<M: Message>(
+  private func writeArguments<M: Message>(
     _ request: M, into slot: inout sluice_slot, slotIndex: Int
   ) throws(WireError) -> Int {
     let area = unsafe argumentArea(slotIndex)

@@ -239,15 +239,11 @@ public struct ClientEnd: ~Copyable, Sendable {
     let byteCount = max(sending.count, receivingByteCount)
     let number = submitted &+ 1
     let index = regions.slotIndex(of: number)
-    var slot = sluice_slot()
-    slot.operation = operation.rawValue
-    slot.sequence = regions.sequence(before: number)
-    slot.file = file
-    slot.payload_offset = payload
-    slot.payload_byte_count = UInt32(byteCount)
+    let slot: sluice_slot
     do throws(WireError) {
-      slot.argument_byte_count = UInt32(
-        try regions.writeArguments(request, into: &slot, slotIndex: index))
+      slot = try regions.request(
+        operation, number: number, file: file, request, payloadOffset: payloadEnd,
+        payloadByteCount: byteCount)
     } catch {
       throw .notSent(error)
     }

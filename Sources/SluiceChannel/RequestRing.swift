@@ -72,15 +72,11 @@ public struct RequestRing: ~Copyable, Sendable {
     let number = submitted &+ 1
     forgetCancel(of: number)
     let index = regions.slotIndex(of: number)
-    var slot = sluice_slot()
-    slot.operation = operation.rawValue
-    slot.sequence = regions.sequence(before: number)
-    slot.file = file
-    slot.payload_offset = UInt32(offset)
-    slot.payload_byte_count = UInt32(room)
+    let slot: sluice_slot
     do throws(WireError) {
-      slot.argument_byte_count = UInt32(
-        try regions.writeArguments(request, into: &slot, slotIndex: index))
+      slot = try regions.request(
+        operation, number: number, file: file, request, payloadOffset: offset,
+        payloadByteCount: room)
     } catch {
       throw .notSent(error)
     }

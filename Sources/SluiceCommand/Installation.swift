@@ -30,30 +30,29 @@ package enum Installation {
 
   /// The sidecar's program: what SLUICE_SIDECAR names, else `sluice` in the directory of `program`.
   package static func sidecar(beside program: String) throws(InstallationError) -> String {
-    if let named = unsafe environmentValue("SLUICE_SIDECAR") {
-      let path = unsafe text(of: named)
-      guard unsafe access(named, X_OK) == 0 else {
-        throw InstallationError(
-          text: "SLUICE_SIDECAR: \(path): \(lastErrorText())")
-      }
-      return path
-    }
-    let path = directory(of: program, levels: 1) + "/sluice"
-    guard unsafe access(zeroTerminated(path), X_OK) == 0 else {
-      throw InstallationError(
-        text: "\(path): \(lastErrorText()); name the sidecar's program in SLUICE_SIDECAR")
-    }
-    return path
+    try self.program("sluice", "the sidecar's", "SLUICE_SIDECAR", beside: program)
   }
 
   /// The engine's program: what SLUICE_ENGINE names, else `sluice-engine` in the directory of
   /// `program`.
   package static func engine(beside program: String) throws(InstallationError) -> String {
-    if let named = unsafe environmentValue("SLUICE_ENGINE") { return unsafe text(of: named) }
-    let path = directory(of: program, levels: 1) + "/sluice-engine"
+    try self.program("sluice-engine", "the engine's", "SLUICE_ENGINE", beside: program)
+  }
+
+  private static func program(
+    _ name: String, _ owner: String, _ variable: StaticString, beside program: String
+  ) throws(InstallationError) -> String {
+    if let named = unsafe environmentValue(variable) {
+      let path = unsafe text(of: named)
+      guard unsafe access(named, X_OK) == 0 else {
+        throw InstallationError(text: "\(variable): \(path): \(lastErrorText())")
+      }
+      return path
+    }
+    let path = directory(of: program, levels: 1) + "/" + name
     guard unsafe access(zeroTerminated(path), X_OK) == 0 else {
       throw InstallationError(
-        text: "\(path): \(lastErrorText()); name the engine's program in SLUICE_ENGINE")
+        text: "\(path): \(lastErrorText()); name \(owner) program in \(variable)")
     }
     return path
   }

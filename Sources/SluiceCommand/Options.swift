@@ -49,6 +49,17 @@ package struct Options {
     return number
   }
 
+  /// The users of `--allow-user UID[,…]`.
+  package mutating func allowedUsers() throws(CommandError) -> Set<UInt32> {
+    var numbers: Set<UInt32> = []
+    guard let users = try value("--allow-user") else { return numbers }
+    for user in users.split(separator: ",", omittingEmptySubsequences: false) {
+      guard let number = UInt32(user) else { throw .usage("--allow-user takes numbers of users") }
+      numbers.insert(number)
+    }
+    return numbers
+  }
+
   /// The next word that is no option.
   package mutating func word() -> String? {
     guard let first = words.first, !first.hasPrefix("-") else { return nil }

@@ -27,6 +27,8 @@ public protocol SQLBatchSteps {
 public struct SQLStepResult {
   public let changes: Int64
   public let lastInsertedRowID: Int64
+  /// Whether the statement only reads.
+  public let onlyReads: Bool
   /// The rows of a statement that has columns. The next step does not wait for them to be read.
   public let cursor: SQLCursor?
 }
@@ -171,7 +173,7 @@ private struct BatchRun<Steps: SQLBatchSteps> {
     }
     return SQLStepResult(
       changes: cursor.changes, lastInsertedRowID: cursor.lastInsertedRowID,
-      cursor: cursor.names.isEmpty ? nil : cursor)
+      onlyReads: cursor.onlyReads, cursor: cursor.names.isEmpty ? nil : cursor)
   }
 
   private mutating func postMore() throws(SQLFailure) {
@@ -218,7 +220,8 @@ private struct BatchRun<Steps: SQLBatchSteps> {
       if page.hasMore { connection.post(.sqlReset, file: page.head.statement) }
       connection.release(first.number)
       return SQLStepResult(
-        changes: page.head.changes, lastInsertedRowID: page.head.row_id, cursor: nil)
+        changes: page.head.changes, lastInsertedRowID: page.head.row_id,
+        onlyReads: page.onlyReads, cursor: nil)
     case .unknownStatement, .tooLittleRoom:
       // The engine forgot the statement. Those behind it were skipped.
       connection.release(first.number)

@@ -59,11 +59,11 @@ public final class SQLConnection {
     var options = options
     if let seed {
       options.insert(.seeded)
-      unsafe try withBytes(of: seed) { (seed) throws(SQLFailure) in try unsafe send(seed, as: 0) }
+      try unsafe withBytes(of: seed) { (seed) throws(SQLFailure) in try unsafe send(seed, as: 0) }
     }
     let request = SQLOpenRequest(
       path: path, mode: mode, options: options, busyMilliseconds: busyMilliseconds)
-    let number = unsafe try submit(.sqlOpen, file: 0, request, room: 4096)
+    let number = try unsafe submit(.sqlOpen, file: 0, request, room: 4096)
     let version = try finish(number) { (answer, ring) throws(ChannelFailure) in
       try ring.reply(of: answer, as: SQLOpenReply.self).sqliteVersion
     }
@@ -126,16 +126,16 @@ public final class SQLConnection {
     var room = room
     while true {
       if request.wantsFar(within: Self.transferByteCount) { try sendFar(&request) }
-      let (number, placed) = unsafe try call(
+      let (number, placed) = try unsafe call(
         .sqlExecute, file: request.id, room: max(room, request.byteCount)
       ) { unsafe request.write($0) }
       switch placed.status {
       case .done: return try cursor(number, placed, request)
       case .unknownStatement where request.id != 0:
-        forget(number)
+        release(number)
         request.useText()
       case .tooLittleRoom where room < Self.transferByteCount:
-        forget(number)
+        release(number)
         room = Self.transferByteCount
       default: throw failure(placed, number)
       }
@@ -258,9 +258,6 @@ public final class SQLConnection {
   func release(_ number: UInt32) {
     _ = try? session.withRing { (ring) throws(ChannelFailure) in ring.release(number) }
   }
-
-  /// The same after an answer that has no page.
-  func forget(_ number: UInt32) { release(number) }
 
   /// Sends a request whose answer concerns nobody.
   func post(_ operation: Operation, file: UInt64) {

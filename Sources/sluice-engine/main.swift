@@ -43,12 +43,7 @@ private func serve(_ words: [String]) throws(CommandError) -> Int32 {
   }
   guard let socket = try options.value("--socket") else { throw .usage("--socket PATH is missing") }
   var server = ServerConfiguration()
-  if let users = try options.value("--allow-user") {
-    for user in users.split(separator: ",", omittingEmptySubsequences: false) {
-      guard let number = UInt32(user) else { throw .usage("--allow-user takes numbers of users") }
-      server.users.insert(number)
-    }
-  }
+  server.users.formUnion(try options.allowedUsers())
   server.sessionsMaximum = try options.number("--connections", in: 1...1000, or: 120)
   var confinement = Confinement.full
   if options.flag("--report-confinement") { confinement = .reporting }

@@ -75,12 +75,7 @@ private func serve(_ words: [String]) throws(CommandError) -> Int32 {
   }
   var configuration = SidecarConfiguration(rootPath: root.map(zeroTerminated))
   if root != nil { configuration.alsoDirectories = try options.values("--also").map(alsoDirectory) }
-  if let users = try options.value("--allow-user") {
-    for user in users.split(separator: ",", omittingEmptySubsequences: false) {
-      guard let number = UInt32(user) else { throw .usage("--allow-user takes numbers of users") }
-      configuration.server.users.insert(number)
-    }
-  }
+  configuration.server.users.formUnion(try options.allowedUsers())
   try takeLimits(&options, &configuration)
   configuration.implicitLockMilliseconds = try options.number(
     "--implicit-locks", in: 0...3_600_000, or: 0)

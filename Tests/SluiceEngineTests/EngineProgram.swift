@@ -6,6 +6,7 @@ import Glibc
 import SluiceClient
 import SluiceSystem
 import Synchronization
+import TestSupport
 import Testing
 
 @testable import SluiceSQL
@@ -51,7 +52,7 @@ final class EngineProgram: @unchecked Sendable {
     // Where it is started must mean nothing: here, below its root.
     let place = root.appending(path: "started-here")
     try FileManager.default.createDirectory(at: place, withIntermediateDirectories: true)
-    let id = try spawn(
+    let id = try spawnProgram(
       [
         "/usr/bin/env", "-C", place.path, program, "engine", "--root", root.path, "--socket",
         socket,
@@ -65,26 +66,6 @@ final class EngineProgram: @unchecked Sendable {
       }
       usleep(2000)
     }
-  }
-
-  private func spawn(_ words: [String], output: String) throws -> pid_t {
-    var actions = unsafe posix_spawn_file_actions_t()
-    unsafe posix_spawn_file_actions_init(&actions)
-    defer { unsafe posix_spawn_file_actions_destroy(&actions) }
-    let create = O_WRONLY | O_CREAT | O_TRUNC
-    unsafe posix_spawn_file_actions_addopen(&actions, 1, output, create, 0o600)
-    unsafe posix_spawn_file_actions_addopen(&actions, 2, output + "-errors", create, 0o600)
-    var arguments = unsafe words.map { unsafe strdup($0) } + [nil]
-    defer { for index in unsafe arguments.indices { unsafe free(arguments[index]) } }
-    let settings = ProcessInfo.processInfo.environment.merging(["SWIFT_BACKTRACE": "enable=no"]) {
-      $1
-    }
-    var environment = unsafe settings.map { unsafe strdup("\($0)=\($1)") } + [nil]
-    defer { for index in unsafe environment.indices { unsafe free(environment[index]) } }
-    var started: pid_t = 0
-    let error = unsafe posix_spawn(&started, words[0], &actions, nil, &arguments, &environment)
-    guard error == 0 else { throw EngineNotStarted(program: words[0]) }
-    return started
   }
 
   struct EngineNotStarted: Error { var program: String }

@@ -6,6 +6,7 @@ import Glibc
 import SluiceClient
 import SluiceSystem
 import SluiceWire
+import TestSupport
 
 final class SidecarProcess: Sendable {
   let directory: URL
@@ -40,7 +41,7 @@ final class SidecarProcess: Sendable {
       ] + options
     // It says so when it listens; the socket's file alone may be there a moment before.
     let output = directory.appending(path: "output").path
-    id = try SidecarProcess.spawn(words, output: output)
+    id = try spawnProgram(words, output: output)
     startWatchdog()
     let deadline = ContinuousClock.now + .seconds(20)
     while (try? String(contentsOfFile: output, encoding: .utf8))?.contains("serving") != true {
@@ -116,28 +117,6 @@ final class SidecarProcess: Sendable {
       }
       if let self, self.isRunning { kill(self.id, SIGKILL) }
     }
-  }
-
-  private static func spawn(_ words: [String], output: String) throws -> pid_t {
-    var actions = unsafe posix_spawn_file_actions_t()
-    unsafe posix_spawn_file_actions_init(&actions)
-    defer { unsafe posix_spawn_file_actions_destroy(&actions) }
-    // Nothing that it leaves behind may hold the test's own output open.
-    let create = O_WRONLY | O_CREAT | O_TRUNC
-    unsafe posix_spawn_file_actions_addopen(&actions, 1, output, create, 0o600)
-    unsafe posix_spawn_file_actions_addopen(&actions, 2, output + "-errors", create, 0o600)
-    var arguments = unsafe words.map { unsafe strdup($0) } + [nil]
-    defer { for index in unsafe arguments.indices { unsafe free(arguments[index]) } }
-    // A crash is a crash; Swift's own look at it would outlive the test.
-    let settings = ProcessInfo.processInfo.environment.merging(["SWIFT_BACKTRACE": "enable=no"]) {
-      $1
-    }
-    var environment = unsafe settings.map { unsafe strdup("\($0)=\($1)") } + [nil]
-    defer { for index in unsafe environment.indices { unsafe free(environment[index]) } }
-    var started: pid_t = 0
-    let error = unsafe posix_spawn(&started, words[0], &actions, nil, &arguments, &environment)
-    guard error == 0 else { throw StartFailure("\(words[0]): errno \(error)") }
-    return started
   }
 }
 

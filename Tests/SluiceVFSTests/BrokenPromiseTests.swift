@@ -12,17 +12,7 @@ import Testing
     failing number: Int = 1
   ) throws -> Outcome {
     let fixture = try Fixture()
-    let control = fixture.scratch.appending(path: "control").path
-    let tools = """
-      sys.path.insert(0, \(String(reflecting: repositoryFile("Tools/faults").path)))
-      from fault_run import Control, Fault
-      path = \(String(reflecting: control))
-
-      """
-    _ = try fixture.runPython(tools + "Control(path)")
-    try fixture.startSidecar(
-      ["--sync-delay", "400"],
-      prefix: ["env", "LD_PRELOAD=\(try Fixture.faultLayer())", "SLUICE_FAULTS_FAIL=\(control)"])
+    let tools = try fixture.startFailingSidecar(["--sync-delay", "400"])
     for name in ["app.db", "two.db", "three.db"] { try fixture.makeDatabase(fixture.inRoot(name)) }
     return try fixture.runPython(
       tools + """

@@ -74,21 +74,11 @@ import Testing
   /// A writer is alone, so it is promised nothing. Its frames are whole in the WAL, and the kernel has
   /// dropped them. The writer dies, so the next connection reads the whole WAL, and must not find them.
   @Test func aCommitWhoseSyncFailsIsNotFoundInTheWAL() throws {
-    let control = fixture.scratch.appending(path: "control").path
-    let tools = """
-      import signal
-      sys.path.insert(0, \(String(reflecting: repositoryFile("Tools/faults").path)))
-      from fault_run import Control, Fault
-      path = \(String(reflecting: control))
-
-      """
-    _ = try fixture.runPython(tools + "Control(path)")
-    try fixture.startSidecar(
-      [],
-      prefix: ["env", "LD_PRELOAD=\(try Fixture.faultLayer())", "SLUICE_FAULTS_FAIL=\(control)"])
+    let tools = try fixture.startFailingSidecar()
     try fixture.makeDatabase(fixture.inRoot("app.db"))
     let outcome = try fixture.runPython(
       tools + """
+        import signal
         control = Control(path)
         a = Peer("proxied", "app.db")
         for sql in ("PRAGMA journal_mode=WAL", "INSERT INTO t VALUES (1001)"): a(sql)
@@ -146,5 +136,22 @@ extension Fixture {
       throw Overdue("no \(layer); run Tools/faults/build")
     }
     return layer
+  }
+
+  /// Starts a sidecar whose system calls can be made to fail. Returns how a Python script begins that
+  /// does so: with `Control`, `Fault`, and the `path` of the control.
+  func startFailingSidecar(_ options: [String] = []) throws -> String {
+    let control = scratch.appending(path: "control").path
+    let tools = """
+      sys.path.insert(0, \(String(reflecting: repositoryFile("Tools/faults").path)))
+      from fault_run import Control, Fault
+      path = \(String(reflecting: control))
+
+      """
+    _ = try runPython(tools + "Control(path)")
+    try startSidecar(
+      options,
+      prefix: ["env", "LD_PRELOAD=\(try Fixture.faultLayer())", "SLUICE_FAULTS_FAIL=\(control)"])
+    return tools
   }
 }

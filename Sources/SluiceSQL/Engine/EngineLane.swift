@@ -44,7 +44,7 @@ struct EngineLane: Sendable {
 
   func execBatch(_ steps: [SQLStep], isAtomic: Bool) async throws(SQLError) -> [SQLResult] {
     try await perform { (place) throws(SQLError) in
-      isAtomic ? try place.atomicBatch(steps) : try place.batch(steps)
+      try place.batch(steps, isAtomic: isAtomic)
     }
   }
 

@@ -5,18 +5,15 @@ internal import SluiceWire
 extension EngineWorkplace {
   /// Does one statement and reads all its rows.
   func exec(
-    _ sql: String, _ parameters: [SQLValue], options: SQLExecutionOptions = [],
-    deadlineMilliseconds: UInt32 = 0
+    _ sql: String, _ parameters: [SQLValue], deadlineMilliseconds: UInt32 = 0
   ) throws(SQLError) -> SQLResult {
     do throws(SQLFailure) {
-      let cursor = try open(
-        sql, parameters, options: options, deadlineMilliseconds: deadlineMilliseconds)
+      let cursor = try open(sql, parameters, deadlineMilliseconds: deadlineMilliseconds)
       defer { cursor.close() }
       var result = SQLResult()
-      result.columns = cursor.columnNames
       result.changes = cursor.changes
       result.lastInsertedRowID = cursor.lastInsertedRowID
-      while let row = try cursor.nextRow(result.columns) { result.rows.append(row) }
+      try result.read(cursor)
       result.isInTransaction = !connection.isAutocommit
       return result
     } catch {
@@ -26,54 +23,73 @@ extension EngineWorkplace {
 
   /// Does one statement, whose rows are read later.
   func open(
-    _ sql: String, _ parameters: [SQLValue], options: SQLExecutionOptions = [],
-    deadlineMilliseconds: UInt32 = 0
+    _ sql: String, _ parameters: [SQLValue], deadlineMilliseconds: UInt32 = 0
   ) throws(SQLFailure) -> SQLCursor {
     // A statement that fails may have written all the same.
     var hasWritten = true
     defer { if hasWritten { self.hasWritten = true } }
     let cursor = try unsafe withBytes(of: Array(sql.utf8)) { (sql) throws(SQLFailure) in
       try unsafe connection.execute(
-        sql, SQLValues(values: parameters), options, deadlineMilliseconds: deadlineMilliseconds)
+        sql, SQLValues(values: parameters), deadlineMilliseconds: deadlineMilliseconds)
     }
     hasWritten = !cursor.onlyReads
     return cursor
   }
 
-  /// Stops at the first step that fails; those before it stay done.
-  func batch(
-    _ steps: [SQLStep], options: SQLExecutionOptions = []
-  ) throws(SQLError) -> [SQLResult] {
+  /// Does the steps as `SQLConnection.batch` does, and reads all rows.
+  func batch(_ steps: [SQLStep], isAtomic: Bool) throws(SQLError) -> [SQLResult] {
+    // A batch that fails may have written all the same.
+    var onlyReads = false
+    defer { if !onlyReads { hasWritten = true } }
     var results: [SQLResult] = []
-    for (index, step) in steps.enumerated() {
-      do throws(SQLError) {
-        results.append(try exec(step.sql, step.parameters, options: options))
-      } catch {
-        var error = error
-        error.statementIndex = index
-        throw error
+    do throws(SQLBatchFailure) {
+      var allRead = true
+      try connection.batch(EngineSteps(steps: steps), isAtomic: isAtomic) {
+        (_, step) throws(SQLFailure) in
+        results.append(try result(of: step))
+        allRead = allRead && step.onlyReads
       }
-    }
-    return results
-  }
-
-  /// All steps, or none.
-  func atomicBatch(_ steps: [SQLStep]) throws(SQLError) -> [SQLResult] {
-    let savepoint = "\"sluice batch\""
-    _ = try exec("SAVEPOINT \(savepoint)", [])
-    do throws(SQLError) {
-      let results = try batch(steps, options: .inBatch)
-      _ = try exec("RELEASE \(savepoint)", [])
+      onlyReads = allRead
       return results
     } catch {
-      var error = error
-      // Some errors make SQLite roll back everything by itself.
-      if !connection.isAutocommit {
-        for undo in ["ROLLBACK TO \(savepoint)", "RELEASE \(savepoint)"] { _ = try exec(undo, []) }
-      }
-      error.isInTransaction = !connection.isAutocommit
-      throw error
+      var failure = SQLError(error.failure, isInTransaction: !connection.isAutocommit)
+      if error.stepIndex < steps.count { failure.statementIndex = error.stepIndex }
+      throw failure
     }
+  }
+
+  private func result(of step: SQLStepResult) throws(SQLFailure) -> SQLResult {
+    var result = SQLResult()
+    result.changes = step.changes
+    result.lastInsertedRowID = step.lastInsertedRowID
+    if let cursor = step.cursor {
+      defer { cursor.close() }
+      try result.read(cursor)
+    }
+    result.isInTransaction = !connection.isAutocommit
+    return result
+  }
+}
+
+private struct EngineSteps: SQLBatchSteps {
+  let steps: [SQLStep]
+  var stepCount: Int { steps.count }
+  var none: SQLValues { SQLValues(values: []) }
+
+  func withStep<R, E: Error>(
+    _ index: Int, _ body: (UnsafeRawBufferPointer, SQLValues) throws(E) -> R
+  ) throws(E) -> R {
+    try unsafe withBytes(of: Array(steps[index].sql.utf8)) { (sql) throws(E) in
+      try unsafe body(sql, SQLValues(values: steps[index].parameters))
+    }
+  }
+}
+
+extension SQLResult {
+  /// Takes all rows of a cursor.
+  fileprivate mutating func read(_ cursor: SQLCursor) throws(SQLFailure) {
+    columns = cursor.columnNames
+    while let row = try cursor.nextRow(columns) { rows.append(row) }
   }
 }
 

@@ -68,13 +68,7 @@ private func runSQL(_ words: [String]) throws(CommandError) -> Int32 {
 private func connect(_ socket: String?) throws(SQLFailure) -> RingSession {
   do throws(ConnectError) {
     if let socket { return try RingSession.connect(toSocket: zeroTerminated(socket)) }
-    let program: String
-    do throws(InstallationError) {
-      program = try Installation.engine(beside: try Installation.program())
-    } catch {
-      throw .programNotFound
-    }
-    return try RingSession.startPrivate(program: zeroTerminated(program))
+    return try RingSession.startPrivateEngine()
   } catch {
     throw .notConnected(error)
   }

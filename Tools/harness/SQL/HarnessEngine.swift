@@ -31,6 +31,21 @@ final class HarnessEngine {
     }
   }
 
+  /// Works with an engine, which must not end before.
+  static func use<R>(
+    below parent: String, _ body: (HarnessEngine) throws(HarnessError) -> R
+  ) throws(HarnessError) -> R {
+    let engine = try HarnessEngine(below: parent)
+    do throws(HarnessError) {
+      let result = try body(engine)
+      if let ending = engine.stop() { throw .difference(ending) }
+      return result
+    } catch {
+      engine.stop()
+      throw error
+    }
+  }
+
   func subdirectory(_ name: String) throws(HarnessError) -> String {
     do throws(ToolError) { return try directory.makeSubdirectory(name) } catch {
       throw harnessError(error)

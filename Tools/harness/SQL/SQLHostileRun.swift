@@ -35,14 +35,8 @@ struct SQLHostileRun {
   }
 
   func run() throws(HarnessError) -> Outcome {
-    let engine = try HarnessEngine(below: parameters.directory)
-    do throws(HarnessError) {
-      let outcome = try run(on: engine)
-      if let ending = engine.stop() { throw .difference(ending) }
-      return outcome
-    } catch {
-      engine.stop()
-      throw error
+    try HarnessEngine.use(below: parameters.directory) { (engine) throws(HarnessError) in
+      try run(on: engine)
     }
   }
 
