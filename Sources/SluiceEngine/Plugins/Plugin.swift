@@ -1,0 +1,94 @@
+// A plugin makes entities of the bytes of a file, and bytes of the entities. The state engine keeps
+// the entities only, and calls a plugin within the statement that reads or writes a file.
+//
+// A plugin is a function of its arguments. It may be called for each of several connections at a
+// time, and by each of them for one file after the other. Whatever it does wrong is a `PluginError`,
+// which fails the statement and nothing else.
+
+internal import CEngine
+
+/// A file, as a plugin sees it.
+struct PluginFile {
+  var id: String
+  /// Begins with a slash.
+  var path: String
+  /// JSON.
+  var metadata: String?
+  var isHidden: Bool
+  var data: [UInt8]
+}
+
+/// A piece of a file. Its id is unique among the entities of one schema in a file.
+struct PluginEntity: Equatable {
+  var entityID: String
+  var schemaKey: String
+  var schemaVersion: String
+  /// A JSON object. nil: the entity is gone.
+  var content: String?
+}
+
+/// What the content of entities looks like.
+struct PluginSchema: Equatable {
+  var key: String
+  var version: String
+  /// A JSON Schema, of which counts: type, required, properties, additionalProperties, enum.
+  var definition: String
+}
+
+struct PluginError: Error, Equatable {
+  /// Names the plugin, what was wrong, and what to do.
+  var message: String
+}
+
+/// A read-only look at the state that the statement sees, with its staged rows.
+protocol StateReader: AnyObject {
+  /// The live entities of the file that this plugin made.
+  func entities(ofFile id: String, plugin key: String) throws(PluginError) -> [PluginEntity]
+  /// The rows of a SELECT as text. A statement that writes is refused.
+  func query(_ sql: String, _ arguments: [String]) throws(PluginError) -> [[String?]]
+}
+
+protocol Plugin: AnyObject, Sendable {
+  /// Its name, under which its entities are stored.
+  var key: String { get }
+  /// The paths that it matches: SQLite's GLOB on the whole path.
+  var globs: [String] { get }
+  var schemas: [PluginSchema] { get }
+  /// Whether it has `applyChanges`.
+  var canBuild: Bool { get }
+  /// The entities that differ between two contents of a file. `before` is nil for a new file.
+  /// `deadline` is a time of the monotonic clock in nanoseconds; `max` for never.
+  func detectChanges(
+    before: PluginFile?, after: PluginFile, _ state: any StateReader, deadline: Int64
+  ) throws(PluginError) -> [PluginEntity]
+  /// The bytes of a file, whose `data` is empty, from all its live entities in any order.
+  func applyChanges(
+    _ file: PluginFile, _ entities: [PluginEntity], deadline: Int64
+  ) throws(PluginError) -> [UInt8]
+}
+
+/// The plugins of an engine, in the order of registration.
+struct PluginSet: Sendable {
+  private let plugins: [any Plugin]
+  /// Keeps a file that no plugin matches.
+  let fallback: any Plugin
+
+  init(_ plugins: [any Plugin]) {
+    self.plugins = plugins
+    fallback = FallbackPlugin()
+  }
+
+  static var builtIn: PluginSet { PluginSet([]) }
+
+  /// The plugins that match a path. The first of them with `canBuild` builds the file.
+  func matching(path: String) -> [any Plugin] {
+    plugins.filter { plugin in
+      plugin.globs.contains { glob in unsafe sqlite3_strglob(glob, path) == 0 }
+    }
+  }
+
+  /// The plugin of this key, the fallback's too.
+  func plugin(named key: String) -> (any Plugin)? {
+    key == fallback.key ? fallback : plugins.first { $0.key == key }
+  }
+}
