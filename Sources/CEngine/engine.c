@@ -62,3 +62,22 @@ int cengine_register(cengine_entry entry) {
   sqlite3_cancel_auto_extension(extension);
   return code;
 }
+
+void cengine_set_error(sqlite3_vtab *table, const char *message) {
+  sqlite3_free(table->zErrMsg);
+  table->zErrMsg = sqlite3_mprintf("%s", message);
+}
+
+int cengine_make_innocuous(sqlite3 *connection) {
+  return sqlite3_vtab_config(connection, SQLITE_VTAB_INNOCUOUS);
+}
+
+void cengine_result_text(sqlite3_context *context, const void *text, uint64_t byte_count) {
+  sqlite3_result_text64(context, text ? text : "", byte_count, SQLITE_TRANSIENT, SQLITE_UTF8);
+}
+
+void cengine_result_blob(sqlite3_context *context, const void *blob, uint64_t byte_count) {
+  sqlite3_result_blob64(context, blob ? blob : "", byte_count, SQLITE_TRANSIENT);
+}
+
+char *cengine_copy(const char *text) { return sqlite3_mprintf("%s", text); }

@@ -19,7 +19,9 @@ public struct SQLOpenOptions: OptionSet, Sendable {
   public static let readOnly = SQLOpenOptions(rawValue: 1)
   /// The new database begins as the image that was sent as parameter 0.
   public static let seeded = SQLOpenOptions(rawValue: 2)
-  static let all: SQLOpenOptions = [.readOnly, .seeded]
+  /// The database has the state pipeline; a new one gets its tables.
+  public static let state = SQLOpenOptions(rawValue: 4)
+  static let all: SQLOpenOptions = [.readOnly, .seeded, .state]
 }
 
 public struct SQLOpenRequest: Message {

@@ -28,7 +28,7 @@ final class EngineWorkshop: Sendable {
     seed: [UInt8]? = nil, busyTimeout: Duration = .seconds(5)
   ) async throws -> SQLDatabase {
     switch kind {
-    case .memory: try await MemoryEngine.open(seed: seed)
+    case .memory: try await MemoryEngine.open(options: options, seed: seed)
     case .local:
       try await LocalEngine.open(
         path(name), mode: mode, options: options, seed: seed, busyTimeout: busyTimeout)

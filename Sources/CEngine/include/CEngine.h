@@ -27,3 +27,31 @@ int cengine_register(cengine_entry entry);
 
 static const int cengine_open_flags =
     SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE | SQLITE_OPEN_EXRESCODE;
+
+// A virtual table and a cursor of it, with their Swift objects.
+struct cengine_table {
+  sqlite3_vtab base;
+  void *object;
+};
+struct cengine_cursor {
+  sqlite3_vtab_cursor base;
+  void *object;
+};
+
+// Names what was wrong in a method of a virtual table.
+void cengine_set_error(sqlite3_vtab *table, const char *message);
+
+// Statements in triggers and views may use the table that is being connected.
+int cengine_make_innocuous(sqlite3 *connection);
+
+// The value is copied.
+void cengine_result_text(sqlite3_context *context, const void *text, uint64_t byte_count);
+void cengine_result_blob(sqlite3_context *context, const void *blob, uint64_t byte_count);
+
+// A copy that SQLite frees.
+char *cengine_copy(const char *text);
+
+// Extended result codes, whose macros Swift cannot read.
+static const int cengine_constraint_not_null = SQLITE_CONSTRAINT_NOTNULL;
+static const int cengine_constraint_primary_key = SQLITE_CONSTRAINT_PRIMARYKEY;
+static const int cengine_constraint_unique = SQLITE_CONSTRAINT_UNIQUE;

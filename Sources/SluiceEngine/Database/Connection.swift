@@ -6,7 +6,8 @@ internal import CEngine
 internal import SluiceSystem
 internal import SluiceWire
 
-/// Where the databases of an engine are: how a client's path becomes SQLite's name of a file.
+/// Where the databases of an engine are: how a client's path becomes SQLite's name of a file, and what
+/// their files of the state are made with.
 package struct DatabasePlace: Sendable {
   /// The VFS's name; nil for SQLite's own.
   var vfs: String?
@@ -14,6 +15,8 @@ package struct DatabasePlace: Sendable {
   var parameters: [(name: String, value: String)]
   /// Whether a relative path begins in the root of a file sidecar.
   var beginsInRoot = false
+  /// The plugins that make files of the state there.
+  var plugins = PluginSet.builtIn
 
   /// Databases of the host, by its own names, through SQLite's own VFS.
   package static let host = DatabasePlace(vfs: nil, parameters: [])
@@ -60,6 +63,10 @@ final class Connection {
   private let interruption: Interruption
   private let busyNanoseconds: Int64
   private var busySince: Int64 = 0
+  /// The state pipeline, whose tables a database has that was once opened with it.
+  private(set) var state: StatePipeline?
+  /// Whether the database has them.
+  private var hasState = false
   /// Whether the statement that is being compiled begins or ends a transaction.
   private var controlsTransaction = false
 
@@ -97,12 +104,15 @@ final class Connection {
       try image.copy(into: self)
     }
     if !isMemory, !isReadOnly, request.mode != .open { try useWAL() }
+    try enterState(isWanted: request.options.contains(.state), place.plugins)
     unsafe sqlite3_set_authorizer(handle, authorize, Unmanaged.passUnretained(self).toOpaque())
   }
 
   /// Rolls back what is open. The statements must be finalized.
   deinit {
     unsafe sqlite3_progress_handler(handle, 0, nil, nil)
+    // SQLite's tables of it are the last that hold it.
+    state = nil
     unsafe sqlite3_close_v2(handle)
   }
 
@@ -192,6 +202,23 @@ final class Connection {
     }
   }
 
+  /// Makes the state pipeline known, without which its tables would be anybody's to write.
+  private func enterState(isWanted: Bool, _ plugins: PluginSet) throws(DatabaseError) {
+    state = try unsafe StatePipeline(on: handle, plugins: plugins)
+    hasState = try StateTables.hasTables(self)
+    guard isWanted else {
+      if hasState { try state?.loadSettings() }
+      return
+    }
+    guard hasState || !isReadOnly else {
+      throw DatabaseError(
+        SQLITE_CANTOPEN, "the database has no state; open it once without read-only")
+    }
+    if !isReadOnly { try StateTables.boot(self) }
+    hasState = true
+    try state?.loadSettings()
+  }
+
   // MARK: The engine's own statements
 
   /// Runs a statement of the engine, before the client has a word.
@@ -248,6 +275,7 @@ final class Connection {
     if action.code == SQLITE_TRANSACTION || action.code == SQLITE_SAVEPOINT {
       controlsTransaction = true
     }
+    if hasState, !StateTables.allows(action) { return false }
     return Permissions.allows(action, isReadOnly: isReadOnly)
   }
 }

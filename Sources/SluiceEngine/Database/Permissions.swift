@@ -26,6 +26,7 @@ enum Permissions {
     case SQLITE_PRAGMA:
       allowsPragma(
         action.first?.lowercased() ?? "", action.second?.lowercased(), isReadOnly: isReadOnly)
+    case SQLITE_DROP_VTABLE: !ownModules.contains(action.second?.lowercased() ?? "")
     case SQLITE_CREATE_VTABLE: modules.contains(action.second?.lowercased() ?? "")
     default: true
     }
@@ -36,6 +37,9 @@ enum Permissions {
 
   /// The modules of virtual tables that a client may create.
   static let modules: Set = ["fts3", "fts4", "fts5", "fts5vocab", "rtree", "rtree_i32"]
+
+  /// The modules of the engine's own tables, which no client makes or drops.
+  static let ownModules: Set = ["state", "state_view"]
 
   private static func allowsPragma(_ name: String, _ value: String?, isReadOnly: Bool) -> Bool {
     if name == "journal_mode", let value, !journalModes.contains(value) { return false }

@@ -8,6 +8,7 @@
 internal import SluiceClient
 public import SluiceSQL
 internal import SluiceSystem
+public import SluiceWire
 internal import Synchronization
 
 public enum MemoryEngine {
@@ -17,12 +18,12 @@ public enum MemoryEngine {
   ///   - seed: the image (see `export`) with which the database begins, where the target is absent.
   ///   - target: the file in which snapshots are saved. If it is there, the database begins as it.
   public static func open(
-    seed: [UInt8]? = nil, savingTo target: String? = nil
+    options: SQLOpenOptions = [], seed: [UInt8]? = nil, savingTo target: String? = nil
   ) async throws(SQLError) -> SQLDatabase {
     let saver = target.map { SnapshotSaver($0) }
     let saved = try saver?.load()
     let opening = SQLOpening(
-      path: ":memory:", mode: .create, options: [], seed: saved ?? seed, busyTimeout: .zero)
+      path: ":memory:", mode: .create, options: options, seed: saved ?? seed, busyTimeout: .zero)
     return try await opening.start(chores: saver) { () throws(SQLFailure) in try connectLocally() }
   }
 }

@@ -1,0 +1,65 @@
+// A transaction's commits, made in xSync: for each version with pending changes its commit becomes
+// the tip. All of it belongs to the transaction: an error fails COMMIT and rolls back everything.
+
+internal import CEngine
+
+struct StateCommit {
+  private let pipeline: StatePipeline
+  private let transaction: StateTransaction
+
+  init(_ pipeline: StatePipeline, _ transaction: StateTransaction) {
+    self.pipeline = pipeline
+    self.transaction = transaction
+  }
+
+  /// The transaction's number; nil if it has changed nothing.
+  func make() throws(DatabaseError) -> Int64? {
+    if !transaction.newSchemas.isEmpty { try StateRules(pipeline).checkLate(transaction) }
+    try run(
+      """
+      DELETE FROM state_commits WHERE number = ?1
+        AND NOT EXISTS (SELECT 1 FROM state_changes c WHERE c."commit" = seq)
+        AND NOT EXISTS (SELECT 1 FROM state_adopted a WHERE a."commit" = seq)
+      """)
+    try run(
+      """
+      UPDATE state_versions SET "commit" = m.seq
+      FROM state_commits m WHERE m.number = ?1 AND m.version_id = state_versions.id
+      """)
+    guard try hasChanged() else { return nil }
+    try forgetRemoved()
+    try run("UPDATE state_settings SET value = ?1 WHERE name = 'number'")
+    return transaction.number
+  }
+
+  private func run(_ sql: String) throws(DatabaseError) {
+    try pipeline.query(sql) { (statement) throws(DatabaseError) in
+      statement.bind(1, transaction.number)
+      try statement.run()
+    }
+  }
+
+  private func hasChanged() throws(DatabaseError) -> Bool {
+    try pipeline.query(
+      """
+      SELECT EXISTS (SELECT 1 FROM state_commits WHERE number = ?1)
+        OR EXISTS (SELECT 1 FROM state_current WHERE untracked = 1 AND number = ?1)
+      """
+    ) { (row) throws(DatabaseError) in
+      row.bind(1, transaction.number)
+      return try row.step() && row.integer(0) == 1
+    }
+  }
+
+  /// For so many transactions it is told that an untracked row was removed.
+  private static let toldTransactionCount: Int64 = 1000
+
+  private func forgetRemoved() throws(DatabaseError) {
+    guard transaction.number % Self.toldTransactionCount == 0 else { return }
+    try run(
+      """
+      DELETE FROM state_current
+      WHERE untracked = 1 AND kind = 2 AND number <= ?1 - \(Self.toldTransactionCount)
+      """)
+  }
+}

@@ -1,0 +1,184 @@
+// What an entity's content must be: a JSON object, as its stored schema says, and for the pipeline's
+// own schemas what they promise besides.
+
+internal import CEngine
+
+/// The schemas of entities that the pipeline itself reads.
+enum OwnSchemas {
+  static let file = "lix_file_descriptor"
+  static let keyValue = "lix_key_value"
+  static let account = "lix_account"
+  static let storedSchema = "lix_stored_schema"
+  /// The file and the plugin of entities that belong to none.
+  static let noFile = "lix"
+  static let noPlugin = "lix_own_entity"
+  static let version = "1.0"
+}
+
+struct StateRules {
+  private let pipeline: StatePipeline
+
+  init(_ pipeline: StatePipeline) { self.pipeline = pipeline }
+
+  func check(
+    _ key: StateKey, _ value: StateValue, in version: String
+  ) throws(DatabaseError) {
+    try requireObject(value.content, of: key)
+    switch key.schema {
+    case OwnSchemas.file: try FileDescriptors(pipeline).check(key, value.content, in: version)
+    case OwnSchemas.storedSchema: try checkDefinition(key, value.content, in: version)
+    default: break
+    }
+    if let schema = try schema(key.schema, value.schemaVersion) {
+      try check(value.content, of: key, schema)
+    }
+  }
+
+  /// A stored schema stays.
+  func checkRemoval(of key: StateKey) throws(DatabaseError) {
+    guard key.schema == OwnSchemas.storedSchema else { return }
+    throw DatabaseError(
+      SQLITE_CONSTRAINT, "the schema '\(key.entity)' is stored for good; store another version of it")
+  }
+
+  private func requireObject(_ content: String, of key: StateKey) throws(DatabaseError) {
+    let type: String?
+    do throws(DatabaseError) {
+      type = try pipeline.query("SELECT json_type(?1)") { (row) throws(DatabaseError) in
+        row.bind(1, content)
+        return try row.step() ? row.text(0) : nil
+      }
+    } catch {
+      throw DatabaseError(
+        SQLITE_CONSTRAINT, "the content of entity '\(key.entity)' is no JSON: \(error.message)")
+    }
+    guard type == "object" else {
+      throw DatabaseError(
+        SQLITE_CONSTRAINT,
+        "the content of entity '\(key.entity)' is a JSON \(type ?? "nothing"), and must be an object")
+    }
+  }
+
+  private func check(
+    _ content: String, of key: StateKey, _ schema: ContentSchema
+  ) throws(DatabaseError) {
+    guard let fault = schema.fault(in: try JSONTree.parse(content, pipeline)) else { return }
+    throw DatabaseError(
+      SQLITE_CONSTRAINT, "entity '\(key.entity)' does not fit schema '\(key.schema)': \(fault)")
+  }
+
+  // MARK: Stored schemas
+
+  /// The id of the entity that stores a schema.
+  static func schemaID(_ key: String, _ version: String) -> String { "\(key)~\(version)" }
+
+  /// The stored schema of a key and version; nil if none is stored.
+  private func schema(_ key: String, _ version: String) throws(DatabaseError) -> ContentSchema? {
+    let transaction = try pipeline.transaction()
+    let id = Self.schemaID(key, version)
+    if let schema = transaction.schemas[id] { return schema }
+    var schema: ContentSchema?
+    if let definition = try definition(id) { schema = try compiled(definition, id) }
+    transaction.schemas[id] = .some(schema)
+    return schema
+  }
+
+  private func definition(_ id: String) throws(DatabaseError) -> String? {
+    let query = StateQuery(
+      conditions: [
+        "r.schema_key = '\(OwnSchemas.storedSchema)'", "r.entity_id = ?2",
+        "r.file_id = '\(OwnSchemas.noFile)'",
+      ], columns: ["json_extract(\(StateQuery.content), '$.value')"], needsChange: true)
+    return try pipeline.query(query.sql) { (row) throws(DatabaseError) in
+      row.bind(1, StateTables.global)
+      row.bind(2, id)
+      return try row.step() ? row.text(0) : nil
+    }
+  }
+
+  private func compiled(_ definition: String, _ id: String) throws(DatabaseError) -> ContentSchema {
+    do throws(ContentSchema.Malformed) {
+      let tree: JSONTree
+      do throws(DatabaseError) { tree = try JSONTree.parse(definition, pipeline) } catch {
+        throw ContentSchema.Malformed(text: error.message)
+      }
+      return try ContentSchema(tree)
+    } catch {
+      throw DatabaseError(SQLITE_CONSTRAINT, "schema '\(id)' is malformed: \(error.text)")
+    }
+  }
+
+  /// A schema is stored in `global`, once, under its key and version.
+  private func checkDefinition(
+    _ key: StateKey, _ content: String, in version: String
+  ) throws(DatabaseError) {
+    guard version == StateTables.global else {
+      throw DatabaseError(
+        SQLITE_CONSTRAINT, "schemas belong to version '\(StateTables.global)'; store them there")
+    }
+    let (id, definition) = try pipeline.query(
+      "SELECT json_extract(?1, '$.key') || '~' || json_extract(?1, '$.version'), json_extract(?1, '$.value')"
+    ) { (row) throws(DatabaseError) in
+      row.bind(1, content)
+      _ = try row.step()
+      return (row.text(0), row.optionalText(1))
+    }
+    guard id == key.entity, key.file == OwnSchemas.noFile, let definition else {
+      throw DatabaseError(
+        SQLITE_CONSTRAINT,
+        "a stored schema has the content {key, version, value}, the entity_id 'key~version' and the file_id '\(OwnSchemas.noFile)'"
+      )
+    }
+    _ = try compiled(definition, id)
+    let transaction = try pipeline.transaction()
+    guard let stored = try self.definition(id) else {
+      transaction.schemas[id] = nil
+      transaction.newSchemas.insert(id)
+      return
+    }
+    guard try JSONTree.parse(stored, pipeline) == JSONTree.parse(definition, pipeline) else {
+      throw DatabaseError(
+        SQLITE_CONSTRAINT, "schema '\(id)' is stored with another definition; give it a new version")
+    }
+  }
+
+  /// Stores the schema of a plugin, if it is not there.
+  func store(_ schema: PluginSchema) throws(DatabaseError) {
+    let id = Self.schemaID(schema.key, schema.version)
+    guard try self.schema(schema.key, schema.version) == nil else { return }
+    let content = try pipeline.query(
+      "SELECT json_object('key', ?1, 'version', ?2, 'value', json(?3))"
+    ) { (row) throws(DatabaseError) in
+      row.bind(1, schema.key)
+      row.bind(2, schema.version)
+      row.bind(3, schema.definition)
+      return try row.step() ? row.text(0) : ""
+    }
+    try StateWriter(pipeline).put(
+      StateKey(schema: OwnSchemas.storedSchema, entity: id, file: OwnSchemas.noFile),
+      StateValue(
+        plugin: OwnSchemas.noPlugin, schemaVersion: OwnSchemas.version, content: content),
+      in: StateTables.global, isUntracked: false)
+  }
+
+  /// Looks at what was there before its schema was stored in this transaction.
+  func checkLate(_ transaction: StateTransaction) throws(DatabaseError) {
+    for id in transaction.newSchemas.sorted() {
+      guard let definition = try definition(id) else { continue }
+      let schema = try compiled(definition, id)
+      try pipeline.query(
+        """
+        SELECT r.schema_key, r.entity_id, r.file_id, \(StateQuery.content)
+        FROM state_current r LEFT JOIN state_changes c ON c.id = r.change_id
+        WHERE r.kind = 0 AND r.schema_key || '~' || r.schema_version = ?1
+        """
+      ) { (row) throws(DatabaseError) in
+        row.bind(1, id)
+        while try row.step() {
+          let key = StateKey(schema: row.text(0), entity: row.text(1), file: row.text(2))
+          try check(row.text(3), of: key, schema)
+        }
+      }
+    }
+  }
+}

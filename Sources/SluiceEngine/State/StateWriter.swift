@@ -1,0 +1,373 @@
+// Writes of entities into versions, one by one: the history's pending change, and the row of
+// `state_current`.
+//
+// A transaction has at most one change of an entity in a version. What was inserted and deleted in
+// one transaction leaves nothing.
+
+internal import CEngine
+
+/// What an entity is in a version.
+struct StateValue: Equatable {
+  var plugin: String
+  var schemaVersion: String
+  /// A JSON object.
+  var content: String
+}
+
+struct StateWriter {
+  let pipeline: StatePipeline
+
+  init(_ pipeline: StatePipeline) { self.pipeline = pipeline }
+
+  /// An entity's own rows of a version, the untracked one and the tracked one.
+  private struct Own {
+    var hasUntracked = false
+    var untrackedKind: Int64 = 2
+    var tracked: Tracked?
+  }
+
+  private struct Tracked {
+    var kind: Int64
+    var change: String
+    var commit: Int64
+    var plugin: String
+    var schemaVersion: String
+    var createdAt: String
+    var wasChange: String?
+    var wasCommit: Int64?
+  }
+
+  private func own(_ key: StateKey, _ version: String) throws(DatabaseError) -> Own {
+    try pipeline.query(
+      """
+      SELECT untracked, kind, change_id, "commit", plugin_key, schema_version, created_at,
+        was_change, was_commit
+      FROM state_current
+      WHERE version_id = ?1 AND schema_key = ?2 AND entity_id = ?3 AND file_id = ?4
+      """
+    ) { (row) throws(DatabaseError) in
+      bind(row, version, key)
+      var own = Own()
+      while try row.step() {
+        if row.integer(0) == 1 {
+          own.hasUntracked = true
+          own.untrackedKind = row.integer(1)
+        } else {
+          own.tracked = Tracked(
+            kind: row.integer(1), change: row.text(2), commit: row.integer(3),
+            plugin: row.text(4), schemaVersion: row.text(5), createdAt: row.text(6),
+            wasChange: row.optionalText(7), wasCommit: row.optionalInteger(8))
+        }
+      }
+      return own
+    }
+  }
+
+  /// The path that a content has, where parameter 2 says that it is a file's descriptor.
+  private static func path(_ content: String) -> String {
+    "CASE ?2 WHEN '\(OwnSchemas.file)' THEN json_extract(\(content), '$.path') END"
+  }
+
+  private func bind(_ statement: EngineStatement, _ version: String, _ key: StateKey) {
+    statement.bind(1, version)
+    statement.bind(2, key.schema)
+    statement.bind(3, key.entity)
+    statement.bind(4, key.file)
+  }
+
+  // MARK: Put
+
+  /// Writes an entity into a version. Of what is there it is an update.
+  func put(
+    _ key: StateKey, _ value: StateValue, in version: String, isUntracked: Bool
+  ) throws(DatabaseError) {
+    let transaction = try pipeline.transaction()
+    try pipeline.requireVersion(version)
+    try StateRules(pipeline).check(key, value, in: version)
+    let own = try own(key, version)
+    if isUntracked {
+      return try putUntracked(key, value, version, kind: 0, transaction)
+    }
+    if own.hasUntracked { try deleteUntracked(key, version) }
+    try putChange(
+      key, plugin: value.plugin, schemaVersion: value.schemaVersion, content: value.content,
+      version, own.tracked, transaction)
+  }
+
+  private func putUntracked(
+    _ key: StateKey, _ value: StateValue, _ version: String, kind: Int64,
+    _ transaction: StateTransaction
+  ) throws(DatabaseError) {
+    try pipeline.query(
+      """
+      INSERT INTO state_current(version_id, schema_key, entity_id, file_id, untracked, kind,
+        plugin_key, schema_version, created_at, number, updated_at, snapshot_content, path)
+      VALUES(?1, ?2, ?3, ?4, 1, ?5, ?6, ?7, ?8, ?9, ?8, ?10, \(Self.path("?10")))
+      ON CONFLICT DO UPDATE SET kind = ?5, plugin_key = ?6, schema_version = ?7,
+        created_at = CASE kind WHEN 0 THEN created_at ELSE ?8 END, number = ?9, updated_at = ?8,
+        snapshot_content = ?10, path = excluded.path
+      """
+    ) { (statement) throws(DatabaseError) in
+      bind(statement, version, key)
+      statement.bind(5, kind)
+      statement.bind(6, value.plugin)
+      statement.bind(7, value.schemaVersion)
+      statement.bind(8, transaction.time)
+      statement.bind(9, transaction.number)
+      statement.bind(10, kind == 0 ? value.content : nil)
+      try statement.run()
+    }
+  }
+
+  func deleteUntracked(_ key: StateKey, _ version: String) throws(DatabaseError) {
+    try pipeline.query(
+      """
+      DELETE FROM state_current WHERE version_id = ?1 AND schema_key = ?2 AND entity_id = ?3
+        AND file_id = ?4 AND untracked = 1
+      """
+    ) { (statement) throws(DatabaseError) in
+      bind(statement, version, key)
+      try statement.run()
+    }
+  }
+
+  /// Writes the transaction's change of an entity. Content nil is a tombstone.
+  private func putChange(
+    _ key: StateKey, plugin: String, schemaVersion: String, content: String?, _ version: String,
+    _ tracked: Tracked?, _ transaction: StateTransaction
+  ) throws(DatabaseError) {
+    let commit = try pendingCommit(version, transaction)
+    let kind: Int64 = content == nil ? 1 : 0
+    if let tracked, tracked.commit == commit {
+      try pipeline.query(
+        """
+        UPDATE state_changes SET plugin_key = ?5, schema_version = ?6, snapshot_content = ?7,
+          path = \(Self.path("?7")) WHERE id = ?1
+        """
+      ) { (statement) throws(DatabaseError) in
+        bind(statement, tracked.change, key)
+        statement.bind(5, plugin)
+        statement.bind(6, schemaVersion)
+        statement.bind(7, content)
+        try statement.run()
+      }
+      guard
+        tracked.kind != kind || tracked.plugin != plugin || tracked.schemaVersion != schemaVersion
+      else { return }
+      return try putTracked(
+        key, version, kind, plugin, schemaVersion, tracked.createdAt, tracked.change, commit,
+        was: tracked.wasChange, tracked.wasCommit)
+    }
+    let change = pipeline.ids.next()
+    try pipeline.query(
+      "INSERT INTO state_changes VALUES(?1, ?5, ?3, ?2, ?4, ?6, ?7, ?8, \(Self.path("?8")))"
+    ) { (statement) throws(DatabaseError) in
+      bind(statement, change, key)
+      statement.bind(5, commit)
+      statement.bind(6, plugin)
+      statement.bind(7, schemaVersion)
+      statement.bind(8, content)
+      try statement.run()
+    }
+    try putTracked(
+      key, version, kind, plugin, schemaVersion, tracked?.createdAt ?? transaction.time, change,
+      commit, was: tracked?.change, tracked?.commit)
+  }
+
+  private func putTracked(
+    _ key: StateKey, _ version: String, _ kind: Int64, _ plugin: String, _ schemaVersion: String,
+    _ createdAt: String, _ change: String, _ commit: Int64, was wasChange: String?,
+    _ wasCommit: Int64?
+  ) throws(DatabaseError) {
+    try pipeline.query(
+      """
+      INSERT INTO state_current(version_id, schema_key, entity_id, file_id, untracked, kind,
+        plugin_key, schema_version, created_at, change_id, "commit", was_change, was_commit)
+      VALUES(?1, ?2, ?3, ?4, 0, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)
+      ON CONFLICT DO UPDATE SET kind = ?5, plugin_key = ?6, schema_version = ?7, change_id = ?9,
+        "commit" = ?10, was_change = ?11, was_commit = ?12
+      """
+    ) { (statement) throws(DatabaseError) in
+      bind(statement, version, key)
+      statement.bind(5, kind)
+      statement.bind(6, plugin)
+      statement.bind(7, schemaVersion)
+      statement.bind(8, createdAt)
+      statement.bind(9, change)
+      statement.bind(10, commit)
+      statement.bind(11, wasChange)
+      statement.bind(12, wasCommit)
+      try statement.run()
+    }
+  }
+
+  /// The commit that the transaction will make in a version.
+  func pendingCommit(
+    _ version: String, _ transaction: StateTransaction
+  ) throws(DatabaseError) -> Int64 {
+    if let commit = transaction.commits[version] { return commit }
+    let commit: Int64
+    if let found = try foundCommit(version, transaction) {
+      commit = found
+    } else {
+      commit = try newCommit(version, transaction)
+    }
+    transaction.commits[version] = commit
+    return commit
+  }
+
+  private func foundCommit(
+    _ version: String, _ transaction: StateTransaction
+  ) throws(DatabaseError) -> Int64? {
+    try pipeline.query(
+      "SELECT seq, merged FROM state_commits WHERE number = ?1 AND version_id = ?2"
+    ) { (statement) throws(DatabaseError) in
+      statement.bind(1, transaction.number)
+      statement.bind(2, version)
+      guard try statement.step() else { return nil }
+      // Its changes belong to another version.
+      guard statement.isNull(1) else {
+        throw DatabaseError(
+          SQLITE_CONSTRAINT,
+          "this transaction has merged into version '\(version)'; commit it before you write there")
+      }
+      return statement.integer(0)
+    }
+  }
+
+  private func newCommit(
+    _ version: String, _ transaction: StateTransaction
+  ) throws(DatabaseError) -> Int64 {
+    try pipeline.query(
+      """
+      INSERT INTO state_commits(seq, id, number, version_id, parent, authors, created_at)
+      VALUES((SELECT max(seq) + 1 FROM state_commits), ?1, ?2, ?3,
+        (SELECT "commit" FROM state_versions WHERE id = ?3), ?4, ?5) RETURNING seq
+      """
+    ) { (statement) throws(DatabaseError) in
+      statement.bind(1, pipeline.ids.next())
+      statement.bind(2, transaction.number)
+      statement.bind(3, version)
+      statement.bind(4, pipeline.activeAccounts.value)
+      statement.bind(5, transaction.time)
+      guard try statement.step() else {
+        throw DatabaseError(SQLITE_CORRUPT, "a commit got no number; the database is damaged")
+      }
+      let seq = statement.integer(0)
+      while try statement.step() {}
+      return seq
+    }
+  }
+}
+
+// MARK: - Removal
+
+extension StateWriter {
+  /// Deletes what a version sees of an entity; nothing, if it sees nothing.
+  func remove(_ key: StateKey, from version: String) throws(DatabaseError) {
+    let transaction = try pipeline.transaction()
+    try pipeline.requireVersion(version)
+    let own = try own(key, version)
+    guard let seen = try seen(key, version, fromDepth: 0) else { return }
+    try StateRules(pipeline).checkRemoval(of: key)
+    if seen.depth == 0, seen.isUntracked {
+      return try putUntracked(key, seen.value, version, kind: 2, transaction)
+    }
+    if seen.depth > 0, seen.isUntracked {
+      return try putUntracked(key, seen.value, version, kind: 1, transaction)
+    }
+    if let tracked = own.tracked, tracked.kind == 0, try isPending(tracked, version, transaction),
+      try !hides(key, version), try isNew(tracked)
+    {
+      return try undo(key, version, tracked)
+    }
+    try putChange(
+      key, plugin: seen.value.plugin, schemaVersion: seen.value.schemaVersion, content: nil,
+      version, own.tracked, transaction)
+  }
+
+  private struct Seen {
+    var depth: Int64
+    var isUntracked: Bool
+    var value: StateValue
+  }
+
+  /// The row that a version sees, from the version itself or an ancestor of a least depth on.
+  private func seen(
+    _ key: StateKey, _ version: String, fromDepth depth: Int64
+  ) throws(DatabaseError) -> Seen? {
+    try pipeline.query(
+      """
+      SELECT a.depth, r.untracked, r.kind, r.plugin_key, r.schema_version
+      FROM state_ancestors a CROSS JOIN state_current r
+      WHERE a.version_id = ?1 AND a.depth >= ?5 AND r.version_id = a.ancestor_id
+        AND r.schema_key = ?2 AND r.entity_id = ?3 AND r.file_id = ?4 AND r.kind < 2
+      ORDER BY a.depth, r.untracked DESC LIMIT 1
+      """
+    ) { (row) throws(DatabaseError) in
+      bind(row, version, key)
+      row.bind(5, depth)
+      guard try row.step(), row.integer(2) == 0 else { return nil }
+      return Seen(
+        depth: row.integer(0), isUntracked: row.integer(1) == 1,
+        value: StateValue(plugin: row.text(3), schemaVersion: row.text(4), content: "{}"))
+    }
+  }
+
+  private func isPending(
+    _ tracked: Tracked, _ version: String, _ transaction: StateTransaction
+  ) throws(DatabaseError) -> Bool {
+    try tracked.commit == pendingCommit(version, transaction)
+  }
+
+  /// Whether a version's own row hides one of an ancestor.
+  private func hides(_ key: StateKey, _ version: String) throws(DatabaseError) -> Bool {
+    try seen(key, version, fromDepth: 1) != nil
+  }
+
+  /// Whether the version had no row, or a tombstone, before this transaction.
+  private func isNew(_ tracked: Tracked) throws(DatabaseError) -> Bool {
+    guard let was = tracked.wasChange else { return true }
+    return try pipeline.query(
+      "SELECT 1 FROM state_changes WHERE id = ?1 AND snapshot_content IS NULL"
+    ) { (row) throws(DatabaseError) in
+      row.bind(1, was)
+      return try row.step()
+    }
+  }
+
+  /// Takes back what the transaction has inserted.
+  private func undo(
+    _ key: StateKey, _ version: String, _ tracked: Tracked
+  ) throws(DatabaseError) {
+    try pipeline.query("DELETE FROM state_changes WHERE id = ?1") {
+      (statement) throws(DatabaseError) in
+      statement.bind(1, tracked.change)
+      try statement.run()
+    }
+    if let was = tracked.wasChange, let commit = tracked.wasCommit {
+      return try pipeline.query(
+        """
+        UPDATE state_current SET (kind, plugin_key, schema_version, change_id, "commit") =
+          (SELECT 1, plugin_key, schema_version, id, ?6 FROM state_changes WHERE id = ?5)
+        WHERE version_id = ?1 AND schema_key = ?2 AND entity_id = ?3 AND file_id = ?4
+          AND untracked = 0
+        """
+      ) { (statement) throws(DatabaseError) in
+        bind(statement, version, key)
+        statement.bind(5, was)
+        statement.bind(6, commit)
+        try statement.run()
+      }
+    }
+    try pipeline.query(
+      """
+      DELETE FROM state_current WHERE version_id = ?1 AND schema_key = ?2 AND entity_id = ?3
+        AND file_id = ?4 AND untracked = 0
+      """
+    ) { (statement) throws(DatabaseError) in
+      bind(statement, version, key)
+      try statement.run()
+    }
+  }
+}

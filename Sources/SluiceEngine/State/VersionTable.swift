@@ -1,0 +1,267 @@
+// The virtual table `version`: the versions with their tips, and what they inherit from.
+//
+// A new version has the tip of the active one, or of the commit that `commit_id` names, and all
+// state at that tip. Then both move apart.
+
+internal import CEngine
+
+final class VersionTable: VirtualTable {
+  private let pipeline: StatePipeline
+
+  init(_ pipeline: StatePipeline) { self.pipeline = pipeline }
+
+  override var declaration: String {
+    """
+    CREATE TABLE x(id TEXT PRIMARY KEY, name TEXT, commit_id TEXT, working_commit_id TEXT,
+      inherits_from_version_id TEXT, hidden INTEGER) WITHOUT ROWID
+    """
+  }
+  override var keyColumns: [Int] { [0] }
+  override func rowCount(_ plan: TablePlan) -> Int64 { plan.has(0) ? 1 : 20 }
+
+  override func open() -> VirtualCursor { StatementRows(pipeline) { Self.query($0) } }
+
+  private static func query(_ plan: TablePlan) -> String {
+    """
+    SELECT v.id, v.name, m.id, NULL, v.inherits, v.hidden
+    FROM state_versions v JOIN state_commits m ON m.seq = v."commit"
+    """ + (plan.has(0) ? " WHERE v.id = ?1" : "")
+  }
+
+  /// Longer chains of versions are refused.
+  private static let depthMaximum = 64
+
+  override func insert(_ row: TableRow) throws(DatabaseError) {
+    let id = try row[0].text(of: "id") ?? pipeline.ids.next()
+    let source = try tip(try row[2].text(of: "commit_id"))
+    var inherits: String? = try row[4].text(of: "inherits_from_version_id") ?? StateTables.global
+    if inherits == "" { inherits = nil }
+    guard !id.isEmpty else { throw DatabaseError(SQLITE_CONSTRAINT, "a version needs an id") }
+    try pipeline.query("SELECT 1 FROM state_versions WHERE id = ?1") {
+      (found) throws(DatabaseError) in
+      found.bind(1, id)
+      if try found.step() {
+        throw DatabaseError(cengine_constraint_primary_key, "there is a version '\(id)' already")
+      }
+    }
+    let name = try row[1].text(of: "name") ?? id
+    try pipeline.query("INSERT INTO state_versions VALUES(?1, ?2, ?3, NULL, ?4)") {
+      (statement) throws(DatabaseError) in
+      statement.bind(1, id)
+      statement.bind(2, name)
+      statement.bind(3, source.commit)
+      statement.bind(4, row[5].integer)
+      try statement.run()
+    }
+    try inherit(id, from: inherits)
+    try copyState(of: source, to: id)
+  }
+
+  private struct Tip {
+    var commit: Int64
+    /// A version that has it; nil if none has.
+    var version: String?
+  }
+
+  private func tip(_ commit: String?) throws(DatabaseError) -> Tip {
+    let sql =
+      commit == nil
+      ? "SELECT \"commit\", id FROM state_versions WHERE id = ?1"
+      : """
+      SELECT m.seq, (SELECT id FROM state_versions WHERE "commit" = m.seq LIMIT 1)
+      FROM state_commits m
+      WHERE m.id = ?1 AND m.number <= (SELECT value FROM state_settings WHERE name = 'number')
+      """
+    return try pipeline.query(sql) { (row) throws(DatabaseError) in
+      row.bind(1, commit ?? pipeline.activeVersion.value)
+      guard try row.step() else {
+        throw DatabaseError(SQLITE_CONSTRAINT, "there is no commit '\(commit ?? "")'")
+      }
+      return Tip(commit: row.integer(0), version: row.optionalText(1))
+    }
+  }
+
+  /// The new version's rows are those of a version with the same tip, as they were committed; or else
+  /// they are found in the history.
+  private func copyState(of tip: Tip, to id: String) throws(DatabaseError) {
+    let columns = """
+      (version_id, schema_key, entity_id, file_id, untracked, kind, plugin_key, schema_version,
+        created_at, change_id, "commit")
+      """
+    if let version = tip.version {
+      return try pipeline.query(
+        """
+        INSERT INTO state_current\(columns)
+        SELECT ?2, r.schema_key, r.entity_id, r.file_id, 0, c.snapshot_content IS NULL,
+          c.plugin_key, c.schema_version, r.created_at, c.id,
+          CASE WHEN m.number > s.value THEN r.was_commit ELSE r."commit" END
+        FROM state_settings s CROSS JOIN state_current r JOIN state_commits m ON m.seq = r."commit"
+          JOIN state_changes c
+            ON c.id = CASE WHEN m.number > s.value THEN r.was_change ELSE r.change_id END
+        WHERE s.name = 'number' AND r.version_id = ?1 AND r.untracked = 0
+        """
+      ) { (statement) throws(DatabaseError) in
+        statement.bind(1, version)
+        statement.bind(2, id)
+        try statement.run()
+      }
+    }
+    try pipeline.query(
+      """
+      INSERT INTO state_current\(columns)
+      SELECT version_id, schema_key, entity_id, file_id, 0, kind, plugin_key, schema_version,
+        created_at, change_id, "commit"
+      FROM (\(StateTables.rebuilt(from: "SELECT ?1, ?2")))
+      """
+    ) { (statement) throws(DatabaseError) in
+      statement.bind(1, id)
+      statement.bind(2, tip.commit)
+      try statement.run()
+    }
+  }
+
+  override func update(_ old: TableValue, to row: TableRow) throws(DatabaseError) {
+    let id = try old.text(of: "id") ?? ""
+    let (commit, inherits) = try pipeline.query(
+      """
+      SELECT m.id, v.inherits FROM state_versions v JOIN state_commits m ON m.seq = v."commit"
+      WHERE v.id = ?1
+      """
+    ) { (found) throws(DatabaseError) in
+      found.bind(1, id)
+      _ = try found.step()
+      return (found.text(0), found.optionalText(1))
+    }
+    guard try row[0].text(of: "id") == id, try row[2].text(of: "commit_id") == commit
+    else {
+      throw DatabaseError(
+        SQLITE_CONSTRAINT, "a version's id and commit_id stay; a commit moves its tip")
+    }
+    let name = try row[1].text(of: "name") ?? id
+    try pipeline.query("UPDATE state_versions SET name = ?2, hidden = ?3 WHERE id = ?1") {
+      (statement) throws(DatabaseError) in
+      statement.bind(1, id)
+      statement.bind(2, name)
+      statement.bind(3, row[5].integer)
+      try statement.run()
+    }
+    let newInherits = try row[4].text(of: "inherits_from_version_id")
+    if newInherits != inherits {
+      try inherit(id, from: newInherits == "" ? nil : newInherits)
+    }
+  }
+
+  /// Sets what a version inherits from, and what follows for those that inherit from it.
+  private func inherit(_ id: String, from parent: String?) throws(DatabaseError) {
+    if let parent { try pipeline.requireVersion(parent) }
+    guard id != StateTables.global || parent == nil else {
+      throw DatabaseError(SQLITE_CONSTRAINT, "version '\(id)' inherits from nothing")
+    }
+    try pipeline.query("UPDATE state_versions SET inherits = ?2 WHERE id = ?1") {
+      (statement) throws(DatabaseError) in
+      statement.bind(1, id)
+      statement.bind(2, parent)
+      try statement.run()
+    }
+    try pipeline.query("DELETE FROM state_ancestors") { (statement) throws(DatabaseError) in
+      try statement.run()
+    }
+    try pipeline.query(
+      """
+      INSERT INTO state_ancestors
+      WITH RECURSIVE chain(version_id, depth, ancestor_id) AS (
+        SELECT id, 0, id FROM state_versions
+        UNION ALL
+        SELECT chain.version_id, depth + 1, v.inherits
+        FROM chain JOIN state_versions v ON v.id = chain.ancestor_id
+        WHERE v.inherits IS NOT NULL AND depth < \(Self.depthMaximum))
+      SELECT * FROM chain
+      """
+    ) { (statement) throws(DatabaseError) in
+      try statement.run()
+    }
+    try pipeline.query("SELECT 1 FROM state_ancestors WHERE depth >= \(Self.depthMaximum)") {
+      (found) throws(DatabaseError) in
+      if try found.step() {
+        throw DatabaseError(
+          SQLITE_CONSTRAINT,
+          "version '\(id)' would inherit from itself, or over more than \(Self.depthMaximum) versions")
+      }
+    }
+  }
+
+  /// Its rows go with it; its commits stay.
+  override func delete(_ old: TableValue) throws(DatabaseError) {
+    let id = try old.text(of: "id") ?? ""
+    guard id != StateTables.global, id != pipeline.activeVersion.value else {
+      throw DatabaseError(SQLITE_CONSTRAINT, "version '\(id)' is needed; make another one active first")
+    }
+    try pipeline.query(
+      """
+      SELECT 1 FROM state_versions WHERE inherits = ?1
+      UNION ALL SELECT 1 FROM state_settings WHERE name = 'active_version' AND value = ?1
+      UNION ALL SELECT 1 FROM state_commits
+        WHERE version_id = ?1 AND number > (SELECT value FROM state_settings WHERE name = 'number')
+      """
+    ) { (found) throws(DatabaseError) in
+      found.bind(1, id)
+      if try found.step() {
+        throw DatabaseError(
+          SQLITE_CONSTRAINT,
+          "version '\(id)' is inherited from, or active where others begin, or has changes that are not committed"
+        )
+      }
+    }
+    for sql in [
+      "DELETE FROM state_current WHERE version_id = ?1",
+      "DELETE FROM state_ancestors WHERE version_id = ?1",
+      "DELETE FROM state_versions WHERE id = ?1",
+    ] {
+      try pipeline.query(sql) { (statement) throws(DatabaseError) in
+        statement.bind(1, id)
+        try statement.run()
+      }
+    }
+    pipeline.forgetVersions()
+  }
+}
+
+/// The rows of one statement, which a plan chooses.
+final class StatementRows: VirtualCursor {
+  private let pipeline: StatePipeline
+  private let choose: (TablePlan) -> String
+  private var sql = ""
+  private var statement: EngineStatement?
+  private var atEnd = true
+
+  init(_ pipeline: StatePipeline, _ choose: @escaping (TablePlan) -> String) {
+    self.pipeline = pipeline
+    self.choose = choose
+  }
+
+  deinit { close() }
+
+  private func close() {
+    if let statement { pipeline.pool.giveBack(statement, sql) }
+    statement = nil
+  }
+
+  /// The arguments are the parameters.
+  override func filter(_ plan: TablePlan, _ arguments: [TableValue]) throws(DatabaseError) {
+    close()
+    sql = choose(plan)
+    let statement = try pipeline.pool.take(sql)
+    self.statement = statement
+    for (index, argument) in arguments.enumerated() {
+      statement.bind(Int32(index + 1), argument)
+    }
+    try next()
+  }
+
+  override func next() throws(DatabaseError) { atEnd = try !statement!.step() }
+  override var isAtEnd: Bool { atEnd }
+
+  override func column(_ number: Int32, _ result: TableResult) throws(DatabaseError) {
+    result.set(statement!, number)
+  }
+}
