@@ -77,6 +77,21 @@ extension SQLConnection {
   }
 }
 
+extension SQLConnection {
+  /// Waits until the state of the database has a later commit than number `seen`. Gives the number of
+  /// the last one, which is `seen` when the time is over (at most an hour). What has changed is in the
+  /// view `state_commit`. `cancel` ends the wait.
+  public func awaitChanges(after seen: Int64, milliseconds: Int64) throws(SQLFailure) -> Int64 {
+    detachPlaced()
+    let request = SQLChangesRequest(
+      number: max(0, seen), milliseconds: max(0, min(milliseconds, 3_600_000)))
+    let number = try unsafe submit(.sqlChangesAwait, file: 0, request, room: 256)
+    return try finish(number) { (answer, ring) throws(ChannelFailure) in
+      try ring.reply(of: answer, as: SQLChangesReply.self).number
+    }
+  }
+}
+
 /// `Array.withUnsafeBytes` with the type of what is thrown.
 func withBytes<R, E: Error>(
   of array: [UInt8], _ body: (UnsafeRawBufferPointer) throws(E) -> R

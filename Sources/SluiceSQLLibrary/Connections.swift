@@ -131,3 +131,22 @@ public func sluice_export(
     return SLUICE_OK
   }
 }
+
+// MARK: Changes of the state
+
+@c @implementation
+public func sluice_await_changes(
+  _ connection: OpaquePointer?, _ seen: Int64, _ milliseconds: Int64,
+  _ number: UnsafeMutablePointer<Int64>?
+) -> Int32 {
+  guard let client = unsafe Handle.client(connection) else { return SLUICE_MISUSE }
+  guard let number = unsafe number else {
+    return client.note(.own(SLUICE_MISUSE, "the place for the number is NULL"))
+  }
+  return client.call { (connection) throws(CallFailure) in
+    unsafe number.pointee = try sql { () throws(SQLFailure) in
+      try connection.awaitChanges(after: seen, milliseconds: milliseconds)
+    }
+    return SLUICE_OK
+  }
+}

@@ -28,11 +28,14 @@ struct Opening {
       unsafe Array(UnsafeBufferPointer(start: $0, count: strlen($0) + 1))
     }
     let readOnly = UInt32(SLUICE_READ_ONLY)
-    guard let mode = SQLOpenMode(rawValue: UInt64(flags & ~readOnly)) else {
+    let state = UInt32(SLUICE_STATE)
+    guard let mode = SQLOpenMode(rawValue: UInt64(flags & ~(readOnly | state))) else {
       throw .own(SLUICE_MISUSE, "the flags are none of SLUICE_OPEN, CREATE and EITHER")
     }
     self.mode = mode
-    options = flags & readOnly != 0 ? .readOnly : []
+    var options: SQLOpenOptions = flags & readOnly != 0 ? .readOnly : []
+    if flags & state != 0 { options.insert(.state) }
+    self.options = options
     guard busyMilliseconds <= 3_600_000 else {
       throw .own(SLUICE_MISUSE, "busy_milliseconds is more than an hour (3,600,000)")
     }

@@ -63,6 +63,8 @@ public enum Operation: UInt16, CaseIterable, Sendable {
   case sqlValueWrite = 0x0115
   /// Reads a piece of the whole database's image.
   case sqlExport = 0x0116
+  /// Waits until the state of the channel's database has a later commit.
+  case sqlChangesAwait = 0x0117
 
   /// Whether the request has no arguments.
   public var hasNoArguments: Bool {
@@ -73,7 +75,7 @@ public enum Operation: UInt16, CaseIterable, Sendable {
       true
     case .channelClose, .fullPathname, .open, .delete, .access, .read, .write, .truncate, .lock,
       .unlock, .allocate, .lockAwait, .walIndexMap, .walIndexLock, .walIndexUnmap, .sqlOpen,
-      .sqlValueRead, .sqlValueWrite, .sqlExport:
+      .sqlValueRead, .sqlValueWrite, .sqlExport, .sqlChangesAwait:
       false
     }
   }

@@ -114,3 +114,35 @@ public struct SQLValueWriteRequest: Message {
     guard parameter < 1 << 16, offset >= 0, byteCount >= offset else { throw .outOfRange }
   }
 }
+
+/// Which commit of the state the client has seen, and how long it waits for another.
+public struct SQLChangesRequest: Message {
+  /// 0 for none.
+  public var number: Int64 = 0
+  public var milliseconds: Int64 = 0
+
+  public init() {}
+  public init(number: Int64, milliseconds: Int64) {
+    self.number = number
+    self.milliseconds = milliseconds
+  }
+
+  public mutating func code<Coder: FieldCoder>(_ coder: inout Coder) throws(WireError) {
+    try coder.bigint(&number)
+    try coder.bigint(&milliseconds)
+    guard number >= 0, (0...3_600_000).contains(milliseconds) else { throw .outOfRange }
+  }
+}
+
+public struct SQLChangesReply: Message {
+  /// The last commit's.
+  public var number: Int64 = 0
+
+  public init() {}
+  public init(number: Int64) { self.number = number }
+
+  public mutating func code<Coder: FieldCoder>(_ coder: inout Coder) throws(WireError) {
+    try coder.bigint(&number)
+    guard number >= 0 else { throw .outOfRange }
+  }
+}

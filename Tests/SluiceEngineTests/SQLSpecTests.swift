@@ -109,6 +109,7 @@ import Testing
       "Open options of SQL", "value",
       equals: [
         ("readOnly", SQLOpenOptions.readOnly.rawValue), ("seeded", SQLOpenOptions.seeded.rawValue),
+        ("state", SQLOpenOptions.state.rawValue),
       ])
     #expect(
       [SQLITE_INTEGER, SQLITE_FLOAT, SQLITE_TEXT, SQLITE_BLOB, SQLITE_NULL] == [1, 2, 3, 4, 5])

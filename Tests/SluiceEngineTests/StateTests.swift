@@ -14,9 +14,11 @@ import Testing
     try await database.run("BEGIN")
     try await database.note("para-1", "first")
     #expect(
-      try await database.line("SELECT commit_id, change_id IS NOT NULL FROM state WHERE entity_id = 'para-1'")
+      try await database.line(
+        "SELECT commit_id, change_id IS NOT NULL FROM state WHERE entity_id = 'para-1'")
         == "pending|1")
-    #expect(try await database.line("SELECT count(*) FROM change WHERE entity_id = 'para-1'") == "1")
+    #expect(
+      try await database.line("SELECT count(*) FROM change WHERE entity_id = 'para-1'") == "1")
     try await database.note("para-1", "second")
     try await database.run("COMMIT")
     #expect(
@@ -26,7 +28,8 @@ import Testing
         FROM state s JOIN version v ON v.id = 'main' JOIN change c ON c.id = s.change_id
         WHERE s.entity_id = 'para-1'
         """) == #"1|{"text":"second"}"#)
-    #expect(try await database.line("SELECT count(*) FROM change WHERE entity_id = 'para-1'") == "1")
+    #expect(
+      try await database.line("SELECT count(*) FROM change WHERE entity_id = 'para-1'") == "1")
     #expect(try await database.cacheFaults() == "")
     try await database.close()
   }
@@ -38,7 +41,9 @@ import Testing
     let tip = try await database.line("SELECT commit_id FROM version WHERE id = 'main'")
     try await database.run("BEGIN")
     try await database.note("a", "1")
-    #expect(try await database.exec("DELETE FROM state WHERE entity_id = 'a'", [], timeout: nil).changes == 1)
+    #expect(
+      try await database.exec("DELETE FROM state WHERE entity_id = 'a'", [], timeout: nil).changes
+        == 1)
     try await database.run("COMMIT")
     #expect(try await database.line("SELECT count(*) FROM change") == "0")
     #expect(try await database.line("SELECT commit_id FROM version WHERE id = 'main'") == tip)
@@ -127,7 +132,8 @@ import Testing
     try await database.run("COMMIT")
     #expect(try await database.line("SELECT count(*) FROM change") == "2")
     #expect(
-      try await database.line("SELECT value - ? FROM state_settings WHERE name = 'number'",
+      try await database.line(
+        "SELECT value - ? FROM state_settings WHERE name = 'number'",
         [.integer(Int64(number)!)]) == "1")
     #expect(try await database.cacheFaults() == "")
 
@@ -138,7 +144,8 @@ import Testing
     try await database.run("ROLLBACK TO s")
     try await database.run("COMMIT")
     #expect(
-      try await database.line("SELECT value - ? FROM state_settings WHERE name = 'number'",
+      try await database.line(
+        "SELECT value - ? FROM state_settings WHERE name = 'number'",
         [.integer(Int64(number)!)]) == "1")
     try await database.close()
   }
@@ -170,21 +177,24 @@ import Testing
     try await database.note("shared", "global", in: "global")
     try await database.note("mine", "main")
     try await database.run("INSERT INTO version(id, name) VALUES('branch', 'Branch')")
-    try await database.run("INSERT INTO version(id, inherits_from_version_id) VALUES('leaf', 'branch')")
+    try await database.run(
+      "INSERT INTO version(id, inherits_from_version_id) VALUES('leaf', 'branch')")
     func notes(_ version: String) async throws -> String {
       try await database.lines(
         """
         SELECT entity_id, json_extract(snapshot_content, '$.text'),
           coalesce(inherited_from_version_id, 'own')
         FROM state_all WHERE schema_key = 'note' AND version_id = ? ORDER BY 1
-        """, [.text(version)]).joined(separator: " ")
+        """, [.text(version)]
+      ).joined(separator: " ")
     }
     #expect(try await notes("branch") == "mine|main|own shared|global|global")
     try await database.note("mine", "branch", in: "branch")
     #expect(try await notes("main") == "mine|main|own shared|global|global")
     #expect(try await notes("branch") == "mine|branch|own shared|global|global")
 
-    try await database.run("DELETE FROM state_all WHERE version_id = 'branch' AND entity_id = 'shared'")
+    try await database.run(
+      "DELETE FROM state_all WHERE version_id = 'branch' AND entity_id = 'shared'")
     #expect(try await notes("branch") == "mine|branch|own")
     #expect(try await notes("global") == "shared|global|own")
     // The tombstone of the parent hides what the grandparent has.
@@ -194,8 +204,10 @@ import Testing
     #expect(try await notes("leaf") == "mine|main|own near|branch|branch")
     // Without a version a deletion is for all that see the entity.
     #expect(
-      try await database.exec("DELETE FROM state_all WHERE entity_id = 'near'", [], timeout: nil).changes == 4)
-    #expect(try await database.line("SELECT count(*) FROM state_all WHERE entity_id = 'near'") == "0")
+      try await database.exec("DELETE FROM state_all WHERE entity_id = 'near'", [], timeout: nil)
+        .changes == 4)
+    #expect(
+      try await database.line("SELECT count(*) FROM state_all WHERE entity_id = 'near'") == "0")
     #expect(try await database.cacheFaults() == "")
     try await database.close()
   }
@@ -209,7 +221,8 @@ import Testing
     try await database.note("g", "1", in: "global")
     let seen = "SELECT version_id FROM state_all WHERE entity_id = 'g' ORDER BY 1"
     #expect(try await database.lines(seen) == ["branch", "global", "main"])
-    #expect(try await database.line("SELECT commit_id FROM state WHERE entity_id = 'g'") == "pending")
+    #expect(
+      try await database.line("SELECT commit_id FROM state WHERE entity_id = 'g'") == "pending")
     try await database.run("COMMIT")
     #expect(try await database.lines(seen) == ["branch", "global", "main"])
     #expect(try await database.line("SELECT count(*) FROM change WHERE entity_id = 'g'") == "1")
@@ -254,7 +267,8 @@ import Testing
     #expect(try await database.notes() == "cursor|again")
     #expect(
       try await database.line(
-        "SELECT version_id, kind FROM state_current WHERE entity_id = 'g' ORDER BY 1") == "global|0\nmain|1")
+        "SELECT version_id, kind FROM state_current WHERE entity_id = 'g' ORDER BY 1")
+        == "global|0\nmain|1")
     #expect(try await database.cacheFaults() == "")
     try await database.close()
   }
@@ -282,7 +296,9 @@ import Testing
     try await two.run("UPDATE active_version SET version_id = 'branch'")
     try await two.run("ROLLBACK")
     #expect(try await two.notes() == "")
-    let error = await sqlError { try await two.run("UPDATE active_version SET version_id = 'none'") }
+    let error = await sqlError {
+      try await two.run("UPDATE active_version SET version_id = 'none'")
+    }
     #expect(error?.message.contains("there is no version 'none'") == true)
     for database in [one, two, three] { try await database.close() }
   }
@@ -291,16 +307,20 @@ import Testing
   func aMergeTakesWhatTheSourceHasChanged(kind: EngineKind) async throws {
     let workshop = try EngineWorkshop(kind)
     let database = try await workshop.open(options: .state)
-    for (id, text) in [("both", "0"), ("gone", "0"), ("old", "0")] { try await database.note(id, text) }
+    for (id, text) in [("both", "0"), ("gone", "0"), ("old", "0")] {
+      try await database.note(id, text)
+    }
     try await database.run("INSERT INTO version(id) VALUES('branch')")
     try await database.note("both", "branch", in: "branch")
     try await database.note("new", "branch", in: "branch")
-    try await database.run("DELETE FROM state_all WHERE version_id = 'branch' AND entity_id = 'gone'")
+    try await database.run(
+      "DELETE FROM state_all WHERE version_id = 'branch' AND entity_id = 'gone'")
     try await database.note("both", "main")
     // The branch has not touched it, so the merge must not take it back.
     try await database.note("old", "main")
     try await database.note("mine", "main")
-    let tips = try await database.lines("SELECT commit_id FROM version WHERE id IN ('main', 'branch') ORDER BY id")
+    let tips = try await database.lines(
+      "SELECT commit_id FROM version WHERE id IN ('main', 'branch') ORDER BY id")
     try await database.run("INSERT INTO version_merge(source_version_id) VALUES('branch')")
     #expect(try await database.notes() == "both|branch mine|main new|branch old|main")
     #expect(
@@ -308,12 +328,14 @@ import Testing
         """
         SELECT parent_id FROM commit_edge
         WHERE child_id = (SELECT commit_id FROM version WHERE id = 'main')
-        """).sorted() == tips.sorted())
+        """
+      ).sorted() == tips.sorted())
     #expect(try await database.cacheFaults() == "")
     let merged = try await database.line("SELECT commit_id FROM version WHERE id = 'main'")
     for source in ["branch", "main"] {
       try await database.run(
-        "INSERT INTO version_merge(source_version_id, target_version_id) VALUES(?, 'main')", [.text(source)])
+        "INSERT INTO version_merge(source_version_id, target_version_id) VALUES(?, 'main')",
+        [.text(source)])
     }
     #expect(try await database.line("SELECT commit_id FROM version WHERE id = 'main'") == merged)
     #expect(

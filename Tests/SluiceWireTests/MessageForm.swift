@@ -54,6 +54,7 @@ extension Operation {
     case .delete: MessageForm(DeleteRequest.self)
     case .access: MessageForm(AccessRequest.self)
     case .read, .write, .truncate, .allocate, .sqlExport: MessageForm(OffsetFields.self)
+    case .sqlChangesAwait: MessageForm(SQLChangesRequest.self)
     case .lock, .unlock: MessageForm(LockFields.self)
     case .lockAwait: MessageForm(LockAwaitRequest.self)
     case .walIndexMap: MessageForm(WALIndexMapRequest.self)
@@ -74,6 +75,7 @@ extension Operation {
     case .open: MessageForm(OpenReply.self)
     case .access, .checkReservedLock, .hasMoved, .hasExternalReader: MessageForm(AnswerReply.self)
     case .fileSize, .sqlExport: MessageForm(OffsetFields.self)
+    case .sqlChangesAwait: MessageForm(SQLChangesReply.self)
     case .walIndexMap: MessageForm(WALIndexMapReply.self)
     }
   }

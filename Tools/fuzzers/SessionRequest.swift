@@ -42,7 +42,7 @@ struct SessionRequest {
       .sqlReset:
       written(NoFields())
     // A file sidecar does not know them; SQLTarget has them for an engine.
-    case .sqlOpen, .sqlValueRead, .sqlValueWrite, .sqlExport: input.sequence()
+    case .sqlOpen, .sqlValueRead, .sqlValueWrite, .sqlExport, .sqlChangesAwait: input.sequence()
     case .channelClose: written(ChannelFields(channel: UInt64(input.choice(4))))
     case .fullPathname: written(PathFields(path: path(&input)))
     case .open: written(open(&input))

@@ -75,6 +75,7 @@ struct sluice_value {
 #define SLUICE_CREATE 1     // the database must not be there
 #define SLUICE_EITHER 2     // it is opened, or created
 #define SLUICE_READ_ONLY 16 // may be added: this connection changes nothing
+#define SLUICE_STATE 32     // may be added: the database has the state pipeline (Protocol/STATE.md)
 
 // Opens a database. Blocks until the engine has it, for 30 seconds at most.
 //
@@ -217,6 +218,15 @@ int sluice_batch(
 int sluice_export(
     sluice_connection *connection,
     int (*receive)(void *context, const void *bytes, size_t length), void *context);
+
+// --- Changes of the state ------------------------------------------------------------------------
+
+// Waits until the state of the database (SLUICE_STATE) has a later commit than number `seen` (0 for
+// none). `number` gets that of the last one, which is `seen` when the time (at most 3,600,000
+// milliseconds) is over. What has changed is in the view state_commit. Refused while a transaction is
+// open. sluice_cancel ends the wait.
+int sluice_await_changes(
+    sluice_connection *connection, int64_t seen, int64_t milliseconds, int64_t *number);
 
 #ifdef __cplusplus
 }

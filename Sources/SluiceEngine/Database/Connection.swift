@@ -63,10 +63,12 @@ final class Connection {
   private let interruption: Interruption
   private let busyNanoseconds: Int64
   private var busySince: Int64 = 0
-  /// The state pipeline, whose tables a database has that was once opened with it.
-  private(set) var state: StatePipeline?
-  /// Whether the database has them.
-  private var hasState = false
+  /// What must be there as long as SQLite knows its tables.
+  private var tableSource: (any TableSource)?
+  /// What further actions are refused.
+  private var restriction: (StatementAction) -> Bool = { _ in true }
+  /// Whether the statement that is being compiled is the engine's own.
+  private var isOwn = false
   /// Whether the statement that is being compiled begins or ends a transaction.
   private var controlsTransaction = false
 
@@ -104,7 +106,6 @@ final class Connection {
       try image.copy(into: self)
     }
     if !isMemory, !isReadOnly, request.mode != .open { try useWAL() }
-    try enterState(isWanted: request.options.contains(.state), place.plugins)
     unsafe sqlite3_set_authorizer(handle, authorize, Unmanaged.passUnretained(self).toOpaque())
   }
 
@@ -112,7 +113,7 @@ final class Connection {
   deinit {
     unsafe sqlite3_progress_handler(handle, 0, nil, nil)
     // SQLite's tables of it are the last that hold it.
-    state = nil
+    tableSource = nil
     unsafe sqlite3_close_v2(handle)
   }
 
@@ -202,28 +203,19 @@ final class Connection {
     }
   }
 
-  /// Makes the state pipeline known, without which its tables would be anybody's to write.
-  private func enterState(isWanted: Bool, _ plugins: PluginSet) throws(DatabaseError) {
-    state = try unsafe StatePipeline(on: handle, plugins: plugins)
-    hasState = try StateTables.hasTables(self)
-    guard isWanted else {
-      if hasState { try state?.loadSettings() }
-      return
-    }
-    guard hasState || !isReadOnly else {
-      throw DatabaseError(
-        SQLITE_CANTOPEN, "the database has no state; open it once without read-only")
-    }
-    if !isReadOnly { try StateTables.boot(self) }
-    hasState = true
-    try state?.loadSettings()
-  }
-
   // MARK: The engine's own statements
+
+  /// Keeps a source of tables until SQLite has closed them.
+  func keep(_ source: any TableSource) { tableSource = source }
+
+  /// Clients' statements may only do what `allows` allows besides.
+  func restrict(_ allows: @escaping (StatementAction) -> Bool) { restriction = allows }
 
   /// Runs a statement of the engine, before the client has a word.
   func run(_ sql: String) throws(DatabaseError) {
     interruption.begin(deadlineMilliseconds: 0)
+    isOwn = true
+    defer { isOwn = false }
     try unsafe check(sqlite3_exec(handle, sql, nil, nil, nil))
   }
 
@@ -275,8 +267,8 @@ final class Connection {
     if action.code == SQLITE_TRANSACTION || action.code == SQLITE_SAVEPOINT {
       controlsTransaction = true
     }
-    if hasState, !StateTables.allows(action) { return false }
-    return Permissions.allows(action, isReadOnly: isReadOnly)
+    if isOwn { return true }
+    return Permissions.allows(action, isReadOnly: isReadOnly) && restriction(action)
   }
 }
 

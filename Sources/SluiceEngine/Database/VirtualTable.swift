@@ -21,10 +21,13 @@ struct TableValue {
   /// another.
   func text(of column: String) throws(DatabaseError) -> String? {
     guard !isNull else { return nil }
-    guard let start = unsafe sqlite3_value_text(handle) else { throw DatabaseError(SQLITE_NOMEM, "no memory") }
+    guard let start = unsafe sqlite3_value_text(handle) else {
+      throw DatabaseError(SQLITE_NOMEM, "no memory")
+    }
     let count = unsafe Int(sqlite3_value_bytes(handle))
     guard
-      let text = unsafe String(validating: UnsafeBufferPointer(start: start, count: count), as: UTF8.self)
+      let text = unsafe String(
+        validating: UnsafeBufferPointer(start: start, count: count), as: UTF8.self)
     else { throw DatabaseError(SQLITE_MISMATCH, "\(column) is no UTF-8") }
     return text
   }

@@ -37,6 +37,10 @@ final class SQLChannel {
       let arguments = try end.arguments(of: request, as: OffsetFields.self)
       let (outcome, reply) = unsafe session.export(arguments.offset, payload)
       answer(outcome, reply)
+    case .sqlChangesAwait:
+      let arguments = try end.arguments(of: request, as: SQLChangesRequest.self)
+      let (outcome, reply) = unsafe session.awaitChanges(arguments, payload)
+      answer(outcome, reply)
     default: end.complete(.unknownOperation)
     }
   }

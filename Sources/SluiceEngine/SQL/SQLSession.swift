@@ -23,6 +23,7 @@ package final class SQLSession {
   private let place: DatabasePlace
   private let interruption: Interruption
   private(set) var connection: Connection?
+  private var state: StateContext?
   var statements = StatementTable()
   var pieces = Pieces()
   private var image: DatabaseImage?
@@ -46,7 +47,11 @@ package final class SQLSession {
     guard connection == nil else { return (SQLOutcome(status: .misuse), SQLOpenReply()) }
     defer { pieces.removeAll() }
     do throws(DatabaseError) {
-      connection = try Connection(request, at: place, seed: pieces[0], interruption)
+      let connection = try Connection(request, at: place, seed: pieces[0], interruption)
+      state = try StatePipeline(
+        on: connection, plugins: place.plugins, isWanted: request.options.contains(.state)
+      ).context
+      self.connection = connection
       let version = UInt64(sqlite3_libversion_number())
       return (SQLOutcome(), SQLOpenReply(sqliteVersion: version, capabilities: 0))
     } catch {
@@ -58,6 +63,7 @@ package final class SQLSession {
   package func close() {
     statements = StatementTable()
     image = nil
+    state = nil
     connection = nil
   }
 
@@ -348,6 +354,24 @@ package final class SQLSession {
       return (SQLOutcome(byteCount: count), OffsetFields(offset: Int64(image.byteCount)))
     } catch {
       return unsafe (refusal(error, payload), OffsetFields())
+    }
+  }
+
+  // MARK: Changes of the state
+
+  func awaitChanges(
+    _ request: SQLChangesRequest, _ payload: UnsafeMutableRawBufferPointer
+  ) -> (SQLOutcome, SQLChangesReply) {
+    guard let state else {
+      return (SQLOutcome(status: .misuse), SQLChangesReply())
+    }
+    interruption.begin(deadlineMilliseconds: 0)
+    do throws(DatabaseError) {
+      let number = try CommitWait(state, interruption).number(
+        after: request.number, milliseconds: request.milliseconds)
+      return (SQLOutcome(), SQLChangesReply(number: number))
+    } catch {
+      return unsafe (refusal(error, payload), SQLChangesReply())
     }
   }
 }

@@ -10,14 +10,14 @@ struct CommitWalk {
   /// The commits, nearest first.
   private(set) var order: [Int64] = []
 
-  init(from root: Int64, _ pipeline: StatePipeline) throws(DatabaseError) {
+  init(from root: Int64, _ state: StateContext) throws(DatabaseError) {
     depths[root] = 0
     order = [root]
     var place = 0
     while place < order.count {
       let commit = order[place]
       place += 1
-      let next = try pipeline.query("SELECT parent, merged FROM state_commits WHERE seq = ?1") {
+      let next = try state.query("SELECT parent, merged FROM state_commits WHERE seq = ?1") {
         (row) throws(DatabaseError) in
         row.bind(1, commit)
         return try row.step() ? (row.optionalInteger(0), row.optionalInteger(1)) : (nil, nil)
@@ -45,7 +45,7 @@ struct CommitWalk {
 
   /// The commit that a query begins with: the one of an id, or the tip of the active version.
   static func root(
-    _ id: String?, _ pipeline: StatePipeline
+    _ id: String?, _ state: StateContext
   ) throws(DatabaseError) -> (seq: Int64, id: String)? {
     let sql =
       id == nil
@@ -54,8 +54,8 @@ struct CommitWalk {
       WHERE v.id = ?1
       """
       : "SELECT seq, id FROM state_commits WHERE id = ?1"
-    return try pipeline.query(sql) { (row) throws(DatabaseError) in
-      row.bind(1, id ?? pipeline.activeVersion.value)
+    return try state.query(sql) { (row) throws(DatabaseError) in
+      row.bind(1, id ?? state.activeVersion.value)
       return try row.step() ? (row.integer(0), row.text(1)) : nil
     }
   }

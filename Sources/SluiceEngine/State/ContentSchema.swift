@@ -74,7 +74,8 @@ struct ContentSchema: Equatable {
     var types: [String] = []
     for name in names {
       guard case .string(let name) = name, Self.types.contains(name) else {
-        throw Malformed(text: "\(place): type is none of \(Self.types.sorted().joined(separator: ", "))")
+        throw Malformed(
+          text: "\(place): type is none of \(Self.types.sorted().joined(separator: ", "))")
       }
       types.append(name)
     }

@@ -25,14 +25,14 @@ struct EntityView: Sendable {
 }
 
 final class EntityTable: VirtualTable {
-  private let pipeline: StatePipeline
+  private let state: StateContext
   private let view: EntityView
   /// Whether it shows all versions.
   private let isForAll: Bool
   private let rowColumns: RowColumns
 
-  init(_ pipeline: StatePipeline, _ view: EntityView, isForAll: Bool) {
-    self.pipeline = pipeline
+  init(_ state: StateContext, _ view: EntityView, isForAll: Bool) {
+    self.state = state
     self.view = view
     self.isForAll = isForAll
     rowColumns = RowColumns(isForAll: isForAll, first: view.properties.count)
@@ -49,7 +49,7 @@ final class EntityTable: VirtualTable {
   }
 
   override func open() -> VirtualCursor {
-    StateRows(pipeline, isForAll: isForAll, keyColumn: rowColumns.key) { [self] in query($0) }
+    StateRows(state, isForAll: isForAll, keyColumn: rowColumns.key) { [self] in query($0) }
   }
 
   private func query(_ plan: TablePlan) -> StateRows.Choice {
@@ -75,7 +75,7 @@ final class EntityTable: VirtualTable {
       if let text = try row[index].text(of: name) {
         texts.append(text)
       } else if name == "id" {
-        texts.append(pipeline.ids.next())
+        texts.append(state.ids.next())
       } else {
         throw DatabaseError(cengine_constraint_not_null, "the row needs \(name)")
       }
@@ -95,7 +95,7 @@ final class EntityTable: VirtualTable {
         """
     }
     let sql = "SELECT json_object(\(members.joined(separator: ", ")))"
-    let content = try pipeline.query(sql) { (statement) throws(DatabaseError) in
+    let content = try state.query(sql) { (statement) throws(DatabaseError) in
       for index in view.properties.indices {
         if index < texts.count {
           statement.bind(Int32(index + 1), texts[index])
@@ -106,7 +106,7 @@ final class EntityTable: VirtualTable {
       return try statement.step() ? statement.text(0) : ""
     }
     let isUntracked = row[rowColumns.untracked].integer != 0
-    try StateWriter(pipeline).put(
+    try StateWriter(state).put(
       StateKey(schema: view.schema, entity: view.id(texts), file: OwnSchemas.noFile),
       StateValue(
         plugin: OwnSchemas.noPlugin, schemaVersion: OwnSchemas.version, content: content),
@@ -116,7 +116,7 @@ final class EntityTable: VirtualTable {
   override func insert(_ row: TableRow) throws(DatabaseError) {
     if view.isAlwaysGlobal { return try put(row, StateTables.global) }
     guard let column = rowColumns.version else {
-      return try put(row, pipeline.activeVersion.value)
+      return try put(row, state.activeVersion.value)
     }
     guard let version = try row[column].text(of: "lixcol_version_id") else {
       throw DatabaseError(cengine_constraint_not_null, "the row needs lixcol_version_id")
@@ -136,7 +136,7 @@ final class EntityTable: VirtualTable {
 
   override func delete(_ old: TableValue) throws(DatabaseError) {
     let (version, id) = try rowColumns.parts(of: old)
-    try StateWriter(pipeline).remove(
+    try StateWriter(state).remove(
       StateKey(schema: view.schema, entity: id, file: OwnSchemas.noFile), from: version)
   }
 }

@@ -3,12 +3,12 @@
 internal import CEngine
 
 struct FileContent {
-  private let pipeline: StatePipeline
+  private let state: StateContext
   /// The version whose view counts, and which is written.
   private let version: String
 
-  init(_ pipeline: StatePipeline, _ version: String) {
-    self.pipeline = pipeline
+  init(_ state: StateContext, _ version: String) {
+    self.state = state
     self.version = version
   }
 
@@ -22,9 +22,11 @@ struct FileContent {
   func pieces(ofFile id: String) throws(DatabaseError) -> [Piece] {
     let query = StateQuery(
       conditions: ["r.file_id = ?2", "r.schema_key <> '\(OwnSchemas.file)'"],
-      columns: ["r.plugin_key", "r.entity_id", "r.schema_key", "r.schema_version", StateQuery.content],
+      columns: [
+        "r.plugin_key", "r.entity_id", "r.schema_key", "r.schema_version", StateQuery.content,
+      ],
       needsChange: true)
-    return try pipeline.query(query.sql) { (row) throws(DatabaseError) in
+    return try state.query(query.sql) { (row) throws(DatabaseError) in
       row.bind(1, version)
       row.bind(2, id)
       var pieces: [Piece] = []
@@ -44,7 +46,7 @@ struct FileContent {
 
   /// The file's bytes. `file` has no data yet.
   func bytes(of file: PluginFile) throws(DatabaseError) -> [UInt8] {
-    try Self.bytes(of: file, try pieces(ofFile: file.id), pipeline.plugins)
+    try Self.bytes(of: file, try pieces(ofFile: file.id), state.plugins)
   }
 
   static func bytes(
@@ -52,9 +54,12 @@ struct FileContent {
   ) throws(DatabaseError) -> [UInt8] {
     let matching = plugins.matching(path: file.path).filter { $0.canBuild }
     let makers = Set(pieces.map { $0.plugin })
-    guard let plugin = matching.first(where: { makers.contains($0.key) })
-      ?? makers.sorted().lazy.compactMap({ plugins.plugin(named: $0) }).first(where: { $0.canBuild })
-      ?? (pieces.isEmpty ? matching.first : nil)
+    guard
+      let plugin = matching.first(where: { makers.contains($0.key) })
+        ?? makers.sorted().lazy.compactMap({ plugins.plugin(named: $0) }).first(where: {
+          $0.canBuild
+        })
+        ?? (pieces.isEmpty ? matching.first : nil)
     else {
       guard let maker = makers.sorted().first else { return [] }
       throw DatabaseError(
@@ -78,11 +83,11 @@ struct FileContent {
   func write(
     _ after: PluginFile, before: PluginFile?, isUntracked: Bool
   ) throws(DatabaseError) {
-    var makers = pipeline.plugins.matching(path: after.path)
-    if makers.isEmpty { makers = [pipeline.plugins.fallback] }
+    var makers = state.plugins.matching(path: after.path)
+    if makers.isEmpty { makers = [state.plugins.fallback] }
     let pieces = before == nil ? [] : try pieces(ofFile: after.id)
     for piece in pieces where !makers.contains(where: { $0.key == piece.plugin }) {
-      try StateWriter(pipeline).remove(
+      try StateWriter(state).remove(
         StateKey(
           schema: piece.entity.schemaKey, entity: piece.entity.entityID, file: after.id),
         from: version)
@@ -96,7 +101,7 @@ struct FileContent {
   }
 
   private func matches(_ plugin: any Plugin, _ path: String) -> Bool {
-    pipeline.plugins.matching(path: path).contains { $0 === plugin }
+    state.plugins.matching(path: path).contains { $0 === plugin }
   }
 
   private func detect(
@@ -105,12 +110,11 @@ struct FileContent {
     let changes: [PluginEntity]
     do throws(PluginError) {
       changes = try plugin.detectChanges(
-        before: before, after: after, PipelineReader(pipeline, version), deadline: .max)
+        before: before, after: after, PipelineReader(state, version), deadline: .max)
     } catch {
       throw DatabaseError(SQLITE_ERROR, error.message)
     }
-    let rules = StateRules(pipeline)
-    let writer = StateWriter(pipeline)
+    let writer = StateWriter(state)
     for change in changes {
       guard
         let schema = plugin.schemas.first(where: {
@@ -127,22 +131,42 @@ struct FileContent {
         try writer.remove(key, from: version)
         continue
       }
-      try rules.store(schema)
+      try store(schema)
       try writer.put(
         key,
         StateValue(plugin: plugin.key, schemaVersion: change.schemaVersion, content: content),
         in: version, isUntracked: isUntracked)
     }
   }
+
+  /// Stores the schema of a plugin, if it is not there.
+  private func store(_ schema: PluginSchema) throws(DatabaseError) {
+    guard try StateRules(state).schema(schema.key, schema.version) == nil else { return }
+    let content = try state.query(
+      "SELECT json_object('key', ?1, 'version', ?2, 'value', json(?3))"
+    ) { (row) throws(DatabaseError) in
+      row.bind(1, schema.key)
+      row.bind(2, schema.version)
+      row.bind(3, schema.definition)
+      return try row.step() ? row.text(0) : ""
+    }
+    try StateWriter(state).put(
+      StateKey(
+        schema: OwnSchemas.storedSchema, entity: StateRules.schemaID(schema.key, schema.version),
+        file: OwnSchemas.noFile),
+      StateValue(
+        plugin: OwnSchemas.noPlugin, schemaVersion: OwnSchemas.version, content: content),
+      in: StateTables.global, isUntracked: false)
+  }
 }
 
 /// What a plugin may ask of the state while it looks at a file.
 final class PipelineReader: StateReader {
-  private let pipeline: StatePipeline
+  private let state: StateContext
   private let version: String
 
-  init(_ pipeline: StatePipeline, _ version: String) {
-    self.pipeline = pipeline
+  init(_ state: StateContext, _ version: String) {
+    self.state = state
     self.version = version
   }
 
@@ -152,7 +176,7 @@ final class PipelineReader: StateReader {
     ofFile id: String, plugin key: String
   ) throws(PluginError) -> [PluginEntity] {
     do throws(DatabaseError) {
-      return try FileContent(pipeline, version).pieces(ofFile: id).filter { $0.plugin == key }
+      return try FileContent(state, version).pieces(ofFile: id).filter { $0.plugin == key }
         .map { $0.entity }
     } catch {
       throw PluginError(message: error.message)
@@ -162,7 +186,7 @@ final class PipelineReader: StateReader {
   /// The authorizer of the connection looks at it, too.
   func query(_ sql: String, _ arguments: [String]) throws(PluginError) -> [[String?]] {
     do throws(DatabaseError) {
-      let statement = try unsafe EngineStatement(sql, on: pipeline.handle)
+      let statement = try unsafe EngineStatement(sql, on: state.handle)
       guard unsafe sqlite3_stmt_readonly(statement.handle) != 0 else {
         throw DatabaseError(SQLITE_READONLY, "a plugin's query may only read")
       }

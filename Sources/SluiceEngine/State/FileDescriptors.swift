@@ -6,9 +6,9 @@
 internal import CEngine
 
 struct FileDescriptors {
-  private let pipeline: StatePipeline
+  private let state: StateContext
 
-  init(_ pipeline: StatePipeline) { self.pipeline = pipeline }
+  init(_ state: StateContext) { self.state = state }
 
   static let pathByteCountMaximum = 4096
 
@@ -31,7 +31,7 @@ struct FileDescriptors {
 
   /// Checks what is about to be written as a descriptor.
   func check(_ key: StateKey, _ content: String, in version: String) throws(DatabaseError) {
-    let (id, path) = try pipeline.query(
+    let (id, path) = try state.query(
       "SELECT json_extract(?1, '$.id'), json_extract(?1, '$.path'), json_type(?1, '$.path')"
     ) { (row) throws(DatabaseError) in
       row.bind(1, content)
@@ -57,7 +57,7 @@ struct FileDescriptors {
     let query = StateQuery(
       conditions: ["r.schema_key = '\(OwnSchemas.file)'", "r.entity_id = ?2"],
       columns: [Self.path], needsChange: true)
-    let path = try pipeline.query(query.sql) { (row) throws(DatabaseError) in
+    let path = try state.query(query.sql) { (row) throws(DatabaseError) in
       row.bind(1, version)
       row.bind(2, id)
       return try row.step() ? row.text(0) : nil
@@ -87,7 +87,7 @@ struct FileDescriptors {
         "r.entity_id <> ?2", Self.hasPath.replacing("?", with: "?3"),
       ], columns: ["a.version_id", "r.entity_id"], needsChange: true)
     query.scope = .all
-    try pipeline.query(query.sql) { (row) throws(DatabaseError) in
+    try state.query(query.sql) { (row) throws(DatabaseError) in
       row.bind(1, version)
       row.bind(2, id)
       row.bind(3, path)

@@ -5,9 +5,9 @@
 internal import CEngine
 
 final class FileHistoryTable: VirtualTable {
-  fileprivate let pipeline: StatePipeline
+  fileprivate let state: StateContext
 
-  init(_ pipeline: StatePipeline) { self.pipeline = pipeline }
+  init(_ state: StateContext) { self.state = state }
 
   override var declaration: String {
     """
@@ -20,7 +20,7 @@ final class FileHistoryTable: VirtualTable {
   fileprivate static let keys = ["id", "path", "lixcol_root_commit_id"]
   override var keyColumns: [Int] { [0, 1, 6] }
 
-  override func open() -> VirtualCursor { FileHistoryRows(pipeline) }
+  override func open() -> VirtualCursor { FileHistoryRows(state) }
 }
 
 /// A file's elements in the history, newest first.
@@ -32,7 +32,7 @@ private struct FileElement {
 }
 
 private final class FileHistoryRows: VirtualCursor {
-  private let pipeline: StatePipeline
+  private let state: StateContext
   private var walk: CommitWalk?
   private var rootID = ""
   private var files: ArraySlice<String> = []
@@ -45,7 +45,7 @@ private final class FileHistoryRows: VirtualCursor {
   /// The line of commits of the root, which most commits are in.
   private var rootLine: Set<Int64> = []
 
-  init(_ pipeline: StatePipeline) { self.pipeline = pipeline }
+  init(_ state: StateContext) { self.state = state }
 
   override func filter(_ plan: TablePlan, _ arguments: [TableValue]) throws(DatabaseError) {
     var texts: [String: String] = [:]
@@ -57,9 +57,9 @@ private final class FileHistoryRows: VirtualCursor {
     commits = []
     file = nil
     pathFilter = texts["path"]
-    guard let root = try CommitWalk.root(texts["lixcol_root_commit_id"], pipeline) else { return }
+    guard let root = try CommitWalk.root(texts["lixcol_root_commit_id"], state) else { return }
     rootID = root.id
-    let walk = try CommitWalk(from: root.seq, pipeline)
+    let walk = try CommitWalk(from: root.seq, state)
     self.walk = walk
     rootLine = walk.line(from: root.seq)
     if let id = texts["id"] { files = [id] } else { files = try fileIDs() }
@@ -68,7 +68,7 @@ private final class FileHistoryRows: VirtualCursor {
 
   private func fileIDs() throws(DatabaseError) -> ArraySlice<String> {
     let condition = pathFilter == nil ? "" : " AND path = ?1"
-    return try pipeline.query(
+    return try state.query(
       """
       SELECT DISTINCT entity_id FROM state_changes
       WHERE schema_key = '\(OwnSchemas.file)'\(condition) ORDER BY 1
@@ -105,7 +105,7 @@ private final class FileHistoryRows: VirtualCursor {
       CROSS JOIN state_changes c
         ON c.entity_id = e.entity_id AND c.schema_key = e.schema_key AND c.file_id = ?1
       """
-    return try pipeline.query(
+    return try state.query(
       """
       SELECT c."commit" AS seq, c.schema_key, c.entity_id, c.id FROM \(found)
       UNION ALL
@@ -137,7 +137,7 @@ private final class FileHistoryRows: VirtualCursor {
     for element in elements where element.commit <= commit && line.contains(element.commit) {
       let key = StateKey(schema: element.schema, entity: element.entity, file: "")
       guard seen.insert(key).inserted else { continue }
-      try pipeline.query(
+      try state.query(
         """
         SELECT plugin_key, schema_version, snapshot_content,
           path, json_extract(snapshot_content, '$.metadata'),
@@ -169,7 +169,7 @@ private final class FileHistoryRows: VirtualCursor {
     switch number {
     case 0: result.set(file.id)
     case 1: result.set(file.path)
-    case 2: result.set(try FileContent.bytes(of: file, pieces, pipeline.plugins))
+    case 2: result.set(try FileContent.bytes(of: file, pieces, state.plugins))
     case 3: result.set(file.metadata)
     case 4: result.set(file.isHidden ? 1 : Int64(0))
     case 6: result.set(rootID)
@@ -178,7 +178,7 @@ private final class FileHistoryRows: VirtualCursor {
     default:
       let column = number == 5 ? "id" : "created_at"
       result.set(
-        try pipeline.query("SELECT \(column) FROM state_commits WHERE seq = ?1") {
+        try state.query("SELECT \(column) FROM state_commits WHERE seq = ?1") {
           (row) throws(DatabaseError) in
           row.bind(1, commit)
           return try row.step() ? row.text(0) : nil

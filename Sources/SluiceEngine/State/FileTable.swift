@@ -4,13 +4,13 @@
 internal import CEngine
 
 final class FileTable: VirtualTable {
-  private let pipeline: StatePipeline
+  private let state: StateContext
   /// Whether it shows all versions.
   private let isForAll: Bool
   private let rowColumns: RowColumns
 
-  init(_ pipeline: StatePipeline, isForAll: Bool) {
-    self.pipeline = pipeline
+  init(_ state: StateContext, isForAll: Bool) {
+    self.state = state
     self.isForAll = isForAll
     rowColumns = RowColumns(isForAll: isForAll, first: 5)
   }
@@ -35,7 +35,7 @@ final class FileTable: VirtualTable {
   }
 
   override func open() -> VirtualCursor {
-    FileRows(pipeline, isForAll: isForAll, keyColumn: rowColumns.key) { [self] in query($0) }
+    FileRows(state, isForAll: isForAll, keyColumn: rowColumns.key) { [self] in query($0) }
   }
 
   private func query(_ plan: TablePlan) -> StateRows.Choice {
@@ -63,7 +63,7 @@ final class FileTable: VirtualTable {
         id: entity, path: statement!.text(Int32(FileTable.Column.path)),
         metadata: statement!.optionalText(Int32(FileTable.Column.metadata)),
         isHidden: statement!.integer(Int32(FileTable.Column.hidden)) != 0, data: [])
-      let bytes = try FileContent(pipeline, version).bytes(of: file)
+      let bytes = try FileContent(state, version).bytes(of: file)
       guard bytes.count <= Limits.valueByteCountMaximum else {
         throw DatabaseError(SQLITE_TOOBIG, "the file '\(file.path)' has more than 64 MiB")
       }
@@ -75,7 +75,7 @@ final class FileTable: VirtualTable {
 
   /// The version in which a new row is written.
   private func version(_ row: TableRow) throws(DatabaseError) -> String {
-    guard let column = rowColumns.version else { return pipeline.activeVersion.value }
+    guard let column = rowColumns.version else { return state.activeVersion.value }
     guard let version = try row[column].text(of: "lixcol_version_id") else {
       throw DatabaseError(cengine_constraint_not_null, "a file of file_all needs lixcol_version_id")
     }
@@ -94,7 +94,7 @@ final class FileTable: VirtualTable {
 
   override func insert(_ row: TableRow) throws(DatabaseError) {
     let version = try version(row)
-    let id = try row[Column.id].text(of: "id") ?? pipeline.ids.next()
+    let id = try row[Column.id].text(of: "id") ?? state.ids.next()
     var after = try file(row, id: id)
     after.data = row[Column.data].bytes
     try put(after, before: try present(id, version), in: version, isUntracked: untracked(row))
@@ -125,7 +125,7 @@ final class FileTable: VirtualTable {
         FileDescriptors.path, "json_extract(\(content), '$.metadata')",
         "json_extract(\(content), '$.hidden')",
       ], needsChange: true)
-    let found = try pipeline.query(query.sql) { (row) throws(DatabaseError) -> PluginFile? in
+    let found = try state.query(query.sql) { (row) throws(DatabaseError) -> PluginFile? in
       row.bind(1, version)
       row.bind(2, id)
       guard try row.step() else { return nil }
@@ -134,7 +134,7 @@ final class FileTable: VirtualTable {
         data: [])
     }
     guard var file = found else { return nil }
-    file.data = try FileContent(pipeline, version).bytes(of: file)
+    file.data = try FileContent(state, version).bytes(of: file)
     return file
   }
 
@@ -148,20 +148,20 @@ final class FileTable: VirtualTable {
       } ?? true
     if descriptorDiffers {
       let content = try descriptor(after)
-      try StateWriter(pipeline).put(
+      try StateWriter(state).put(
         FileDescriptors.key(after.id),
         StateValue(
           plugin: OwnSchemas.noPlugin, schemaVersion: OwnSchemas.version, content: content),
         in: version, isUntracked: isUntracked)
     }
     if before == nil || before?.data != after.data || before?.path != after.path {
-      try FileContent(pipeline, version).write(after, before: before, isUntracked: isUntracked)
+      try FileContent(state, version).write(after, before: before, isUntracked: isUntracked)
     }
   }
 
   private func descriptor(_ file: PluginFile) throws(DatabaseError) -> String {
     do throws(DatabaseError) {
-      return try pipeline.query(
+      return try state.query(
         """
         SELECT json_object('id', ?1, 'path', ?2, 'metadata', json(?3),
           'hidden', json(CASE ?4 WHEN 1 THEN 'true' ELSE 'false' END))
@@ -181,8 +181,8 @@ final class FileTable: VirtualTable {
 
   override func delete(_ old: TableValue) throws(DatabaseError) {
     let (version, id) = try rowColumns.parts(of: old)
-    let writer = StateWriter(pipeline)
-    for piece in try FileContent(pipeline, version).pieces(ofFile: id) {
+    let writer = StateWriter(state)
+    for piece in try FileContent(state, version).pieces(ofFile: id) {
       try writer.remove(
         StateKey(schema: piece.entity.schemaKey, entity: piece.entity.entityID, file: id),
         from: version)

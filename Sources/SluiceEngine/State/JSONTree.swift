@@ -26,8 +26,8 @@ indirect enum JSONTree: Equatable {
   }
 
   /// Parses a text. SQLite's error names malformed JSON.
-  static func parse(_ text: String, _ pipeline: StatePipeline) throws(DatabaseError) -> JSONTree {
-    try pipeline.query("SELECT id, parent, type, key, atom FROM json_tree(?1)") {
+  static func parse(_ text: String, _ state: StateContext) throws(DatabaseError) -> JSONTree {
+    try state.query("SELECT id, parent, type, key, atom FROM json_tree(?1)") {
       (rows) throws(DatabaseError) in
       rows.bind(1, text)
       var builder = Builder()

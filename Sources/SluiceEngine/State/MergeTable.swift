@@ -8,9 +8,9 @@
 internal import CEngine
 
 final class MergeTable: VirtualTable {
-  private let pipeline: StatePipeline
+  private let state: StateContext
 
-  init(_ pipeline: StatePipeline) { self.pipeline = pipeline }
+  init(_ state: StateContext) { self.state = state }
 
   override var declaration: String {
     """
@@ -20,7 +20,7 @@ final class MergeTable: VirtualTable {
   }
 
   override func open() -> VirtualCursor {
-    StatementRows(pipeline) { _ in
+    StatementRows(state) { _ in
       """
       SELECT s.version_id, m.version_id, m.id
       FROM state_commits m JOIN state_commits s ON s.seq = m.merged
@@ -34,10 +34,10 @@ final class MergeTable: VirtualTable {
       throw DatabaseError(cengine_constraint_not_null, "a merge needs a source_version_id")
     }
     let target =
-      try row[1].text(of: "target_version_id") ?? pipeline.activeVersion.value
-    let transaction = try pipeline.transaction()
+      try row[1].text(of: "target_version_id") ?? state.activeVersion.value
+    let transaction = try state.transaction()
     for version in [source, target] {
-      try pipeline.requireVersion(version)
+      try state.requireVersion(version)
       try requireNothingPending(version, transaction)
     }
     if source != target { try merge(source, into: target, transaction) }
@@ -46,7 +46,7 @@ final class MergeTable: VirtualTable {
   private func requireNothingPending(
     _ version: String, _ transaction: StateTransaction
   ) throws(DatabaseError) {
-    try pipeline.query(
+    try state.query(
       """
       SELECT 1 FROM state_commits m WHERE number = ?1 AND version_id = ?2
         AND (merged IS NOT NULL OR EXISTS (SELECT 1 FROM state_changes c WHERE c."commit" = m.seq))
@@ -72,8 +72,8 @@ final class MergeTable: VirtualTable {
   ) throws(DatabaseError) {
     let differences = try differences(source, target)
     if differences.isEmpty { return }
-    let commit = try StateWriter(pipeline).pendingCommit(target, transaction)
-    try pipeline.query(
+    let commit = try StateWriter(state).pendingCommit(target, transaction)
+    try state.query(
       """
       UPDATE state_commits SET merged = (SELECT "commit" FROM state_versions WHERE id = ?2)
       WHERE seq = ?1
@@ -87,7 +87,7 @@ final class MergeTable: VirtualTable {
       try adopt(difference, target, commit, transaction)
     }
     for difference in differences where difference.key.schema == OwnSchemas.file {
-      try FileDescriptors(pipeline).checkPath(ofFile: difference.key.entity, in: target)
+      try FileDescriptors(state).checkPath(ofFile: difference.key.entity, in: target)
     }
     transaction.forget()
   }
@@ -97,7 +97,7 @@ final class MergeTable: VirtualTable {
   private func differences(
     _ source: String, _ target: String
   ) throws(DatabaseError) -> [Difference] {
-    try pipeline.query(
+    try state.query(
       """
       WITH RECURSIVE met(seq) AS (
           SELECT "commit" FROM state_versions WHERE id = ?2
@@ -139,13 +139,13 @@ final class MergeTable: VirtualTable {
   private func adopt(
     _ difference: Difference, _ target: String, _ commit: Int64, _ transaction: StateTransaction
   ) throws(DatabaseError) {
-    try pipeline.query("INSERT INTO state_adopted VALUES(?1, ?2)") {
+    try state.query("INSERT INTO state_adopted VALUES(?1, ?2)") {
       (statement) throws(DatabaseError) in
       statement.bind(1, commit)
       statement.bind(2, difference.change)
       try statement.run()
     }
-    try pipeline.query(
+    try state.query(
       """
       INSERT INTO state_current(version_id, schema_key, entity_id, file_id, untracked, kind,
         plugin_key, schema_version, created_at, change_id, "commit")
@@ -163,6 +163,6 @@ final class MergeTable: VirtualTable {
       statement.bind(4, transaction.time)
       try statement.run()
     }
-    try StateWriter(pipeline).deleteUntracked(difference.key, target)
+    try StateWriter(state).deleteUntracked(difference.key, target)
   }
 }

@@ -5,9 +5,9 @@ internal import CEngine
 
 /// One row, which can only be updated.
 final class ActiveVersionTable: VirtualTable {
-  private let pipeline: StatePipeline
+  private let state: StateContext
 
-  init(_ pipeline: StatePipeline) { self.pipeline = pipeline }
+  init(_ state: StateContext) { self.state = state }
 
   override var declaration: String {
     "CREATE TABLE x(version_id TEXT PRIMARY KEY) WITHOUT ROWID"
@@ -15,21 +15,21 @@ final class ActiveVersionTable: VirtualTable {
   override func rowCount(_ plan: TablePlan) -> Int64 { 1 }
 
   override func open() -> VirtualCursor {
-    TextRows { [pipeline] in [pipeline.activeVersion.value] }
+    TextRows { [state] in [state.activeVersion.value] }
   }
 
   override func update(_ key: TableValue, to row: TableRow) throws(DatabaseError) {
     guard let version = try row[0].text(of: "version_id") else {
       throw DatabaseError(cengine_constraint_not_null, "one version is always active")
     }
-    try pipeline.setActiveVersion(version)
+    try state.setActiveVersion(version)
   }
 }
 
 final class ActiveAccountTable: VirtualTable {
-  private let pipeline: StatePipeline
+  private let state: StateContext
 
-  init(_ pipeline: StatePipeline) { self.pipeline = pipeline }
+  init(_ state: StateContext) { self.state = state }
 
   override var declaration: String {
     "CREATE TABLE x(account_id TEXT PRIMARY KEY) WITHOUT ROWID"
@@ -37,9 +37,9 @@ final class ActiveAccountTable: VirtualTable {
   override func rowCount(_ plan: TablePlan) -> Int64 { 4 }
 
   override func open() -> VirtualCursor {
-    TextRows { [pipeline] () throws(DatabaseError) in
-      try pipeline.query("SELECT value FROM json_each(?1)") { (row) throws(DatabaseError) in
-        row.bind(1, pipeline.activeAccounts.value)
+    TextRows { [state] () throws(DatabaseError) in
+      try state.query("SELECT value FROM json_each(?1)") { (row) throws(DatabaseError) in
+        row.bind(1, state.activeAccounts.value)
         var accounts: [String] = []
         while try row.step() { accounts.append(row.text(0)) }
         return accounts
@@ -72,12 +72,12 @@ final class ActiveAccountTable: VirtualTable {
   }
 
   private func change(_ sql: String, _ account: String) throws(DatabaseError) {
-    let accounts = try pipeline.query(sql) { (row) throws(DatabaseError) in
-      row.bind(1, pipeline.activeAccounts.value)
+    let accounts = try state.query(sql) { (row) throws(DatabaseError) in
+      row.bind(1, state.activeAccounts.value)
       row.bind(2, account)
       return try row.step() ? row.text(0) : "[]"
     }
-    try pipeline.setActiveAccounts(accounts)
+    try state.setActiveAccounts(accounts)
   }
 }
 

@@ -4,17 +4,17 @@
 internal import CEngine
 
 struct StateCommit {
-  private let pipeline: StatePipeline
+  private let state: StateContext
   private let transaction: StateTransaction
 
-  init(_ pipeline: StatePipeline, _ transaction: StateTransaction) {
-    self.pipeline = pipeline
+  init(_ state: StateContext, _ transaction: StateTransaction) {
+    self.state = state
     self.transaction = transaction
   }
 
-  /// The transaction's number; nil if it has changed nothing.
-  func make() throws(DatabaseError) -> Int64? {
-    if !transaction.newSchemas.isEmpty { try StateRules(pipeline).checkLate(transaction) }
+  /// Whether the transaction has changed anything.
+  func make() throws(DatabaseError) -> Bool {
+    if !transaction.newSchemas.isEmpty { try StateRules(state).checkLate(transaction) }
     try run(
       """
       DELETE FROM state_commits WHERE number = ?1
@@ -26,21 +26,21 @@ struct StateCommit {
       UPDATE state_versions SET "commit" = m.seq
       FROM state_commits m WHERE m.number = ?1 AND m.version_id = state_versions.id
       """)
-    guard try hasChanged() else { return nil }
+    guard try hasChanged() else { return false }
     try forgetRemoved()
     try run("UPDATE state_settings SET value = ?1 WHERE name = 'number'")
-    return transaction.number
+    return true
   }
 
   private func run(_ sql: String) throws(DatabaseError) {
-    try pipeline.query(sql) { (statement) throws(DatabaseError) in
+    try state.query(sql) { (statement) throws(DatabaseError) in
       statement.bind(1, transaction.number)
       try statement.run()
     }
   }
 
   private func hasChanged() throws(DatabaseError) -> Bool {
-    try pipeline.query(
+    try state.query(
       """
       SELECT EXISTS (SELECT 1 FROM state_commits WHERE number = ?1)
         OR EXISTS (SELECT 1 FROM state_current WHERE untracked = 1 AND number = ?1)

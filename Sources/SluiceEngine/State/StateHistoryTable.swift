@@ -4,9 +4,9 @@
 internal import CEngine
 
 final class StateHistoryTable: VirtualTable {
-  fileprivate let pipeline: StatePipeline
+  fileprivate let state: StateContext
 
-  init(_ pipeline: StatePipeline) { self.pipeline = pipeline }
+  init(_ state: StateContext) { self.state = state }
 
   override var declaration: String {
     """
@@ -19,12 +19,12 @@ final class StateHistoryTable: VirtualTable {
   fileprivate static let keys = ["entity_id", "schema_key", "file_id", "root_commit_id"]
   override var keyColumns: [Int] { [0, 1, 2, 9] }
 
-  override func open() -> VirtualCursor { HistoryRows(pipeline) }
+  override func open() -> VirtualCursor { HistoryRows(state) }
 }
 
 /// The elements of one commit after the other.
 private final class HistoryRows: VirtualCursor {
-  private let pipeline: StatePipeline
+  private let state: StateContext
   private var walk: CommitWalk?
   private var rootID = ""
   private var commits: ArraySlice<Int64> = []
@@ -32,11 +32,11 @@ private final class HistoryRows: VirtualCursor {
   private var sql = ""
   private var statement: EngineStatement?
 
-  init(_ pipeline: StatePipeline) { self.pipeline = pipeline }
+  init(_ state: StateContext) { self.state = state }
   deinit { close() }
 
   private func close() {
-    if let statement { pipeline.pool.giveBack(statement, sql) }
+    if let statement { state.pool.giveBack(statement, sql) }
     statement = nil
   }
 
@@ -50,13 +50,13 @@ private final class HistoryRows: VirtualCursor {
       if column == "root_commit_id" { root = text } else { filters.append((column, text)) }
     }
     commits = []
-    guard let found = try CommitWalk.root(root, pipeline) else { return }
+    guard let found = try CommitWalk.root(root, state) else { return }
     rootID = found.id
-    let walk = try CommitWalk(from: found.seq, pipeline)
+    let walk = try CommitWalk(from: found.seq, state)
     self.walk = walk
     commits = walk.order[...]
     if let entity = filters.first(where: { $0.column == "entity_id" }) {
-      let having = try Self.commits(withEntity: entity.text, pipeline)
+      let having = try Self.commits(withEntity: entity.text, state)
       commits = walk.order.filter { having.contains($0) }[...]
     }
     // With an entity, its index is better than the commit's.
@@ -74,15 +74,15 @@ private final class HistoryRows: VirtualCursor {
         CROSS JOIN state_changes c ON c.id = a.change_id
       WHERE m.seq = ?1\(conditions)
       """
-    statement = try pipeline.pool.take(sql)
+    statement = try state.pool.take(sql)
     try beginCommit()
     try next()
   }
 
   private static func commits(
-    withEntity entity: String, _ pipeline: StatePipeline
+    withEntity entity: String, _ state: StateContext
   ) throws(DatabaseError) -> Set<Int64> {
-    try pipeline.query(
+    try state.query(
       """
       SELECT "commit" FROM state_changes WHERE entity_id = ?1
       UNION SELECT a."commit" FROM state_changes c JOIN state_adopted a ON a.change_id = c.id

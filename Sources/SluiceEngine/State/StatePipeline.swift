@@ -1,140 +1,46 @@
-// The state pipeline of one connection: its virtual tables, its transaction, and what of it follows
-// the transaction.
-//
-// A change is written where it stays, with a commit that is pending: its number is one above the
-// setting `number`, which moves when the transaction commits. So ROLLBACK, savepoints and failing
-// statements need nothing from us, and a commit is three small writes in xSync, inside the
-// transaction that it belongs to. Confined to the connection's thread.
+// The state pipeline of a connection: its virtual tables, and what the pipeline does as transactions
+// end. Confined to the connection's thread.
 
 internal import CEngine
 
-@safe
 final class StatePipeline: TableSource {
-  let handle: OpaquePointer
-  let pool: StatementPool
-  let plugins: PluginSet
-  var ids = UniqueIDs()
-  /// What this connection calls the active version. Others have their own.
-  private(set) var activeVersion = TransactionalValue(StateTables.main)
-  /// The accounts that this connection's commits name as authors, as a JSON array.
-  private(set) var activeAccounts = TransactionalValue("[]")
-  private var hasSettings = false
-  /// The transaction that has written; nil while none has.
-  private var written: StateTransaction?
-  private var committedNumber: Int64?
+  let context: StateContext
+  /// The transaction that is being committed has changed the state.
+  private var hasCommit = false
 
-  /// Makes the module known to a connection, which must not outlive the pipeline.
-  init(on handle: OpaquePointer, plugins: PluginSet) throws(DatabaseError) {
-    unsafe self.handle = unsafe handle
-    self.plugins = plugins
-    pool = unsafe StatementPool(handle)
-    try unsafe StateTables.module.register("state", on: handle, self)
-    try unsafe StateTables.viewModule.register("state_view", on: handle, self)
+  /// Makes the tables known to a connection, which keeps the pipeline. If the state `isWanted`, the
+  /// database gets it.
+  init(on connection: Connection, plugins: PluginSet, isWanted: Bool) throws(DatabaseError) {
+    context = unsafe StateContext(on: connection.handle, plugins: plugins)
+    // Without the modules, the state's tables would be anybody's to write.
+    try unsafe StateTables.module.register("state", on: connection.handle, self)
+    try unsafe StateTables.viewModule.register("state_view", on: connection.handle, self)
+    connection.keep(self)
+    if isWanted { try StateTables.boot(connection) }
+    guard try StateTables.areIn(connection) else { return }
+    connection.restrict { StateTables.allows($0) }
+    try context.loadSettings()
   }
-
-  // MARK: Statements
-
-  /// Runs a statement of the pipeline: `bind`, then one step at least, `read` for each row.
-  func query<R>(
-    _ sql: String, _ body: (EngineStatement) throws(DatabaseError) -> R
-  ) throws(DatabaseError) -> R {
-    let statement = try pool.take(sql)
-    defer { pool.giveBack(statement, sql) }
-    return try body(statement)
-  }
-
-  // MARK: Settings of the connection
-
-  /// Begins as the database says. A database that gets its state later is looked at then.
-  func loadSettings() throws(DatabaseError) {
-    guard !hasSettings else { return }
-    activeVersion = TransactionalValue(try setting("active_version") ?? StateTables.main)
-    activeAccounts = TransactionalValue(try setting("active_accounts") ?? "[]")
-    hasSettings = true
-  }
-
-  private func setting(_ name: String) throws(DatabaseError) -> String? {
-    try query("SELECT value FROM state_settings WHERE name = ?1") {
-      (statement) throws(DatabaseError) in
-      statement.bind(1, name)
-      return try statement.step() ? statement.optionalText(0) : nil
-    }
-  }
-
-  /// Makes a version active on this connection, and for those that open the database later.
-  func setActiveVersion(_ version: String) throws(DatabaseError) {
-    try requireVersion(version)
-    try store("active_version", version)
-    activeVersion.set(version)
-  }
-
-  func setActiveAccounts(_ accounts: String) throws(DatabaseError) {
-    try store("active_accounts", accounts)
-    activeAccounts.set(accounts)
-  }
-
-  private func store(_ name: String, _ value: String) throws(DatabaseError) {
-    try query("UPDATE state_settings SET value = ?2 WHERE name = ?1") {
-      (statement) throws(DatabaseError) in
-      statement.bind(1, name)
-      statement.bind(2, value)
-      try statement.run()
-    }
-  }
-
-  // MARK: The transaction
-
-  /// The transaction that writes, which begins with its first write.
-  func transaction() throws(DatabaseError) -> StateTransaction {
-    if let written { return written }
-    let transaction = try query(
-      "SELECT value + 1, \(StateTables.timestamp) FROM state_settings WHERE name = 'number'"
-    ) { (statement) throws(DatabaseError) in
-      guard try statement.step() else {
-        throw DatabaseError(SQLITE_CORRUPT, "the state has no number; the database is damaged")
-      }
-      return StateTransaction(number: statement.integer(0), time: statement.text(1))
-    }
-    written = transaction
-    return transaction
-  }
-
-  /// The version must be there.
-  func requireVersion(_ version: String) throws(DatabaseError) {
-    if written?.versions.contains(version) == true { return }
-    try query("SELECT 1 FROM state_versions WHERE id = ?1") { (statement) throws(DatabaseError) in
-      statement.bind(1, version)
-      guard try statement.step() else {
-        throw DatabaseError(SQLITE_CONSTRAINT, "there is no version '\(version)'")
-      }
-    }
-    written?.versions.insert(version)
-  }
-
-  /// Versions are looked up again.
-  func forgetVersions() { written?.forget() }
-
-  // MARK: TableSource
 
   func table(_ name: String) throws(DatabaseError) -> VirtualTable {
-    try loadSettings()
+    try context.loadSettings()
     switch name {
-    case "state": return StateTable(self, .active)
-    case "state_all": return StateTable(self, .all)
-    case "state_with_tombstones": return StateTable(self, .tombstones)
-    case "version": return VersionTable(self)
-    case "version_merge": return MergeTable(self)
-    case "active_version": return ActiveVersionTable(self)
-    case "active_account": return ActiveAccountTable(self)
-    case "key_value": return EntityTable(self, .keyValue, isForAll: false)
-    case "key_value_all": return EntityTable(self, .keyValue, isForAll: true)
-    case "account": return EntityTable(self, .account, isForAll: false)
-    case "account_all": return EntityTable(self, .account, isForAll: true)
-    case "stored_schema": return EntityTable(self, .storedSchema, isForAll: false)
-    case "file": return FileTable(self, isForAll: false)
-    case "file_all": return FileTable(self, isForAll: true)
-    case "state_history": return StateHistoryTable(self)
-    case "file_history": return FileHistoryTable(self)
+    case "state": return StateTable(context, .active)
+    case "state_all": return StateTable(context, .all)
+    case "state_with_tombstones": return StateTable(context, .tombstones)
+    case "version": return VersionTable(context)
+    case "version_merge": return MergeTable(context)
+    case "active_version": return ActiveVersionTable(context)
+    case "active_account": return ActiveAccountTable(context)
+    case "key_value": return EntityTable(context, .keyValue, isForAll: false)
+    case "key_value_all": return EntityTable(context, .keyValue, isForAll: true)
+    case "account": return EntityTable(context, .account, isForAll: false)
+    case "account_all": return EntityTable(context, .account, isForAll: true)
+    case "stored_schema": return EntityTable(context, .storedSchema, isForAll: false)
+    case "file": return FileTable(context, isForAll: false)
+    case "file_all": return FileTable(context, isForAll: true)
+    case "state_history": return StateHistoryTable(context)
+    case "file_history": return FileHistoryTable(context)
     default: throw DatabaseError(SQLITE_ERROR, "there is no table '\(name)' in the state pipeline")
     }
   }
@@ -143,65 +49,23 @@ final class StatePipeline: TableSource {
 
   func sync() throws(DatabaseError) {
     // Each table that was written calls this; the first call does all.
-    guard let transaction = written else { return }
-    committedNumber = try StateCommit(self, transaction).make()
-    written = nil
+    guard let transaction = context.written else { return }
+    hasCommit = try StateCommit(context, transaction).make()
+    context.noteSynced()
   }
 
   func commit() {
-    activeVersion.commit()
-    activeAccounts.commit()
-    guard committedNumber != nil else { return }
-    committedNumber = nil
-    CommitNotice.shared.tell()
+    context.commit()
+    if hasCommit { CommitNotice.shared.tell() }
+    hasCommit = false
   }
 
   func rollback() {
-    written = nil
-    committedNumber = nil
-    activeVersion.rollback()
-    activeAccounts.rollback()
+    context.rollback()
+    hasCommit = false
   }
 
-  func savepoint(_ number: Int32) {
-    activeVersion.savepoint(number)
-    activeAccounts.savepoint(number)
-  }
-
-  func release(_ number: Int32) {
-    activeVersion.release(number)
-    activeAccounts.release(number)
-  }
-
-  func rollback(to number: Int32) {
-    written?.forget()
-    activeVersion.rollback(to: number)
-    activeAccounts.rollback(to: number)
-  }
-}
-
-/// What is known of the transaction that writes. Only `number` and `time` survive a rollback to a
-/// savepoint; the rest is found again in the database.
-final class StateTransaction {
-  /// The number that the transaction's commits will have.
-  let number: Int64
-  /// The time of all that it writes.
-  let time: String
-  /// The pending commit of each version that has one.
-  var commits: [String: Int64] = [:]
-  var versions: Set<String> = []
-  var schemas: [String: ContentSchema?] = [:]
-  /// The schemas that it has stored; some may have been rolled back.
-  var newSchemas: Set<String> = []
-
-  init(number: Int64, time: String) {
-    self.number = number
-    self.time = time
-  }
-
-  func forget() {
-    commits = [:]
-    versions = []
-    schemas = [:]
-  }
+  func savepoint(_ number: Int32) { context.savepoint(number) }
+  func release(_ number: Int32) { context.release(number) }
+  func rollback(to number: Int32) { context.rollback(to: number) }
 }

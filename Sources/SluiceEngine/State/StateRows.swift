@@ -56,7 +56,7 @@ class StateRows: VirtualCursor {
     var tellsVersion: Bool
   }
 
-  let pipeline: StatePipeline
+  let state: StateContext
   private let isForAll: Bool
   private let keyColumn: Int
   private let choose: (TablePlan) -> Choice
@@ -65,10 +65,10 @@ class StateRows: VirtualCursor {
   private var atEnd = true
 
   init(
-    _ pipeline: StatePipeline, isForAll: Bool, keyColumn: Int,
+    _ state: StateContext, isForAll: Bool, keyColumn: Int,
     _ choose: @escaping (TablePlan) -> Choice
   ) {
-    self.pipeline = pipeline
+    self.state = state
     self.isForAll = isForAll
     self.keyColumn = keyColumn
     self.choose = choose
@@ -77,7 +77,7 @@ class StateRows: VirtualCursor {
   deinit { close() }
 
   private func close() {
-    if let statement { pipeline.pool.giveBack(statement, sql) }
+    if let statement { state.pool.giveBack(statement, sql) }
     statement = nil
   }
 
@@ -88,17 +88,18 @@ class StateRows: VirtualCursor {
     choice.query.scope = isOfOne ? .one : .all
     var parameter = isOfOne ? 2 : 1
     for key in choice.keys {
-      choice.query.conditions.append(key.contains("?") ? key.replacing("?", with: "?\(parameter)") : "\(key) = ?\(parameter)")
+      choice.query.conditions.append(
+        key.contains("?") ? key.replacing("?", with: "?\(parameter)") : "\(key) = ?\(parameter)")
       parameter += 1
     }
     sql = choice.query.sql
-    let statement = try pipeline.pool.take(sql)
+    let statement = try state.pool.take(sql)
     self.statement = statement
     var arguments = arguments
     if choice.tellsVersion {
       statement.bind(1, arguments.removeLast())
     } else if isOfOne {
-      statement.bind(1, pipeline.activeVersion.value)
+      statement.bind(1, state.activeVersion.value)
     }
     for (index, argument) in arguments.enumerated() {
       statement.bind(Int32(index + (isOfOne ? 2 : 1)), argument)

@@ -16,16 +16,16 @@ enum OwnSchemas {
 }
 
 struct StateRules {
-  private let pipeline: StatePipeline
+  private let state: StateContext
 
-  init(_ pipeline: StatePipeline) { self.pipeline = pipeline }
+  init(_ state: StateContext) { self.state = state }
 
   func check(
     _ key: StateKey, _ value: StateValue, in version: String
   ) throws(DatabaseError) {
     try requireObject(value.content, of: key)
     switch key.schema {
-    case OwnSchemas.file: try FileDescriptors(pipeline).check(key, value.content, in: version)
+    case OwnSchemas.file: try FileDescriptors(state).check(key, value.content, in: version)
     case OwnSchemas.storedSchema: try checkDefinition(key, value.content, in: version)
     default: break
     }
@@ -38,13 +38,14 @@ struct StateRules {
   func checkRemoval(of key: StateKey) throws(DatabaseError) {
     guard key.schema == OwnSchemas.storedSchema else { return }
     throw DatabaseError(
-      SQLITE_CONSTRAINT, "the schema '\(key.entity)' is stored for good; store another version of it")
+      SQLITE_CONSTRAINT,
+      "the schema '\(key.entity)' is stored for good; store another version of it")
   }
 
   private func requireObject(_ content: String, of key: StateKey) throws(DatabaseError) {
     let type: String?
     do throws(DatabaseError) {
-      type = try pipeline.query("SELECT json_type(?1)") { (row) throws(DatabaseError) in
+      type = try state.query("SELECT json_type(?1)") { (row) throws(DatabaseError) in
         row.bind(1, content)
         return try row.step() ? row.text(0) : nil
       }
@@ -55,14 +56,15 @@ struct StateRules {
     guard type == "object" else {
       throw DatabaseError(
         SQLITE_CONSTRAINT,
-        "the content of entity '\(key.entity)' is a JSON \(type ?? "nothing"), and must be an object")
+        "the content of entity '\(key.entity)' is a JSON \(type ?? "nothing"), and must be an object"
+      )
     }
   }
 
   private func check(
     _ content: String, of key: StateKey, _ schema: ContentSchema
   ) throws(DatabaseError) {
-    guard let fault = schema.fault(in: try JSONTree.parse(content, pipeline)) else { return }
+    guard let fault = schema.fault(in: try JSONTree.parse(content, state)) else { return }
     throw DatabaseError(
       SQLITE_CONSTRAINT, "entity '\(key.entity)' does not fit schema '\(key.schema)': \(fault)")
   }
@@ -73,8 +75,8 @@ struct StateRules {
   static func schemaID(_ key: String, _ version: String) -> String { "\(key)~\(version)" }
 
   /// The stored schema of a key and version; nil if none is stored.
-  private func schema(_ key: String, _ version: String) throws(DatabaseError) -> ContentSchema? {
-    let transaction = try pipeline.transaction()
+  func schema(_ key: String, _ version: String) throws(DatabaseError) -> ContentSchema? {
+    let transaction = try state.transaction()
     let id = Self.schemaID(key, version)
     if let schema = transaction.schemas[id] { return schema }
     var schema: ContentSchema?
@@ -89,7 +91,7 @@ struct StateRules {
         "r.schema_key = '\(OwnSchemas.storedSchema)'", "r.entity_id = ?2",
         "r.file_id = '\(OwnSchemas.noFile)'",
       ], columns: ["json_extract(\(StateQuery.content), '$.value')"], needsChange: true)
-    return try pipeline.query(query.sql) { (row) throws(DatabaseError) in
+    return try state.query(query.sql) { (row) throws(DatabaseError) in
       row.bind(1, StateTables.global)
       row.bind(2, id)
       return try row.step() ? row.text(0) : nil
@@ -99,7 +101,7 @@ struct StateRules {
   private func compiled(_ definition: String, _ id: String) throws(DatabaseError) -> ContentSchema {
     do throws(ContentSchema.Malformed) {
       let tree: JSONTree
-      do throws(DatabaseError) { tree = try JSONTree.parse(definition, pipeline) } catch {
+      do throws(DatabaseError) { tree = try JSONTree.parse(definition, state) } catch {
         throw ContentSchema.Malformed(text: error.message)
       }
       return try ContentSchema(tree)
@@ -116,7 +118,7 @@ struct StateRules {
       throw DatabaseError(
         SQLITE_CONSTRAINT, "schemas belong to version '\(StateTables.global)'; store them there")
     }
-    let (id, definition) = try pipeline.query(
+    let (id, definition) = try state.query(
       "SELECT json_extract(?1, '$.key') || '~' || json_extract(?1, '$.version'), json_extract(?1, '$.value')"
     ) { (row) throws(DatabaseError) in
       row.bind(1, content)
@@ -130,35 +132,17 @@ struct StateRules {
       )
     }
     _ = try compiled(definition, id)
-    let transaction = try pipeline.transaction()
+    let transaction = try state.transaction()
     guard let stored = try self.definition(id) else {
       transaction.schemas[id] = nil
       transaction.newSchemas.insert(id)
       return
     }
-    guard try JSONTree.parse(stored, pipeline) == JSONTree.parse(definition, pipeline) else {
+    guard try JSONTree.parse(stored, state) == JSONTree.parse(definition, state) else {
       throw DatabaseError(
-        SQLITE_CONSTRAINT, "schema '\(id)' is stored with another definition; give it a new version")
+        SQLITE_CONSTRAINT, "schema '\(id)' is stored with another definition; give it a new version"
+      )
     }
-  }
-
-  /// Stores the schema of a plugin, if it is not there.
-  func store(_ schema: PluginSchema) throws(DatabaseError) {
-    let id = Self.schemaID(schema.key, schema.version)
-    guard try self.schema(schema.key, schema.version) == nil else { return }
-    let content = try pipeline.query(
-      "SELECT json_object('key', ?1, 'version', ?2, 'value', json(?3))"
-    ) { (row) throws(DatabaseError) in
-      row.bind(1, schema.key)
-      row.bind(2, schema.version)
-      row.bind(3, schema.definition)
-      return try row.step() ? row.text(0) : ""
-    }
-    try StateWriter(pipeline).put(
-      StateKey(schema: OwnSchemas.storedSchema, entity: id, file: OwnSchemas.noFile),
-      StateValue(
-        plugin: OwnSchemas.noPlugin, schemaVersion: OwnSchemas.version, content: content),
-      in: StateTables.global, isUntracked: false)
   }
 
   /// Looks at what was there before its schema was stored in this transaction.
@@ -166,7 +150,7 @@ struct StateRules {
     for id in transaction.newSchemas.sorted() {
       guard let definition = try definition(id) else { continue }
       let schema = try compiled(definition, id)
-      try pipeline.query(
+      try state.query(
         """
         SELECT r.schema_key, r.entity_id, r.file_id, \(StateQuery.content)
         FROM state_current r LEFT JOIN state_changes c ON c.id = r.change_id

@@ -8,11 +8,11 @@ internal import CEngine
 final class StateTable: VirtualTable {
   enum Kind: Equatable { case active, all, tombstones }
 
-  private let pipeline: StatePipeline
+  private let state: StateContext
   private let kind: Kind
 
-  init(_ pipeline: StatePipeline, _ kind: Kind) {
-    self.pipeline = pipeline
+  init(_ state: StateContext, _ kind: Kind) {
+    self.state = state
     self.kind = kind
   }
 
@@ -120,7 +120,7 @@ final class StateTable: VirtualTable {
     deinit { close() }
 
     private func close() {
-      if let statement { table.pipeline.pool.giveBack(statement, sql) }
+      if let statement { table.state.pool.giveBack(statement, sql) }
       statement = nil
     }
 
@@ -130,13 +130,13 @@ final class StateTable: VirtualTable {
       close()
       let query = table.query(plan)
       sql = query.sql
-      let statement = try table.pipeline.pool.take(sql)
+      let statement = try table.state.pool.take(sql)
       self.statement = statement
       var arguments = arguments
       var parameter: Int32 = 1
       if query.scope == .one {
         if table.kind == .active {
-          statement.bind(1, table.pipeline.activeVersion.value)
+          statement.bind(1, table.state.activeVersion.value)
         } else {
           statement.bind(1, arguments.removeLast())
         }
@@ -159,7 +159,7 @@ final class StateTable: VirtualTable {
       }
       func text(_ column: Column) -> String { statement.text(Int32(table.index(column))) }
       let version =
-        table.kind == .active ? table.pipeline.activeVersion.value : text(.version)
+        table.kind == .active ? table.state.activeVersion.value : text(.version)
       result.set(RowKey.text([version, text(.schema), text(.entity), text(.file)]))
     }
   }
@@ -179,7 +179,7 @@ final class StateTable: VirtualTable {
 
   override func insert(_ row: TableRow) throws(DatabaseError) {
     let version =
-      kind == .active ? pipeline.activeVersion.value : try required(row, .version)
+      kind == .active ? state.activeVersion.value : try required(row, .version)
     let key = StateKey(
       schema: try required(row, .schema), entity: try required(row, .entity),
       file: try required(row, .file))
@@ -220,7 +220,7 @@ final class StateTable: VirtualTable {
       throw DatabaseError(
         SQLITE_READONLY, "state_with_tombstones can only be read; write to state or state_all")
     }
-    return StateWriter(pipeline)
+    return StateWriter(state)
   }
 
   private func parts(of key: TableValue) throws(DatabaseError) -> (String, StateKey) {

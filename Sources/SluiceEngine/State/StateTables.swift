@@ -28,32 +28,29 @@ enum StateTables {
   /// The present time as SQL: UTC with milliseconds.
   static let timestamp = "strftime('%Y-%m-%dT%H:%M:%fZ', 'now')"
 
-  /// The virtual tables, with the name of each in `StatePipeline.table`.
+  /// The virtual tables, with the name of each in `StateContext.table`.
   static let virtualTables = [
     "state", "state_all", "state_with_tombstones", "version", "version_merge", "active_version",
     "active_account", "key_value", "key_value_all", "account", "account_all", "stored_schema",
     "file", "file_all", "state_history", "file_history",
   ]
 
-  static let views = ["change", "commit", "commit_edge", "change_set_element", "change_author",
-    "state_commit", "state_rebuilt"]
+  static let views = [
+    "change", "commit", "commit_edge", "change_set_element", "change_author",
+    "state_commit", "state_rebuilt",
+  ]
 
   /// Makes the tables in a database that does not have them.
   static func boot(_ connection: Connection) throws(DatabaseError) {
+    if try areIn(connection) { return try checkFormat(connection) }
+    guard !connection.isReadOnly else {
+      throw DatabaseError(
+        SQLITE_CANTOPEN, "the database has no state; open it once without read-only")
+    }
     try connection.run("BEGIN IMMEDIATE")
     do throws(DatabaseError) {
-      if try hasTables(connection) {
-        let format = try connection.number(
-          "SELECT value FROM state_settings WHERE name = 'format'")
-        guard format == Self.format else {
-          throw DatabaseError(
-            SQLITE_CANTOPEN,
-            "the database's state has format \(format), and this engine knows \(Self.format); use the engine that made it"
-          )
-        }
-      } else {
-        try create(connection)
-      }
+      // Another connection may have been faster.
+      if try areIn(connection) { try checkFormat(connection) } else { try create(connection) }
       try connection.run("COMMIT")
     } catch {
       try? connection.run("ROLLBACK")
@@ -61,7 +58,17 @@ enum StateTables {
     }
   }
 
-  static func hasTables(_ connection: Connection) throws(DatabaseError) -> Bool {
+  private static func checkFormat(_ connection: Connection) throws(DatabaseError) {
+    let format = try connection.number("SELECT value FROM state_settings WHERE name = 'format'")
+    guard format == Self.format else {
+      throw DatabaseError(
+        SQLITE_CANTOPEN,
+        "the database's state has format \(format), and this engine knows \(Self.format); use the engine that made it"
+      )
+    }
+  }
+
+  static func areIn(_ connection: Connection) throws(DatabaseError) -> Bool {
     try connection.number(
       "SELECT count(*) FROM sqlite_schema WHERE name = 'state' AND sql LIKE 'CREATE VIRTUAL TABLE %'"
     ) != 0

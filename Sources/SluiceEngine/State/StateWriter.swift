@@ -15,9 +15,9 @@ struct StateValue: Equatable {
 }
 
 struct StateWriter {
-  let pipeline: StatePipeline
+  let state: StateContext
 
-  init(_ pipeline: StatePipeline) { self.pipeline = pipeline }
+  init(_ state: StateContext) { self.state = state }
 
   /// An entity's own rows of a version, the untracked one and the tracked one.
   private struct Own {
@@ -38,7 +38,7 @@ struct StateWriter {
   }
 
   private func own(_ key: StateKey, _ version: String) throws(DatabaseError) -> Own {
-    try pipeline.query(
+    try state.query(
       """
       SELECT untracked, kind, change_id, "commit", plugin_key, schema_version, created_at,
         was_change, was_commit
@@ -81,9 +81,9 @@ struct StateWriter {
   func put(
     _ key: StateKey, _ value: StateValue, in version: String, isUntracked: Bool
   ) throws(DatabaseError) {
-    let transaction = try pipeline.transaction()
-    try pipeline.requireVersion(version)
-    try StateRules(pipeline).check(key, value, in: version)
+    let transaction = try state.transaction()
+    try state.requireVersion(version)
+    try StateRules(state).check(key, value, in: version)
     let own = try own(key, version)
     if isUntracked {
       return try putUntracked(key, value, version, kind: 0, transaction)
@@ -98,7 +98,7 @@ struct StateWriter {
     _ key: StateKey, _ value: StateValue, _ version: String, kind: Int64,
     _ transaction: StateTransaction
   ) throws(DatabaseError) {
-    try pipeline.query(
+    try state.query(
       """
       INSERT INTO state_current(version_id, schema_key, entity_id, file_id, untracked, kind,
         plugin_key, schema_version, created_at, number, updated_at, snapshot_content, path)
@@ -120,7 +120,7 @@ struct StateWriter {
   }
 
   func deleteUntracked(_ key: StateKey, _ version: String) throws(DatabaseError) {
-    try pipeline.query(
+    try state.query(
       """
       DELETE FROM state_current WHERE version_id = ?1 AND schema_key = ?2 AND entity_id = ?3
         AND file_id = ?4 AND untracked = 1
@@ -139,7 +139,7 @@ struct StateWriter {
     let commit = try pendingCommit(version, transaction)
     let kind: Int64 = content == nil ? 1 : 0
     if let tracked, tracked.commit == commit {
-      try pipeline.query(
+      try state.query(
         """
         UPDATE state_changes SET plugin_key = ?5, schema_version = ?6, snapshot_content = ?7,
           path = \(Self.path("?7")) WHERE id = ?1
@@ -158,8 +158,8 @@ struct StateWriter {
         key, version, kind, plugin, schemaVersion, tracked.createdAt, tracked.change, commit,
         was: tracked.wasChange, tracked.wasCommit)
     }
-    let change = pipeline.ids.next()
-    try pipeline.query(
+    let change = state.ids.next()
+    try state.query(
       "INSERT INTO state_changes VALUES(?1, ?5, ?3, ?2, ?4, ?6, ?7, ?8, \(Self.path("?8")))"
     ) { (statement) throws(DatabaseError) in
       bind(statement, change, key)
@@ -179,7 +179,7 @@ struct StateWriter {
     _ createdAt: String, _ change: String, _ commit: Int64, was wasChange: String?,
     _ wasCommit: Int64?
   ) throws(DatabaseError) {
-    try pipeline.query(
+    try state.query(
       """
       INSERT INTO state_current(version_id, schema_key, entity_id, file_id, untracked, kind,
         plugin_key, schema_version, created_at, change_id, "commit", was_change, was_commit)
@@ -219,7 +219,7 @@ struct StateWriter {
   private func foundCommit(
     _ version: String, _ transaction: StateTransaction
   ) throws(DatabaseError) -> Int64? {
-    try pipeline.query(
+    try state.query(
       "SELECT seq, merged FROM state_commits WHERE number = ?1 AND version_id = ?2"
     ) { (statement) throws(DatabaseError) in
       statement.bind(1, transaction.number)
@@ -238,17 +238,17 @@ struct StateWriter {
   private func newCommit(
     _ version: String, _ transaction: StateTransaction
   ) throws(DatabaseError) -> Int64 {
-    try pipeline.query(
+    try state.query(
       """
       INSERT INTO state_commits(seq, id, number, version_id, parent, authors, created_at)
       VALUES((SELECT max(seq) + 1 FROM state_commits), ?1, ?2, ?3,
         (SELECT "commit" FROM state_versions WHERE id = ?3), ?4, ?5) RETURNING seq
       """
     ) { (statement) throws(DatabaseError) in
-      statement.bind(1, pipeline.ids.next())
+      statement.bind(1, state.ids.next())
       statement.bind(2, transaction.number)
       statement.bind(3, version)
-      statement.bind(4, pipeline.activeAccounts.value)
+      statement.bind(4, state.activeAccounts.value)
       statement.bind(5, transaction.time)
       guard try statement.step() else {
         throw DatabaseError(SQLITE_CORRUPT, "a commit got no number; the database is damaged")
@@ -265,11 +265,11 @@ struct StateWriter {
 extension StateWriter {
   /// Deletes what a version sees of an entity; nothing, if it sees nothing.
   func remove(_ key: StateKey, from version: String) throws(DatabaseError) {
-    let transaction = try pipeline.transaction()
-    try pipeline.requireVersion(version)
+    let transaction = try state.transaction()
+    try state.requireVersion(version)
     let own = try own(key, version)
     guard let seen = try seen(key, version, fromDepth: 0) else { return }
-    try StateRules(pipeline).checkRemoval(of: key)
+    try StateRules(state).checkRemoval(of: key)
     if seen.depth == 0, seen.isUntracked {
       return try putUntracked(key, seen.value, version, kind: 2, transaction)
     }
@@ -296,7 +296,7 @@ extension StateWriter {
   private func seen(
     _ key: StateKey, _ version: String, fromDepth depth: Int64
   ) throws(DatabaseError) -> Seen? {
-    try pipeline.query(
+    try state.query(
       """
       SELECT a.depth, r.untracked, r.kind, r.plugin_key, r.schema_version
       FROM state_ancestors a CROSS JOIN state_current r
@@ -328,7 +328,7 @@ extension StateWriter {
   /// Whether the version had no row, or a tombstone, before this transaction.
   private func isNew(_ tracked: Tracked) throws(DatabaseError) -> Bool {
     guard let was = tracked.wasChange else { return true }
-    return try pipeline.query(
+    return try state.query(
       "SELECT 1 FROM state_changes WHERE id = ?1 AND snapshot_content IS NULL"
     ) { (row) throws(DatabaseError) in
       row.bind(1, was)
@@ -340,13 +340,13 @@ extension StateWriter {
   private func undo(
     _ key: StateKey, _ version: String, _ tracked: Tracked
   ) throws(DatabaseError) {
-    try pipeline.query("DELETE FROM state_changes WHERE id = ?1") {
+    try state.query("DELETE FROM state_changes WHERE id = ?1") {
       (statement) throws(DatabaseError) in
       statement.bind(1, tracked.change)
       try statement.run()
     }
     if let was = tracked.wasChange, let commit = tracked.wasCommit {
-      return try pipeline.query(
+      return try state.query(
         """
         UPDATE state_current SET (kind, plugin_key, schema_version, change_id, "commit") =
           (SELECT 1, plugin_key, schema_version, id, ?6 FROM state_changes WHERE id = ?5)
@@ -360,7 +360,7 @@ extension StateWriter {
         try statement.run()
       }
     }
-    try pipeline.query(
+    try state.query(
       """
       DELETE FROM state_current WHERE version_id = ?1 AND schema_key = ?2 AND entity_id = ?3
         AND file_id = ?4 AND untracked = 0

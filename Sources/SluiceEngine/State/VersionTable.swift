@@ -6,9 +6,9 @@
 internal import CEngine
 
 final class VersionTable: VirtualTable {
-  private let pipeline: StatePipeline
+  private let state: StateContext
 
-  init(_ pipeline: StatePipeline) { self.pipeline = pipeline }
+  init(_ state: StateContext) { self.state = state }
 
   override var declaration: String {
     """
@@ -19,7 +19,7 @@ final class VersionTable: VirtualTable {
   override var keyColumns: [Int] { [0] }
   override func rowCount(_ plan: TablePlan) -> Int64 { plan.has(0) ? 1 : 20 }
 
-  override func open() -> VirtualCursor { StatementRows(pipeline) { Self.query($0) } }
+  override func open() -> VirtualCursor { StatementRows(state) { Self.query($0) } }
 
   private static func query(_ plan: TablePlan) -> String {
     """
@@ -32,12 +32,12 @@ final class VersionTable: VirtualTable {
   private static let depthMaximum = 64
 
   override func insert(_ row: TableRow) throws(DatabaseError) {
-    let id = try row[0].text(of: "id") ?? pipeline.ids.next()
+    let id = try row[0].text(of: "id") ?? state.ids.next()
     let source = try tip(try row[2].text(of: "commit_id"))
     var inherits: String? = try row[4].text(of: "inherits_from_version_id") ?? StateTables.global
     if inherits == "" { inherits = nil }
     guard !id.isEmpty else { throw DatabaseError(SQLITE_CONSTRAINT, "a version needs an id") }
-    try pipeline.query("SELECT 1 FROM state_versions WHERE id = ?1") {
+    try state.query("SELECT 1 FROM state_versions WHERE id = ?1") {
       (found) throws(DatabaseError) in
       found.bind(1, id)
       if try found.step() {
@@ -45,7 +45,7 @@ final class VersionTable: VirtualTable {
       }
     }
     let name = try row[1].text(of: "name") ?? id
-    try pipeline.query("INSERT INTO state_versions VALUES(?1, ?2, ?3, NULL, ?4)") {
+    try state.query("INSERT INTO state_versions VALUES(?1, ?2, ?3, NULL, ?4)") {
       (statement) throws(DatabaseError) in
       statement.bind(1, id)
       statement.bind(2, name)
@@ -72,8 +72,8 @@ final class VersionTable: VirtualTable {
       FROM state_commits m
       WHERE m.id = ?1 AND m.number <= (SELECT value FROM state_settings WHERE name = 'number')
       """
-    return try pipeline.query(sql) { (row) throws(DatabaseError) in
-      row.bind(1, commit ?? pipeline.activeVersion.value)
+    return try state.query(sql) { (row) throws(DatabaseError) in
+      row.bind(1, commit ?? state.activeVersion.value)
       guard try row.step() else {
         throw DatabaseError(SQLITE_CONSTRAINT, "there is no commit '\(commit ?? "")'")
       }
@@ -89,7 +89,7 @@ final class VersionTable: VirtualTable {
         created_at, change_id, "commit")
       """
     if let version = tip.version {
-      return try pipeline.query(
+      return try state.query(
         """
         INSERT INTO state_current\(columns)
         SELECT ?2, r.schema_key, r.entity_id, r.file_id, 0, c.snapshot_content IS NULL,
@@ -106,7 +106,7 @@ final class VersionTable: VirtualTable {
         try statement.run()
       }
     }
-    try pipeline.query(
+    try state.query(
       """
       INSERT INTO state_current\(columns)
       SELECT version_id, schema_key, entity_id, file_id, 0, kind, plugin_key, schema_version,
@@ -122,7 +122,7 @@ final class VersionTable: VirtualTable {
 
   override func update(_ old: TableValue, to row: TableRow) throws(DatabaseError) {
     let id = try old.text(of: "id") ?? ""
-    let (commit, inherits) = try pipeline.query(
+    let (commit, inherits) = try state.query(
       """
       SELECT m.id, v.inherits FROM state_versions v JOIN state_commits m ON m.seq = v."commit"
       WHERE v.id = ?1
@@ -138,7 +138,7 @@ final class VersionTable: VirtualTable {
         SQLITE_CONSTRAINT, "a version's id and commit_id stay; a commit moves its tip")
     }
     let name = try row[1].text(of: "name") ?? id
-    try pipeline.query("UPDATE state_versions SET name = ?2, hidden = ?3 WHERE id = ?1") {
+    try state.query("UPDATE state_versions SET name = ?2, hidden = ?3 WHERE id = ?1") {
       (statement) throws(DatabaseError) in
       statement.bind(1, id)
       statement.bind(2, name)
@@ -153,20 +153,20 @@ final class VersionTable: VirtualTable {
 
   /// Sets what a version inherits from, and what follows for those that inherit from it.
   private func inherit(_ id: String, from parent: String?) throws(DatabaseError) {
-    if let parent { try pipeline.requireVersion(parent) }
+    if let parent { try state.requireVersion(parent) }
     guard id != StateTables.global || parent == nil else {
       throw DatabaseError(SQLITE_CONSTRAINT, "version '\(id)' inherits from nothing")
     }
-    try pipeline.query("UPDATE state_versions SET inherits = ?2 WHERE id = ?1") {
+    try state.query("UPDATE state_versions SET inherits = ?2 WHERE id = ?1") {
       (statement) throws(DatabaseError) in
       statement.bind(1, id)
       statement.bind(2, parent)
       try statement.run()
     }
-    try pipeline.query("DELETE FROM state_ancestors") { (statement) throws(DatabaseError) in
+    try state.query("DELETE FROM state_ancestors") { (statement) throws(DatabaseError) in
       try statement.run()
     }
-    try pipeline.query(
+    try state.query(
       """
       INSERT INTO state_ancestors
       WITH RECURSIVE chain(version_id, depth, ancestor_id) AS (
@@ -180,12 +180,13 @@ final class VersionTable: VirtualTable {
     ) { (statement) throws(DatabaseError) in
       try statement.run()
     }
-    try pipeline.query("SELECT 1 FROM state_ancestors WHERE depth >= \(Self.depthMaximum)") {
+    try state.query("SELECT 1 FROM state_ancestors WHERE depth >= \(Self.depthMaximum)") {
       (found) throws(DatabaseError) in
       if try found.step() {
         throw DatabaseError(
           SQLITE_CONSTRAINT,
-          "version '\(id)' would inherit from itself, or over more than \(Self.depthMaximum) versions")
+          "version '\(id)' would inherit from itself, or over more than \(Self.depthMaximum) versions"
+        )
       }
     }
   }
@@ -193,10 +194,11 @@ final class VersionTable: VirtualTable {
   /// Its rows go with it; its commits stay.
   override func delete(_ old: TableValue) throws(DatabaseError) {
     let id = try old.text(of: "id") ?? ""
-    guard id != StateTables.global, id != pipeline.activeVersion.value else {
-      throw DatabaseError(SQLITE_CONSTRAINT, "version '\(id)' is needed; make another one active first")
+    guard id != StateTables.global, id != state.activeVersion.value else {
+      throw DatabaseError(
+        SQLITE_CONSTRAINT, "version '\(id)' is needed; make another one active first")
     }
-    try pipeline.query(
+    try state.query(
       """
       SELECT 1 FROM state_versions WHERE inherits = ?1
       UNION ALL SELECT 1 FROM state_settings WHERE name = 'active_version' AND value = ?1
@@ -217,32 +219,32 @@ final class VersionTable: VirtualTable {
       "DELETE FROM state_ancestors WHERE version_id = ?1",
       "DELETE FROM state_versions WHERE id = ?1",
     ] {
-      try pipeline.query(sql) { (statement) throws(DatabaseError) in
+      try state.query(sql) { (statement) throws(DatabaseError) in
         statement.bind(1, id)
         try statement.run()
       }
     }
-    pipeline.forgetVersions()
+    state.forgetVersions()
   }
 }
 
 /// The rows of one statement, which a plan chooses.
 final class StatementRows: VirtualCursor {
-  private let pipeline: StatePipeline
+  private let state: StateContext
   private let choose: (TablePlan) -> String
   private var sql = ""
   private var statement: EngineStatement?
   private var atEnd = true
 
-  init(_ pipeline: StatePipeline, _ choose: @escaping (TablePlan) -> String) {
-    self.pipeline = pipeline
+  init(_ state: StateContext, _ choose: @escaping (TablePlan) -> String) {
+    self.state = state
     self.choose = choose
   }
 
   deinit { close() }
 
   private func close() {
-    if let statement { pipeline.pool.giveBack(statement, sql) }
+    if let statement { state.pool.giveBack(statement, sql) }
     statement = nil
   }
 
@@ -250,7 +252,7 @@ final class StatementRows: VirtualCursor {
   override func filter(_ plan: TablePlan, _ arguments: [TableValue]) throws(DatabaseError) {
     close()
     sql = choose(plan)
-    let statement = try pipeline.pool.take(sql)
+    let statement = try state.pool.take(sql)
     self.statement = statement
     for (index, argument) in arguments.enumerated() {
       statement.bind(Int32(index + 1), argument)

@@ -20,7 +20,8 @@ extension FileSession {
   {
     switch operation {
     case .nothing, .channelOpen, .channelClose: preconditionFailure("the server does these")
-    case .sqlOpen, .sqlExecute, .sqlFetch, .sqlReset, .sqlValueRead, .sqlValueWrite, .sqlExport:
+    case .sqlOpen, .sqlExecute, .sqlFetch, .sqlReset, .sqlValueRead, .sqlValueWrite, .sqlExport,
+      .sqlChangesAwait:
       preconditionFailure("no operation of this service")
     case .sync:
       let work = try syncWork(request, channel, now: now)

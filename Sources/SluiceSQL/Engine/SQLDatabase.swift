@@ -47,6 +47,16 @@ public final class SQLDatabase: SQLEngine {
     }
   }
 
+  public func awaitChanges(after seen: Int64, timeout: Duration) async throws(SQLError) -> Int64 {
+    try await lane.perform { (place) throws(SQLError) in
+      do throws(SQLFailure) {
+        return try place.connection.awaitChanges(after: seen, milliseconds: timeout.milliseconds)
+      } catch {
+        throw SQLError(error, isInTransaction: !place.connection.isAutocommit)
+      }
+    }
+  }
+
   public func close(rollingBack: Bool) async throws(SQLError) {
     do throws(SQLError) {
       let failure = try await lane.perform { [core = lane.core] (place) throws(SQLError) in

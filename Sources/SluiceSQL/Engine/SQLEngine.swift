@@ -35,6 +35,12 @@ public protocol SQLEngine: SQLRunner, AnyObject {
   /// is open.
   func export() async throws(SQLError) -> [UInt8]
 
+  /// Waits until the state of the database has a later commit than number `seen` (0 for none). Gives
+  /// the last one's number, which is `seen` if none comes within `timeout`, at most an hour. What has
+  /// changed is in the view `state_commit`. Other calls on this engine wait meanwhile, so give the
+  /// wait an engine of its own.
+  func awaitChanges(after seen: Int64, timeout: Duration) async throws(SQLError) -> Int64
+
   /// Ends the engine: calls under way finish, later ones fail, a second `close` is harmless. It is
   /// refused while a transaction is open, unless it is to be rolled back.
   func close(rollingBack: Bool) async throws(SQLError)

@@ -26,6 +26,15 @@ public enum SidecarEngine {
   }
 }
 
+extension Duration {
+  /// Whole milliseconds, from none to those of an hour.
+  var milliseconds: Int64 {
+    let (seconds, attoseconds) = components
+    if seconds >= 3600 { return 3_600_000 }
+    return max(0, seconds * 1000 + attoseconds / 1_000_000_000_000_000)
+  }
+}
+
 /// What an engine is asked for when it is opened.
 package struct SQLOpening: Sendable {
   package var path: String
@@ -49,14 +58,12 @@ package struct SQLOpening: Sendable {
     chores: (any EngineChores)? = nil,
     _ connect: @escaping @Sendable () throws(SQLFailure) -> RingSession
   ) async throws(SQLError) -> SQLDatabase {
-    let milliseconds =
-      busyTimeout.components.seconds * 1000
-      + busyTimeout.components.attoseconds / 1_000_000_000_000_000
+    let milliseconds = busyTimeout.milliseconds
     let core = try await EngineCore.start(chores: chores) {
       [path, mode, options, seed] () throws(SQLFailure) in
       try SQLConnection(
         try connect(), path: Array(path.utf8), mode: mode, options: options,
-        busyMilliseconds: max(0, min(milliseconds, 3_600_000)), seed: seed)
+        busyMilliseconds: milliseconds, seed: seed)
     }
     let version = try await core.perform { (place) throws(SQLError) in
       place.connection.sqliteVersion

@@ -19,6 +19,7 @@ let sqlCommand = Command(
       --socket PATH   the engine's socket
       --create        make the database if it is not there
       --read-only     change nothing
+      --state         with the state pipeline: tables state, file, version and others
       --wait MS       how long statements wait for the locks of others (5000)
       --json          rows as JSON: an array for each statement; blobs as hexadecimal digits
       --csv           rows as CSV, with a line of names
@@ -34,6 +35,7 @@ private func runSQL(_ words: [String]) throws(CommandError) -> Int32 {
   let socket = try options.value("--socket") ?? named
   let creates = options.flag("--create")
   let isReadOnly = options.flag("--read-only")
+  let hasState = options.flag("--state")
   let wait = try options.number("--wait", in: 0...3_600_000, or: 5000)
   let wantsJSON = options.flag("--json")
   let wantsCSV = options.flag("--csv")
@@ -43,11 +45,13 @@ private func runSQL(_ words: [String]) throws(CommandError) -> Int32 {
   try options.finish()
   guard !(wantsJSON && wantsCSV) else { throw .usage("--json or --csv, not both") }
   guard !(creates && isReadOnly) else { throw .usage("--create or --read-only, not both") }
+  var openOptions: SQLOpenOptions = isReadOnly ? .readOnly : []
+  if hasState { openOptions.insert(.state) }
   let connection: SQLConnection
   do throws(SQLFailure) {
     connection = try SQLConnection(
       try connect(socket), path: bytes(of: database), mode: creates ? .either : .open,
-      options: isReadOnly ? .readOnly : [], busyMilliseconds: Int64(wait))
+      options: openOptions, busyMilliseconds: Int64(wait))
   } catch {
     throw .failed("sql: \(database): \(String(decoding: error.message, as: UTF8.self))")
   }

@@ -21,7 +21,8 @@ struct HostileSQLSession {
   ]
   private let operations: [Operation] = [
     .sqlExecute, .sqlExecute, .sqlExecute, .sqlExecute, .sqlFetch, .sqlFetch, .sqlReset,
-    .sqlValueRead, .sqlValueWrite, .sqlExport, .sqlOpen, .nothing, .channelOpen, .read, .lock,
+    .sqlValueRead, .sqlValueWrite, .sqlExport, .sqlChangesAwait, .sqlOpen, .nothing, .channelOpen,
+    .read, .lock,
   ]
 
   init(seed: UInt64) { random = SplitMix64(seed: seed) }
@@ -63,10 +64,15 @@ struct HostileSQLSession {
     case .sqlExport:
       let offset = random.below(2) == 0 ? 0 : Int64(random.next() >> UInt64(1 + random.below(62)))
       channel.post(code: code, file: 0, OffsetFields(offset: offset), payloadByteCount: room)
+    case .sqlChangesAwait:
+      let request = SQLChangesRequest(
+        number: Int64(random.next() >> UInt64(1 + random.below(63))),
+        milliseconds: Int64(random.below(5)))
+      channel.post(code: code, file: 0, request, payloadByteCount: room)
     case .sqlOpen:
       let request = SQLOpenRequest(
         path: Array("hostile.db".utf8), mode: .either,
-        options: SQLOpenOptions(rawValue: UInt64(random.below(4))), busyMilliseconds: 0)
+        options: SQLOpenOptions(rawValue: UInt64(random.below(8))), busyMilliseconds: 0)
       channel.post(code: code, file: 0, request, payloadByteCount: room)
     default: channel.post(code: code, file: statement(), NoFields(), payloadByteCount: room)
     }

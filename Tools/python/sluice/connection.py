@@ -9,7 +9,7 @@ from ctypes import byref, c_int64, c_size_t, c_void_p
 from . import errors
 from .cursor import Cursor
 from .errors import InterfaceError, NotSupportedError, ProgrammingError, error_of
-from .library import CREATE, DONE, EITHER, LIBRARY, OPEN, READ_ONLY, RECEIVE, ROW
+from .library import CREATE, DONE, EITHER, LIBRARY, OPEN, READ_ONLY, RECEIVE, ROW, STATE
 from .types import PARSE_DECLTYPES
 from .values import Packed
 
@@ -36,7 +36,7 @@ class Connection:
             self, database, timeout=5.0, detect_types=0, isolation_level="",
             check_same_thread=True, factory=None, cached_statements=128, uri=False, *,
             autocommit=LEGACY_TRANSACTION_CONTROL, socket=None, mode=None, read_only=False,
-            image=None, deadline=None):
+            image=None, deadline=None, state=False):
         self._handle = None
         # Held during each call, and while borrowed memory is read.
         self._lock = threading.RLock()
@@ -62,7 +62,8 @@ class Connection:
         self._packed = Packed()
         self._out = c_void_p()
         self._out_place = byref(self._out)
-        self._open(database, socket, _MODES[mode] | (READ_ONLY if read_only else 0), timeout, image)
+        flags = _MODES[mode] | (READ_ONLY if read_only else 0) | (STATE if state else 0)
+        self._open(database, socket, flags, timeout, image)
         if self._autocommit is False:
             self._run("BEGIN")
 
@@ -233,6 +234,20 @@ class Connection:
             self._check()
             self._done(LIBRARY.sluice_export(self._handle, RECEIVE(receive), None))
         return b"".join(pieces)
+
+    def await_changes(self, seen=0, timeout=60.0):
+        """Waits until the state has a later commit than number `seen`, for `timeout` seconds at most.
+
+        Gives the number of the last commit. What has changed is in the view `state_commit`. Other
+        threads' calls on this connection wait meanwhile; `interrupt` ends the wait.
+        """
+        with self._lock:
+            self._check()
+            number = c_int64()
+            milliseconds = max(0, min(int(timeout * 1000), 3_600_000))
+            self._done(
+                LIBRARY.sluice_await_changes(self._handle, seen, milliseconds, byref(number)))
+            return number.value
 
     # --- For cursors; the lock is held ---
 

@@ -9,7 +9,7 @@ from .errors import InterfaceError
 
 OK, ROW, DONE = 0, 100, 101
 INTEGER, REAL, TEXT, BLOB, NULL = 1, 2, 3, 4, 5
-OPEN, CREATE, EITHER, READ_ONLY = 0, 1, 2, 16
+OPEN, CREATE, EITHER, READ_ONLY, STATE = 0, 1, 2, 16, 32
 
 RECEIVE = ctypes.CFUNCTYPE(c_int, c_void_p, c_void_p, c_size_t)
 
@@ -39,6 +39,7 @@ _FUNCTIONS = {
         c_int,
         [c_void_p, c_void_p, c_size_t, c_int, c_uint32, c_void_p, POINTER(c_size_t)]),
     "sluice_export": (c_int, [c_void_p, RECEIVE, c_void_p]),
+    "sluice_await_changes": (c_int, [c_void_p, c_int64, c_int64, POINTER(c_int64)]),
 }
 
 
