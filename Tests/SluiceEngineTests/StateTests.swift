@@ -375,3 +375,68 @@ import Testing
     try await database.close()
   }
 }
+
+@Suite struct StateChangesTests {
+  /// Both kinds of engine, and another process's commits are seen by looking.
+  @Test(arguments: [EngineKind.local, .sidecar])
+  func aWaitEndsWithTheNextCommit(kind: EngineKind) async throws {
+    let workshop = try EngineWorkshop(kind)
+    let writer = try await workshop.open(options: .state)
+    let waiter = try await workshop.open(options: .state)
+    let seen = try await waiter.awaitChanges(after: 0, timeout: .zero)
+    async let number = waiter.awaitChanges(after: seen, timeout: .seconds(60))
+    try await Task.sleep(for: .milliseconds(50))
+    try await writer.run("BEGIN")
+    try await writer.run("SAVEPOINT s")
+    try await writer.note("rolled back", "1")
+    try await writer.run("ROLLBACK TO s")
+    try await writer.run("COMMIT")
+    _ = try await writer.line("SELECT * FROM state")
+    try await writer.run("BEGIN")
+    try await writer.run("SAVEPOINT s")
+    try await writer.note("a", "1")
+    try await writer.note("b", "1")
+    try await writer.run("RELEASE s")
+    try await writer.run("COMMIT")
+    #expect(try await number == seen + 1)
+    #expect(
+      try await waiter.lines(
+        "SELECT entity_id, snapshot_content FROM state_commit WHERE number > ? ORDER BY 1",
+        [.integer(seen)]) == [#"a|{"text":"1"}"#, #"b|{"text":"1"}"#])
+    // An outermost savepoint and an autocommitted statement are transactions, too.
+    try await writer.run("SAVEPOINT outer")
+    try await writer.note("c", "1")
+    try await writer.run("RELEASE outer")
+    #expect(try await waiter.awaitChanges(after: seen + 1, timeout: .seconds(60)) == seen + 2)
+    try await writer.run("UPDATE state SET untracked = 1 WHERE entity_id = 'c'")
+    #expect(try await waiter.awaitChanges(after: seen + 2, timeout: .seconds(60)) == seen + 3)
+    try await writer.run("DELETE FROM state WHERE entity_id = 'c'")
+    #expect(
+      try await waiter.lines(
+        "SELECT entity_id, untracked, snapshot_content FROM state_commit WHERE number = ?",
+        [.integer(seen + 4)]) == ["c|1|-"])
+    // Nothing comes.
+    #expect(try await waiter.awaitChanges(after: seen + 4, timeout: .milliseconds(30)) == seen + 4)
+    for database in [writer, waiter] { try await database.close() }
+  }
+
+  @Test(arguments: EngineKind.allCases)
+  func aWaitIsRefusedWhereItWouldBeInVain(kind: EngineKind) async throws {
+    let workshop = try EngineWorkshop(kind)
+    let plain = try await workshop.open("plain.db")
+    let none = await sqlError { try await plain.awaitChanges(after: 0, timeout: .zero) }
+    #expect(none?.message.contains("no state") == true)
+    let database = try await workshop.open(options: .state)
+    try await database.run("BEGIN")
+    let inside = await sqlError { try await database.awaitChanges(after: 0, timeout: .seconds(9)) }
+    #expect(inside?.message.contains("transaction") == true)
+    try await database.run("ROLLBACK")
+    // The cancellation of the task ends it.
+    let task = Task { try await database.awaitChanges(after: 99, timeout: .seconds(600)) }
+    try await Task.sleep(for: .milliseconds(50))
+    task.cancel()
+    let cancelled = await sqlError { try await task.value }
+    #expect(cancelled?.reason == .interrupted)
+    for database in [plain, database] { try await database.close() }
+  }
+}

@@ -129,7 +129,8 @@ final class Connection {
     if request.mode != .open { flags |= SQLITE_OPEN_CREATE }
     let name = (isMemory ? memoryPath : place.uri(of: request.path)).map { CChar(bitPattern: $0) }
     var handle: OpaquePointer?
-    let vfs = isMemory ? nil : place.vfs
+    // A database in memory has temporary files, too.
+    let vfs = place.vfs
     let code = unsafe vfs.withOptionalCString { vfs in
       unsafe sqlite3_open_v2(name + [0], &handle, flags, vfs)
     }

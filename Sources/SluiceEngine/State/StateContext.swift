@@ -12,6 +12,7 @@ internal import CEngine
 final class StateContext {
   let handle: OpaquePointer
   let pool: StatementPool
+  private var ready = [EngineStatement?](repeating: nil, count: StateStatement.allCases.count)
   let plugins: PluginSet
   var ids = UniqueIDs()
   /// What this connection calls the active version. Others have their own.
@@ -37,6 +38,19 @@ final class StateContext {
     let statement = try pool.take(sql)
     defer { pool.giveBack(statement, sql) }
     return try body(statement)
+  }
+
+  /// The same for a statement that stands ready.
+  func query<R>(
+    _ which: StateStatement, _ body: (EngineStatement) throws(DatabaseError) -> R
+  ) throws(DatabaseError) -> R {
+    var statement = ready[which.rawValue]
+    if statement == nil {
+      statement = try unsafe EngineStatement(which.sql, on: handle)
+      ready[which.rawValue] = statement
+    }
+    defer { statement!.reset() }
+    return try body(statement!)
   }
 
   // MARK: Settings of the connection
@@ -166,6 +180,8 @@ final class StateTransaction {
   var commits: [String: Int64] = [:]
   var versions: Set<String> = []
   var schemas: [String: ContentSchema?] = [:]
+  /// The one that was looked for last.
+  var lastSchema: (key: String, version: String, schema: ContentSchema?)?
   /// The schemas that it has stored; some may have been rolled back.
   var newSchemas: Set<String> = []
 
@@ -178,5 +194,6 @@ final class StateTransaction {
     commits = [:]
     versions = []
     schemas = [:]
+    lastSchema = nil
   }
 }

@@ -45,7 +45,7 @@ struct StateRules {
   private func requireObject(_ content: String, of key: StateKey) throws(DatabaseError) {
     let type: String?
     do throws(DatabaseError) {
-      type = try state.query("SELECT json_type(?1)") { (row) throws(DatabaseError) in
+      type = try state.query(.contentType) { (row) throws(DatabaseError) in
         row.bind(1, content)
         return try row.step() ? row.text(0) : nil
       }
@@ -77,8 +77,14 @@ struct StateRules {
   /// The stored schema of a key and version; nil if none is stored.
   func schema(_ key: String, _ version: String) throws(DatabaseError) -> ContentSchema? {
     let transaction = try state.transaction()
+    if let last = transaction.lastSchema, last.key == key, last.version == version {
+      return last.schema
+    }
     let id = Self.schemaID(key, version)
-    if let schema = transaction.schemas[id] { return schema }
+    if let schema = transaction.schemas[id] {
+      transaction.lastSchema = (key, version, schema)
+      return schema
+    }
     var schema: ContentSchema?
     if let definition = try definition(id) { schema = try compiled(definition, id) }
     transaction.schemas[id] = .some(schema)
@@ -135,6 +141,7 @@ struct StateRules {
     let transaction = try state.transaction()
     guard let stored = try self.definition(id) else {
       transaction.schemas[id] = nil
+      transaction.lastSchema = nil
       transaction.newSchemas.insert(id)
       return
     }

@@ -11,9 +11,16 @@ final class StateTable: VirtualTable {
   private let state: StateContext
   private let kind: Kind
 
+  private let columns: [Column]
+  /// Where each column is; nil for the one that is not there.
+  private let places: [Int?]
+
   init(_ state: StateContext, _ kind: Kind) {
     self.state = state
     self.kind = kind
+    let columns = Column.allCases.filter { kind != .active || $0 != .version }
+    self.columns = columns
+    places = Column.allCases.map { columns.firstIndex(of: $0) }
   }
 
   /// The columns in their order; `state` has no `version_id`.
@@ -54,11 +61,7 @@ final class StateTable: VirtualTable {
     }
   }
 
-  private var columns: [Column] {
-    kind == .active ? Column.allCases.filter { $0 != .version } : Column.allCases
-  }
-
-  private func index(_ column: Column) -> Int { columns.firstIndex(of: column)! }
+  private func index(_ column: Column) -> Int { places[column.rawValue]! }
 
   override var declaration: String {
     let texts = columns.map { column in

@@ -38,14 +38,7 @@ struct StateWriter {
   }
 
   private func own(_ key: StateKey, _ version: String) throws(DatabaseError) -> Own {
-    try state.query(
-      """
-      SELECT untracked, kind, change_id, "commit", plugin_key, schema_version, created_at,
-        was_change, was_commit
-      FROM state_current
-      WHERE version_id = ?1 AND schema_key = ?2 AND entity_id = ?3 AND file_id = ?4
-      """
-    ) { (row) throws(DatabaseError) in
+    try state.query(.ownRows) { (row) throws(DatabaseError) in
       bind(row, version, key)
       var own = Own()
       while try row.step() {
@@ -61,11 +54,6 @@ struct StateWriter {
       }
       return own
     }
-  }
-
-  /// The path that a content has, where parameter 2 says that it is a file's descriptor.
-  private static func path(_ content: String) -> String {
-    "CASE ?2 WHEN '\(OwnSchemas.file)' THEN json_extract(\(content), '$.path') END"
   }
 
   private func bind(_ statement: EngineStatement, _ version: String, _ key: StateKey) {
@@ -102,7 +90,7 @@ struct StateWriter {
       """
       INSERT INTO state_current(version_id, schema_key, entity_id, file_id, untracked, kind,
         plugin_key, schema_version, created_at, number, updated_at, snapshot_content, path)
-      VALUES(?1, ?2, ?3, ?4, 1, ?5, ?6, ?7, ?8, ?9, ?8, ?10, \(Self.path("?10")))
+      VALUES(?1, ?2, ?3, ?4, 1, ?5, ?6, ?7, ?8, ?9, ?8, ?10, \(StateStatement.path("?10")))
       ON CONFLICT DO UPDATE SET kind = ?5, plugin_key = ?6, schema_version = ?7,
         created_at = CASE kind WHEN 0 THEN created_at ELSE ?8 END, number = ?9, updated_at = ?8,
         snapshot_content = ?10, path = excluded.path
@@ -142,7 +130,7 @@ struct StateWriter {
       try state.query(
         """
         UPDATE state_changes SET plugin_key = ?5, schema_version = ?6, snapshot_content = ?7,
-          path = \(Self.path("?7")) WHERE id = ?1
+          path = \(StateStatement.path("?7")) WHERE id = ?1
         """
       ) { (statement) throws(DatabaseError) in
         bind(statement, tracked.change, key)
@@ -159,9 +147,7 @@ struct StateWriter {
         was: tracked.wasChange, tracked.wasCommit)
     }
     let change = state.ids.next()
-    try state.query(
-      "INSERT INTO state_changes VALUES(?1, ?5, ?3, ?2, ?4, ?6, ?7, ?8, \(Self.path("?8")))"
-    ) { (statement) throws(DatabaseError) in
+    try state.query(.insertChange) { (statement) throws(DatabaseError) in
       bind(statement, change, key)
       statement.bind(5, commit)
       statement.bind(6, plugin)
@@ -179,15 +165,7 @@ struct StateWriter {
     _ createdAt: String, _ change: String, _ commit: Int64, was wasChange: String?,
     _ wasCommit: Int64?
   ) throws(DatabaseError) {
-    try state.query(
-      """
-      INSERT INTO state_current(version_id, schema_key, entity_id, file_id, untracked, kind,
-        plugin_key, schema_version, created_at, change_id, "commit", was_change, was_commit)
-      VALUES(?1, ?2, ?3, ?4, 0, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)
-      ON CONFLICT DO UPDATE SET kind = ?5, plugin_key = ?6, schema_version = ?7, change_id = ?9,
-        "commit" = ?10, was_change = ?11, was_commit = ?12
-      """
-    ) { (statement) throws(DatabaseError) in
+    try state.query(.putTracked) { (statement) throws(DatabaseError) in
       bind(statement, version, key)
       statement.bind(5, kind)
       statement.bind(6, plugin)
