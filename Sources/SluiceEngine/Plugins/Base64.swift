@@ -35,8 +35,8 @@ enum Base64 {
   }
 
   /// nil if it is not what `text(of:)` makes.
-  static func bytes(of text: Substring.UTF8View) -> [UInt8]? {
-    var digits = Array(text)
+  static func bytes(of text: [UInt8]) -> [UInt8]? {
+    var digits = text[...]
     guard digits.count % 4 == 0 else { return nil }
     var paddingCount = 0
     while paddingCount < 2, digits.last == padding {

@@ -5,8 +5,6 @@
 // time, and by each of them for one file after the other. Whatever it does wrong is a `PluginError`,
 // which fails the statement and nothing else.
 
-internal import CEngine
-
 /// A file, as a plugin sees it.
 struct PluginFile {
   var id: String
@@ -25,6 +23,14 @@ struct PluginEntity: Equatable {
   var schemaVersion: String
   /// A JSON object. nil: the entity is gone.
   var content: String?
+
+  /// To the byte. Strings are equal already if they look equal: "é" is one character or two.
+  static func == (one: PluginEntity, other: PluginEntity) -> Bool {
+    one.entityID.utf8.elementsEqual(other.entityID.utf8)
+      && one.schemaKey.utf8.elementsEqual(other.schemaKey.utf8)
+      && one.schemaVersion.utf8.elementsEqual(other.schemaVersion.utf8)
+      && one.content.map { Array($0.utf8) } == other.content.map { Array($0.utf8) }
+  }
 }
 
 /// What the content of entities looks like.
@@ -65,30 +71,4 @@ protocol Plugin: AnyObject, Sendable {
   func applyChanges(
     _ file: PluginFile, _ entities: [PluginEntity], deadline: Int64
   ) throws(PluginError) -> [UInt8]
-}
-
-/// The plugins of an engine, in the order of registration.
-struct PluginSet: Sendable {
-  private let plugins: [any Plugin]
-  /// Keeps a file that no plugin matches.
-  let fallback: any Plugin
-
-  init(_ plugins: [any Plugin]) {
-    self.plugins = plugins
-    fallback = FallbackPlugin()
-  }
-
-  static var builtIn: PluginSet { PluginSet([]) }
-
-  /// The plugins that match a path. The first of them with `canBuild` builds the file.
-  func matching(path: String) -> [any Plugin] {
-    plugins.filter { plugin in
-      plugin.globs.contains { glob in unsafe sqlite3_strglob(glob, path) == 0 }
-    }
-  }
-
-  /// The plugin of this key, the fallback's too.
-  func plugin(named key: String) -> (any Plugin)? {
-    key == fallback.key ? fallback : plugins.first { $0.key == key }
-  }
 }
