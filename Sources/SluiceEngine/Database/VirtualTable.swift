@@ -25,11 +25,18 @@ struct TableValue {
       throw DatabaseError(SQLITE_NOMEM, "no memory")
     }
     let count = unsafe Int(sqlite3_value_bytes(handle))
-    guard
-      let text = unsafe String(
-        validating: UnsafeBufferPointer(start: start, count: count), as: UTF8.self)
+    let text = unsafe UnsafeBufferPointer(start: start, count: count)
+    // Nearly all texts are ASCII, for which no general validation is needed.
+    if unsafe isASCII(text) { return unsafe String(decoding: text, as: UTF8.self) }
+    guard let text = unsafe String(validating: text, as: UTF8.self)
     else { throw DatabaseError(SQLITE_MISMATCH, "\(column) is no UTF-8") }
     return text
+  }
+
+  private func isASCII(_ text: UnsafeBufferPointer<UInt8>) -> Bool {
+    var bits: UInt8 = 0
+    for unsafe byte in unsafe text { bits |= byte }
+    return bits < 0x80
   }
 
   var bytes: [UInt8] {

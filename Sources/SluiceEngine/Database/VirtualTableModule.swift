@@ -97,12 +97,15 @@ private final class SourceBox {
   init(_ source: any TableSource) { self.source = source }
 }
 
+@safe
 private final class TableBox {
   let table: VirtualTable
   let source: SourceBox
-  init(_ table: VirtualTable, _ source: SourceBox) {
+  let connection: OpaquePointer
+  init(_ table: VirtualTable, _ source: SourceBox, on connection: OpaquePointer) {
     self.table = table
     self.source = source
+    unsafe self.connection = unsafe connection
   }
 }
 
@@ -153,7 +156,7 @@ private func connect(
     let structure = unsafe memory.bindMemory(to: cengine_table.self, capacity: 1)
     unsafe structure.initialize(to: cengine_table())
     unsafe structure.pointee.object =
-      unsafe Unmanaged.passRetained(TableBox(table, source)).toOpaque()
+      unsafe Unmanaged.passRetained(TableBox(table, source, on: connection!)).toOpaque()
     unsafe result!.pointee = unsafe memory.assumingMemoryBound(to: sqlite3_vtab.self)
     return SQLITE_OK
   } catch {
@@ -227,8 +230,12 @@ private func update(
   _ table: Table, _ count: Int32, _ values: UnsafeMutablePointer<OpaquePointer?>?
 ) -> Int32 {
   let values = unsafe values!
+  // What the table inserts into others is none of the statement's.
+  let box = unsafe box(table)
+  let row = unsafe sqlite3_last_insert_rowid(box.connection)
+  defer { unsafe sqlite3_set_last_insert_rowid(box.connection, row) }
   return unsafe guarded(table) { () throws(DatabaseError) in
-    let table = unsafe box(table).table
+    let table = box.table
     let key = unsafe TableValue(handle: values[0]!)
     if count == 1 { return try table.delete(key) }
     let row = unsafe TableRow(values: values + 2)

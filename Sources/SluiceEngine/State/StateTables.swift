@@ -140,13 +140,14 @@ enum StateTables {
     -- "kind": 0 there, 1 deleted (a tombstone), 2 an untracked row that is gone. The columns "was_"
     -- tell what the row was before the transaction that has changed it; they count while it is pending.
     CREATE TABLE state_current(
-      version_id TEXT, schema_key TEXT, entity_id TEXT, file_id TEXT, untracked INTEGER,
-      kind INTEGER NOT NULL, plugin_key TEXT NOT NULL, schema_version TEXT NOT NULL,
+      version_id TEXT NOT NULL, schema_key TEXT NOT NULL, entity_id TEXT NOT NULL,
+      file_id TEXT NOT NULL, untracked INTEGER NOT NULL, kind INTEGER NOT NULL, plugin_key TEXT NOT NULL, schema_version TEXT NOT NULL,
       created_at TEXT NOT NULL, change_id TEXT, "commit" INTEGER, was_change TEXT,
-      was_commit INTEGER, number INTEGER, updated_at TEXT, snapshot_content TEXT, path TEXT,
-      PRIMARY KEY(version_id, schema_key, entity_id, file_id, untracked)) WITHOUT ROWID;
-    CREATE INDEX state_current_by_entity ON state_current(entity_id);
-    CREATE INDEX state_current_by_file ON state_current(file_id);
+      was_commit INTEGER, number INTEGER, updated_at TEXT, snapshot_content TEXT, path TEXT);
+    CREATE UNIQUE INDEX state_current_by_entity
+      ON state_current(entity_id, version_id, schema_key, file_id, untracked);
+    CREATE INDEX state_current_by_schema ON state_current(version_id, schema_key);
+    CREATE INDEX state_current_by_file ON state_current(file_id, version_id);
     CREATE INDEX state_current_by_number ON state_current(number) WHERE untracked = 1;
     CREATE INDEX state_current_by_path ON state_current(path) WHERE path IS NOT NULL;
     """
