@@ -82,9 +82,11 @@ let hostTargets: [Target] = [
     name: "SluiceFiles", dependencies: ["CSluice", "SluiceServer"], swiftSettings: swiftSettings),
   .target(
     name: "CEngine", cSettings: cSettings, linkerSettings: [.linkedLibrary("sqlite3")]),
+  // What engine and plugins say to each other, and the processes of plugins.
+  .target(name: "CPlugin", dependencies: ["CSluice"], cSettings: cSettings),
   .target(
     name: "SluiceEngine",
-    dependencies: ["CEngine", "CSluice", "SluiceSQL", "SluiceServer", "SluiceVFS"],
+    dependencies: ["CEngine", "CPlugin", "CSluice", "SluiceSQL", "SluiceServer", "SluiceVFS"],
     swiftSettings: swiftSettings),
   .target(name: "CSluiceCommand", cSettings: cSettings),
   .target(

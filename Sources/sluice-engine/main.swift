@@ -21,6 +21,10 @@ private let engineCommand = Command(
       --files SOCKET        use the file sidecar that listens on SOCKET, and its root, instead
       --socket PATH         the socket to listen on; a socket of a dead engine is replaced
       --allow-user UID[,…]  let these users connect too; the default is its own user only
+      --plugin LIB          make entities of files with the plugin in this shared library, before the
+                            built-in ones (json, lines); may be given several times. Each call runs
+                            in a process of its own, which has no files; see Protocol/PLUGINS.md
+      --plugin-seconds N    how long a call of such a plugin may take (10)
       --connections N       the most connections at a time, each with a thread (120; with more than 126
                             some share a channel to their files, and wait for each other)
       --no-confinement      keep rights and system calls that an engine does not need, for sanitizers,
@@ -48,16 +52,32 @@ private func serve(_ words: [String]) throws(CommandError) -> Int32 {
   var confinement = Confinement.full
   if options.flag("--report-confinement") { confinement = .reporting }
   if options.flag("--no-confinement") { confinement = .none }
+  let libraries = try options.values("--plugin")
+  let pluginSeconds = try options.number("--plugin-seconds", in: 1...3600, or: 10)
   let isQuiet = options.flag("--quiet")
   try options.finish()
+  // First, because it forks: so that it has no descriptors, threads and rights of the rest.
+  let plugins = try load(
+    libraries, confines: confinement != .none, secondsMaximum: pluginSeconds)
   let sidecar = try root.map { (root) throws(CommandError) in try startSidecar(root: root) }
   let code = try run(
     EngineConfiguration(
-      filesSocket: files ?? sidecar?.socket, server: server, confinement: confinement),
+      filesSocket: files ?? sidecar?.socket, server: server, confinement: confinement,
+      plugins: plugins),
     socket: socket,
     announcing: isQuiet ? nil : root ?? files)
   sidecar?.stop()
   return code
+}
+
+private func load(
+  _ libraries: [String], confines: Bool, secondsMaximum: Int
+) throws(CommandError) -> PluginSet {
+  do throws(PluginError) {
+    return try PluginSet(loading: libraries, confines: confines, secondsMaximum: secondsMaximum)
+  } catch {
+    throw .failed(error.message)
+  }
 }
 
 /// The file sidecar of this engine. It ends with the engine.

@@ -27,3 +27,6 @@ int sluice_landlock_enter(int ruleset);
 // client of another sidecar, with which it has a session already. Needs
 // sluice_forbid_new_privileges.
 int sluice_seccomp_enter_sidecar(int reports, int is_client);
+// Binds this process to the system calls that a plugin needs; see plugin.c. Needs
+// sluice_forbid_new_privileges.
+int sluice_seccomp_enter_plugin(void);

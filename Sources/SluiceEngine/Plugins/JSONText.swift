@@ -47,9 +47,13 @@ enum JSONText {
   }
 
   /// The form of a string.
-  static func quoted(_ text: some Sequence<UInt8>) -> [UInt8] {
+  static func quoted(_ text: some Collection<UInt8>) -> [UInt8] {
     var out = [UInt8(ascii: "\"")]
-    for byte in text { append(escaping: byte, to: &out) }
+    if text.contains(where: { $0 < 32 || $0 == UInt8(ascii: "\"") || $0 == UInt8(ascii: "\\") }) {
+      for byte in text { append(escaping: byte, to: &out) }
+    } else {
+      out.append(contentsOf: text)
+    }
     out.append(UInt8(ascii: "\""))
     return out
   }

@@ -27,21 +27,11 @@ final class LinesPlugin: Plugin {
   ) throws(PluginError) -> [PluginEntity] {
     if let before, before.data == after.data { return [] }
     let old = before == nil ? [] : try state.entities(ofFile: after.id, plugin: key)
-    let new: [PluginEntity]
-    if let lines = Self.lines(of: after.data) {
-      new = Self.numbered(lines, from: Self.ordered(old)).map {
-        PluginEntity(
-          entityID: $0.id, schemaKey: LineContent.schema.key,
-          schemaVersion: LineContent.schema.version, content: $0.content.content)
-      }
-    } else {
-      new = [try Self.whole.entity(of: after.data)]
+    guard let lines = Self.lines(of: after.data) else {
+      let whole = try Self.whole.entity(of: after.data)
+      return EntityDifference.changes(from: old, to: [whole]) { $0 == $1 }
     }
-    return EntityDifference.changes(from: old, to: new) { old, new in
-      if old == new { return true }
-      guard let content = old.content.flatMap(LineContent.init) else { return false }
-      return content == new.content.flatMap(LineContent.init)
-    }
+    return Self.changes(from: old, to: lines)
   }
 
   func applyChanges(
@@ -65,14 +55,18 @@ final class LinesPlugin: Plugin {
   // MARK: The lines that are there
 
   private struct Line {
+    /// Among the entities.
+    var index: Int
     var id: String
     var content: LineContent
   }
 
   /// In the order of the file, without entities that are no lines.
   private static func ordered(_ entities: [PluginEntity]) -> [Line] {
-    entities.compactMap { entity in
-      entity.content.flatMap(LineContent.init).map { Line(id: entity.entityID, content: $0) }
+    entities.enumerated().compactMap { index, entity in
+      entity.content.flatMap(LineContent.init).map {
+        Line(index: index, id: entity.entityID, content: $0)
+      }
     }.sorted { one, other in
       one.content.order != other.content.order
         ? one.content.order.lexicographicallyPrecedes(other.content.order)
@@ -95,22 +89,36 @@ final class LinesPlugin: Plugin {
     return lines
   }
 
-  /// The new lines with the ids and keys of those that they are, or new ones.
-  private static func numbered(_ lines: [ArraySlice<UInt8>], from old: [Line]) -> [Line] {
+  private static func changes(
+    from old: [PluginEntity], to lines: [ArraySlice<UInt8>]
+  ) -> [PluginEntity] {
+    let oldLines = ordered(old)
+    var new = lines.map { LineContent(order: [], line: $0) }
     // Another end makes no other line.
-    var contents = lines.map { LineContent(order: [], line: $0) }
     let origins = LineDifference.origins(
-      of: contents.map { $0.text[...] }, in: old.map { $0.content.text[...] })
-    let orders = orders(origins.map { $0.map { old[$0].content.order } })
-    var ids = LineIDs(used: old.map(\.id))
+      of: new.map { $0.text[...] }, in: oldLines.map { $0.content.text[...] })
+    let orders = orders(origins.map { $0.map { oldLines[$0].content.order } })
+    var ids = LineIDs(used: old.map(\.entityID))
+    var isKept = [Bool](repeating: false, count: old.count)
+    var changes: [PluginEntity] = []
     var previous = ""
-    return contents.indices.map { index in
-      contents[index].order = orders[index]
-      let id =
-        origins[index].map { old[$0].id } ?? ids.id(of: contents[index].text, after: previous)
+    for index in new.indices {
+      new[index].order = orders[index]
+      let origin = origins[index].map { oldLines[$0] }
+      let id = origin?.id ?? ids.id(of: new[index].text, after: previous)
       previous = id
-      return Line(id: id, content: contents[index])
+      if let origin { isKept[origin.index] = true }
+      if origin?.content == new[index] { continue }
+      changes.append(
+        PluginEntity(
+          entityID: id, schemaKey: LineContent.schema.key,
+          schemaVersion: LineContent.schema.version, content: new[index].content))
     }
+    for (index, var entity) in old.enumerated() where !isKept[index] {
+      entity.content = nil
+      changes.append(entity)
+    }
+    return changes
   }
 
   /// The keys of all lines, from those of the old ones (nil for a new line).

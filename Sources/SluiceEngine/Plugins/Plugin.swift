@@ -41,9 +41,9 @@ struct PluginSchema: Equatable {
   var definition: String
 }
 
-struct PluginError: Error, Equatable {
+package struct PluginError: Error, Equatable {
   /// Names the plugin, what was wrong, and what to do.
-  var message: String
+  package var message: String
 }
 
 /// A read-only look at the state that the statement sees, with its staged rows.

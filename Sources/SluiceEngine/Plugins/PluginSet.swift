@@ -23,6 +23,41 @@ package struct PluginSet: Sendable {
       libraries + builtIn.filter { plugin in !libraries.contains { $0.key == plugin.key } })
   }
 
+  /// With the plugins of libraries, which run in processes of their own (ProcessPlugin), each call for
+  /// at most `secondsMaximum`. To be called before this process has other threads.
+  package init(
+    loading libraries: [String], confines: Bool = true, secondsMaximum: Int = 10
+  ) throws(PluginError) {
+    guard !libraries.isEmpty else {
+      self = .builtIn
+      return
+    }
+    let (nursery, descriptions) = try PluginNursery.load(libraries, confines: confines)
+    self.init(
+      libraries: descriptions.enumerated().map { index, description in
+        ProcessPlugin(description, at: index, of: nursery, secondsMaximum: secondsMaximum)
+      })
+    for (library, description) in zip(libraries, descriptions) {
+      if let reason = conflict(of: description) {
+        throw PluginError(message: "plugin \(library): \(reason)")
+      }
+    }
+  }
+
+  /// Why a plugin cannot be beside the others.
+  private func conflict(of description: PluginDescription) -> String? {
+    if description.key == fallback.key || plugins.count(where: { $0.key == description.key }) > 1 {
+      return "another plugin has the key \(description.key)"
+    }
+    for plugin in plugins + [fallback] where plugin.key != description.key {
+      for schema in plugin.schemas
+      where description.schemas.contains(where: { $0.key == schema.key }) {
+        return "plugin \(plugin.key) has the schema \(schema.key) too; a schema is one plugin's"
+      }
+    }
+    return nil
+  }
+
   /// The plugins that match a path. The first of them with `canBuild` builds the file.
   func matching(path: String) -> [any Plugin] {
     plugins.filter { plugin in

@@ -10,14 +10,16 @@ package struct EngineConfiguration: Sendable {
   package var filesSocket: String?
   package var server = ServerConfiguration()
   package var confinement = Confinement.full
+  package var plugins: PluginSet
 
   package init(
     filesSocket: String?, server: ServerConfiguration = ServerConfiguration(),
-    confinement: Confinement = .full
+    confinement: Confinement = .full, plugins: PluginSet = .builtIn
   ) {
     self.filesSocket = filesSocket
     self.server = server
     self.confinement = confinement
+    self.plugins = plugins
   }
 }
 
@@ -71,7 +73,7 @@ package final class EngineProcess {
     do throws(Errno) {
       server = try Server(
         SQLService(
-          at: place,
+          at: place, plugins: configuration.plugins,
           filesEnd: configuration.filesSocket.flatMap { SidecarWatch.end(ofServerOn: $0) }),
         configuration.server, entrance,
         metrics: Metrics(), socketName: socketName)
