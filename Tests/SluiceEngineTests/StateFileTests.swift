@@ -12,10 +12,12 @@ import Testing
     let database = try await workshop.open(options: .state)
     #expect(
       try await database.exec(
-        "INSERT INTO file(path, data) VALUES('/a', x'00'), ('/b', x'01')", [], timeout: nil).changes == 2)
+        "INSERT INTO file(path, data) VALUES('/a', x'00'), ('/b', x'01')", [], timeout: nil
+      ).changes == 2)
     let data = "SELECT data FROM file WHERE path = '/team.json'"
     try await database.run(
-      #"INSERT INTO file(path, data) VALUES('/team.json', CAST('{"lead":"Ada","size":3}' AS BLOB))"#)
+      #"INSERT INTO file(path, data) VALUES('/team.json', CAST('{"lead":"Ada","size":3}' AS BLOB))"#
+    )
     #expect(
       try await database.lines(
         "SELECT entity_id, snapshot_content FROM state WHERE plugin_key = 'json' ORDER BY 1")
@@ -33,7 +35,8 @@ import Testing
       #"UPDATE file SET data = CAST('{"lead":"Bo"}' AS BLOB) WHERE path = '/team.json'"#)
     #expect(
       try await database.line(
-        "SELECT snapshot_content FROM change WHERE entity_id = 'size' ORDER BY id DESC LIMIT 1") == "-")
+        "SELECT snapshot_content FROM change WHERE entity_id = 'size' ORDER BY id DESC LIMIT 1")
+        == "-")
     try await database.run(
       #"UPDATE state SET snapshot_content = '{"value":"Cy"}' WHERE entity_id = 'lead'"#)
     #expect(try await database.line(data) == #"{"lead":"Cy"}"#)
@@ -90,7 +93,8 @@ import Testing
     for bytes in [[], [0], Array(0...255), large] {
       try await database.run("DELETE FROM file")
       try await database.run("INSERT INTO file(path, data) VALUES('/x.bin', ?)", [.blob(bytes)])
-      let read = try await database.exec("SELECT data FROM file", [], timeout: nil).rows[0].values[0]
+      let read = try await database.exec("SELECT data FROM file", [], timeout: nil).rows[0].values[
+        0]
       #expect(read == .blob(bytes))
     }
     try await database.close()
@@ -113,17 +117,20 @@ import Testing
     #expect(error?.code == 2067)
     let update = await sqlError {
       try await database.run(
-        "INSERT INTO file(id, path, data) VALUES('two', '/b', x''); UPDATE file SET path = '/a' WHERE id = 'two'")
+        "INSERT INTO file(id, path, data) VALUES('two', '/b', x''); UPDATE file SET path = '/a' WHERE id = 'two'"
+      )
     }
     #expect(update != nil)
     try await database.run("INSERT INTO version(id) VALUES('branch')")
     try await database.run(
-      "INSERT INTO file_all(id, path, data, lixcol_version_id) VALUES('b', '/other', x'', 'branch')")
+      "INSERT INTO file_all(id, path, data, lixcol_version_id) VALUES('b', '/other', x'', 'branch')"
+    )
     try await database.run("INSERT INTO file(id, path, data) VALUES('m', '/other', x'')")
     // In `global` it would be seen beside them.
     let global = await sqlError {
       try await database.run(
-        "INSERT INTO file_all(id, path, data, lixcol_version_id) VALUES('g', '/other', x'', 'global')")
+        "INSERT INTO file_all(id, path, data, lixcol_version_id) VALUES('g', '/other', x'', 'global')"
+      )
     }
     #expect(global?.code == 2067)
     // And so would a merge.
@@ -166,7 +173,9 @@ import Testing
         """) == ["0|-", #"1|{"value":2}"#, #"3|{"value":1}"#])
     #expect(
       try await database.line("SELECT count(*) FROM state_history")
-        == database.line("SELECT count(*) FROM change_set_element WHERE change_set_id NOT IN (SELECT id FROM \"commit\" WHERE version_id = 'global')")
+        == database.line(
+          "SELECT count(*) FROM change_set_element WHERE change_set_id NOT IN (SELECT id FROM \"commit\" WHERE version_id = 'global')"
+        )
     )
     try await database.close()
   }
@@ -206,10 +215,13 @@ import Testing
         [.text("/\(number).json"), .blob(Array(#"{"number":\#(number)}"#.utf8))])
     }
     try await database.run("COMMIT")
-    #expect(try await database.line("SELECT count(*) FROM \"commit\" WHERE version_id = 'main'") == "1")
-    #expect(try await database.line("SELECT data FROM file WHERE path = '/77.json'") == #"{"number":77}"#)
     #expect(
-      try await database.line("SELECT count(DISTINCT number), count(*) FROM state_commit WHERE version_id = 'main'")
+      try await database.line("SELECT count(*) FROM \"commit\" WHERE version_id = 'main'") == "1")
+    #expect(
+      try await database.line("SELECT data FROM file WHERE path = '/77.json'") == #"{"number":77}"#)
+    #expect(
+      try await database.line(
+        "SELECT count(DISTINCT number), count(*) FROM state_commit WHERE version_id = 'main'")
         == "1|400")
     try await database.close()
   }

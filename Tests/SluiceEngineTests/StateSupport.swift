@@ -59,7 +59,7 @@ extension SQLRunner {
   /// What is wrong with the cache of the present state; empty if nothing is.
   func cacheFaults() async throws -> String {
     let columns = """
-      version_id, schema_key, entity_id, file_id, kind, plugin_key, schema_version, created_at,
+      version_id, schema_key, entity_id, file_id, is_tombstone, plugin_key, schema_version, created_at,
         change_id, "commit"
       """
     return try await line(

@@ -267,7 +267,7 @@ import Testing
     #expect(try await database.notes() == "cursor|again")
     #expect(
       try await database.line(
-        "SELECT version_id, kind FROM state_current WHERE entity_id = 'g' ORDER BY 1")
+        "SELECT version_id, is_tombstone FROM state_current WHERE entity_id = 'g' ORDER BY 1")
         == "global|0\nmain|1")
     #expect(try await database.cacheFaults() == "")
     try await database.close()

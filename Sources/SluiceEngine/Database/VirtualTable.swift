@@ -35,7 +35,7 @@ struct TableValue {
 
   private func isASCII(_ text: UnsafeBufferPointer<UInt8>) -> Bool {
     var bits: UInt8 = 0
-    for unsafe byte in unsafe text { bits |= byte }
+    for index in 0..<text.count { bits |= unsafe text[index] }
     return bits < 0x80
   }
 

@@ -60,7 +60,8 @@ package final class EngineProcess {
   private init(
     _ configuration: EngineConfiguration, _ entrance: consuming Entrance, socketName: SocketName?
   ) throws(EngineError) {
-    let place = DatabasePlace.sidecar(socket: configuration.filesSocket)
+    var place = DatabasePlace.sidecar(socket: configuration.filesSocket)
+    place.plugins = configuration.plugins
     do throws(DatabaseError) {
       try FileBoundary.register()
       // Its session lasts as long as this process, which can make no other one once it is confined.
@@ -73,7 +74,7 @@ package final class EngineProcess {
     do throws(Errno) {
       server = try Server(
         SQLService(
-          at: place, plugins: configuration.plugins,
+          at: place,
           filesEnd: configuration.filesSocket.flatMap { SidecarWatch.end(ofServerOn: $0) }),
         configuration.server, entrance,
         metrics: Metrics(), socketName: socketName)

@@ -9,17 +9,13 @@ internal import SluiceWire
 
 final class SQLService: Service {
   let place: DatabasePlace
-  let plugins: PluginSet
   let pulse = Pulse()
 
   /// Readable when the file sidecar has ended; nil where that is not watched.
   private let filesEnd: SharedDescriptor?
 
-  init(
-    at place: DatabasePlace, plugins: PluginSet = .builtIn, filesEnd: SharedDescriptor? = nil
-  ) {
+  init(at place: DatabasePlace, filesEnd: SharedDescriptor? = nil) {
     self.place = place
-    self.plugins = plugins
     self.filesEnd = filesEnd
   }
 

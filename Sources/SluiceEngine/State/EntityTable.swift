@@ -126,7 +126,7 @@ final class EntityTable: VirtualTable {
 
   override func update(_ old: TableValue, to row: TableRow) throws(DatabaseError) {
     let (version, id) = try rowColumns.parts(of: old)
-    guard view.id(try texts(row)) == id else {
+    guard ExactText(view.id(try texts(row))) == ExactText(id) else {
       throw DatabaseError(
         SQLITE_CONSTRAINT,
         "\(view.properties[0]) of a row stays; delete the row and insert another")

@@ -29,7 +29,7 @@ struct FileDescriptors {
     StateKey(schema: OwnSchemas.file, entity: id, file: id)
   }
 
-  /// Checks what is about to be written as a descriptor.
+  /// Checks what is about to be written as a descriptor, and notes its path.
   func check(_ key: StateKey, _ content: String, in version: String) throws(DatabaseError) {
     let (id, path) = try state.query(
       "SELECT json_extract(?1, '$.id'), json_extract(?1, '$.path'), json_type(?1, '$.path')"
@@ -50,6 +50,12 @@ struct FileDescriptors {
         SQLITE_CONSTRAINT, "the path '\(path)' is none: \(fault); use one like /notes/a.json")
     }
     try requireFree(path, forFile: id ?? "", in: version)
+    try state.query("INSERT OR IGNORE INTO state_paths VALUES(?1, ?2)") {
+      (statement) throws(DatabaseError) in
+      statement.bind(1, path)
+      statement.bind(2, id)
+      try statement.run()
+    }
   }
 
   /// Checks the path that a file has.
@@ -65,14 +71,12 @@ struct FileDescriptors {
     if let path { try requireFree(path, forFile: id, in: version) }
   }
 
-  static let path = "CASE r.untracked WHEN 1 THEN r.path ELSE c.path END"
+  static let path = "json_extract(\(StateQuery.content), '$.path')"
 
-  /// The condition that a descriptor has a path, the parameter "?": by the indexes on paths those
-  /// files that ever had it, of which some still have it.
+  /// The condition that a descriptor has a path, the parameter "?": of the files
+  /// that ever had it, those that still have it.
   static let hasPath = """
-    r.entity_id IN (
-      SELECT entity_id FROM state_changes WHERE path = ?
-      UNION ALL SELECT entity_id FROM state_current WHERE path = ?)
+    r.entity_id IN (SELECT file_id FROM state_paths WHERE path = ?)
     AND \(path) = ?
     """
 

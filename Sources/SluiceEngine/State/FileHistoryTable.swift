@@ -67,12 +67,9 @@ private final class FileHistoryRows: VirtualCursor {
   }
 
   private func fileIDs() throws(DatabaseError) -> ArraySlice<String> {
-    let condition = pathFilter == nil ? "" : " AND path = ?1"
+    let condition = pathFilter == nil ? "" : "WHERE path = ?1"
     return try state.query(
-      """
-      SELECT DISTINCT entity_id FROM state_changes
-      WHERE schema_key = '\(OwnSchemas.file)'\(condition) ORDER BY 1
-      """
+      "SELECT DISTINCT file_id FROM state_paths \(condition) ORDER BY 1"
     ) { (row) throws(DatabaseError) in
       if let pathFilter { row.bind(1, pathFilter) }
       var ids: [String] = []
@@ -140,7 +137,7 @@ private final class FileHistoryRows: VirtualCursor {
       try state.query(
         """
         SELECT plugin_key, schema_version, snapshot_content,
-          path, json_extract(snapshot_content, '$.metadata'),
+          json_extract(snapshot_content, '$.path'), json_extract(snapshot_content, '$.metadata'),
           json_extract(snapshot_content, '$.hidden')
         FROM state_changes WHERE id = ?1
         """

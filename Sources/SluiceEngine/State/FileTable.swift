@@ -106,7 +106,7 @@ final class FileTable: VirtualTable {
 
   override func update(_ old: TableValue, to row: TableRow) throws(DatabaseError) {
     let (version, id) = try rowColumns.parts(of: old)
-    guard try row[Column.id].text(of: "id") == id else {
+    guard try row[Column.id].text(of: "id").map(ExactText.init) == ExactText(id) else {
       throw DatabaseError(SQLITE_CONSTRAINT, "a file's id stays; delete it and insert another")
     }
     let before = try present(id, version)

@@ -40,7 +40,7 @@ final class MergeTable: VirtualTable {
       try state.requireVersion(version)
       try requireNothingPending(version, transaction)
     }
-    if source != target { try merge(source, into: target, transaction) }
+    if ExactText(source) != ExactText(target) { try merge(source, into: target, transaction) }
   }
 
   private func requireNothingPending(
@@ -118,9 +118,9 @@ final class MergeTable: VirtualTable {
         LEFT JOIN state_current o ON o.version_id = ?2 AND o.untracked = 0
           AND o.schema_key = t.schema_key AND o.entity_id = t.entity_id AND o.file_id = t.file_id
       WHERE o.change_id IS NOT s.change_id
-        AND (s.kind = 0 OR EXISTS (SELECT 1 FROM state_ancestors a CROSS JOIN state_current r
+        AND (NOT s.is_tombstone OR EXISTS (SELECT 1 FROM state_ancestors a CROSS JOIN state_current r
           WHERE a.version_id = ?2 AND r.version_id = a.ancestor_id AND r.schema_key = t.schema_key
-            AND r.entity_id = t.entity_id AND r.file_id = t.file_id AND r.kind = 0))
+            AND r.entity_id = t.entity_id AND r.file_id = t.file_id AND NOT r.is_tombstone))
       """
     ) { (row) throws(DatabaseError) in
       row.bind(1, source)
@@ -147,12 +147,12 @@ final class MergeTable: VirtualTable {
     }
     try state.query(
       """
-      INSERT INTO state_current(version_id, schema_key, entity_id, file_id, untracked, kind,
+      INSERT INTO state_current(version_id, schema_key, entity_id, file_id, untracked, is_tombstone,
         plugin_key, schema_version, created_at, change_id, "commit")
       SELECT ?1, schema_key, entity_id, file_id, 0, snapshot_content IS NULL, plugin_key,
         schema_version, ?4, id, ?3
       FROM state_changes WHERE id = ?2
-      ON CONFLICT DO UPDATE SET kind = excluded.kind, plugin_key = excluded.plugin_key,
+      ON CONFLICT DO UPDATE SET is_tombstone = excluded.is_tombstone, plugin_key = excluded.plugin_key,
         schema_version = excluded.schema_version, was_change = change_id, was_commit = "commit",
         change_id = excluded.change_id, "commit" = excluded."commit"
       """
@@ -163,6 +163,6 @@ final class MergeTable: VirtualTable {
       statement.bind(4, transaction.time)
       try statement.run()
     }
-    try StateWriter(state).deleteUntracked(difference.key, target)
+    try StateWriter(state).deleteUntracked(difference.key, target, transaction)
   }
 }

@@ -43,7 +43,7 @@ struct StateCommit {
     try state.query(
       """
       SELECT EXISTS (SELECT 1 FROM state_commits WHERE number = ?1)
-        OR EXISTS (SELECT 1 FROM state_current WHERE untracked = 1 AND number = ?1)
+        OR EXISTS (SELECT 1 FROM state_touched WHERE number = ?1)
       """
     ) { (row) throws(DatabaseError) in
       row.bind(1, transaction.number)
@@ -58,8 +58,11 @@ struct StateCommit {
     guard transaction.number % Self.toldTransactionCount == 0 else { return }
     try run(
       """
-      DELETE FROM state_current
-      WHERE untracked = 1 AND kind = 2 AND number <= ?1 - \(Self.toldTransactionCount)
+      DELETE FROM state_touched
+      WHERE number <= ?1 - \(Self.toldTransactionCount) AND NOT EXISTS (
+        SELECT 1 FROM state_current r WHERE r.version_id = state_touched.version_id
+          AND r.schema_key = state_touched.schema_key AND r.entity_id = state_touched.entity_id
+          AND r.file_id = state_touched.file_id AND r.untracked = 1)
       """)
   }
 }

@@ -123,14 +123,14 @@ final class StateContext {
 
   /// The version must be there.
   func requireVersion(_ version: String) throws(DatabaseError) {
-    if written?.versions.contains(version) == true { return }
+    if written?.versions.contains(ExactText(version)) == true { return }
     try query("SELECT 1 FROM state_versions WHERE id = ?1") { (statement) throws(DatabaseError) in
       statement.bind(1, version)
       guard try statement.step() else {
         throw DatabaseError(SQLITE_CONSTRAINT, "there is no version '\(version)'")
       }
     }
-    written?.versions.insert(version)
+    written?.versions.insert(ExactText(version))
   }
 
   /// Versions are looked up again.
@@ -177,9 +177,9 @@ final class StateTransaction {
   /// The time of all that it writes.
   let time: String
   /// The pending commit of each version that has one.
-  var commits: [String: Int64] = [:]
-  var versions: Set<String> = []
-  var schemas: [String: ContentSchema?] = [:]
+  var commits: [ExactText: Int64] = [:]
+  var versions: Set<ExactText> = []
+  var schemas: [ExactText: ContentSchema?] = [:]
   /// The one that was looked for last.
   var lastSchema: (key: String, version: String, schema: ContentSchema?)?
   /// The schemas that it has stored; some may have been rolled back.

@@ -6,6 +6,17 @@ struct StateKey: Hashable {
   var schema: String
   var entity: String
   var file: String
+
+  /// By bytes, as in SQLite: to Swift, two forms of one character are equal.
+  static func == (one: StateKey, other: StateKey) -> Bool {
+    ExactText(one.schema) == ExactText(other.schema)
+      && ExactText(one.entity) == ExactText(other.entity)
+      && ExactText(one.file) == ExactText(other.file)
+  }
+
+  func hash(into hasher: inout Hasher) {
+    for text in [schema, entity, file] { ExactText(text).hash(into: &hasher) }
+  }
 }
 
 struct StateQuery {
@@ -44,7 +55,7 @@ struct StateQuery {
     if needsCommit { parts.append("LEFT JOIN state_commits m ON m.seq = r.\"commit\"") }
     parts.append("WHERE r.version_id = a.ancestor_id")
     if scope == .one { parts.append("AND a.version_id = ?1") }
-    parts.append(showsTombstones ? "AND r.kind < 2" : "AND r.kind = 0")
+    if !showsTombstones { parts.append("AND NOT r.is_tombstone") }
     parts += conditions.map { "AND \($0)" }
     parts.append(Self.isNearest)
     return parts.joined(separator: " ")
@@ -54,6 +65,6 @@ struct StateQuery {
     AND NOT EXISTS (SELECT 1 FROM state_ancestors b CROSS JOIN state_current n
       WHERE b.version_id = a.version_id AND b.depth <= a.depth AND n.version_id = b.ancestor_id
         AND n.schema_key = r.schema_key AND n.entity_id = r.entity_id AND n.file_id = r.file_id
-        AND n.kind < 2 AND (b.depth < a.depth OR n.untracked > r.untracked))
+        AND (b.depth < a.depth OR n.untracked > r.untracked))
     """
 }

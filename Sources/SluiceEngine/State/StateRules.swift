@@ -77,17 +77,19 @@ struct StateRules {
   /// The stored schema of a key and version; nil if none is stored.
   func schema(_ key: String, _ version: String) throws(DatabaseError) -> ContentSchema? {
     let transaction = try state.transaction()
-    if let last = transaction.lastSchema, last.key == key, last.version == version {
+    if let last = transaction.lastSchema, ExactText(last.key) == ExactText(key),
+      ExactText(last.version) == ExactText(version)
+    {
       return last.schema
     }
     let id = Self.schemaID(key, version)
-    if let schema = transaction.schemas[id] {
+    if let schema = transaction.schemas[ExactText(id)] {
       transaction.lastSchema = (key, version, schema)
       return schema
     }
     var schema: ContentSchema?
     if let definition = try definition(id) { schema = try compiled(definition, id) }
-    transaction.schemas[id] = .some(schema)
+    transaction.schemas[ExactText(id)] = .some(schema)
     return schema
   }
 
@@ -140,7 +142,7 @@ struct StateRules {
     _ = try compiled(definition, id)
     let transaction = try state.transaction()
     guard let stored = try self.definition(id) else {
-      transaction.schemas[id] = nil
+      transaction.schemas[ExactText(id)] = nil
       transaction.lastSchema = nil
       transaction.newSchemas.insert(id)
       return
@@ -161,7 +163,7 @@ struct StateRules {
         """
         SELECT r.schema_key, r.entity_id, r.file_id, \(StateQuery.content)
         FROM state_current r LEFT JOIN state_changes c ON c.id = r.change_id
-        WHERE r.kind = 0 AND r.schema_key || '~' || r.schema_version = ?1
+        WHERE NOT r.is_tombstone AND r.schema_key || '~' || r.schema_version = ?1
         """
       ) { (row) throws(DatabaseError) in
         row.bind(1, id)

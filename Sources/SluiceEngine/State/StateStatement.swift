@@ -9,27 +9,22 @@ enum StateStatement: Int, CaseIterable {
     switch self {
     case .ownRows:
       """
-      SELECT untracked, kind, change_id, "commit", plugin_key, schema_version, created_at,
+      SELECT untracked, is_tombstone, change_id, "commit", plugin_key, schema_version, created_at,
         was_change, was_commit
       FROM state_current
       WHERE version_id = ?1 AND schema_key = ?2 AND entity_id = ?3 AND file_id = ?4
       """
     case .contentType: "SELECT json_type(?1)"
     case .insertChange:
-      "INSERT INTO state_changes VALUES(?1, ?5, ?3, ?2, ?4, ?6, ?7, ?8, \(Self.path("?8")))"
+      "INSERT INTO state_changes VALUES(?1, ?5, ?3, ?2, ?4, ?6, ?7, ?8)"
     case .putTracked:
       """
-      INSERT INTO state_current(version_id, schema_key, entity_id, file_id, untracked, kind,
+      INSERT INTO state_current(version_id, schema_key, entity_id, file_id, untracked, is_tombstone,
         plugin_key, schema_version, created_at, change_id, "commit", was_change, was_commit)
       VALUES(?1, ?2, ?3, ?4, 0, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)
-      ON CONFLICT DO UPDATE SET kind = ?5, plugin_key = ?6, schema_version = ?7, change_id = ?9,
+      ON CONFLICT DO UPDATE SET is_tombstone = ?5, plugin_key = ?6, schema_version = ?7, change_id = ?9,
         "commit" = ?10, was_change = ?11, was_commit = ?12
       """
     }
-  }
-
-  /// The path that a content has, where parameter 2 says that it is a file's descriptor.
-  static func path(_ content: String) -> String {
-    "CASE ?2 WHEN '\(OwnSchemas.file)' THEN json_extract(\(content), '$.path') END"
   }
 }

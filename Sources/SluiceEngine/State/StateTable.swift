@@ -200,7 +200,7 @@ final class StateTable: VirtualTable {
       schema: try required(row, .schema), entity: try required(row, .entity),
       file: try required(row, .file))
     let newVersion = kind == .active ? version : try required(row, .version)
-    guard newKey == key, newVersion == version else {
+    guard newKey == key, ExactText(newVersion) == ExactText(version) else {
       throw DatabaseError(
         SQLITE_CONSTRAINT,
         "entity_id, schema_key, file_id and version_id of a row stay; delete it and insert another")

@@ -11,7 +11,8 @@ internal import CEngine
 enum StateTables {
   /// Names behind "state_" of the tables that only the pipeline writes.
   static let shadowNames: Set = [
-    "settings", "commits", "changes", "adopted", "current", "versions", "ancestors",
+    "settings", "commits", "changes", "adopted", "current", "versions", "ancestors", "paths",
+    "touched",
   ]
 
   static let module = unsafe VirtualTableModule(isShadow: { name in
@@ -127,29 +128,32 @@ enum StateTables {
     CREATE TABLE state_changes(
       id TEXT PRIMARY KEY, "commit" INTEGER NOT NULL, entity_id TEXT NOT NULL,
       schema_key TEXT NOT NULL, file_id TEXT NOT NULL, plugin_key TEXT NOT NULL,
-      schema_version TEXT NOT NULL, snapshot_content TEXT,
-      -- Of a file's descriptor.
-      path TEXT) WITHOUT ROWID;
+      schema_version TEXT NOT NULL, snapshot_content TEXT) WITHOUT ROWID;
     CREATE INDEX state_changes_by_commit ON state_changes("commit");
-    CREATE INDEX state_changes_by_entity ON state_changes(entity_id, schema_key, file_id);
-    CREATE INDEX state_changes_by_path ON state_changes(path) WHERE path IS NOT NULL;
+    CREATE INDEX state_changes_by_entity ON state_changes(entity_id);
     -- Changes of another version that a merge took over.
     CREATE TABLE state_adopted(
       "commit" INTEGER, change_id TEXT, PRIMARY KEY("commit", change_id)) WITHOUT ROWID;
     CREATE INDEX state_adopted_by_change ON state_adopted(change_id);
-    -- "kind": 0 there, 1 deleted (a tombstone), 2 an untracked row that is gone. The columns "was_"
+    -- The content is that of the change, but for untracked rows, which have none. The columns "was_"
     -- tell what the row was before the transaction that has changed it; they count while it is pending.
     CREATE TABLE state_current(
       version_id TEXT NOT NULL, schema_key TEXT NOT NULL, entity_id TEXT NOT NULL,
-      file_id TEXT NOT NULL, untracked INTEGER NOT NULL, kind INTEGER NOT NULL, plugin_key TEXT NOT NULL, schema_version TEXT NOT NULL,
+      file_id TEXT NOT NULL, untracked INTEGER NOT NULL, is_tombstone INTEGER NOT NULL, plugin_key TEXT NOT NULL, schema_version TEXT NOT NULL,
       created_at TEXT NOT NULL, change_id TEXT, "commit" INTEGER, was_change TEXT,
-      was_commit INTEGER, number INTEGER, updated_at TEXT, snapshot_content TEXT, path TEXT);
+      was_commit INTEGER, updated_at TEXT, snapshot_content TEXT);
     CREATE UNIQUE INDEX state_current_by_entity
       ON state_current(entity_id, version_id, schema_key, file_id, untracked);
     CREATE INDEX state_current_by_schema ON state_current(version_id, schema_key);
     CREATE INDEX state_current_by_file ON state_current(file_id, version_id);
-    CREATE INDEX state_current_by_number ON state_current(number) WHERE untracked = 1;
-    CREATE INDEX state_current_by_path ON state_current(path) WHERE path IS NOT NULL;
+    -- The last transaction that has written or deleted each untracked row.
+    CREATE TABLE state_touched(
+      version_id TEXT, schema_key TEXT, entity_id TEXT, file_id TEXT, number INTEGER NOT NULL,
+      plugin_key TEXT NOT NULL, schema_version TEXT NOT NULL,
+      PRIMARY KEY(version_id, schema_key, entity_id, file_id)) WITHOUT ROWID;
+    CREATE INDEX state_touched_by_number ON state_touched(number);
+    -- The files that have, or once had, a path.
+    CREATE TABLE state_paths(path TEXT, file_id TEXT, PRIMARY KEY(path, file_id)) WITHOUT ROWID;
     """
 
   /// The root commit is the tip of both versions.
@@ -205,11 +209,12 @@ enum StateTables {
         JOIN state_changes c ON c.id = a.change_id
       WHERE m.number <= (SELECT value FROM state_settings WHERE name = 'number')
       UNION ALL
-      SELECT r.number, 'untracked', r.version_id, r.entity_id, r.schema_key, r.file_id,
-        r.plugin_key, r.schema_version, NULL, 1, r.snapshot_content
-      FROM state_current r
-      WHERE r.untracked = 1
-        AND r.number <= (SELECT value FROM state_settings WHERE name = 'number');
+      SELECT t.number, 'untracked', t.version_id, t.entity_id, t.schema_key, t.file_id,
+        t.plugin_key, t.schema_version, NULL, 1, r.snapshot_content
+      FROM state_touched t LEFT JOIN state_current r ON r.version_id = t.version_id
+        AND r.schema_key = t.schema_key AND r.entity_id = t.entity_id AND r.file_id = t.file_id
+        AND r.untracked = 1
+      WHERE t.number <= (SELECT value FROM state_settings WHERE name = 'number');
     -- What the tracked rows of `state_current` must be, derived from the history alone.
     CREATE VIEW state_rebuilt AS
       \(rebuilt(from: "SELECT id, \"commit\" FROM state_versions"));
@@ -231,7 +236,7 @@ enum StateTables {
       span(version_id, schema_key, entity_id, file_id, newest, oldest) AS (
         SELECT version_id, schema_key, entity_id, file_id, max(seq), min(seq)
         FROM element JOIN state_changes c ON c.id = change_id GROUP BY 1, 2, 3, 4)
-    SELECT s.version_id, s.schema_key, s.entity_id, s.file_id, c.snapshot_content IS NULL AS kind,
+    SELECT s.version_id, s.schema_key, s.entity_id, s.file_id, c.snapshot_content IS NULL AS is_tombstone,
       c.plugin_key, c.schema_version, o.created_at, c.id AS change_id, e.seq AS "commit"
     FROM span s JOIN element e ON e.version_id = s.version_id AND e.seq = s.newest
       JOIN state_changes c ON c.id = e.change_id AND c.schema_key = s.schema_key

@@ -22,12 +22,11 @@ struct StateWriter {
   /// An entity's own rows of a version, the untracked one and the tracked one.
   private struct Own {
     var hasUntracked = false
-    var untrackedKind: Int64 = 2
     var tracked: Tracked?
   }
 
   private struct Tracked {
-    var kind: Int64
+    var isTombstone: Bool
     var change: String
     var commit: Int64
     var plugin: String
@@ -44,10 +43,9 @@ struct StateWriter {
       while try row.step() {
         if row.integer(0) == 1 {
           own.hasUntracked = true
-          own.untrackedKind = row.integer(1)
         } else {
           own.tracked = Tracked(
-            kind: row.integer(1), change: row.text(2), commit: row.integer(3),
+            isTombstone: row.integer(1) == 1, change: row.text(2), commit: row.integer(3),
             plugin: row.text(4), schemaVersion: row.text(5), createdAt: row.text(6),
             wasChange: row.optionalText(7), wasCommit: row.optionalInteger(8))
         }
@@ -74,47 +72,70 @@ struct StateWriter {
     try StateRules(state).check(key, value, in: version)
     let own = try own(key, version)
     if isUntracked {
-      return try putUntracked(key, value, version, kind: 0, transaction)
+      return try putUntracked(
+        key, plugin: value.plugin, schemaVersion: value.schemaVersion, content: value.content,
+        version, transaction)
     }
-    if own.hasUntracked { try deleteUntracked(key, version) }
+    if own.hasUntracked { try deleteUntracked(key, version, transaction) }
     try putChange(
       key, plugin: value.plugin, schemaVersion: value.schemaVersion, content: value.content,
       version, own.tracked, transaction)
   }
 
+  /// Writes an untracked row. Content nil is a tombstone.
   private func putUntracked(
-    _ key: StateKey, _ value: StateValue, _ version: String, kind: Int64,
+    _ key: StateKey, plugin: String, schemaVersion: String, content: String?, _ version: String,
     _ transaction: StateTransaction
   ) throws(DatabaseError) {
     try state.query(
       """
-      INSERT INTO state_current(version_id, schema_key, entity_id, file_id, untracked, kind,
-        plugin_key, schema_version, created_at, number, updated_at, snapshot_content, path)
-      VALUES(?1, ?2, ?3, ?4, 1, ?5, ?6, ?7, ?8, ?9, ?8, ?10, \(StateStatement.path("?10")))
-      ON CONFLICT DO UPDATE SET kind = ?5, plugin_key = ?6, schema_version = ?7,
-        created_at = CASE kind WHEN 0 THEN created_at ELSE ?8 END, number = ?9, updated_at = ?8,
-        snapshot_content = ?10, path = excluded.path
+      INSERT INTO state_current(version_id, schema_key, entity_id, file_id, untracked,
+        is_tombstone, plugin_key, schema_version, created_at, updated_at, snapshot_content)
+      VALUES(?1, ?2, ?3, ?4, 1, ?7 IS NULL, ?5, ?6, ?8, ?8, ?7)
+      ON CONFLICT DO UPDATE SET is_tombstone = ?7 IS NULL, plugin_key = ?5, schema_version = ?6,
+        updated_at = ?8, snapshot_content = ?7
       """
     ) { (statement) throws(DatabaseError) in
       bind(statement, version, key)
-      statement.bind(5, kind)
-      statement.bind(6, value.plugin)
-      statement.bind(7, value.schemaVersion)
+      statement.bind(5, plugin)
+      statement.bind(6, schemaVersion)
+      statement.bind(7, content)
       statement.bind(8, transaction.time)
-      statement.bind(9, transaction.number)
-      statement.bind(10, kind == 0 ? value.content : nil)
       try statement.run()
     }
+    try touch(key, plugin: plugin, schemaVersion: schemaVersion, version, transaction)
   }
 
-  func deleteUntracked(_ key: StateKey, _ version: String) throws(DatabaseError) {
-    try state.query(
+  func deleteUntracked(
+    _ key: StateKey, _ version: String, _ transaction: StateTransaction
+  ) throws(DatabaseError) {
+    let deleted = try state.query(
       """
       DELETE FROM state_current WHERE version_id = ?1 AND schema_key = ?2 AND entity_id = ?3
-        AND file_id = ?4 AND untracked = 1
+        AND file_id = ?4 AND untracked = 1 RETURNING plugin_key, schema_version
       """
-    ) { (statement) throws(DatabaseError) in
+    ) { (row) throws(DatabaseError) -> (String, String)? in
+      bind(row, version, key)
+      guard try row.step() else { return nil }
+      let deleted = (row.text(0), row.text(1))
+      while try row.step() {}
+      return deleted
+    }
+    guard let (plugin, schemaVersion) = deleted else { return }
+    try touch(key, plugin: plugin, schemaVersion: schemaVersion, version, transaction)
+  }
+
+  /// Notes that the transaction has written or deleted an untracked row.
+  private func touch(
+    _ key: StateKey, plugin: String, schemaVersion: String, _ version: String,
+    _ transaction: StateTransaction
+  ) throws(DatabaseError) {
+    try state.query("INSERT OR REPLACE INTO state_touched VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)") {
+      (statement) throws(DatabaseError) in
       bind(statement, version, key)
+      statement.bind(5, transaction.number)
+      statement.bind(6, plugin)
+      statement.bind(7, schemaVersion)
       try statement.run()
     }
   }
@@ -125,25 +146,26 @@ struct StateWriter {
     _ tracked: Tracked?, _ transaction: StateTransaction
   ) throws(DatabaseError) {
     let commit = try pendingCommit(version, transaction)
-    let kind: Int64 = content == nil ? 1 : 0
+    let isTombstone = content == nil
     if let tracked, tracked.commit == commit {
       try state.query(
         """
-        UPDATE state_changes SET plugin_key = ?5, schema_version = ?6, snapshot_content = ?7,
-          path = \(StateStatement.path("?7")) WHERE id = ?1
+        UPDATE state_changes SET plugin_key = ?2, schema_version = ?3, snapshot_content = ?4
+        WHERE id = ?1
         """
       ) { (statement) throws(DatabaseError) in
-        bind(statement, tracked.change, key)
-        statement.bind(5, plugin)
-        statement.bind(6, schemaVersion)
-        statement.bind(7, content)
+        statement.bind(1, tracked.change)
+        statement.bind(2, plugin)
+        statement.bind(3, schemaVersion)
+        statement.bind(4, content)
         try statement.run()
       }
       guard
-        tracked.kind != kind || tracked.plugin != plugin || tracked.schemaVersion != schemaVersion
+        tracked.isTombstone != isTombstone || tracked.plugin != plugin
+          || tracked.schemaVersion != schemaVersion
       else { return }
       return try putTracked(
-        key, version, kind, plugin, schemaVersion, tracked.createdAt, tracked.change, commit,
+        key, version, isTombstone, plugin, schemaVersion, tracked.createdAt, tracked.change, commit,
         was: tracked.wasChange, tracked.wasCommit)
     }
     let change = state.ids.next()
@@ -156,18 +178,20 @@ struct StateWriter {
       try statement.run()
     }
     try putTracked(
-      key, version, kind, plugin, schemaVersion, tracked?.createdAt ?? transaction.time, change,
+      key, version, isTombstone, plugin, schemaVersion, tracked?.createdAt ?? transaction.time,
+      change,
       commit, was: tracked?.change, tracked?.commit)
   }
 
   private func putTracked(
-    _ key: StateKey, _ version: String, _ kind: Int64, _ plugin: String, _ schemaVersion: String,
+    _ key: StateKey, _ version: String, _ isTombstone: Bool, _ plugin: String,
+    _ schemaVersion: String,
     _ createdAt: String, _ change: String, _ commit: Int64, was wasChange: String?,
     _ wasCommit: Int64?
   ) throws(DatabaseError) {
     try state.query(.putTracked) { (statement) throws(DatabaseError) in
       bind(statement, version, key)
-      statement.bind(5, kind)
+      statement.bind(5, isTombstone ? 1 : Int64(0))
       statement.bind(6, plugin)
       statement.bind(7, schemaVersion)
       statement.bind(8, createdAt)
@@ -183,14 +207,14 @@ struct StateWriter {
   func pendingCommit(
     _ version: String, _ transaction: StateTransaction
   ) throws(DatabaseError) -> Int64 {
-    if let commit = transaction.commits[version] { return commit }
+    if let commit = transaction.commits[ExactText(version)] { return commit }
     let commit: Int64
     if let found = try foundCommit(version, transaction) {
       commit = found
     } else {
       commit = try newCommit(version, transaction)
     }
-    transaction.commits[version] = commit
+    transaction.commits[ExactText(version)] = commit
     return commit
   }
 
@@ -249,25 +273,29 @@ extension StateWriter {
     guard let seen = try seen(key, version, fromDepth: 0) else { return }
     try StateRules(state).checkRemoval(of: key)
     if seen.depth == 0, seen.isUntracked {
-      return try putUntracked(key, seen.value, version, kind: 2, transaction)
+      return try deleteUntracked(key, version, transaction)
     }
     if seen.depth > 0, seen.isUntracked {
-      return try putUntracked(key, seen.value, version, kind: 1, transaction)
+      return try putUntracked(
+        key, plugin: seen.plugin, schemaVersion: seen.schemaVersion, content: nil, version,
+        transaction)
     }
-    if let tracked = own.tracked, tracked.kind == 0, try isPending(tracked, version, transaction),
+    if let tracked = own.tracked, !tracked.isTombstone,
+      try isPending(tracked, version, transaction),
       try !hides(key, version), try isNew(tracked)
     {
       return try undo(key, version, tracked)
     }
     try putChange(
-      key, plugin: seen.value.plugin, schemaVersion: seen.value.schemaVersion, content: nil,
+      key, plugin: seen.plugin, schemaVersion: seen.schemaVersion, content: nil,
       version, own.tracked, transaction)
   }
 
   private struct Seen {
     var depth: Int64
     var isUntracked: Bool
-    var value: StateValue
+    var plugin: String
+    var schemaVersion: String
   }
 
   /// The row that a version sees, from the version itself or an ancestor of a least depth on.
@@ -276,10 +304,10 @@ extension StateWriter {
   ) throws(DatabaseError) -> Seen? {
     try state.query(
       """
-      SELECT a.depth, r.untracked, r.kind, r.plugin_key, r.schema_version
+      SELECT a.depth, r.untracked, r.is_tombstone, r.plugin_key, r.schema_version
       FROM state_ancestors a CROSS JOIN state_current r
       WHERE a.version_id = ?1 AND a.depth >= ?5 AND r.version_id = a.ancestor_id
-        AND r.schema_key = ?2 AND r.entity_id = ?3 AND r.file_id = ?4 AND r.kind < 2
+        AND r.schema_key = ?2 AND r.entity_id = ?3 AND r.file_id = ?4
       ORDER BY a.depth, r.untracked DESC LIMIT 1
       """
     ) { (row) throws(DatabaseError) in
@@ -288,7 +316,7 @@ extension StateWriter {
       guard try row.step(), row.integer(2) == 0 else { return nil }
       return Seen(
         depth: row.integer(0), isUntracked: row.integer(1) == 1,
-        value: StateValue(plugin: row.text(3), schemaVersion: row.text(4), content: "{}"))
+        plugin: row.text(3), schemaVersion: row.text(4))
     }
   }
 
@@ -326,7 +354,7 @@ extension StateWriter {
     if let was = tracked.wasChange, let commit = tracked.wasCommit {
       return try state.query(
         """
-        UPDATE state_current SET (kind, plugin_key, schema_version, change_id, "commit") =
+        UPDATE state_current SET (is_tombstone, plugin_key, schema_version, change_id, "commit") =
           (SELECT 1, plugin_key, schema_version, id, ?6 FROM state_changes WHERE id = ?5)
         WHERE version_id = ?1 AND schema_key = ?2 AND entity_id = ?3 AND file_id = ?4
           AND untracked = 0

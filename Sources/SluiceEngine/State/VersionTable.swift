@@ -85,7 +85,7 @@ final class VersionTable: VirtualTable {
   /// they are found in the history.
   private func copyState(of tip: Tip, to id: String) throws(DatabaseError) {
     let columns = """
-      (version_id, schema_key, entity_id, file_id, untracked, kind, plugin_key, schema_version,
+      (version_id, schema_key, entity_id, file_id, untracked, is_tombstone, plugin_key, schema_version,
         created_at, change_id, "commit")
       """
     if let version = tip.version {
@@ -109,7 +109,7 @@ final class VersionTable: VirtualTable {
     try state.query(
       """
       INSERT INTO state_current\(columns)
-      SELECT version_id, schema_key, entity_id, file_id, 0, kind, plugin_key, schema_version,
+      SELECT version_id, schema_key, entity_id, file_id, 0, is_tombstone, plugin_key, schema_version,
         created_at, change_id, "commit"
       FROM (\(StateTables.rebuilt(from: "SELECT ?1, ?2")))
       """
@@ -132,7 +132,8 @@ final class VersionTable: VirtualTable {
       _ = try found.step()
       return (found.text(0), found.optionalText(1))
     }
-    guard try row[0].text(of: "id") == id, try row[2].text(of: "commit_id") == commit
+    guard try row[0].text(of: "id").map(ExactText.init) == ExactText(id),
+      try row[2].text(of: "commit_id") == commit
     else {
       throw DatabaseError(
         SQLITE_CONSTRAINT, "a version's id and commit_id stay; a commit moves its tip")
@@ -146,7 +147,7 @@ final class VersionTable: VirtualTable {
       try statement.run()
     }
     let newInherits = try row[4].text(of: "inherits_from_version_id")
-    if newInherits != inherits {
+    if newInherits.map(ExactText.init) != inherits.map(ExactText.init) {
       try inherit(id, from: newInherits == "" ? nil : newInherits)
     }
   }
@@ -216,6 +217,7 @@ final class VersionTable: VirtualTable {
     }
     for sql in [
       "DELETE FROM state_current WHERE version_id = ?1",
+      "DELETE FROM state_touched WHERE version_id = ?1",
       "DELETE FROM state_ancestors WHERE version_id = ?1",
       "DELETE FROM state_versions WHERE id = ?1",
     ] {
