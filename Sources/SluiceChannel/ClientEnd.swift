@@ -23,25 +23,27 @@ public import SluiceWire
 internal import Synchronization
 
 public struct ClientEnd: ~Copyable, Sendable {
-  private let regions: ChannelRegions
+  let regions: ChannelRegions
   /// The number of the last request. The first has 1.
-  private var submitted: UInt32 = 0
+  private(set) var submitted: UInt32 = 0
   /// The requests up to this one are answered, and the client has read their answers.
   private var settled: UInt32 = 0
   /// The offset of the next payload.
-  private var payloadEnd = 0
+  private(set) var payloadEnd = 0
   /// How the client waits for requests that the sidecar answers from memory, for requests that name
   /// files, and for requests that make data durable.
   private var briefHabit = WaitHabit()
   private var nameHabit = WaitHabit()
   private var syncHabit = WaitHabit()
   private var crowd = Crowd()
-  private var failure: ChannelFailure?
+  private(set) var failure: ChannelFailure?
+  /// The write that is gathered. See ClientEnd+Writes.
+  var gathered: GatheredWrite?
   /// The file of the last change that was posted.
-  private var changedFile: UInt64 = 0
+  var changedFile: UInt64 = 0
   /// The number of that change.
-  private var lastChange: UInt32 = 0
-  private var changeFailure: PostedFailure?
+  var lastChange: UInt32 = 0
+  var changeFailure: PostedFailure?
   /// A sleeping proxy is told of a posted request when so many were posted since it was last told;
   /// 0 if it is told of each.
   private let untoldMaximum: Int
@@ -75,47 +77,35 @@ public struct ClientEnd: ~Copyable, Sendable {
     if let failure { throw failure }
     unsafe precondition(sending.isEmpty || receiving.isEmpty, "a payload goes one way")
     do throws(ChannelFailure) {
+      if gathered != nil { try submitGathered() }
       try makeRoom(
         byteCount: max(sending.count, receiving.count), timeoutNanoseconds: timeoutNanoseconds,
         peerIsGone: peerIsGone)
-      let payload = try unsafe submit(
-        operation, file: file, request, sending: sending, receivingByteCount: receiving.count)
-      try awaitCompletion(
-        timeoutNanoseconds: timeoutNanoseconds, peerIsGone: peerIsGone,
-        sleepsAtOnce ? .long : operation.waitKind)
-      if submitted &- settled > 1 { try settleWhole(upTo: submitted &- 1) }
-      settled = submitted
-      return try unsafe takeAnswer(receiving: receiving, from: payload)
+      if unsafe !sending.isEmpty {
+        unsafe regions.payload(offset: UInt32(payloadEnd), byteCount: UInt32(sending.count))!
+          .copyMemory(from: sending)
+      }
+      let payload = try submit(
+        operation, file: file, request, payloadByteCount: max(sending.count, receiving.count))
+      return try unsafe answer(
+        receiving: receiving, from: payload, timeoutNanoseconds: timeoutNanoseconds,
+        peerIsGone: peerIsGone, sleepsAtOnce ? .long : operation.waitKind)
     } catch {
       remember(error)
       throw error
     }
   }
 
-  /// Sends a change of a file (a `write`) and does not wait. If it fails, `failureOfChange` says so
-  /// once the change is settled. All changes under way belong to one file, so that no other file is
-  /// changed after a failure. Waits only if the ring is full or the previous change was to another file.
+  /// Waits for the answer to the last request.
   @inline(__always)
-  public mutating func post<Request: Message>(
-    _ operation: Operation, file: UInt64, _ request: Request,
-    sending: UnsafeRawBufferPointer, timeoutNanoseconds: Int64, peerIsGone: () -> Bool
-  ) throws(ChannelFailure) {
-    if let failure { throw failure }
-    do throws(ChannelFailure) {
-      if file != changedFile {
-        try settle(timeoutNanoseconds: timeoutNanoseconds, peerIsGone: peerIsGone)
-        changedFile = file
-        if changeFailure != nil { return }
-      }
-      try makeRoom(
-        byteCount: sending.count, timeoutNanoseconds: timeoutNanoseconds, peerIsGone: peerIsGone)
-      _ = try unsafe submit(operation, file: file, request, sending: sending, receivingByteCount: 0)
-      lastChange = submitted
-      if untoldMaximum > 0, Int(submitted &- told) >= untoldMaximum { try tell() }
-    } catch {
-      remember(error)
-      throw error
-    }
+  mutating func answer<Reply: Message>(
+    receiving: UnsafeMutableRawBufferPointer, from payload: UInt32, timeoutNanoseconds: Int64,
+    peerIsGone: () -> Bool, _ kind: WaitKind
+  ) throws(ChannelFailure) -> Answer<Reply> {
+    try awaitCompletion(timeoutNanoseconds: timeoutNanoseconds, peerIsGone: peerIsGone, kind)
+    if submitted &- settled > 1 { try settleWhole(upTo: submitted &- 1) }
+    settled = submitted
+    return try unsafe takeAnswer(receiving: receiving, from: payload)
   }
 
   /// Sends a request that ends something, and does not wait. Nobody is told whether it was done.
@@ -125,10 +115,10 @@ public struct ClientEnd: ~Copyable, Sendable {
     peerIsGone: () -> Bool
   ) throws(ChannelFailure) {
     if let failure { throw failure }
-    let nothing = unsafe UnsafeRawBufferPointer(start: nil, count: 0)
     do throws(ChannelFailure) {
+      if gathered != nil { try submitGathered() }
       try makeRoom(byteCount: 0, timeoutNanoseconds: timeoutNanoseconds, peerIsGone: peerIsGone)
-      _ = try unsafe submit(operation, file: file, request, sending: nothing, receivingByteCount: 0)
+      _ = try submit(operation, file: file, request, payloadByteCount: 0)
       // There may be no other request for a long time, and what ends may hold others up.
       if untoldMaximum > 0 { try tell() }
     } catch {
@@ -139,7 +129,7 @@ public struct ClientEnd: ~Copyable, Sendable {
 
   /// Whether a change may be under way.
   private var isChanging: Bool {
-    settled != submitted && Int32(bitPattern: lastChange &- settled) > 0
+    gathered != nil || settled != submitted && Int32(bitPattern: lastChange &- settled) > 0
   }
 
   /// Waits until every change is answered.
@@ -150,6 +140,7 @@ public struct ClientEnd: ~Copyable, Sendable {
     if !isChanging { return }
     if let failure { throw failure }
     do throws(ChannelFailure) {
+      if gathered != nil { try submitGathered() }
       try awaitCompletion(timeoutNanoseconds: timeoutNanoseconds, peerIsGone: peerIsGone)
       try settleWhole(upTo: submitted)
     } catch {
@@ -174,7 +165,7 @@ public struct ClientEnd: ~Copyable, Sendable {
 
   // MARK: In the ring
 
-  private mutating func remember(_ error: ChannelFailure) {
+  mutating func remember(_ error: ChannelFailure) {
     if case .notSent = error { return }
     failure = error
   }
@@ -206,7 +197,7 @@ public struct ClientEnd: ~Copyable, Sendable {
 
   /// Settles the completed requests. If there is no room for another request, waits for all.
   @inline(__always)
-  private mutating func makeRoom(
+  mutating func makeRoom(
     byteCount: Int, timeoutNanoseconds: Int64, peerIsGone: () -> Bool
   ) throws(ChannelFailure) {
     precondition(byteCount <= ChannelShape.transferByteCountMaximum, "one transfer at a time")
@@ -229,14 +220,12 @@ public struct ClientEnd: ~Copyable, Sendable {
     try settleWhole(upTo: submitted)
   }
 
-  /// Hands a request over, and returns the offset of its payload.
+  /// Hands a request over, and returns the offset of its payload, which lies there.
   @inline(__always)
-  private mutating func submit<Request: Message>(
-    _ operation: Operation, file: UInt64, _ request: Request, sending: UnsafeRawBufferPointer,
-    receivingByteCount: Int
+  mutating func submit<Request: Message>(
+    _ operation: Operation, file: UInt64, _ request: Request, payloadByteCount byteCount: Int
   ) throws(ChannelFailure) -> UInt32 {
     let payload = UInt32(payloadEnd)
-    let byteCount = max(sending.count, receivingByteCount)
     let number = submitted &+ 1
     let index = regions.slotIndex(of: number)
     let slot: sluice_slot
@@ -247,10 +236,6 @@ public struct ClientEnd: ~Copyable, Sendable {
     } catch {
       throw .notSent(error)
     }
-    if unsafe !sending.isEmpty {
-      unsafe regions.payload(offset: payload, byteCount: UInt32(byteCount))!
-        .copyMemory(from: sending)
-    }
     // The next payload begins on a new cache line.
     payloadEnd += (byteCount + 63) / 64 * 64
     unsafe regions.slot(index).pointee = slot
@@ -260,6 +245,11 @@ public struct ClientEnd: ~Copyable, Sendable {
       number, in: regions.sequence(of: number), waking: regions.proxySleeps,
       isAwaited: { untoldMaximum == 0 })
     return payload
+  }
+
+  /// On a single processor: tells the proxy of posted requests if they are many.
+  mutating func tellOfMany() throws(ChannelFailure) {
+    if untoldMaximum > 0, Int(submitted &- told) >= untoldMaximum { try tell() }
   }
 
   /// Wakes the proxy if it sleeps. It then sleeps on the word of the first request without an
@@ -332,7 +322,7 @@ public struct ClientEnd: ~Copyable, Sendable {
 }
 
 /// The kind of a wait.
-private enum WaitKind {
+enum WaitKind {
   case brief, name, sync
   /// For a request that always takes long.
   case long

@@ -69,23 +69,44 @@ public final class Channel: Sendable {
     return answer
   }
 
-  /// Sends a change and does not wait for the answer. If an earlier posted change has failed, this
-  /// throws that failure and posts nothing, until `transactionEnded`.
+  /// Writes, and waits for the answer.
+  func write(
+    _ bytes: UnsafeRawBufferPointer, file: UInt64, at offset: Int64
+  ) throws(CallError) {
+    var failed: PostedFailure?
+    let answer = try withEnd { (end) throws(ChannelFailure) in
+      let answer = try unsafe end.write(
+        bytes, file: file, at: offset, timeoutNanoseconds: Session.callTimeoutNanoseconds,
+        peerIsGone: { session.socket.peerIsGone() })
+      if end.hasFailure { failed = end.failureOfChange }
+      return answer
+    }
+    if let failed { throw tell(failed) }
+    guard answer.status.isDone else { throw .refused(answer.status, answer.errno) }
+  }
+
+  /// Writes, and does not wait. If an earlier posted change has failed, this throws that failure and
+  /// posts nothing, until `transactionEnded`. See `ClientEnd.post`.
   @inline(__always)
-  func post<Request: Message>(
-    _ operation: Operation, file: UInt64, _ request: Request, sending: UnsafeRawBufferPointer
+  func post(
+    _ bytes: UnsafeRawBufferPointer, file: UInt64, at offset: Int64, handsOver: Bool
   ) throws(CallError) {
     var hasFailure = true
     try withEnd { (end) throws(ChannelFailure) in
       if end.hasFailure { return }
       try unsafe end.post(
-        operation, file: file, request, sending: sending,
+        bytes, file: file, at: offset, handsOver: handsOver,
         timeoutNanoseconds: Session.callTimeoutNanoseconds,
         peerIsGone: { session.socket.peerIsGone() })
       hasFailure = end.hasFailure
     }
     // Other changes under way may fail as well. `settle` waits for them too.
     if hasFailure { try settle() }
+  }
+
+  /// Hands over what is gathered. To be called before a lock is given back without a request.
+  func handOver() throws(CallError) {
+    try withEnd { (end) throws(ChannelFailure) in try end.handOver() }
   }
 
   /// Sends a request that ends something, and does not wait. Nobody is told whether it was done.

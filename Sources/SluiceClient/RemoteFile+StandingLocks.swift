@@ -16,15 +16,20 @@ extension RemoteFile {
   /// Gives locks back and lets them stand. False if a request must give them back. Never blocks.
   @inline(__always)
   public func giveBackStanding(_ locks: LockSet) -> Bool {
-    guard channel.session.callObstacle == nil, channel.line.standingLocks.giveBack(locks) else {
-      return false
-    }
+    guard channel.session.callObstacle == nil else { return false }
+    // Others may write as soon as the lock is free.
+    if !locks.isDisjoint(with: .ofWriters), (try? channel.handOver()) == nil { return false }
+    guard channel.line.standingLocks.giveBack(locks) else { return false }
     if !locks.isDisjoint(with: .ofTransactions) { channel.transactionEnded() }
     return true
   }
 }
 
 extension LockSet {
+  /// The locks under which a connection may write. (SHARED on the database stands only for readers.)
+  @inline(__always)
+  fileprivate static var ofWriters: LockSet { .walIndex(0b111) }
+
   /// The locks whose release ends a transaction: SHARED on the database, and the lock to write the
   /// WAL.
   @inline(__always)

@@ -82,27 +82,39 @@ public final class RemoteFile: @unchecked Sendable {
     try unsafe read(into: buffer, at: offset)
   }
 
-  /// Writes all of `buffer` at `offset` (bytes). A `posted` write returns at once. If it fails,
-  /// every later write, read, `sync`, `truncate` or `settle` on the channel throws that failure,
-  /// until the transaction ends; nothing is written to another file before.
+  /// Writes all of `buffer` at `offset` (bytes), and waits until that is done.
   @inline(__always)
-  public func write(
-    _ buffer: UnsafeRawBufferPointer, at offset: Int64, posted: Bool = false
+  public func write(_ buffer: UnsafeRawBufferPointer, at offset: Int64) throws(CallError) {
+    if mayPost { try channel.settle(besides: id) }
+    try unsafe inParts(of: buffer, at: offset) { (part, offset) throws(CallError) in
+      try unsafe channel.write(part, file: id, at: offset)
+    }
+  }
+
+  /// Writes, and returns at once. If that fails, every later write, read, `sync`, `truncate` or
+  /// `settle` on the channel throws that failure, until the transaction ends; nothing is written to
+  /// another file before. Without `handsOver` the channel may keep the write, to send it together
+  /// with writes that follow it in the file, but at most until the channel's next request.
+  @inline(__always)
+  public func post(
+    _ buffer: UnsafeRawBufferPointer, at offset: Int64, handsOver: Bool = true
   ) throws(CallError) {
-    let isPosted = posted && mayPost
+    guard mayPost else { return try unsafe write(buffer, at: offset) }
+    try unsafe inParts(of: buffer, at: offset) { (part, offset) throws(CallError) in
+      try unsafe channel.post(part, file: id, at: offset, handsOver: handsOver)
+    }
+  }
+
+  @inline(__always)
+  private func inParts(
+    of buffer: UnsafeRawBufferPointer, at offset: Int64,
+    _ body: (UnsafeRawBufferPointer, Int64) throws(CallError) -> Void
+  ) throws(CallError) {
     var done = 0
     while done < buffer.count {
       let end = min(buffer.count, done + ChannelShape.transferByteCountMaximum)
-      let part = unsafe UnsafeRawBufferPointer(rebasing: buffer[done..<end])
-      let request = OffsetFields(offset: offset + Int64(done))
-      if isPosted {
-        try unsafe channel.post(.write, file: id, request, sending: part)
-      } else {
-        if mayPost { try channel.settle(besides: id) }
-        _ = try unsafe channel.call(
-          .write, file: id, request, sending: part, tellsFailure: true,
-          replyingWith: NoFields.self)
-      }
+      try unsafe body(
+        UnsafeRawBufferPointer(rebasing: buffer[done..<end]), offset + Int64(done))
       done = end
     }
   }

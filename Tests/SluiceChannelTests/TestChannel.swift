@@ -179,11 +179,28 @@ final class TestClient {
   }
 
   /// Posts a change of a file.
-  func post() throws(ChannelFailure) {
+  func post(
+    _ bytes: [UInt8] = [], file: UInt64 = 1, at offset: Int64 = 0, handsOver: Bool = true
+  ) throws(ChannelFailure) {
+    let room = UnsafeMutableRawBufferPointer.allocate(byteCount: bytes.count, alignment: 1)
+    defer { unsafe room.deallocate() }
+    unsafe room.copyBytes(from: bytes)
     try unsafe end.post(
-      .write, file: 1, OffsetFields(), sending: UnsafeRawBufferPointer(start: nil, count: 0),
+      UnsafeRawBufferPointer(room), file: file, at: offset, handsOver: handsOver,
       timeoutNanoseconds: timeoutNanoseconds, peerIsGone: peerIsGone)
   }
+
+  /// Changes file 1 and waits for the answer.
+  func write(_ bytes: [UInt8], at offset: Int64) throws(ChannelFailure) -> Answer<NoFields> {
+    let room = UnsafeMutableRawBufferPointer.allocate(byteCount: bytes.count, alignment: 1)
+    defer { unsafe room.deallocate() }
+    unsafe room.copyBytes(from: bytes)
+    return try unsafe end.write(
+      UnsafeRawBufferPointer(room), file: 1, at: offset, timeoutNanoseconds: timeoutNanoseconds,
+      peerIsGone: peerIsGone)
+  }
+
+  func handOver() throws(ChannelFailure) { try end.handOver() }
 
   /// Posts the end of a file.
   func postEnd() throws(ChannelFailure) {

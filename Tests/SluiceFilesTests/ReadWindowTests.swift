@@ -118,7 +118,7 @@ struct ReadWindowTests {
       isSynced.signal()
     }
     usleep(20_000)
-    try unsafe page(2).withUnsafeBytes { try unsafe file.write($0, at: 0, posted: true) }
+    try unsafe page(2).withUnsafeBytes { try unsafe file.post($0, at: 0) }
     let outsider = unsafe Glibc.open(sidecar.file("a.db").path, O_RDONLY)
     defer { Glibc.close(outsider) }
     var byte: UInt8 = 0

@@ -184,6 +184,31 @@ struct StandingLockTests {
     #expect(status { try files[0].lockWALIndex(first: 3, count: 1, .shared) } == .busy)
   }
 
+  /// Otherwise it would overwrite what the next writer has put there.
+  @Test func aPieceThatWasHeldBackIsWrittenBeforeTheRightToWriteIsFree() throws {
+    let files = [try connect().file, try connect().file]
+    var wals: [RemoteFile] = []
+    for file in files {
+      try file.lock(.shared)
+      _ = try file.joinWALIndex(
+        WALIndexMapRequest(
+          byteCount: 32768, extends: true, isReadOnly: false, wantsDescriptor: false))
+      wals.append(
+        try file.channel.open(
+          OpenRequest(
+            path: Array("a.db-wal".utf8), kind: .wal, options: [.readWrite, .create])))
+    }
+    try files[0].lockWALIndex(first: 0, count: 1, .exclusive)
+    try unsafe ([1, 1, 1] as [UInt8]).withUnsafeBytes {
+      try unsafe wals[0].post($0, at: 0, handsOver: false)
+    }
+    #expect(files[0].giveBackStanding(.walIndex(1)))
+    try files[1].lockWALIndex(first: 0, count: 1, .exclusive)
+    try wals[1].write([2, 2, 2], at: 0)
+    try wals[0].settle()
+    #expect(try wals[1].read(3, at: 0) == [2, 2, 2])
+  }
+
   @Test func onesOwnStandingLockIsNotInOnesWay() throws {
     let file = try connect().file
     try file.lock(.shared)

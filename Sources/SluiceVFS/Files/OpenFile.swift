@@ -47,6 +47,7 @@ final class OpenFile: @unchecked Sendable {
   private var fetchByteCountMaximum: Int64 = 0
   /// Used by a WAL only.
   private(set) var walWrites = WALWrites()
+  private var journalWrites = JournalWrites()
   private var walWindow: WALWindow
   /// Of a WAL: the file whose sync was promised to the commit under way. See OpenFile+Promises.
   var promised: RemoteFile?
@@ -242,8 +243,23 @@ final class OpenFile: @unchecked Sendable {
       unsafe knowledge.posted.add(at: offset, byteCount: bytes.count)
     }
     if isPosted, kind == .wal { walWindow.willPost(at: offset, byteCount: bytes.count) }
-    try unsafe remote.write(bytes, at: offset, posted: isPosted)
-    if !isPosted, kind == .wal { walWindow.allIsWritten() }
+    if isPosted {
+      try unsafe remote.post(bytes, at: offset, handsOver: isHandedOver(bytes, at: offset))
+    } else {
+      try unsafe remote.write(bytes, at: offset)
+      if kind == .wal { walWindow.allIsWritten() }
+    }
+  }
+
+  /// Whether the sidecar gets a posted write at once. The first pieces of a frame or record go with the
+  /// next ones. A whole one is never held back, because a program may look at the file.
+  @inline(__always)
+  private func isHandedOver(_ bytes: UnsafeRawBufferPointer, at offset: Int64) -> Bool {
+    switch kind {
+    case .wal: bytes.count >= JournalWrites.pageByteCountMinimum
+    case .mainJournal: journalWrites.endsPart(byteCount: bytes.count, at: offset)
+    case .mainDatabase, .superJournal, .temporary: true
+    }
   }
 
   /// Whether a write may be posted: a failure will be reported before anything relies on the write.

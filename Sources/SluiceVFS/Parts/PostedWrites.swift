@@ -15,7 +15,9 @@ struct PostedWrites {
 
   private static var countMaximum: Int { 32 }
 
-  init(on channel: Channel) { isTooWide = channel.requestCountMaximum > Self.countMaximum }
+  init(on channel: Channel) { self.init(requestCountMaximum: channel.requestCountMaximum) }
+
+  init(requestCountMaximum: Int) { isTooWide = requestCountMaximum > Self.countMaximum }
 
   @inline(__always)
   var isEmpty: Bool { count == 0 }
@@ -23,6 +25,14 @@ struct PostedWrites {
   /// To be called before a write is posted.
   @inline(__always)
   mutating func add(at offset: Int64, byteCount: Int) {
+    if count > 0 {
+      let last = (count - 1) & (Self.countMaximum - 1)
+      // The channel makes one request of writes that follow one another.
+      if ends[last] == offset {
+        ends[last] = offset + Int64(byteCount)
+        return
+      }
+    }
     let index = count & (Self.countMaximum - 1)
     starts[index] = offset
     ends[index] = offset + Int64(byteCount)

@@ -104,8 +104,8 @@ final class DeathCall: Sendable {
       try unsafe file.write(UnsafeRawBufferPointer(page), at: Int64(DeathFiles.pageByteCount))
     case .writePosted:
       for number in 0..<kind.requestCount {
-        try unsafe file.write(
-          UnsafeRawBufferPointer(page), at: Int64(number * DeathFiles.pageByteCount), posted: true)
+        try unsafe file.post(
+          UnsafeRawBufferPointer(page), at: Int64(number * DeathFiles.pageByteCount))
       }
       try file.settle()
     case .truncate: try file.truncate(toByteCount: Int64(DeathFiles.truncated))
