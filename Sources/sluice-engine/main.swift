@@ -23,6 +23,8 @@ private let engineCommand = Command(
       --allow-user UID[,…]  let these users connect too; the default is its own user only
       --connections N       the most connections at a time, each with a thread (120; with more than 126
                             some share a channel to their files, and wait for each other)
+      --memory BYTES        the most memory that SQLite takes for all connections together; a statement that
+                            wants more fails with "out of memory" (no limit)
       --no-confinement      keep rights and system calls that an engine does not need, for sanitizers,
                             debuggers and preloaded libraries
       --report-confinement  name each refused system call on standard error, once
@@ -45,17 +47,18 @@ private func serve(_ words: [String]) throws(CommandError) -> Int32 {
   var server = ServerConfiguration()
   server.users.formUnion(try options.allowedUsers())
   server.sessionsMaximum = try options.number("--connections", in: 1...1000, or: 120)
+  let memory = try options.number("--memory", in: (4 << 20)...(1 << 50), or: 0)
   var confinement = Confinement.full
   if options.flag("--report-confinement") { confinement = .reporting }
   if options.flag("--no-confinement") { confinement = .none }
   let isQuiet = options.flag("--quiet")
   try options.finish()
   let sidecar = try root.map { (root) throws(CommandError) in try startSidecar(root: root) }
+  var configuration = EngineConfiguration(
+    filesSocket: files ?? sidecar?.socket, server: server, confinement: confinement)
+  configuration.memoryByteCountMaximum = Int64(memory)
   let code = try run(
-    EngineConfiguration(
-      filesSocket: files ?? sidecar?.socket, server: server, confinement: confinement),
-    socket: socket,
-    announcing: isQuiet ? nil : root ?? files)
+    configuration, socket: socket, announcing: isQuiet ? nil : root ?? files)
   sidecar?.stop()
   return code
 }

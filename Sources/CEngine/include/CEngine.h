@@ -5,9 +5,17 @@
 #include <stdint.h>
 #include <string.h>
 
-// The value is copied. `text` need not end with a zero.
-int cengine_bind_text(sqlite3_stmt *statement, int index, const void *text, uint64_t byte_count);
-int cengine_bind_blob(sqlite3_stmt *statement, int index, const void *blob, uint64_t byte_count);
+// SQLite copies the value, unless it `stays` where it is until the next value is bound. `text` need
+// not end with a zero.
+int cengine_bind_text(
+    sqlite3_stmt *statement, int index, const void *text, uint64_t byte_count, int stays);
+int cengine_bind_blob(
+    sqlite3_stmt *statement, int index, const void *blob, uint64_t byte_count, int stays);
+
+// To be called before anything else of SQLite. All connections of the process together get so much
+// memory from SQLite, and SQLITE_NOMEM for more; 0 stands for no limit. Without a limit SQLite does
+// not count its memory, because that takes a lock for each allocation. A result code.
+int cengine_configure_process(int64_t memory_byte_count_max);
 
 // Sets what a connection must not be talked into by a hostile schema or statement: DEFENSIVE on,
 // TRUSTED_SCHEMA, DQS and load_extension off. A result code.

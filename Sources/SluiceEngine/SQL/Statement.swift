@@ -18,6 +18,8 @@ final class Statement {
   /// Where the text's next statement begins; 0 if there is none.
   let tail: Int
   let parameterCount: Int
+  /// Once for all: whatever SQLite compiles anew is the same kind of statement. (To CREATE TABLE IF
+  /// NOT EXISTS it says that this writes, whether the table is there or not.)
   let isReadOnly: Bool
   private(set) var state = State.idle
   /// The rows of a statement that writes.
@@ -27,6 +29,8 @@ final class Statement {
   /// Whether values are bound that came in pieces. They go with its end, because a connection keeps
   /// many statements.
   var hasFarValues = false
+  /// The short texts and blobs that are bound.
+  var copies = BoundCopies()
   /// When it was last used, by the table's count.
   var lastUse: UInt64 = 0
 
@@ -48,13 +52,16 @@ final class Statement {
     unsafe isReadOnly = sqlite3_stmt_readonly(handle) != 0
   }
 
-  deinit { unsafe sqlite3_finalize(handle) }
+  deinit {
+    unsafe sqlite3_finalize(handle)
+    copies.free()
+  }
 
   var columnCount: Int { unsafe Int(sqlite3_column_count(handle)) }
 
   /// Ends it. It can be executed again.
   func reset() {
-    kept = KeptRows()
+    if !isReadOnly { kept.removeAll() }
     state = .idle
     unsafe sqlite3_reset(handle)
     if hasFarValues {
