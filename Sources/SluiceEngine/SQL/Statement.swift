@@ -166,18 +166,14 @@ final class Statement {
 
 @inline(__always)
 func columnValue(_ handle: OpaquePointer, _ column: Int) -> Statement.Value {
-  let column = Int32(column)
-  switch unsafe sqlite3_column_type(handle, column) {
-  case SQLITE_INTEGER: return unsafe .integer(sqlite3_column_int64(handle, column))
-  case SQLITE_FLOAT: return unsafe .real(sqlite3_column_double(handle, column))
+  let value = unsafe cengine_column(handle, Int32(column))
+  switch unsafe value.type {
+  case SQLITE_INTEGER: return unsafe .integer(value.integer)
+  case SQLITE_FLOAT: return unsafe .real(value.real)
   case SQLITE_TEXT:
-    let start = unsafe sqlite3_column_text(handle, column)
-    return unsafe .text(
-      UnsafeRawBufferPointer(start: start, count: Int(sqlite3_column_bytes(handle, column))))
+    return unsafe .text(UnsafeRawBufferPointer(start: value.bytes, count: Int(value.byte_count)))
   case SQLITE_BLOB:
-    let start = unsafe sqlite3_column_blob(handle, column)
-    return unsafe .blob(
-      UnsafeRawBufferPointer(start: start, count: Int(sqlite3_column_bytes(handle, column))))
+    return unsafe .blob(UnsafeRawBufferPointer(start: value.bytes, count: Int(value.byte_count)))
   default: return .null
   }
 }
