@@ -112,7 +112,8 @@ let hostTargets: [Target] = [
   .executableTarget(
     name: "sluice-bench",
     dependencies: [
-      "CSQLite", "CSluice", "CSluiceCommand", "SluiceClient", "SluiceCommand", "ToolSupport",
+      "CSQLite", "CSluice", "CSluiceCommand", "CSluiceSQL", "SluiceClient", "SluiceCommand",
+      "SluiceSQL", "ToolSupport",
     ],
     path: "Tools/bench", exclude: ["README.md", "results"], swiftSettings: swiftSettings),
   .executableTarget(

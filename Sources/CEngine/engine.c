@@ -1,13 +1,23 @@
 #include "CEngine.h"
 
-int cengine_bind_text(sqlite3_stmt *statement, int index, const void *text, uint64_t byte_count) {
-  return sqlite3_bind_text64(statement, index, text ? text : "", byte_count, SQLITE_TRANSIENT,
-                             SQLITE_UTF8);
+int cengine_bind_text(
+    sqlite3_stmt *statement, int index, const void *text, uint64_t byte_count, int stays) {
+  return sqlite3_bind_text64(statement, index, text ? text : "", byte_count,
+                             stays ? SQLITE_STATIC : SQLITE_TRANSIENT, SQLITE_UTF8);
 }
 
-int cengine_bind_blob(sqlite3_stmt *statement, int index, const void *blob, uint64_t byte_count) {
+int cengine_bind_blob(
+    sqlite3_stmt *statement, int index, const void *blob, uint64_t byte_count, int stays) {
   // A null pointer would bind NULL.
-  return sqlite3_bind_blob64(statement, index, blob ? blob : "", byte_count, SQLITE_TRANSIENT);
+  return sqlite3_bind_blob64(statement, index, blob ? blob : "", byte_count,
+                             stays ? SQLITE_STATIC : SQLITE_TRANSIENT);
+}
+
+int cengine_configure_process(int64_t memory_byte_count_max) {
+  if (memory_byte_count_max <= 0) return sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+  int code = sqlite3_initialize();
+  if (code == SQLITE_OK) sqlite3_hard_heap_limit64(memory_byte_count_max);
+  return code;
 }
 
 int cengine_harden(sqlite3 *connection) {

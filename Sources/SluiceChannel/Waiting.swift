@@ -80,6 +80,9 @@ struct CompletionWait {
   let timeoutNanoseconds: Int64
   /// Each change of this word puts the timeout off, where there is one.
   var pulse: SharedWord?
+  /// How often it looks before it reads the clock. Where most answers take longer than these looks,
+  /// two readings of the clock are added to each of them.
+  var firstLookCount = 64
 
   @inline(__always)
   func wait(
@@ -87,7 +90,7 @@ struct CompletionWait {
   ) -> WaitResult {
     if isReached { return .reached }
     if processorCount > 1 {
-      for _ in 0..<64 {
+      for _ in 0..<firstLookCount {
         spinHint()
         if isReached { return .reached }
       }

@@ -15,6 +15,8 @@ public final class RingSession: Sendable {
   private let ring: FutexLock<RequestRing>
   private let cancelling: Cancelling
   private let hasEnded = Atomic<Bool>(false)
+  /// Told of the end, where the server is a thread of this process and sleeps.
+  private let whenEnded: (@Sendable () -> Void)?
 
   /// A server that shows no sign of life for so long counts as dead.
   private static let stuckNanoseconds: Int64 = 60_000_000_000
@@ -29,10 +31,12 @@ public final class RingSession: Sendable {
   }
 
   /// A session with a server in this process, which has the other ends. The server closes its end of
-  /// the socket when it ends, and ends when this one is shut down.
+  /// the socket when it ends, and ends when this one is shut down, after which `whenEnded` is called.
   package init(
-    socket: consuming FileDescriptor, regions: consuming ChannelRegions
+    socket: consuming FileDescriptor, regions: consuming ChannelRegions,
+    whenEnded: (@Sendable () -> Void)? = nil
   ) throws(ConnectError) {
+    self.whenEnded = whenEnded
     let requests = RequestRing(regions)
     cancelling = requests.cancelling
     ring = FutexLock(requests)
@@ -113,11 +117,16 @@ public final class RingSession: Sendable {
   /// Ends the session: the server drops what belongs to it.
   public func end() {
     hasEnded.store(true, ordering: .relaxed)
+    shutDown()
+  }
+
+  private func shutDown() {
     socket.shutDown()
+    whenEnded?()
   }
 
   /// Whether a call found the server dead, stuck or lying, or the session was ended.
   public var isOver: Bool { hasEnded.load(ordering: .relaxed) || !epoch.isCurrent }
 
-  deinit { if epoch.isCurrent { socket.shutDown() } }
+  deinit { if epoch.isCurrent { shutDown() } }
 }

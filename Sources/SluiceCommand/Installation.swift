@@ -74,7 +74,7 @@ package enum Installation {
   }
 
   /// The path without its last `levels` parts.
-  private static func directory(of path: String, levels: Int) -> String {
+  package static func directory(of path: String, levels: Int) -> String {
     path.split(separator: "/", omittingEmptySubsequences: false).dropLast(levels)
       .joined(separator: "/")
   }

@@ -74,14 +74,13 @@ private struct BatchRun<Steps: SQLBatchSteps> {
   private var current = 0
   /// The first item that is not submitted.
   private var next = 0
-  private var posted: [Posted] = []
+  /// The first item that is submitted and not answered, if it is before `next`.
+  private var oldest = 0
+  /// The requests of the posted items, from `oldest` to before `next`, each at its item's number
+  /// modulo the count.
+  private var numbers = [UInt32](repeating: 0, count: Self.postedCountMaximum)
   /// Whether the next item is awaited, even if it could be posted.
   private var awaitsNext = false
-
-  private struct Posted {
-    let number: UInt32
-    let statement: KnownStatement
-  }
 
   /// More do not make it faster: the engine has work while one answer is read.
   private static var postedCountMaximum: Int { 16 }
@@ -137,12 +136,13 @@ private struct BatchRun<Steps: SQLBatchSteps> {
     while current < itemCount {
       let reason = reasonToStop
       if reason == nil { try postMore() }
-      if posted.isEmpty {
+      if !hasPosted {
         if let reason { throw reason }
         let finished = try executeCurrent()
         if isStep(current) { try result(stepIndex, finished) }
         current += 1
         next = current
+        oldest = current
       } else if let finished = try collect() {
         if isStep(current) { try result(stepIndex, finished) }
         current += 1
@@ -176,74 +176,81 @@ private struct BatchRun<Steps: SQLBatchSteps> {
       onlyReads: cursor.onlyReads, cursor: cursor.names.isEmpty ? nil : cursor)
   }
 
+  private var hasPosted: Bool { next > oldest }
+
+  private func slot(_ item: Int) -> Int { item & (Self.postedCountMaximum - 1) }
+
   private mutating func postMore() throws(SQLFailure) {
-    while next < itemCount, posted.count < Self.postedCountMaximum, !awaitsNext {
-      guard let new = try post(next) else { return }
-      posted.append(new)
+    while next < itemCount, next - oldest < Self.postedCountMaximum, !awaitsNext {
+      guard let number = try post(next) else { return }
+      numbers[slot(next)] = number
       next += 1
     }
   }
 
-  /// Submits an item if it can be posted, and the ring has room.
-  private func post(_ item: Int) throws(SQLFailure) -> Posted? {
-    try unsafe withItem(item) { (sql, parameters) throws(SQLFailure) -> Posted? in
+  /// Submits an item if it can be posted, and the ring has room. Gives the request's number.
+  private func post(_ item: Int) throws(SQLFailure) -> UInt32? {
+    try unsafe withItem(item) { (sql, parameters) throws(SQLFailure) -> UInt32? in
       let statement = unsafe connection.known.statement(sql)
       guard statement.isKnown, statement.id != 0, statement.names.isEmpty, !statement.isUnderWay
       else { return nil }
       var options = options(item)
-      if !posted.isEmpty { options.insert(.chained) }
+      if hasPosted { options.insert(.chained) }
       let request = unsafe ExecutionRequest(
         statement, sql: sql, parameters, options, 0, restMilliseconds)
-      guard request.byteCount <= Self.postedByteCountMaximum else { return nil }
+      let byteCount = request.byteCount
+      guard byteCount <= Self.postedByteCountMaximum else { return nil }
       // An earlier result's page may be in the ring.
-      if posted.isEmpty { connection.detachPlaced() }
-      let number = try unsafe connection.submitIfRoom(
-        .sqlExecute, file: request.id, room: max(Self.answerByteCount, request.byteCount)
+      if !hasPosted { connection.detachPlaced() }
+      return try unsafe connection.submitIfRoom(
+        .sqlExecute, file: request.id, room: max(Self.answerByteCount, byteCount)
       ) { unsafe request.write($0) }
-      return number.map { Posted(number: $0, statement: statement) }
     }
   }
 
   /// Takes the answer to the first posted item; nil if the item has to be done again.
   private mutating func collect() throws(SQLFailure) -> SQLStepResult? {
-    let first = posted[0]
-    if isCancelled { connection.session.cancel(first.number) }
-    let answer = try connection.answer(to: first.number)
-    posted.removeFirst()
+    let number = numbers[slot(current)]
+    if isCancelled { connection.session.cancel(number) }
+    let answer = try connection.answer(to: number)
+    oldest = current + 1
     switch answer.status {
     case .done:
       guard let page = unsafe SQLPage(answer.payload) else {
-        throw connection.malformed(first.number)
+        throw connection.malformed(number)
       }
       connection.isAutocommit = page.isAutocommit
       // A statement that got columns meanwhile.
       if page.hasMore { connection.post(.sqlReset, file: page.head.statement) }
-      connection.release(first.number)
+      connection.release(number)
       return SQLStepResult(
         changes: page.head.changes, lastInsertedRowID: page.head.row_id,
         onlyReads: page.onlyReads, cursor: nil)
     case .unknownStatement, .tooLittleRoom:
       // The engine forgot the statement. Those behind it were skipped.
-      connection.release(first.number)
-      first.statement.isKnown = false
+      connection.release(number)
+      unsafe withItem(current) { (sql, _) in unsafe connection.known.statement(sql).isKnown = false
+      }
       drain()
       next = current
+      oldest = current
       awaitsNext = true
       return nil
-    default: throw connection.failure(answer, first.number)
+    default: throw connection.failure(answer, number)
     }
   }
 
   /// Awaits what is under way, and drops the answers.
   private mutating func drain() {
-    for request in posted {
-      guard let answer = try? connection.answer(to: request.number) else { break }
+    for item in stride(from: oldest, to: next, by: 1) {
+      let number = numbers[slot(item)]
+      guard let answer = try? connection.answer(to: number) else { break }
       if let page = unsafe SQLPage(answer.payload), answer.status == .done, page.hasMore {
         connection.post(.sqlReset, file: page.head.statement)
       }
-      connection.release(request.number)
+      connection.release(number)
     }
-    posted = []
+    oldest = next
   }
 
   // MARK: Undoing

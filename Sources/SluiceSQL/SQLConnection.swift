@@ -34,6 +34,8 @@ public final class SQLConnection {
   public private(set) var sqliteVersion = 0
   /// The cursor that reads in the ring. It is there while it is set: a cursor clears it at its end.
   private unowned(unsafe) var placed: SQLCursor?
+  /// A request whose range is free. The ring is told with the next request, which saves a lock.
+  var free: UInt32?
   /// Requests whose answers concern nobody.
   private var forgotten: [UInt32] = []
   /// The number of the request that is awaited; 0 for none.
@@ -42,6 +44,8 @@ public final class SQLConnection {
   private let cancellations = Atomic<UInt32>(0)
   private let isInterrupted = Atomic<Bool>(false)
 
+  /// The room for an error's message, or one short row.
+  private static let messageByteCount = 1 << 10
   /// The room for a page, in bytes.
   static let pageByteCount = 16 << 10
   static let transferByteCount = ChannelShape.transferByteCountMaximum
@@ -75,8 +79,9 @@ public final class SQLConnection {
 
   /// Does nothing in the engine. Measures a round trip, or shows that the engine answers.
   public func roundTrip() throws(SQLFailure) {
-    let number = try unsafe submit(.nothing, file: 0, NoFields(), room: 0)
-    try finish(number) { (_, _) in }
+    let (number, answer) = try unsafe call(.nothing, file: 0, room: 0) { _ in }
+    guard answer.status.isDone else { throw failure(answer, number) }
+    release(number)
   }
 
   /// Interrupts the request that another thread awaits on this connection. False if there is none.
@@ -116,12 +121,51 @@ public final class SQLConnection {
     let statement = unsafe known.statement(sql)
     let request = unsafe ExecutionRequest(
       statement, sql: sql, parameters, options, rowCountMaximum, deadlineMilliseconds)
-    return try execute(request, room: Self.pageByteCount)
+    let (number, page) = try execute(request, room: Self.pageByteCount)
+    return cursor(number, page, statement)
   }
 
+  /// The same for a caller that takes the first page as a whole. The page is valid in `take` alone,
+  /// which gives false if it is malformed.
+  @inline(__always)
+  package func execute<Parameters: SQLParameterSource>(
+    _ sql: UnsafeRawBufferPointer, _ parameters: Parameters, _ options: SQLExecutionOptions,
+    deadlineMilliseconds: UInt32, taking take: (SQLPage) -> Bool
+  ) throws(SQLFailure) -> SQLExecution {
+    detachPlaced()
+    let statement = unsafe known.statement(sql)
+    let request = unsafe ExecutionRequest(
+      statement, sql: sql, parameters, options, 0, deadlineMilliseconds)
+    let (number, page) = try execute(request, room: Self.pageByteCount)
+    guard take(page) else { throw malformed(number) }
+    guard page.hasMore else {
+      release(number)
+      return SQLExecution(page, statement.names, nil)
+    }
+    let cursor = cursor(number, page, statement)
+    cursor.passPage()
+    return SQLExecution(page, statement.names, cursor)
+  }
+
+  /// Does one statement. Its rows are dropped.
+  @inline(__always)
+  package func run<Parameters: SQLParameterSource>(
+    _ sql: UnsafeRawBufferPointer, _ parameters: Parameters, _ options: SQLExecutionOptions,
+    deadlineMilliseconds: UInt32
+  ) throws(SQLFailure) -> SQLExecution {
+    detachPlaced()
+    let statement = unsafe known.statement(sql)
+    let request = unsafe ExecutionRequest(
+      statement, sql: sql, parameters, options.union(.onePage), 1, deadlineMilliseconds)
+    let (number, page) = try execute(request, room: Self.messageByteCount)
+    release(number)
+    return SQLExecution(page, [], nil)
+  }
+
+  /// Executes, and notes what the answer tells of the statement.
   private func execute<Parameters: SQLParameterSource>(
     _ first: ExecutionRequest<Parameters>, room: Int
-  ) throws(SQLFailure) -> SQLCursor {
+  ) throws(SQLFailure) -> (UInt32, SQLPage) {
     var request = first
     var room = room
     while true {
@@ -130,7 +174,7 @@ public final class SQLConnection {
         .sqlExecute, file: request.id, room: max(room, request.byteCount)
       ) { unsafe request.write($0) }
       switch placed.status {
-      case .done: return try cursor(number, placed, request)
+      case .done: return (number, try page(number, placed, request))
       case .unknownStatement where request.id != 0:
         release(number)
         request.useText()
@@ -142,9 +186,10 @@ public final class SQLConnection {
     }
   }
 
-  private func cursor<Parameters: SQLParameterSource>(
+  @inline(__always)
+  private func page<Parameters: SQLParameterSource>(
     _ number: UInt32, _ answer: PlacedAnswer, _ request: ExecutionRequest<Parameters>
-  ) throws(SQLFailure) -> SQLCursor {
+  ) throws(SQLFailure) -> SQLPage {
     guard let page = unsafe SQLPage(answer.payload) else { throw malformed(number) }
     isAutocommit = page.isAutocommit
     let statement = request.statement
@@ -152,6 +197,12 @@ public final class SQLConnection {
     if let names = page.names { statement.names = names }
     statement.isKnown = true
     guard statement.names.count == page.columnCount else { throw malformed(number) }
+    return page
+  }
+
+  private func cursor(
+    _ number: UInt32, _ page: SQLPage, _ statement: KnownStatement
+  ) -> SQLCursor {
     let cursor = SQLCursor(self, statement, page, number)
     if page.rowCount > 0 { unsafe placed = cursor }
     return cursor
@@ -159,13 +210,27 @@ public final class SQLConnection {
 
   // MARK: Requests
 
+  /// Works with the ring, alone.
+  @inline(__always)
+  private func withRing<R>(
+    _ body: (inout RequestRing) throws(ChannelFailure) -> R
+  ) throws(CallError) -> R {
+    try session.withRing { (ring) throws(ChannelFailure) in
+      if let number = free {
+        ring.release(number)
+        free = nil
+      }
+      return try body(&ring)
+    }
+  }
+
   /// Submits a request whose answer is read in its place, and waits for that.
   @inline(__always)
   private func call(
     _ operation: Operation, file: UInt64, room: Int, fill: (UnsafeMutableRawBufferPointer) -> Void
   ) throws(SQLFailure) -> (UInt32, PlacedAnswer) {
     do throws(CallError) {
-      return try session.withRing { (ring) throws(ChannelFailure) in
+      return try withRing { (ring) throws(ChannelFailure) in
         let number = try unsafe submit(
           operation, file: file, NoFields(), room: room, fill: fill, in: &ring)
         return (number, try answer(to: number, in: &ring))
@@ -181,7 +246,7 @@ public final class SQLConnection {
     fill: (UnsafeMutableRawBufferPointer) -> Void = { _ in }
   ) throws(SQLFailure) -> UInt32 {
     do throws(CallError) {
-      return try session.withRing { (ring) throws(ChannelFailure) in
+      return try withRing { (ring) throws(ChannelFailure) in
         try unsafe submit(operation, file: file, request, room: room, fill: fill, in: &ring)
       }
     } catch {
@@ -217,7 +282,7 @@ public final class SQLConnection {
     _ operation: Operation, file: UInt64, room: Int, fill: (UnsafeMutableRawBufferPointer) -> Void
   ) throws(SQLFailure) -> UInt32? {
     do throws(CallError) {
-      return try session.withRing { (ring) throws(ChannelFailure) in
+      return try withRing { (ring) throws(ChannelFailure) in
         try unsafe ring.submit(operation, file: file, NoFields(), room: room, fill: fill)
       }
     } catch {
@@ -228,7 +293,7 @@ public final class SQLConnection {
   @inline(never)
   func answer(to number: UInt32) throws(SQLFailure) -> PlacedAnswer {
     do throws(CallError) {
-      return try session.withRing { (ring) throws(ChannelFailure) in
+      return try withRing { (ring) throws(ChannelFailure) in
         try answer(to: number, in: &ring)
       }
     } catch {
@@ -256,7 +321,11 @@ public final class SQLConnection {
   /// The request's range may be used again.
   @inline(never)
   func release(_ number: UInt32) {
-    _ = try? session.withRing { (ring) throws(ChannelFailure) in ring.release(number) }
+    if free == nil {
+      free = number
+    } else {
+      _ = try? withRing { (ring) throws(ChannelFailure) in ring.release(number) }
+    }
   }
 
   /// Sends a request whose answer concerns nobody.
@@ -273,7 +342,7 @@ public final class SQLConnection {
     let placed = try answer(to: number)
     guard placed.status.isDone else { throw failure(placed, number) }
     do throws(CallError) {
-      return try session.withRing { (ring) throws(ChannelFailure) in
+      return try withRing { (ring) throws(ChannelFailure) in
         let result = try take(placed, &ring)
         ring.release(number)
         return result

@@ -88,14 +88,34 @@ public final class SQLCursor {
     }
   }
 
-  /// How many rows of this page are left, with the present one.
-  public var rowsLeftInPage: Int { max(0, page.rowCount - max(0, row)) }
-
   /// Whether rows may follow this page.
-  public var mayHaveMoreRows: Bool { isOpen }
+  package var mayHaveMoreRows: Bool { isOpen }
 
-  /// Where this page lies. Its values do, except those that are read in pieces.
-  public var pageBytes: UnsafeRawBufferPointer { unsafe page.bytes }
+  /// Goes behind the present page and gives the next one as a whole; nil behind the last. It is
+  /// valid until `passPage`, which has to follow.
+  package func nextPage() throws(SQLFailure) -> SQLPage? {
+    if !farValues.isEmpty { farValues = [] }
+    row = page.rowCount
+    guard try turnPage() else { return nil }
+    row = page.rowCount - 1
+    if isOpen { try askAhead() }
+    return page
+  }
+
+  /// The caller has copied the present page. Where its last row has far values, they can be read
+  /// from now on.
+  package func passPage() {
+    row = page.rowCount - 1
+    // They come through the ring, which is theirs then.
+    if isOpen, hasFarValuesInLastRow { return detach() }
+    row = page.rowCount
+    releasePage()
+  }
+
+  /// The caller will want the next page, so the engine may begin with it.
+  package func prepareNextPage() throws(SQLFailure) {
+    if isOpen, nextNumber == nil, nextCopy == nil, nextFailure == nil { try askAhead() }
+  }
 
   private func turnPage() throws(SQLFailure) -> Bool {
     guard isOpen else {

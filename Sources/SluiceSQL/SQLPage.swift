@@ -1,10 +1,10 @@
 // A page of rows as a client reads it: where the engine wrote it, or in a copy.
 
 internal import CSluice
-internal import SluiceWire
+package import SluiceWire
 
 @safe
-struct SQLPage {
+package struct SQLPage {
   let head: sluice_sql_page
   private let range: UnsafeRawBufferPointer
   /// Where the rows begin.
@@ -36,8 +36,8 @@ struct SQLPage {
 
   var byteCount: Int { unsafe range.count }
   var bytes: UnsafeRawBufferPointer { unsafe range }
-  var columnCount: Int { Int(head.column_count) }
-  var rowCount: Int { Int(head.row_count) }
+  package var columnCount: Int { Int(head.column_count) }
+  package var rowCount: Int { Int(head.row_count) }
   private var flags: UInt32 { UInt32(head.flags) }
   var hasMore: Bool { flags & SLUICE_SQL_MORE != 0 }
   var isAutocommit: Bool { flags & SLUICE_SQL_AUTOCOMMIT != 0 }
@@ -45,10 +45,18 @@ struct SQLPage {
 
   /// A value; nil if it is malformed.
   @inline(__always)
-  func cell(row: Int, column: Int) -> SQLCell? {
+  package func cell(row: Int, column: Int) -> SQLCell? {
     let index = row * columnCount + column
     guard let cells = unsafe SQLCells(range, from: rowsStart, count: index + 1) else { return nil }
     return cells[index]
+  }
+
+  /// The cells of all rows, row after row.
+  package var cells: SQLCells {
+    guard let cells = unsafe SQLCells(range, from: rowsStart, count: rowCount * columnCount) else {
+      preconditionFailure("a page that was checked")
+    }
+    return cells
   }
 
   /// The columns' names, if they are in this page; nil if they are not, or are malformed.

@@ -10,7 +10,9 @@ final class Client: Handled {
   private let lock = FutexLock<Void>(())
   /// Nil if it could not be opened, and after its end.
   private(set) var connection: SQLConnection?
-  private var isClosed = false
+  private let closed = Atomic<Bool>(false)
+  /// A result that was closed, for the next one. Makes no new one for each execution.
+  private var spare: Rows?
   /// The thread that runs a callback of `sluice_export`; 0 for none.
   private let callbackThread = Atomic<Int32>(0)
 
@@ -30,9 +32,27 @@ final class Client: Handled {
 
   func close() {
     lock.withLock { (_) in
-      isClosed = true
+      closed.store(true, ordering: .relaxed)
       connection?.end()
       connection = nil
+      spare = nil
+    }
+  }
+
+  @inline(__always)
+  var isClosed: Bool { closed.load(ordering: .relaxed) }
+
+  // MARK: Results
+
+  /// A result for an execution. To be called in `call`.
+  @inline(__always)
+  func rows() -> Rows { spare.take() ?? Rows(self) }
+
+  /// Nobody has the result any more.
+  func close(_ rows: Rows) {
+    lock.withLock { (_) in
+      rows.close()
+      if connection != nil, spare == nil, rows.isSmall { spare = rows }
     }
   }
 
@@ -55,9 +75,6 @@ final class Client: Handled {
       do throws(CallFailure) { return try body(connection) } catch { return note(error) }
     }
   }
-
-  /// The same for what needs no connection.
-  func alone(_ body: () -> Void) { lock.withLock { (_) in body() } }
 
   /// Whether the calling thread runs a callback of this connection.
   @inline(__always)

@@ -14,7 +14,8 @@ class Handled {
 
 @safe
 private struct Block {
-  var object: Handled?
+  /// Counted while the handle is open.
+  var object: Unmanaged<Handled>?
   var nextFree: UnsafeMutablePointer<Block>?
 }
 
@@ -34,7 +35,7 @@ enum Handle {
       unsafe free.first = unsafe block.pointee.nextFree
       return unsafe block
     }
-    unsafe block.pointee.object = object
+    unsafe block.pointee.object = Unmanaged.passRetained(object)
     return OpaquePointer(block)
   }
 
@@ -51,18 +52,27 @@ enum Handle {
   /// The object of a handle that is not closed; nil for everything else.
   @inline(__always)
   static func client(_ handle: OpaquePointer?) -> Client? {
-    guard let object = unsafe object(handle), object.kind == .client else { return nil }
+    guard let object = unsafe object(handle)?.takeUnretainedValue(), object.kind == .client else {
+      return nil
+    }
     return unsafe unsafeDowncast(object, to: Client.self)
   }
 
+  /// Does something with a result. Its handle stays open meanwhile, as sluice.h asks of the caller,
+  /// so its references are not counted: they would cost as much as the call.
   @inline(__always)
-  static func rows(_ handle: OpaquePointer?) -> Rows? {
-    guard let object = unsafe object(handle), object.kind == .rows else { return nil }
-    return unsafe unsafeDowncast(object, to: Rows.self)
+  static func withRows<R>(
+    _ handle: OpaquePointer?, otherwise: R, _ body: (Rows) -> R
+  ) -> R {
+    guard let object = unsafe object(handle) else { return otherwise }
+    return unsafe object._withUnsafeGuaranteedRef { object in
+      guard object.kind == .rows else { return otherwise }
+      return unsafe body(unsafeDowncast(object, to: Rows.self))
+    }
   }
 
   @inline(__always)
-  private static func object(_ handle: OpaquePointer?) -> Handled? {
+  private static func object(_ handle: OpaquePointer?) -> Unmanaged<Handled>? {
     guard let handle = unsafe handle else { return nil }
     return unsafe UnsafeMutablePointer<Block>(handle).pointee.object
   }
@@ -70,7 +80,8 @@ enum Handle {
   /// Lets the object go.
   static func close(_ handle: OpaquePointer) {
     let block = unsafe UnsafeMutablePointer<Block>(handle)
-    unsafe block.pointee.object = nil
+    let object = unsafe block.pointee.object.take()
+    defer { unsafe object?.release() }
     freeBlocks.withLock { free in
       unsafe block.pointee.nextFree = unsafe free.first
       unsafe free.first = unsafe block

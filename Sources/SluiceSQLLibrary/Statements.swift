@@ -41,17 +41,25 @@ private func execute(
   return client.call { (connection) throws(CallFailure) in
     let text = try unsafe text(sqlStart, length: sqlLength)
     let values = try unsafe Values(values, count: valueCount)
-    var options: SQLExecutionOptions = unsafe tail == nil ? [] : .firstOnly
+    let options: SQLExecutionOptions = unsafe tail == nil ? [] : .firstOnly
     // Rows that nobody reads are not made.
-    if unsafe result == nil { options.insert(.onePage) }
-    let cursor = try sql { () throws(SQLFailure) in
-      try unsafe connection.execute(
-        text, values, options, deadlineMilliseconds: deadlineMilliseconds)
+    let rows = unsafe result == nil ? nil : client.rows()
+    let execution = try sql { () throws(SQLFailure) in
+      guard let rows else {
+        return try unsafe connection.run(
+          text, values, options, deadlineMilliseconds: deadlineMilliseconds)
+      }
+      return try unsafe connection.execute(
+        text, values, options, deadlineMilliseconds: deadlineMilliseconds
+      ) { rows.take($0) }
     }
-    client.changes = cursor.changes
-    client.lastInsertedRowID = cursor.lastInsertedRowID
-    unsafe tail?.pointee = cursor.tail
-    if let result = unsafe result { unsafe result.pointee = Handle.make(Rows(client, cursor)) }
+    client.changes = execution.changes
+    client.lastInsertedRowID = execution.lastInsertedRowID
+    unsafe tail?.pointee = execution.tail
+    if let rows {
+      rows.begin(execution)
+      unsafe result?.pointee = Handle.make(rows)
+    }
     return SLUICE_OK
   }
 }

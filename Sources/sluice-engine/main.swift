@@ -27,6 +27,8 @@ private let engineCommand = Command(
       --plugin-seconds N    how long a call of such a plugin may take (10)
       --connections N       the most connections at a time, each with a thread (120; with more than 126
                             some share a channel to their files, and wait for each other)
+      --memory BYTES        the most memory that SQLite takes for all connections together; a statement that
+                            wants more fails with "out of memory" (no limit)
       --no-confinement      keep rights and system calls that an engine does not need, for sanitizers,
                             debuggers and preloaded libraries
       --report-confinement  name each refused system call on standard error, once
@@ -49,6 +51,7 @@ private func serve(_ words: [String]) throws(CommandError) -> Int32 {
   var server = ServerConfiguration()
   server.users.formUnion(try options.allowedUsers())
   server.sessionsMaximum = try options.number("--connections", in: 1...1000, or: 120)
+  let memory = try options.number("--memory", in: (4 << 20)...(1 << 50), or: 0)
   var confinement = Confinement.full
   if options.flag("--report-confinement") { confinement = .reporting }
   if options.flag("--no-confinement") { confinement = .none }
@@ -60,12 +63,12 @@ private func serve(_ words: [String]) throws(CommandError) -> Int32 {
   let plugins = try load(
     libraries, confines: confinement != .none, secondsMaximum: pluginSeconds)
   let sidecar = try root.map { (root) throws(CommandError) in try startSidecar(root: root) }
+  var configuration = EngineConfiguration(
+    filesSocket: files ?? sidecar?.socket, server: server, confinement: confinement,
+    plugins: plugins)
+  configuration.memoryByteCountMaximum = Int64(memory)
   let code = try run(
-    EngineConfiguration(
-      filesSocket: files ?? sidecar?.socket, server: server, confinement: confinement,
-      plugins: plugins),
-    socket: socket,
-    announcing: isQuiet ? nil : root ?? files)
+    configuration, socket: socket, announcing: isQuiet ? nil : root ?? files)
   sidecar?.stop()
   return code
 }

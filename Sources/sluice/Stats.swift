@@ -1,5 +1,5 @@
-// sluice stats: shows the counters of the shared sidecars on this machine. It reads their metrics
-// regions and asks no sidecar anything.
+// sluice stats: shows the counters of the shared sidecars and engines on this machine. It reads their
+// metrics regions and asks no process anything.
 
 internal import CSluice
 internal import SluiceCommand
@@ -7,15 +7,16 @@ internal import SluiceFiles
 internal import SluiceSystem
 
 let statsCommand = Command(
-  name: "stats", summary: "show the counters of the running shared sidecars",
+  name: "stats", summary: "show the counters of the running shared sidecars and engines",
   help: """
     usage: sluice stats [--socket PATH | --pid N] [--json]
 
     Shows for each shared sidecar of this machine its root, its socket and how many operations of
-    each kind it has done since its start. Private sidecars have no counters. Exit code 1 when there
-    is no sidecar to show.
+    each kind it has done since its start; and for each engine its statements, the rows that it gave,
+    and how often a statement was kept compiled. Private ones have no counters. Exit code 1 when there
+    is none to show.
 
-      --socket PATH   only the sidecar that serves this socket
+      --socket PATH   only the sidecar or engine that serves this socket
       --pid N         only this process
       --json          an array of objects, with every kind of operation
     """,
@@ -77,14 +78,23 @@ extension MetricsReading {
       nowMilliseconds > startedMilliseconds
       ? (nowMilliseconds - startedMilliseconds) / 1000 : 0
     var lines = [
-      "sidecar   process \(process), up \(duration(seconds: secondsUp))",
-      "root      \(rootPath)",
+      "\(isEngine ? "engine" : "sidecar")".padded(to: 10)
+        + "process \(process), up \(duration(seconds: secondsUp))",
+      "\(isEngine ? "files" : "root")".padded(to: 10) + rootPath,
       "socket    \(socketPath)",
       "sessions  \(grouped(sessionsOpened)) opened, \(grouped(sessionsClosed)) closed,"
         + " \(grouped(sessionsRefused)) refused",
-      "leases    \(grouped(leasesTaken)) taken, \(grouped(leasesBroken)) broken",
-      "commits   \(grouped(syncsPromised)) shared \(grouped(syncsShared)) syncs",
     ]
+    if isEngine {
+      lines.append(
+        "SQL       \(grouped(statementCount)) statements, \(grouped(prepareHitCount)) of them kept"
+          + " compiled, \(grouped(rowCount)) rows")
+    } else {
+      lines += [
+        "leases    \(grouped(leasesTaken)) taken, \(grouped(leasesBroken)) broken",
+        "commits   \(grouped(syncsPromised)) shared \(grouped(syncsShared)) syncs",
+      ]
+    }
     var rows = operations.filter { $0.count > 0 }
       .map { (name: "\($0.operation)", count: grouped($0.count)) }
     rows.append(("in all", grouped(operations.reduce(0) { $0 &+ $1.count })))
@@ -97,18 +107,29 @@ extension MetricsReading {
     return lines.joined(separator: "\n")
   }
 
+  private var statementCount: UInt64 { prepareHitCount &+ prepareMissCount }
+
   fileprivate var json: String {
+    let own =
+      isEngine
+      ? """
+      "sql": {"statements": \(statementCount), "prepare_hits": \(prepareHitCount), \
+      "prepare_misses": \(prepareMissCount), "rows": \(rowCount)},
+      """
+      : """
+      "leases": {"taken": \(leasesTaken), "broken": \(leasesBroken)},
+          "group_commit": {"commits": \(syncsPromised), "syncs": \(syncsShared)},
+      """
     let counts = operations.map { "\(quoted("\($0.operation)")): \($0.count)" }
     return """
         {
           "process": \(process),
-          "root": \(quoted(rootPath)),
+          \(quoted(isEngine ? "files" : "root")): \(quoted(rootPath)),
           "socket": \(quoted(socketPath)),
           "started_ms": \(startedMilliseconds),
           "sessions": {"opened": \(sessionsOpened), "closed": \(sessionsClosed), \
       "refused": \(sessionsRefused)},
-          "leases": {"taken": \(leasesTaken), "broken": \(leasesBroken)},
-          "group_commit": {"commits": \(syncsPromised), "syncs": \(syncsShared)},
+          \(own)
           "operations": {\(counts.joined(separator: ", "))}
         }
       """

@@ -24,7 +24,10 @@ final class EngineProgram: @unchecked Sendable {
   private var socket: String { directory.appending(path: "socket").path }
   var id: pid_t { process.withLock { $0 } }
 
-  init() throws {
+  private let options: [String]
+
+  init(_ options: String...) throws {
+    self.options = options
     directory = FileManager.default.temporaryDirectory.resolvingSymlinksInPath()
       .appending(path: "sluice-\(UUID().uuidString.prefix(8))")
     try FileManager.default.createDirectory(
@@ -56,7 +59,7 @@ final class EngineProgram: @unchecked Sendable {
       [
         "/usr/bin/env", "-C", place.path, program, "engine", "--root", root.path, "--socket",
         socket,
-      ],
+      ] + options,
       output: output)
     process.withLock { $0 = id }
     let deadline = ContinuousClock.now + .seconds(20)
@@ -69,6 +72,19 @@ final class EngineProgram: @unchecked Sendable {
   }
 
   struct EngineNotStarted: Error { var program: String }
+
+  /// What `sluice stats` shows of it.
+  func stats() throws -> String {
+    let process = Process()
+    let output = Pipe()
+    process.executableURL = EngineProgram.build.appending(path: "bin/sluice")
+    process.arguments = ["stats", "--json", "--socket", socket]
+    process.standardOutput = output
+    try process.run()
+    let text = output.fileHandleForReading.readDataToEndOfFile()
+    process.waitUntilExit()
+    return String(decoding: text, as: UTF8.self)
+  }
 
   /// Kills it, and waits for its end.
   func destroy() {

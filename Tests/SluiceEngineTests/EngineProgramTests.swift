@@ -94,7 +94,7 @@ private let endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 F
       try onThread { [engine] in
         guard let connection = try? engine.connect(name) else { return }
         _ = try? connection.rows("CREATE TABLE t(a)")
-        let got = (try? posted(200, on: connection.session)) ?? []
+        let got = (try? posted(200, on: connection)) ?? []
         answers.withLock { $0[name] = got }
       }
     }
@@ -109,7 +109,12 @@ private let endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 F
   }
 
   /// Submits inserts without waiting; the row ids that the answers tell.
-  private func posted(_ count: Int64, on session: RingSession) throws -> [Int64] {
+  private func posted(_ count: Int64, on connection: SQLConnection) throws -> [Int64] {
+    let session = connection.session
+    // From here on the ring is used behind the connection's back.
+    if let free = connection.free.take() {
+      try session.withRing { (ring) throws(ChannelFailure) in ring.release(free) }
+    }
     var answers: [Int64] = []
     var underWay: [UInt32] = []
     let sql = Array("INSERT INTO t VALUES(?)".utf8)

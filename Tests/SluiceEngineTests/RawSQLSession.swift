@@ -43,6 +43,7 @@ final class RawSQLSession {
     var cells: [TestValue?]
     var status: Status { outcome.status }
     var message: String
+    var reads: Bool { UInt32(head.flags) & SLUICE_SQL_READS != 0 }
     var hasMore: Bool { UInt32(head.flags) & SLUICE_SQL_MORE != 0 }
   }
 

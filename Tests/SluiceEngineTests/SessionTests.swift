@@ -14,6 +14,56 @@ import Testing
 
   init() throws { raw = try RawSQLSession() }
 
+  // MARK: Statements that are kept
+
+  /// While the table is there it changes nothing, and an engine that believed this would tell the
+  /// owner of a snapshot that there is nothing to save when it creates the table again.
+  @Test func aKeptCreateIfNotExistsThatCreatesAgainDoesNotSayThatItOnlyReads() throws {
+    let sql = "CREATE TABLE IF NOT EXISTS again(a)"
+    #expect(try raw.execute(sql).reads == false)
+    let kept = try raw.execute("CREATE TABLE IF NOT EXISTS  again(a)")
+    #expect(kept.reads == false)
+    #expect(try raw.execute("SELECT 1").reads)
+    #expect(try raw.execute("DROP TABLE again").status == .done)
+    let second = try raw.execute(id: kept.head.statement)
+    #expect(second.status == .done)
+    #expect(second.reads == false)
+    #expect(try raw.execute("SELECT count(*) FROM again").cells == [0])
+    // And the other way.
+    #expect(try raw.execute(id: kept.head.statement).status == .done)
+  }
+
+  /// Short values are copied into memory of the statement's own, which grows between executions.
+  @Test func valuesOfAnyLengthAreBoundAgainAndAgain() throws {
+    let text = "SELECT ?1, ?2, ?3"
+    var id: UInt64 = 0
+    for count in [0, 1, 300, 5, 4000, 4096, 4097, 9000, 2, 4095, 0] {
+      let values: [TestValue] = [
+        .text(String(repeating: "a", count: count)), .blob([UInt8](repeating: 7, count: count / 2)),
+        .text("b"),
+      ]
+      let answer = try raw.execute(id == 0 ? text : nil, id: id, values, room: 64 << 10)
+      id = answer.head.statement
+      #expect(answer.cells == values)
+    }
+    // A statement that stands on its row has the values that it was given.
+    let other = try raw.execute(
+      "SELECT ?1 UNION ALL SELECT ?1", [.text("kept")], rowCountMaximum: 1)
+    _ = try raw.execute(nil, id: id, [.text("c"), .null, .text("d")])
+    #expect(try raw.fetch(other.head.statement).cells == [.text("kept")])
+  }
+
+  @Test func aSessionCountsRowsAndKeptStatements() throws {
+    raw.session.counts = StatementCounts()
+    for _ in 0..<3 { _ = try raw.execute("SELECT 1 UNION ALL SELECT 2") }
+    #expect(raw.session.counts.misses == 1)
+    #expect(raw.session.counts.hits == 2)
+    #expect(raw.session.counts.rows == 6)
+    _ = try raw.execute("no statement")
+    #expect(raw.session.counts.misses == 2)
+    #expect(raw.session.counts.rows == 6)
+  }
+
   // MARK: Several statements, chains
 
   @Test func aTextTellsWhereItGoesOnHoweverOftenItIsDone() throws {

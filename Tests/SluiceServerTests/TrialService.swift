@@ -144,7 +144,7 @@ private final class TrialChannel: ServiceChannel, @unchecked Sendable {
   }
 
   func serve(
-    _ request: Request, _ operation: SluiceWire.Operation, now: Int64
+    _ request: Request, _ operation: SluiceWire.Operation, now: @autoclosure () -> Int64
   ) throws(ProtocolViolation) -> Outcome {
     let key = request.file
     let service = thread.service

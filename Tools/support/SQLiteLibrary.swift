@@ -23,7 +23,16 @@ package final class SQLiteLibrary {
   package let reset: @convention(c) (Statement?) -> Int32
   package let finalize: @convention(c) (Statement?) -> Int32
   package let bind: @convention(c) (Statement?, Int32, Int64) -> Int32
+  package let bindDouble: @convention(c) (Statement?, Int32, Double) -> Int32
+  /// The last parameter is SQLITE_STATIC, nil, or SQLite's own.
+  package let bindText:
+    @convention(c) (Statement?, Int32, UnsafeRawPointer?, Int32, UnsafeRawPointer?) -> Int32
   package let columnText: @convention(c) (Statement?, Int32) -> UnsafePointer<UInt8>?
+  package let columnByteCount: @convention(c) (Statement?, Int32) -> Int32
+  package let columnInteger: @convention(c) (Statement?, Int32) -> Int64
+  package let columnDouble: @convention(c) (Statement?, Int32) -> Double
+  package let columnType: @convention(c) (Statement?, Int32) -> Int32
+  package let interrupt: @convention(c) (Database?) -> Void
   package let enableLoadExtension: @convention(c) (Database?, Int32) -> Int32
   package let loadExtension:
     @convention(c) (
@@ -55,7 +64,14 @@ package final class SQLiteLibrary {
     unsafe reset = try unsafe function("reset", of: library)
     unsafe finalize = try unsafe function("finalize", of: library)
     unsafe bind = try unsafe function("bind_int64", of: library)
+    unsafe bindDouble = try unsafe function("bind_double", of: library)
+    unsafe bindText = try unsafe function("bind_text", of: library)
     unsafe columnText = try unsafe function("column_text", of: library)
+    unsafe columnByteCount = try unsafe function("column_bytes", of: library)
+    unsafe columnInteger = try unsafe function("column_int64", of: library)
+    unsafe columnDouble = try unsafe function("column_double", of: library)
+    unsafe columnType = try unsafe function("column_type", of: library)
+    unsafe interrupt = try unsafe function("interrupt", of: library)
     unsafe enableLoadExtension = try unsafe function("enable_load_extension", of: library)
     unsafe loadExtension = try unsafe function("load_extension", of: library)
     unsafe findVFS = try unsafe function("vfs_find", of: library)

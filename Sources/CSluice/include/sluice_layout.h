@@ -252,11 +252,22 @@ _Static_assert(sizeof(struct sluice_refusal) == 256, "refusal");
 // --- metrics ------------------------------------------------------------------------------------
 //
 // A POSIX shared-memory object named "/sluice-PID". A shared sidecar writes it, and every user can
-// read it. Counters only grow. One reactor writes each row of operation counters.
+// read it. Counters only grow. One reactor writes each row of operation counters. An engine has one,
+// too: `root_path` is then the socket of its file sidecar, or empty.
 
 #define SLUICE_METRICS_ROW_COUNT 16
 #define SLUICE_METRICS_OPERATION_COUNT 64
 #define SLUICE_METRICS_PATH_BYTE_COUNT 1024
+
+enum sluice_metrics_service { SLUICE_METRICS_FILES = 0, SLUICE_METRICS_SQL = 1 };
+
+// The last columns of an engine's rows: rows given to clients; executions whose statement was kept
+// compiled, and those that compiled it.
+enum sluice_metrics_sql_column {
+  SLUICE_METRICS_SQL_ROWS = 61,
+  SLUICE_METRICS_SQL_PREPARE_HITS = 62,
+  SLUICE_METRICS_SQL_PREPARE_MISSES = 63,
+};
 
 struct sluice_metrics {
   uint64_t magic;
@@ -270,7 +281,8 @@ struct sluice_metrics {
   uint64_t leases_broken;
   uint64_t syncs_promised;  // commits that shared a sync of a WAL
   uint64_t syncs_shared;    // the syncs that they shared
-  uint8_t reserved[48];
+  uint64_t service;         // sluice_metrics_service
+  uint8_t reserved[40];
   char socket_path[SLUICE_METRICS_PATH_BYTE_COUNT];  // zero-terminated
   char root_path[SLUICE_METRICS_PATH_BYTE_COUNT];
   uint64_t operations[SLUICE_METRICS_ROW_COUNT][SLUICE_METRICS_OPERATION_COUNT];

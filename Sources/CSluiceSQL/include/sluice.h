@@ -4,10 +4,11 @@
 // engine, a process of its own (`sluice engine`), and reads the rows where the engine wrote them.
 // Link with -lsluice-sql. The library needs libc and nothing else.
 //
-// Threads. Any thread may call any function. Calls on one connection and on its results wait for
-// each other; only sluice_cancel does not wait. A transaction and the last error belong to the
-// connection, so threads that work at the same time want a connection each. While a thread closes
-// a handle, no other thread may use that handle.
+// Threads. Any thread may call any function. Calls on one connection wait for each other; only
+// sluice_cancel does not wait. A result is one thread's at a time; the results of a connection may be
+// those of several threads. A transaction and the last error belong to the connection, so threads
+// that work at the same time want a connection each. While a thread closes a handle, no other
+// thread may use that handle.
 //
 // Lifetimes. What the caller passes is read during the call and not kept. Text and blobs that a
 // function gives are borrowed: they are valid until the next call on the connection or one of its

@@ -22,7 +22,7 @@ package enum LocalChannel {
       guard let near = near.take() else { throw .invalid }
       let server = LocalServer(regions, far, at: place)
       try Thread("sluice-local") { server.run() }.detach()
-      return try session(pair.ours, near)
+      return try session(pair.ours, near, wakes: server.wake)
     } catch {
       throw .system(error)
     }
@@ -45,10 +45,10 @@ package enum LocalChannel {
   }
 
   private static func session(
-    _ socket: consuming FileDescriptor, _ regions: consuming ChannelRegions
+    _ socket: consuming FileDescriptor, _ regions: consuming ChannelRegions, wakes wake: WakeWord
   ) throws(Errno) -> RingSession {
     do throws(ConnectError) {
-      return try RingSession(socket: socket, regions: regions)
+      return try RingSession(socket: socket, regions: regions) { wake.signal() }
     } catch {
       throw error.errno
     }
@@ -63,9 +63,8 @@ private final class LocalServer: @unchecked Sendable {
   private let policy = SpinPolicy(nanoseconds: 50_000)
   private var sleep = ChannelSleep()
   private var crowd = Crowd()
-  private let wake = WakeWord()
-  /// The client's end is looked at so often while nothing comes.
-  private static let lookNanoseconds: Int64 = 100_000_000
+  /// The client signals it when its session ends.
+  let wake = WakeWord()
 
   init(
     _ regions: consuming ChannelRegions, _ socket: consuming FileDescriptor, at place: DatabasePlace
@@ -105,11 +104,11 @@ private final class LocalServer: @unchecked Sendable {
   private func pause() -> Bool {
     end.announceSleep()
     defer { end.endSleep() }
-    sleep.prepare(wake: wake, signals: wake.signals)
     while !end.hasRequest {
-      if socket.descriptor.peerIsGone() { return false }
-      if sleep.add(end.watch) { sleep.sleep(timeoutNanoseconds: Self.lookNanoseconds) }
+      // Read before the look: a session that ends behind the look changes the word.
       sleep.prepare(wake: wake, signals: wake.signals)
+      if socket.descriptor.peerIsGone() { return false }
+      if sleep.add(end.watch) { sleep.sleep(timeoutNanoseconds: nil) }
     }
     return true
   }

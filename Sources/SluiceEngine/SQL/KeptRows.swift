@@ -40,6 +40,11 @@ struct KeptRows {
     return start..<bytes.count
   }
 
+  /// Costs nothing where there are none.
+  mutating func removeAll() {
+    if columnCount > 0 { self = KeptRows() }
+  }
+
   /// Goes to the next row; false behind the last.
   mutating func next() -> Bool {
     guard columnCount > 0, (row + 2) * columnCount <= values.count else { return false }

@@ -26,6 +26,8 @@ package final class SQLSession {
   private var state: StateContext?
   var statements = StatementTable()
   var pieces = Pieces()
+  /// What was done since it was last taken.
+  var counts = StatementCounts()
   private var image: DatabaseImage?
   /// Whether the last execution was not done.
   private var chainIsBroken = false
@@ -166,6 +168,7 @@ package final class SQLSession {
   ) throws(DatabaseError) -> (Statement?, tail: Int) {
     if id != 0 {
       guard let statement = statements.statement(id) else { return (nil, 0) }
+      counts.hits += 1
       guard statement.tail == 0 || flags & SLUICE_SQL_FIRST_ONLY != 0 else {
         throw DatabaseError(
           SQLITE_MISUSE, "the SQL has more than one statement", offset: Int64(statement.tail))
@@ -182,8 +185,10 @@ package final class SQLSession {
     let text = try text(cells)
     let isForFirst = flags & SLUICE_SQL_FIRST_ONLY != 0
     if let statement = statements.idleStatement(text), isForFirst || statement.tail == 0 {
+      counts.hits += 1
       return (statement, statement.tail)
     }
+    counts.misses += 1
     let compiled = try connection.compile(text)
     guard unsafe compiled.handle != nil else { return (nil, 0) }
     guard isForFirst || compiled.tail == 0 else {
@@ -216,6 +221,7 @@ package final class SQLSession {
         "the statement has \(statement.parameterCount) parameters, and \(count) values came")
     }
     if count == 0 { return }
+    statement.copies.removeAll()
     for index in 1...count {
       let code: Int32
       switch cells[index] {
@@ -225,11 +231,15 @@ package final class SQLSession {
         code = unsafe sqlite3_bind_double(statement.handle, Int32(index), value)
       case .null: code = unsafe sqlite3_bind_null(statement.handle, Int32(index))
       case .text(let text):
+        let copy = unsafe statement.copies.add(text)
         code = unsafe cengine_bind_text(
-          statement.handle, Int32(index), text.baseAddress, UInt64(text.count))
+          statement.handle, Int32(index), copy ?? text.baseAddress, UInt64(text.count),
+          copy == nil ? 0 : 1)
       case .blob(let blob):
+        let copy = unsafe statement.copies.add(blob)
         code = unsafe cengine_bind_blob(
-          statement.handle, Int32(index), blob.baseAddress, UInt64(blob.count))
+          statement.handle, Int32(index), copy ?? blob.baseAddress, UInt64(blob.count),
+          copy == nil ? 0 : 1)
       case .farText: code = try bindFar(index, isText: true, statement)
       case .farBlob: code = try bindFar(index, isText: false, statement)
       case nil: throw DatabaseError(SQLITE_MISUSE, "parameter \(index) is malformed")
@@ -247,8 +257,8 @@ package final class SQLSession {
     statement.hasFarValues = true
     return unsafe value.withUnsafeBytes {
       unsafe isText
-        ? cengine_bind_text(statement.handle, Int32(index), $0.baseAddress, UInt64($0.count))
-        : cengine_bind_blob(statement.handle, Int32(index), $0.baseAddress, UInt64($0.count))
+        ? cengine_bind_text(statement.handle, Int32(index), $0.baseAddress, UInt64($0.count), 0)
+        : cengine_bind_blob(statement.handle, Int32(index), $0.baseAddress, UInt64($0.count), 0)
     }
   }
 
@@ -276,6 +286,7 @@ package final class SQLSession {
   ) throws(DatabaseError) -> SQLOutcome {
     var writer = unsafe PageWriter(payload, connection)
     let outcome = try writer.write(step, of: statement, head, changes: changes, tail: tail)
+    counts.rows += UInt64(writer.rowCount)
     // Only a statement that goes on can be one too many.
     if statement.state != .idle, statements.cursorCount > Limits.cursorCountMaximum {
       statement.reset()

@@ -18,6 +18,8 @@ final class Statement {
   /// Where the text's next statement begins; 0 if there is none.
   let tail: Int
   let parameterCount: Int
+  /// Once for all: whatever SQLite compiles anew is the same kind of statement. (To CREATE TABLE IF
+  /// NOT EXISTS it says that this writes, whether the table is there or not.)
   let isReadOnly: Bool
   private(set) var state = State.idle
   /// The rows of a statement that writes.
@@ -27,6 +29,8 @@ final class Statement {
   /// Whether values are bound that came in pieces. They go with its end, because a connection keeps
   /// many statements.
   var hasFarValues = false
+  /// The short texts and blobs that are bound.
+  var copies = BoundCopies()
   /// When it was last used, by the table's count.
   var lastUse: UInt64 = 0
 
@@ -48,13 +52,16 @@ final class Statement {
     unsafe isReadOnly = sqlite3_stmt_readonly(handle) != 0
   }
 
-  deinit { unsafe sqlite3_finalize(handle) }
+  deinit {
+    unsafe sqlite3_finalize(handle)
+    copies.free()
+  }
 
   var columnCount: Int { unsafe Int(sqlite3_column_count(handle)) }
 
   /// Ends it. It can be executed again.
   func reset() {
-    kept = KeptRows()
+    if !isReadOnly { kept.removeAll() }
     state = .idle
     unsafe sqlite3_reset(handle)
     if hasFarValues {
@@ -159,18 +166,14 @@ final class Statement {
 
 @inline(__always)
 func columnValue(_ handle: OpaquePointer, _ column: Int) -> Statement.Value {
-  let column = Int32(column)
-  switch unsafe sqlite3_column_type(handle, column) {
-  case SQLITE_INTEGER: return unsafe .integer(sqlite3_column_int64(handle, column))
-  case SQLITE_FLOAT: return unsafe .real(sqlite3_column_double(handle, column))
+  let value = unsafe cengine_column(handle, Int32(column))
+  switch unsafe value.type {
+  case SQLITE_INTEGER: return unsafe .integer(value.integer)
+  case SQLITE_FLOAT: return unsafe .real(value.real)
   case SQLITE_TEXT:
-    let start = unsafe sqlite3_column_text(handle, column)
-    return unsafe .text(
-      UnsafeRawBufferPointer(start: start, count: Int(sqlite3_column_bytes(handle, column))))
+    return unsafe .text(UnsafeRawBufferPointer(start: value.bytes, count: Int(value.byte_count)))
   case SQLITE_BLOB:
-    let start = unsafe sqlite3_column_blob(handle, column)
-    return unsafe .blob(
-      UnsafeRawBufferPointer(start: start, count: Int(sqlite3_column_bytes(handle, column))))
+    return unsafe .blob(UnsafeRawBufferPointer(start: value.bytes, count: Int(value.byte_count)))
   default: return .null
   }
 }

@@ -1,5 +1,7 @@
 // An engine as its starter sees it: configured, run until it has to end, and gone without a trace.
 
+internal import CEngine
+internal import CSluice
 internal import SluiceChannel
 package import SluiceServer
 package import SluiceSystem
@@ -11,6 +13,8 @@ package struct EngineConfiguration: Sendable {
   package var server = ServerConfiguration()
   package var confinement = Confinement.full
   package var plugins: PluginSet
+  /// The memory that SQLite takes for all connections together; 0 for no limit.
+  package var memoryByteCountMaximum: Int64 = 0
 
   package init(
     filesSocket: String?, server: ServerConfiguration = ServerConfiguration(),
@@ -45,7 +49,8 @@ package final class EngineProcess {
       throw EngineError(text: error.description)
     }
     try self.init(
-      configuration, .shared(socket.listener, lifeline: lifeline), socketName: socket.name)
+      configuration, .shared(socket.listener, lifeline: lifeline), socketName: socket.name,
+      metrics: publicMetrics(socketPath, filesSocket: configuration.filesSocket))
   }
 
   /// Makes a private engine for the client at the other end of `client`.
@@ -54,15 +59,18 @@ package final class EngineProcess {
   ) throws(EngineError) {
     var configuration = configuration
     if let peer = try? client.peer() { configuration.server.users = [peer.user] }
-    try self.init(configuration, .oneClient(client), socketName: nil)
+    try self.init(configuration, .oneClient(client), socketName: nil, metrics: Metrics())
   }
 
   private init(
-    _ configuration: EngineConfiguration, _ entrance: consuming Entrance, socketName: SocketName?
+    _ configuration: EngineConfiguration, _ entrance: consuming Entrance, socketName: SocketName?,
+    metrics: Metrics
   ) throws(EngineError) {
     var place = DatabasePlace.sidecar(socket: configuration.filesSocket)
     place.plugins = configuration.plugins
     do throws(DatabaseError) {
+      let code = cengine_configure_process(configuration.memoryByteCountMaximum)
+      guard code == SQLITE_OK else { throw unsafe DatabaseError(of: nil, code) }
       try FileBoundary.register()
       // Its session lasts as long as this process, which can make no other one once it is confined.
       try FileBoundary.reach(place)
@@ -77,7 +85,7 @@ package final class EngineProcess {
           at: place,
           filesEnd: configuration.filesSocket.flatMap { SidecarWatch.end(ofServerOn: $0) }),
         configuration.server, entrance,
-        metrics: Metrics(), socketName: socketName)
+        metrics: metrics, socketName: socketName)
     } catch {
       socketName?.remove()
       throw EngineError(text: "start: \(error.message)")
@@ -91,5 +99,16 @@ package final class EngineProcess {
     do throws(Errno) { try server.run() } catch {
       throw EngineError(text: "epoll_wait: \(error.message)")
     }
+  }
+}
+
+/// The counters that `sluice stats` shows.
+private func publicMetrics(_ socketPath: [CChar], filesSocket: String?) -> Metrics {
+  do throws(Errno) {
+    return try Metrics(
+      socketPath: socketPath, rootPath: cString(filesSocket ?? ""), service: SLUICE_METRICS_SQL)
+  } catch {
+    Log.warning("'sluice stats' does not show this engine: shm_open: \(error.message)")
+    return Metrics()
   }
 }

@@ -2,6 +2,7 @@
 //
 // Threads: `SQLService` any; the others are confined to the thread of their channel.
 
+internal import CSluice
 internal import SluiceChannel
 internal import SluiceServer
 internal import SluiceSystem
@@ -29,17 +30,23 @@ final class SQLService: Service {
   /// Its files are the file sidecar's.
   func allowItsUse(in ruleset: borrowing LandlockRuleset) throws(Errno) {}
 
-  func startThread(_ thread: any ServingThread) -> any ServiceThread { SQLThread(self) }
+  func startThread(_ thread: any ServingThread) -> any ServiceThread {
+    SQLThread(self, thread.counts)
+  }
 
   func stop() { pulse.stop() }
 }
 
 private final class SQLThread: ServiceThread {
   private let service: SQLService
+  private let counts: OperationCounts
 
-  init(_ service: SQLService) { self.service = service }
+  init(_ service: SQLService, _ counts: OperationCounts) {
+    self.service = service
+    self.counts = counts
+  }
 
-  func openSession(_ link: SessionLink) -> any ServiceSession { SQLClient(service, link) }
+  func openSession(_ link: SessionLink) -> any ServiceSession { SQLClient(service, link, counts) }
   func alarmRang(now: Int64) {}
   func end() {}
 }
@@ -47,18 +54,20 @@ private final class SQLThread: ServiceThread {
 private final class SQLClient: ServiceSession {
   private let service: SQLService
   private let link: SessionLink
+  private let counts: OperationCounts
   private var channels: [UInt32: SQLChannel] = [:]
 
-  init(_ service: SQLService, _ link: SessionLink) {
+  init(_ service: SQLService, _ link: SessionLink, _ counts: OperationCounts) {
     self.service = service
     self.link = link
+    self.counts = counts
   }
 
   func openChannel(number: UInt32, end: ProxyEnd) -> any ServiceChannel {
     let channel = SQLChannel(end, at: service.place, isClientGone: { [link] in link.isClientGone })
     channels[number] = channel
     service.pulse.add(end)
-    return SQLServiceChannel(channel)
+    return SQLServiceChannel(channel, counts)
   }
 
   func closeChannel(number: UInt32) {
@@ -72,13 +81,22 @@ private final class SQLClient: ServiceSession {
 
 private final class SQLServiceChannel: ServiceChannel {
   private let channel: SQLChannel
+  private let counts: OperationCounts
 
-  init(_ channel: SQLChannel) { self.channel = channel }
+  init(_ channel: SQLChannel, _ counts: OperationCounts) {
+    self.channel = channel
+    self.counts = counts
+  }
 
   func serve(
-    _ request: Request, _ operation: Operation, now: Int64
+    _ request: Request, _ operation: Operation, now: @autoclosure () -> Int64
   ) throws(ProtocolViolation) -> Outcome {
     try channel.serve(request, operation)
+    let done = channel.session.counts
+    channel.session.counts = StatementCounts()
+    counts.add(done.rows, at: Int(SLUICE_METRICS_SQL_ROWS.rawValue))
+    counts.add(done.hits, at: Int(SLUICE_METRICS_SQL_PREPARE_HITS.rawValue))
+    counts.add(done.misses, at: Int(SLUICE_METRICS_SQL_PREPARE_MISSES.rawValue))
     return .answered
   }
 }

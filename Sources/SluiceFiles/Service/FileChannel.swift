@@ -60,8 +60,9 @@ final class FileChannel: ServiceChannel {
   // MARK: Serving
 
   func serve(
-    _ request: Request, _ operation: Operation, now: Int64
+    _ request: Request, _ operation: Operation, now: @autoclosure () -> Int64
   ) throws(ProtocolViolation) -> Outcome {
+    let now = now()
     servedAt = now
     // A second round follows when this thread alone had to settle.
     while true {

@@ -1,4 +1,4 @@
-// What the shared sidecars of this machine have counted.
+// What the shared sidecars and engines of this machine have counted.
 
 internal import CSluice
 internal import SluiceServer
@@ -18,6 +18,12 @@ public struct MetricsReading: Sendable {
   /// How many commits were promised a sync of their WAL, and how many syncs kept these promises.
   public var syncsPromised: UInt64
   public var syncsShared: UInt64
+  /// Whether it is an engine; `rootPath` is then the socket of its file sidecar.
+  public var isEngine: Bool
+  /// An engine's: the rows that it gave, and executions whose statement was kept compiled or not.
+  public var rowCount: UInt64
+  public var prepareHitCount: UInt64
+  public var prepareMissCount: UInt64
   /// How many of each operation were done, by all threads together.
   public var operations: [(operation: Operation, count: UInt64)]
 
@@ -36,14 +42,25 @@ public struct MetricsReading: Sendable {
     leasesBroken = copy.leases_broken
     syncsPromised = copy.syncs_promised
     syncsShared = copy.syncs_shared
-    operations = unsafe withUnsafeBytes(of: copy.operations) { bytes in
+    let sums = unsafe withUnsafeBytes(of: copy.operations) { bytes in
       let counts = unsafe bytes.bindMemory(to: UInt64.self)
       let columnCount = Int(SLUICE_METRICS_OPERATION_COUNT)
-      return Operation.allCases.filter { $0.rawValue < 0x0100 }.map { operation in
-        let rows = stride(from: operation.counterIndex, to: counts.count, by: columnCount)
-        return (operation, rows.reduce(0) { unsafe $0 &+ counts[$1] })
+      return (0..<columnCount).map { column in
+        stride(from: column, to: counts.count, by: columnCount)
+          .reduce(UInt64(0)) { unsafe $0 &+ counts[$1] }
       }
     }
+    let isEngine = copy.service == UInt64(SLUICE_METRICS_SQL.rawValue)
+    self.isEngine = isEngine
+    rowCount = isEngine ? sums[Int(SLUICE_METRICS_SQL_ROWS.rawValue)] : 0
+    prepareHitCount = isEngine ? sums[Int(SLUICE_METRICS_SQL_PREPARE_HITS.rawValue)] : 0
+    prepareMissCount = isEngine ? sums[Int(SLUICE_METRICS_SQL_PREPARE_MISSES.rawValue)] : 0
+    operations = Operation.allCases
+      .filter { operation in
+        isEngine
+          ? operation.rawValue >= 0x0100 || operation == .nothing : operation.rawValue < 0x0100
+      }
+      .map { ($0, sums[$0.counterIndex]) }
   }
 }
 

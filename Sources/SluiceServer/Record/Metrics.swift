@@ -28,7 +28,10 @@ package final class Metrics: @unchecked Sendable {
 
   /// Counts in public, under these paths (zero-terminated). Objects that dead servers left behind
   /// are removed.
-  package init(socketPath: [CChar], rootPath: [CChar]) throws(Errno) {
+  package init(
+    socketPath: [CChar], rootPath: [CChar],
+    service: sluice_metrics_service = SLUICE_METRICS_FILES
+  ) throws(Errno) {
     removeStaleMetrics()
     let process = processIdentity().process
     let byteCount = MemoryLayout<sluice_metrics>.size
@@ -42,6 +45,7 @@ package final class Metrics: @unchecked Sendable {
     self.name = name
     unsafe region.pointee.version = 1
     unsafe region.pointee.process = process
+    unsafe region.pointee.service = UInt64(service.rawValue)
     unsafe region.pointee.started_ms = UInt64(Clock.realtimeMilliseconds())
     unsafe withUnsafeMutableBytes(of: &region.pointee.socket_path) {
       unsafe fill($0, with: socketPath)
@@ -101,7 +105,7 @@ package final class Metrics: @unchecked Sendable {
 
 /// One thread's counters by operation code.
 @safe
-struct OperationCounts {
+package struct OperationCounts {
   let counts: UnsafeMutablePointer<UInt64>
   let owner: Metrics
 
@@ -109,9 +113,16 @@ struct OperationCounts {
   @inline(__always)
   func count(_ operation: Operation?) {
     guard let operation else { return }
-    let counter = unsafe (counts + operation.counterIndex).atomic
+    add(1, at: operation.counterIndex)
+  }
+
+  /// Counts something that is no operation, in a column that no operation has.
+  @inline(__always)
+  package func add(_ count: UInt64, at column: Int) {
+    precondition(column < Int(SLUICE_METRICS_OPERATION_COUNT), "a column of the row")
+    let counter = unsafe (counts + column).atomic
     unsafe counter.pointee.store(
-      counter.pointee.load(ordering: .relaxed) &+ 1, ordering: .relaxed)
+      counter.pointee.load(ordering: .relaxed) &+ count, ordering: .relaxed)
   }
 }
 

@@ -91,9 +91,9 @@ package protocol ServiceSession: AnyObject {
 }
 
 package protocol ServiceChannel: AnyObject {
-  /// Serves the channel's oldest request. `now` is the coarse clock's time in nanoseconds. Throws
-  /// when the client broke the protocol, which ends its session.
+  /// Serves the channel's oldest request. `now` is the coarse clock's time in nanoseconds, read
+  /// where it is wanted. Throws when the client broke the protocol, which ends its session.
   func serve(
-    _ request: Request, _ operation: Operation, now: Int64
+    _ request: Request, _ operation: Operation, now: @autoclosure () -> Int64
   ) throws(ProtocolViolation) -> Outcome
 }

@@ -7,6 +7,8 @@ package import SluiceWire
 package protocol ServingThread: AnyObject {
   /// Its number: 0, 1, 2 … in the order in which the threads were started.
   var number: Int { get }
+  /// Its counters, which only this thread writes.
+  var counts: OperationCounts { get }
   /// By which other threads reach this one.
   var post: any ThreadPost { get }
   /// The sign of life that clients may map. It ends with the server.

@@ -15,7 +15,7 @@ final class ReactorLoop {
   let shared: SharedState
   let placement: any Placement
   private let spinning: Spinning
-  private let counts: OperationCounts
+  let counts: OperationCounts
   private let operations: ClosedRange<UInt16>
   /// The service's part in this thread.
   private(set) var service: (any ServiceThread)!

@@ -34,6 +34,8 @@ let benchCommand = Command(
                   16 threads that do so
       scale       point selects in a large database, many databases open in one program, and many
                   connections to one database
+      sql         SQL by a private engine in another process, beside SQLite in the process; and, where
+                  they are installed, Python's sqlite3, PostgreSQL and a service on a Unix socket
       start       the first query of a new process, the start of its private sidecar included
       all         all of these, in this order
 
@@ -58,6 +60,8 @@ let benchCommand = Command(
       --gigabytes N      scale: size of the large database (2)
       --databases N      scale: databases open at a time (1000)
       --connections N    scale: connections to one database (500)
+      --cancels N        sql: cancelled statements in a round (50)
+      --install-peers    sql: install PostgreSQL and Python from Debian first
       --processes N      start: processes in a round (20)
 
     SQLite is the installed libsqlite3.so.0. The sidecar is `sluice` beside this program, or the program
@@ -71,7 +75,8 @@ private var benchmarks: [any Benchmark.Type] {
     ChannelBenchmark.self, VFSBenchmark.self, SpeedtestBenchmark.self, OneProcessorBenchmark.self,
     TransactionBenchmark.self,
     SelectBenchmark.self, ContentionBenchmark.self, BesideBenchmark.self, GroupBenchmark.self,
-    IdleBenchmark.self, OpenBenchmark.self, ScaleBenchmark.self, StartBenchmark.self,
+    IdleBenchmark.self, OpenBenchmark.self, ScaleBenchmark.self,
+    SQLBenchmark.self, StartBenchmark.self,
   ]
 }
 

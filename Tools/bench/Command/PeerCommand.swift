@@ -32,6 +32,8 @@ private let works: [String: Work] = [
   "counter": CounterPeer.run, "beside": BesideBenchmark.peer, "idle": IdleBenchmark.peer,
   "first-query": StartBenchmark.peer, "group-writer": GroupBenchmark.peer,
   "program": ProgramRun.peer, "open": OpenBenchmark.peer, "scale-fill": ScaleBenchmark.fill,
+  "sql-stock": SQLPeers.stock, "sql-sluice": SQLPeers.sluice, "sql-socket": SQLPeers.socket,
+  "sql-service": SocketSQLService.run, "sql-empty": SQLPeers.empty,
   "scale-read": ScaleBenchmark.read, "scale-crowd": ScaleBenchmark.crowd,
 ]
 

@@ -25,6 +25,8 @@ struct BenchmarkParameters {
   let connections: Int
   let size: Int
   let speedtestProgram: String?
+  let cancels: Int?
+  let installsPeers: Bool
 
   /// Takes the options that all benchmarks have, and those in `own`.
   init(_ options: inout Options, own: Set<String>) throws(CommandError) {
@@ -53,6 +55,8 @@ struct BenchmarkParameters {
     processes = try number("--processes", 1...10_000) ?? 20
     size = try number("--size", 1...10_000) ?? 100
     speedtestProgram = own.contains("--speedtest1") ? try options.value("--speedtest1") : nil
+    cancels = try number("--cancels", 1...100_000)
+    installsPeers = own.contains("--install-peers") && options.flag("--install-peers")
     databases = try number("--databases", 1...4000) ?? 1000
     connections = try number("--connections", 1...1000) ?? 500
 

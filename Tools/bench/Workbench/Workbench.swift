@@ -22,6 +22,10 @@ final class Workbench {
   /// The variants that every benchmark compares.
   let variants: [Variant]
   private let library: String
+  /// libsluice-sql.so.
+  var sqlLibrary: String { Installation.directory(of: library, levels: 1) + "/libsluice-sql.so" }
+  /// Where Python finds our module, in the repository of this program.
+  var pythonModules: String { Installation.directory(of: program, levels: 3) + "/Tools/python" }
   private let progress = Progress()
   private let directory: TemporaryDirectory
   private let files: String
@@ -47,7 +51,9 @@ final class Workbench {
     // Two pipes for each process.
     raiseDescriptorLimit()
     // The measured processes find this sidecar, and no other setting of ours.
-    for name in ["SLUICE_SOCKET", "SLUICE_DEFAULT", "SLUICE_LIBRARY", "LD_PRELOAD"] {
+    for name in [
+      "SLUICE_SOCKET", "SLUICE_SQL_SOCKET", "SLUICE_DEFAULT", "SLUICE_LIBRARY", "LD_PRELOAD",
+    ] {
       unsafe unsetenv(name)
     }
     setEnvironmentValue(zeroTerminated("SLUICE_SIDECAR"), zeroTerminated(sidecarProgram))
@@ -216,6 +222,17 @@ final class Workbench {
     } catch {
       throw .system(program, error)
     }
+  }
+
+  /// Runs a program that is not ours, by its path; what it says.
+  @discardableResult
+  func runProgram(_ words: [String], timeoutSeconds: Int) throws(ToolError) -> [UInt8] {
+    let process: MeasuredProcess
+    do throws(Errno) { process = try MeasuredProcess(words) } catch {
+      throw .system(words[0], error)
+    }
+    process.closeInput()
+    return try process.finish(wait, timeoutSeconds: timeoutSeconds)
   }
 
   /// Starts a measured process and lets it do its work.
