@@ -6,8 +6,7 @@ internal import CEngine
 internal import SluiceSystem
 internal import SluiceWire
 
-/// Where the databases of an engine are: how a client's path becomes SQLite's name of a file, and what
-/// their files of the state are made with.
+/// Where the databases of an engine are: how a client's path becomes SQLite's name of a file.
 package struct DatabasePlace: Sendable {
   /// The VFS's name; nil for SQLite's own.
   var vfs: String?
@@ -15,8 +14,6 @@ package struct DatabasePlace: Sendable {
   var parameters: [(name: String, value: String)]
   /// Whether a relative path begins in the root of a file sidecar.
   var beginsInRoot = false
-  /// The plugins that make files of the state there.
-  var plugins = PluginSet.builtIn
 
   /// Databases of the host, by its own names, through SQLite's own VFS.
   package static let host = DatabasePlace(vfs: nil, parameters: [])

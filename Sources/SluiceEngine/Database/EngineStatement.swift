@@ -27,7 +27,7 @@ final class EngineStatement {
   func bind(_ index: Int32, _ text: String) {
     var text = text
     _ = text.withUTF8 {
-      unsafe cengine_bind_text(handle, index, $0.baseAddress, UInt64($0.count))
+      unsafe cengine_bind_text(handle, index, $0.baseAddress, UInt64($0.count), 0)
     }
   }
 

@@ -8,10 +8,14 @@ final class SQLChannel {
   let end: ProxyEnd
   let session: SQLSession
 
-  init(_ end: ProxyEnd, at place: DatabasePlace, isClientGone: @escaping () -> Bool) {
+  init(
+    _ end: ProxyEnd, at place: DatabasePlace, plugins: PluginSet = .builtIn,
+    isClientGone: @escaping () -> Bool
+  ) {
     self.end = end
     session = SQLSession(
-      at: place, isCancelled: { [unowned end] in end.isCancelled }, isClientGone: isClientGone)
+      at: place, plugins: plugins, isCancelled: { [unowned end] in end.isCancelled },
+      isClientGone: isClientGone)
   }
 
   /// Does a request and answers it.

@@ -21,6 +21,8 @@ package struct SQLOutcome {
 
 package final class SQLSession {
   private let place: DatabasePlace
+  /// What makes the files of a state.
+  private let plugins: PluginSet
   private let interruption: Interruption
   private(set) var connection: Connection?
   private var state: StateContext?
@@ -34,10 +36,11 @@ package final class SQLSession {
 
   /// `isCancelled` and `isClientGone` are asked while statements run.
   package init(
-    at place: DatabasePlace, isCancelled: @escaping () -> Bool,
+    at place: DatabasePlace, plugins: PluginSet = .builtIn, isCancelled: @escaping () -> Bool,
     isClientGone: @escaping () -> Bool
   ) {
     self.place = place
+    self.plugins = plugins
     interruption = Interruption(isCancelled: isCancelled, isClientGone: isClientGone)
   }
 
@@ -51,7 +54,7 @@ package final class SQLSession {
     do throws(DatabaseError) {
       let connection = try Connection(request, at: place, seed: pieces[0], interruption)
       state = try StatePipeline(
-        on: connection, plugins: place.plugins, isWanted: request.options.contains(.state)
+        on: connection, plugins: plugins, isWanted: request.options.contains(.state)
       ).context
       self.connection = connection
       let version = UInt64(sqlite3_libversion_number())

@@ -66,8 +66,7 @@ package final class EngineProcess {
     _ configuration: EngineConfiguration, _ entrance: consuming Entrance, socketName: SocketName?,
     metrics: Metrics
   ) throws(EngineError) {
-    var place = DatabasePlace.sidecar(socket: configuration.filesSocket)
-    place.plugins = configuration.plugins
+    let place = DatabasePlace.sidecar(socket: configuration.filesSocket)
     do throws(DatabaseError) {
       let code = cengine_configure_process(configuration.memoryByteCountMaximum)
       guard code == SQLITE_OK else { throw unsafe DatabaseError(of: nil, code) }
@@ -82,7 +81,7 @@ package final class EngineProcess {
     do throws(Errno) {
       server = try Server(
         SQLService(
-          at: place,
+          at: place, plugins: configuration.plugins,
           filesEnd: configuration.filesSocket.flatMap { SidecarWatch.end(ofServerOn: $0) }),
         configuration.server, entrance,
         metrics: metrics, socketName: socketName)

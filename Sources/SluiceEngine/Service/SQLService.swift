@@ -10,13 +10,17 @@ internal import SluiceWire
 
 final class SQLService: Service {
   let place: DatabasePlace
+  let plugins: PluginSet
   let pulse = Pulse()
 
   /// Readable when the file sidecar has ended; nil where that is not watched.
   private let filesEnd: SharedDescriptor?
 
-  init(at place: DatabasePlace, filesEnd: SharedDescriptor? = nil) {
+  init(
+    at place: DatabasePlace, plugins: PluginSet = .builtIn, filesEnd: SharedDescriptor? = nil
+  ) {
     self.place = place
+    self.plugins = plugins
     self.filesEnd = filesEnd
   }
 
@@ -64,7 +68,9 @@ private final class SQLClient: ServiceSession {
   }
 
   func openChannel(number: UInt32, end: ProxyEnd) -> any ServiceChannel {
-    let channel = SQLChannel(end, at: service.place, isClientGone: { [link] in link.isClientGone })
+    let channel = SQLChannel(
+      end, at: service.place, plugins: service.plugins,
+      isClientGone: { [link] in link.isClientGone })
     channels[number] = channel
     service.pulse.add(end)
     return SQLServiceChannel(channel, counts)
