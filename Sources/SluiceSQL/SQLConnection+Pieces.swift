@@ -23,7 +23,7 @@ extension SQLConnection {
       let piece = unsafe UnsafeRawBufferPointer(rebasing: value[offset..<offset + count])
       let request = SQLValueWriteRequest(
         parameter: number, offset: Int64(offset), byteCount: Int64(value.count))
-      let submitted = unsafe try submit(.sqlValueWrite, file: 0, request, room: count) {
+      let submitted = unsafe try submit(.sqlValueWrite, file: 0, .valueWrite(request), room: count) {
         if count > 0 { unsafe $0.copyMemory(from: piece) }
       }
       do throws(SQLFailure) {
@@ -42,7 +42,7 @@ extension SQLConnection {
     while bytes.count < byteCount {
       let room = min(Self.transferByteCount, byteCount - bytes.count)
       let request = SQLValueReadRequest(column: UInt64(column), offset: Int64(bytes.count))
-      let number = unsafe try submit(.sqlValueRead, file: statement, request, room: room)
+      let number = unsafe try submit(.sqlValueRead, file: statement, .valueRead(request), room: room)
       let received = try finish(number) { (answer, _) in
         unsafe bytes.append(contentsOf: answer.payload)
         return unsafe answer.payload.count
@@ -64,7 +64,7 @@ extension SQLConnection {
     var piece: [UInt8] = []
     repeat {
       let number = unsafe try submit(
-        .sqlExport, file: 0, OffsetFields(offset: offset), room: Self.transferByteCount)
+        .sqlExport, file: 0, .export(OffsetFields(offset: offset)), room: Self.transferByteCount)
       let count = try finish(number) { (answer, ring) throws(ChannelFailure) in
         end = try ring.reply(of: answer, as: OffsetFields.self).offset
         unsafe piece = [UInt8](answer.payload)
@@ -85,7 +85,7 @@ extension SQLConnection {
     detachPlaced()
     let request = SQLChangesRequest(
       number: max(0, seen), milliseconds: max(0, min(milliseconds, 3_600_000)))
-    let number = try unsafe submit(.sqlChangesAwait, file: 0, request, room: 256)
+    let number = try unsafe submit(.sqlChangesAwait, file: 0, .changes(request), room: 256)
     return try finish(number) { (answer, ring) throws(ChannelFailure) in
       try ring.reply(of: answer, as: SQLChangesReply.self).number
     }

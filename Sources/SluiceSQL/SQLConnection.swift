@@ -67,7 +67,7 @@ public final class SQLConnection {
     }
     let request = SQLOpenRequest(
       path: path, mode: mode, options: options, busyMilliseconds: busyMilliseconds)
-    let number = try unsafe submit(.sqlOpen, file: 0, request, room: 4096)
+    let number = try unsafe submit(.sqlOpen, file: 0, .open(request), room: 4096)
     let version = try finish(number) { (answer, ring) throws(ChannelFailure) in
       try ring.reply(of: answer, as: SQLOpenReply.self).sqliteVersion
     }
@@ -241,13 +241,13 @@ public final class SQLConnection {
   }
 
   @inline(never)
-  func submit<Request: Message>(
-    _ operation: Operation, file: UInt64, _ request: Request, room: Int,
+  func submit(
+    _ operation: Operation, file: UInt64, _ arguments: SQLArguments, room: Int,
     fill: (UnsafeMutableRawBufferPointer) -> Void = { _ in }
   ) throws(SQLFailure) -> UInt32 {
     do throws(CallError) {
       return try withRing { (ring) throws(ChannelFailure) in
-        try unsafe submit(operation, file: file, request, room: room, fill: fill, in: &ring)
+        try unsafe submit(operation, file: file, arguments, room: room, fill: fill, in: &ring)
       }
     } catch {
       throw error == .failed(.notSent(.tooLong)) ? .tooLarge : .call(error)
@@ -330,7 +330,7 @@ public final class SQLConnection {
 
   /// Sends a request whose answer concerns nobody.
   func post(_ operation: Operation, file: UInt64) {
-    if let number = unsafe try? submit(operation, file: file, NoFields(), room: 0) {
+    if let number = unsafe try? submit(operation, file: file, .none, room: 0) {
       forgotten.append(number)
     }
   }

@@ -157,7 +157,7 @@ public final class SQLCursor {
     if row < page.rowCount, hasFarValuesInLastRow { return }
     connection.place(self)
     nextNumber = unsafe try connection.submit(
-      .sqlFetch, file: id, NoFields(), room: SQLConnection.pageByteCount
+      .sqlFetch, file: id, .none, room: SQLConnection.pageByteCount
     ) { unsafe $0.storeBytes(of: sluice_sql_request(), as: sluice_sql_request.self) }
   }
 
