@@ -39,7 +39,12 @@ final class EntityTable: VirtualTable {
   }
 
   override var declaration: String {
-    "CREATE TABLE x(\(view.properties.joined(separator: ", ")), \(rowColumns.declaration)) WITHOUT ROWID"
+    // Keys are text, so that a number is compared as one.
+    let columns = view.properties.enumerated().map { (index, name) in
+      index < view.idPropertyCount ? "\(name) TEXT" : name
+    }
+    return
+      "CREATE TABLE x(\(columns.joined(separator: ", ")), \(rowColumns.declaration)) WITHOUT ROWID"
   }
 
   private var isFoundByID: Bool { view.idPropertyCount == 1 }
@@ -58,7 +63,7 @@ final class EntityTable: VirtualTable {
     let tellsVersion = isForAll && plan.has(versionBit)
     if view.isAlwaysGlobal { keys = [] }
     var query = StateQuery(
-      conditions: ["r.schema_key = '\(view.schema)'"],
+      conditions: ["r.schema_key = '\(view.schema)'", "r.file_id = '\(OwnSchemas.noFile)'"],
       columns: view.properties.map { "json_extract(\(StateQuery.content), '$.\($0)')" }
         + rowColumns.expressions)
     query.needsChange = true

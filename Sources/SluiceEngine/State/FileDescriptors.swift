@@ -71,8 +71,8 @@ struct FileDescriptors {
   /// files that ever had it, of which some still have it.
   static let hasPath = """
     r.entity_id IN (
-      SELECT entity_id FROM state_changes WHERE path = ?
-      UNION ALL SELECT entity_id FROM state_current WHERE path = ?)
+      SELECT entity_id FROM main.state_changes WHERE path = ?
+      UNION ALL SELECT entity_id FROM main.state_current WHERE path = ?)
     AND \(path) = ?
     """
 
@@ -83,7 +83,7 @@ struct FileDescriptors {
     var query = StateQuery(
       conditions: [
         "r.schema_key = '\(OwnSchemas.file)'",
-        "a.version_id IN (SELECT version_id FROM state_ancestors WHERE ancestor_id = ?1)",
+        "a.version_id IN (SELECT version_id FROM main.state_ancestors WHERE ancestor_id = ?1)",
         "r.entity_id <> ?2", Self.hasPath.replacing("?", with: "?3"),
       ], columns: ["a.version_id", "r.entity_id"], needsChange: true)
     query.scope = .all

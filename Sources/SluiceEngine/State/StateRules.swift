@@ -50,8 +50,10 @@ struct StateRules {
         return try row.step() ? row.text(0) : nil
       }
     } catch {
-      throw DatabaseError(
-        SQLITE_CONSTRAINT, "the content of entity '\(key.entity)' is no JSON: \(error.message)")
+      throw error.code != SQLITE_ERROR
+        ? error
+        : DatabaseError(
+          SQLITE_CONSTRAINT, "the content of entity '\(key.entity)' is no JSON: \(error.message)")
     }
     guard type == "object" else {
       throw DatabaseError(
@@ -99,13 +101,12 @@ struct StateRules {
   }
 
   private func compiled(_ definition: String, _ id: String) throws(DatabaseError) -> ContentSchema {
-    do throws(ContentSchema.Malformed) {
-      let tree: JSONTree
-      do throws(DatabaseError) { tree = try JSONTree.parse(definition, state) } catch {
-        throw ContentSchema.Malformed(text: error.message)
-      }
-      return try ContentSchema(tree)
-    } catch {
+    let tree: JSONTree
+    do throws(DatabaseError) { tree = try JSONTree.parse(definition, state) } catch {
+      guard error.code == SQLITE_ERROR else { throw error }
+      throw DatabaseError(SQLITE_CONSTRAINT, "schema '\(id)' is malformed: \(error.message)")
+    }
+    do throws(ContentSchema.Malformed) { return try ContentSchema(tree) } catch {
       throw DatabaseError(SQLITE_CONSTRAINT, "schema '\(id)' is malformed: \(error.text)")
     }
   }
@@ -153,7 +154,7 @@ struct StateRules {
       try state.query(
         """
         SELECT r.schema_key, r.entity_id, r.file_id, \(StateQuery.content)
-        FROM state_current r LEFT JOIN state_changes c ON c.id = r.change_id
+        FROM main.state_current r LEFT JOIN main.state_changes c ON c.id = r.change_id
         WHERE r.kind = 0 AND r.schema_key || '~' || r.schema_version = ?1
         """
       ) { (row) throws(DatabaseError) in

@@ -42,7 +42,7 @@ struct StateWriter {
       """
       SELECT untracked, kind, change_id, "commit", plugin_key, schema_version, created_at,
         was_change, was_commit
-      FROM state_current
+      FROM main.state_current
       WHERE version_id = ?1 AND schema_key = ?2 AND entity_id = ?3 AND file_id = ?4
       """
     ) { (row) throws(DatabaseError) in
@@ -100,7 +100,7 @@ struct StateWriter {
   ) throws(DatabaseError) {
     try state.query(
       """
-      INSERT INTO state_current(version_id, schema_key, entity_id, file_id, untracked, kind,
+      INSERT INTO main.state_current(version_id, schema_key, entity_id, file_id, untracked, kind,
         plugin_key, schema_version, created_at, number, updated_at, snapshot_content, path)
       VALUES(?1, ?2, ?3, ?4, 1, ?5, ?6, ?7, ?8, ?9, ?8, ?10, \(Self.path("?10")))
       ON CONFLICT DO UPDATE SET kind = ?5, plugin_key = ?6, schema_version = ?7,
@@ -122,7 +122,7 @@ struct StateWriter {
   func deleteUntracked(_ key: StateKey, _ version: String) throws(DatabaseError) {
     try state.query(
       """
-      DELETE FROM state_current WHERE version_id = ?1 AND schema_key = ?2 AND entity_id = ?3
+      DELETE FROM main.state_current WHERE version_id = ?1 AND schema_key = ?2 AND entity_id = ?3
         AND file_id = ?4 AND untracked = 1
       """
     ) { (statement) throws(DatabaseError) in
@@ -141,7 +141,7 @@ struct StateWriter {
     if let tracked, tracked.commit == commit {
       try state.query(
         """
-        UPDATE state_changes SET plugin_key = ?5, schema_version = ?6, snapshot_content = ?7,
+        UPDATE main.state_changes SET plugin_key = ?5, schema_version = ?6, snapshot_content = ?7,
           path = \(Self.path("?7")) WHERE id = ?1
         """
       ) { (statement) throws(DatabaseError) in
@@ -160,7 +160,7 @@ struct StateWriter {
     }
     let change = state.ids.next()
     try state.query(
-      "INSERT INTO state_changes VALUES(?1, ?5, ?3, ?2, ?4, ?6, ?7, ?8, \(Self.path("?8")))"
+      "INSERT INTO main.state_changes VALUES(?1, ?5, ?3, ?2, ?4, ?6, ?7, ?8, \(Self.path("?8")))"
     ) { (statement) throws(DatabaseError) in
       bind(statement, change, key)
       statement.bind(5, commit)
@@ -181,7 +181,7 @@ struct StateWriter {
   ) throws(DatabaseError) {
     try state.query(
       """
-      INSERT INTO state_current(version_id, schema_key, entity_id, file_id, untracked, kind,
+      INSERT INTO main.state_current(version_id, schema_key, entity_id, file_id, untracked, kind,
         plugin_key, schema_version, created_at, change_id, "commit", was_change, was_commit)
       VALUES(?1, ?2, ?3, ?4, 0, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)
       ON CONFLICT DO UPDATE SET kind = ?5, plugin_key = ?6, schema_version = ?7, change_id = ?9,
@@ -220,7 +220,7 @@ struct StateWriter {
     _ version: String, _ transaction: StateTransaction
   ) throws(DatabaseError) -> Int64? {
     try state.query(
-      "SELECT seq, merged FROM state_commits WHERE number = ?1 AND version_id = ?2"
+      "SELECT seq, merged FROM main.state_commits WHERE number = ?1 AND version_id = ?2"
     ) { (statement) throws(DatabaseError) in
       statement.bind(1, transaction.number)
       statement.bind(2, version)
@@ -240,9 +240,9 @@ struct StateWriter {
   ) throws(DatabaseError) -> Int64 {
     try state.query(
       """
-      INSERT INTO state_commits(seq, id, number, version_id, parent, authors, created_at)
-      VALUES((SELECT max(seq) + 1 FROM state_commits), ?1, ?2, ?3,
-        (SELECT "commit" FROM state_versions WHERE id = ?3), ?4, ?5) RETURNING seq
+      INSERT INTO main.state_commits(seq, id, number, version_id, parent, authors, created_at)
+      VALUES((SELECT max(seq) + 1 FROM main.state_commits), ?1, ?2, ?3,
+        (SELECT "commit" FROM main.state_versions WHERE id = ?3), ?4, ?5) RETURNING seq
       """
     ) { (statement) throws(DatabaseError) in
       statement.bind(1, state.ids.next())
@@ -271,15 +271,20 @@ extension StateWriter {
     guard let seen = try seen(key, version, fromDepth: 0) else { return }
     try StateRules(state).checkRemoval(of: key)
     if seen.depth == 0, seen.isUntracked {
-      return try putUntracked(key, seen.value, version, kind: 2, transaction)
+      try putUntracked(key, seen.value, version, kind: 2, transaction)
+      // A row beneath it may show again, with a path that another file has meanwhile.
+      guard key.schema == OwnSchemas.file else { return }
+      return try FileDescriptors(state).checkPath(ofFile: key.entity, in: version)
     }
     if seen.depth > 0, seen.isUntracked {
       return try putUntracked(key, seen.value, version, kind: 1, transaction)
     }
     if let tracked = own.tracked, tracked.kind == 0, try isPending(tracked, version, transaction),
-      try !hides(key, version), try isNew(tracked)
+      try isNew(tracked)
     {
-      return try undo(key, version, tracked)
+      // What was a tombstone hides what it hid.
+      let isFree = tracked.wasChange != nil ? true : try !hides(key, version)
+      if isFree { return try undo(key, version, tracked) }
     }
     try putChange(
       key, plugin: seen.value.plugin, schemaVersion: seen.value.schemaVersion, content: nil,
@@ -299,7 +304,7 @@ extension StateWriter {
     try state.query(
       """
       SELECT a.depth, r.untracked, r.kind, r.plugin_key, r.schema_version
-      FROM state_ancestors a CROSS JOIN state_current r
+      FROM main.state_ancestors a CROSS JOIN main.state_current r
       WHERE a.version_id = ?1 AND a.depth >= ?5 AND r.version_id = a.ancestor_id
         AND r.schema_key = ?2 AND r.entity_id = ?3 AND r.file_id = ?4 AND r.kind < 2
       ORDER BY a.depth, r.untracked DESC LIMIT 1
@@ -329,7 +334,7 @@ extension StateWriter {
   private func isNew(_ tracked: Tracked) throws(DatabaseError) -> Bool {
     guard let was = tracked.wasChange else { return true }
     return try state.query(
-      "SELECT 1 FROM state_changes WHERE id = ?1 AND snapshot_content IS NULL"
+      "SELECT 1 FROM main.state_changes WHERE id = ?1 AND snapshot_content IS NULL"
     ) { (row) throws(DatabaseError) in
       row.bind(1, was)
       return try row.step()
@@ -340,7 +345,7 @@ extension StateWriter {
   private func undo(
     _ key: StateKey, _ version: String, _ tracked: Tracked
   ) throws(DatabaseError) {
-    try state.query("DELETE FROM state_changes WHERE id = ?1") {
+    try state.query("DELETE FROM main.state_changes WHERE id = ?1") {
       (statement) throws(DatabaseError) in
       statement.bind(1, tracked.change)
       try statement.run()
@@ -348,8 +353,8 @@ extension StateWriter {
     if let was = tracked.wasChange, let commit = tracked.wasCommit {
       return try state.query(
         """
-        UPDATE state_current SET (kind, plugin_key, schema_version, change_id, "commit") =
-          (SELECT 1, plugin_key, schema_version, id, ?6 FROM state_changes WHERE id = ?5)
+        UPDATE main.state_current SET (kind, plugin_key, schema_version, change_id, "commit") =
+          (SELECT 1, plugin_key, schema_version, id, ?6 FROM main.state_changes WHERE id = ?5)
         WHERE version_id = ?1 AND schema_key = ?2 AND entity_id = ?3 AND file_id = ?4
           AND untracked = 0
         """
@@ -362,7 +367,7 @@ extension StateWriter {
     }
     try state.query(
       """
-      DELETE FROM state_current WHERE version_id = ?1 AND schema_key = ?2 AND entity_id = ?3
+      DELETE FROM main.state_current WHERE version_id = ?1 AND schema_key = ?2 AND entity_id = ?3
         AND file_id = ?4 AND untracked = 0
       """
     ) { (statement) throws(DatabaseError) in

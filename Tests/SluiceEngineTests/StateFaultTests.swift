@@ -1,0 +1,126 @@
+// Faults of the state pipeline that were found by attacks and by the model: each was there once.
+
+import SluiceSQL
+import Testing
+
+@testable import SluiceEngine
+
+@Suite struct StateFaultTests {
+  /// A schema that no file's content fits.
+  private static let refusesFiles = """
+    INSERT INTO stored_schema(key, version, value)
+    VALUES('file_content', '1.0', '{"type":"object","required":["never"]}')
+    """
+
+  @Test(arguments: EngineKind.allCases)
+  func aSessionEndsWithItsTransactionOpen(kind: EngineKind) async throws {
+    let workshop = try EngineWorkshop(kind)
+    let database = try await workshop.open(options: .state)
+    try await database.run("BEGIN")
+    try await database.note("a", "1")
+    try await database.close(rollingBack: true)
+    guard kind != .memory else { return }
+    let again = try await workshop.open(options: .state)
+    #expect(try await again.notes() == "")
+    try await again.close()
+  }
+
+  @Test(arguments: EngineKind.allCases)
+  func aStatementOfOneRowThatFailsLeavesNothingInItsTransaction(kind: EngineKind) async throws {
+    let workshop = try EngineWorkshop(kind)
+    let database = try await workshop.open(options: .state)
+    try await database.run(Self.refusesFiles)
+    try await database.run("BEGIN")
+    let error = await sqlError {
+      try await database.run("INSERT INTO file(path, data) VALUES('/x', 'y')")
+    }
+    #expect(error?.message.contains("never") == true)
+    #expect(error?.isInTransaction == true)
+    #expect(try await database.line("SELECT count(*) FROM file") == "0")
+    try await database.run("INSERT INTO active_account VALUES('ada')")
+    let null = await sqlError {
+      try await database.run("UPDATE active_account SET account_id = NULL")
+    }
+    #expect(null != nil)
+    #expect(try await database.line("SELECT account_id FROM active_account") == "ada")
+    try await database.run("COMMIT")
+    #expect(try await database.cacheFaults() == "")
+    try await database.close()
+  }
+
+  @Test func theCollationOfAComparisonCounts() async throws {
+    let workshop = try EngineWorkshop(.memory)
+    let database = try await workshop.open(options: .state)
+    try await database.note("Abc", "1")
+    #expect(
+      try await database.line("SELECT entity_id FROM state WHERE entity_id = 'aBC' COLLATE NOCASE")
+        == "Abc")
+    try await database.run("INSERT INTO key_value(key, value) VALUES(5, 'five')")
+    #expect(try await database.line("SELECT value FROM key_value WHERE key = 5") == "five")
+    try await database.close()
+  }
+
+  @Test func aTemporaryTableHidesNoneOfTheStates() async throws {
+    let workshop = try EngineWorkshop(.memory)
+    let database = try await workshop.open(options: .state)
+    try await database.run("CREATE TEMP TABLE state(x)")
+    try? await database.run(
+      "CREATE TEMP TABLE state_versions(id, name, \"commit\", inherits, hidden)")
+    try? await database.run("INSERT INTO state_versions VALUES('fake', 'fake', 0, NULL, 0)")
+    let error = await sqlError { try await database.note("a", "1", in: "fake") }
+    #expect(error?.message.contains("there is no version") == true)
+    try await database.note("a", "1", in: "main")
+    try await database.close()
+  }
+
+  @Test func aTableThatIsReadWhileAnotherOneIsWrittenHasAnEnd() async throws {
+    let workshop = try EngineWorkshop(.memory)
+    let database = try await workshop.open(options: .state)
+    try await database.note("a", "1")
+    _ = try await database.exec(
+      """
+      INSERT INTO state_all(entity_id, schema_key, file_id, plugin_key, schema_version,
+        snapshot_content, version_id)
+      SELECT entity_id || 'x', schema_key, file_id, plugin_key, schema_version, snapshot_content,
+        'main' FROM state
+      """, [], timeout: .seconds(2))
+    #expect(try await database.notes() == "a|1 ax|1")
+    try await database.close()
+  }
+
+  @Test func aTableThatIsCalledStateIsATable() async throws {
+    let workshop = try EngineWorkshop(.local)
+    let database = try await workshop.open()
+    try await database.run("CREATE VIRTUAL TABLE state USING fts5(x)")
+    try await database.run("INSERT INTO state VALUES('word')")
+    try await database.close()
+    let again = try await workshop.open()
+    #expect(try await again.line("SELECT x FROM state WHERE state MATCH 'word'") == "word")
+    try await again.close()
+    let error = await sqlError { _ = try await workshop.open(options: .state) }
+    #expect(error?.message.contains("rename them") == true)
+  }
+
+  @Test func aDatabaseThatGetsItsStateLaterIsAsSafe() async throws {
+    let workshop = try EngineWorkshop(.local)
+    let plain = try await workshop.open()
+    let database = try await workshop.open(options: .state)
+    try await database.note("a", "1")
+    for sql in [
+      "DROP VIEW change", "DROP INDEX state_changes_by_commit", "DROP TABLE state",
+      "DROP TABLE state_current", "DELETE FROM state_current", "DROP TABLE version",
+      "CREATE INDEX i ON state_current(kind)", "ALTER TABLE state_current ADD COLUMN x",
+      "CREATE TRIGGER t AFTER INSERT ON state_current BEGIN SELECT 1; END",
+      "CREATE TEMP TRIGGER t AFTER INSERT ON state_current BEGIN SELECT 1; END",
+    ] {
+      for connection in [plain, database] {
+        #expect(await sqlError { try await connection.run(sql) } != nil, "\(sql)")
+      }
+    }
+    try await plain.note("b", "2")
+    #expect(try await database.notes() == "a|1 b|2")
+    #expect(try await plain.cacheFaults() == "")
+    try await plain.close()
+    try await database.close()
+  }
+}
