@@ -181,6 +181,8 @@ struct StateModel {
         let was = versions[version]!.was[key], was?.content == nil,
         was != nil || !isInherited(key, version)
       {
+        // Refuses what a merge has brought.
+        _ = try pendingCommit(version)
         commits[row.commit]!.elements[key] = nil
         versions[version]!.tracked[key] = was
         versions[version]!.was[key] = nil

@@ -252,10 +252,9 @@ final class Connection {
     try savepoint?.begin.run()
   }
 
-  /// Whether SQLite refused a step, and not the engine what SQLite had done.
-  func hasRefused(_ step: Statement.Step) -> Bool {
-    guard case .failed(let code) = step else { return false }
-    return unsafe sqlite3_errcode(handle) & 0xff == code & 0xff
+  /// Whether SQLite has refused with this code, and not the engine what SQLite had done.
+  func hasRefused(_ code: Int32) -> Bool {
+    unsafe sqlite3_errcode(handle) & 0xff == code & 0xff
   }
 
   /// Ends the savepoint, if the statement has not ended the transaction.
@@ -289,6 +288,10 @@ final class Connection {
       }
     }
     try check(code)
+    if effects.altersTable, let name = Permissions.functionTable(in: text) {
+      unsafe sqlite3_finalize(statement)
+      throw DatabaseError(SQLITE_AUTH, "not authorized: no table may be called \(name)")
+    }
     return unsafe CompiledStatement(
       handle: statement, tail: StatementText.nextStatement(in: text, from: tail), effects: effects)
   }

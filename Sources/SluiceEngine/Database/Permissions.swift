@@ -46,6 +46,12 @@ enum Permissions {
   /// The tables of SQLite that the engine's own statements read by a name alone.
   static let functionTables: Set = ["json_each", "json_tree"]
 
+  /// Such a name that a statement has in it.
+  static func functionTable(in text: [UInt8]) -> String? {
+    let text = String(decoding: text, as: UTF8.self).lowercased()
+    return functionTables.first { text.contains($0) }
+  }
+
   /// The modules of the engine's own tables, which no client makes or drops.
   static let ownModules: Set = ["state", "state_view"]
 

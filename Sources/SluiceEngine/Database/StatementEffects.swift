@@ -9,11 +9,14 @@ struct StatementEffects: Equatable {
   private(set) var writesSource = false
   /// It inserts into one.
   private(set) var insertsIntoSource = false
+  /// It alters a table. SQLite does not say to which name.
+  private(set) var altersTable = false
   /// It changes such a table, or what belongs to one.
   private(set) var changesSourceSchema = false
 
   /// Notes an action, as SQLite describes it to an authorizer.
   mutating func note(_ action: StatementAction, _ names: Set<String>) {
+    if action.code == SQLITE_ALTER_TABLE { altersTable = true }
     func isNamed(_ name: String?) -> Bool { name.map { names.contains($0.lowercased()) } ?? false }
     switch action.code {
     case SQLITE_TRANSACTION, SQLITE_SAVEPOINT: controlsTransaction = true

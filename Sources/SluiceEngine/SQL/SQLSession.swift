@@ -275,7 +275,7 @@ package final class SQLSession {
       return try unsafe write(
         step, of: statement, head, payload, connection, changes: changes, tail: tail)
     }
-    let hasFailed = connection.hasRefused(step)
+    let hasFailed = if case .failed(let code) = step { connection.hasRefused(code) } else { false }
     do throws(DatabaseError) {
       let outcome = try unsafe write(
         step, of: statement, head, payload, connection, changes: changes, tail: tail)
