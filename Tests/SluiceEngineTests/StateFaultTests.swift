@@ -123,4 +123,50 @@ import Testing
     try await plain.close()
     try await database.close()
   }
+
+  @Test func aVersionBeginsAtAnOldCommitOfManyChanges() async throws {
+    let workshop = try EngineWorkshop(.memory)
+    let database = try await workshop.open(options: .state)
+    try await database.run(
+      """
+      WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 20000)
+      INSERT INTO state(entity_id, schema_key, file_id, plugin_key, schema_version, snapshot_content)
+      SELECT 'n' || i, 'note', 'f', 'n', '1.0', '{}' FROM n
+      """)
+    let tip = try await database.line("SELECT commit_id FROM version WHERE id = 'main'")
+    try await database.note("more", "1")
+    // It took minutes.
+    _ = try await database.exec(
+      "INSERT INTO version(id, commit_id) VALUES('old', ?)", [.text(tip)], timeout: .seconds(20))
+    #expect(
+      try await database.line("SELECT count(*) FROM state_all WHERE version_id = 'old'") == "20000")
+    #expect(try await database.cacheFaults() == "")
+    try await database.close()
+  }
+
+  @Test(arguments: EngineKind.allCases)
+  func deepSchemasAndContentsAreReadOrRefused(kind: EngineKind) async throws {
+    let workshop = try EngineWorkshop(kind)
+    let database = try await workshop.open(options: .state)
+    let store = "INSERT INTO stored_schema(key, version, value) VALUES('note', ?, ?)"
+    func nested(_ head: String, _ depth: Int, _ core: String, _ tail: String) -> String {
+      String(repeating: head, count: depth) + core + String(repeating: tail, count: depth)
+    }
+    for depth in [400, 900, 990] {
+      let schema = nested(#"{"properties":{"a":"#, depth, "{}", "}}")
+      try await database.run(store, [.text("p\(depth)"), .text(schema)])
+      try await database.run(store, [.text("p\(depth)"), .text(schema + " ")])
+      try await database.run(
+        store, [.text("e\(depth)"), .text(#"{"enum":["# + nested("[", depth, "1", "]") + "]}")])
+      for version in ["p\(depth)", "e\(depth)"] {
+        try? await database.run(
+          """
+          INSERT INTO state(entity_id, schema_key, file_id, plugin_key, schema_version,
+            snapshot_content) VALUES('a', 'note', 'f', 'n', ?, ?)
+          """, [.text(version), .text(nested(#"{"a":"#, 1900, "1", "}"))])
+      }
+    }
+    #expect(try await database.line("SELECT count(*) FROM state WHERE entity_id = 'a'") == "1")
+    try await database.close()
+  }
 }

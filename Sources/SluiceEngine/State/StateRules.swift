@@ -76,11 +76,15 @@ struct StateRules {
   /// The id of the entity that stores a schema.
   static func schemaID(_ key: String, _ version: String) -> String { "\(key)~\(version)" }
 
+  private static let knownSchemaCountMaximum = 256
+
   /// The stored schema of a key and version; nil if none is stored.
   func schema(_ key: String, _ version: String) throws(DatabaseError) -> ContentSchema? {
     let transaction = try state.transaction()
     let id = Self.schemaID(key, version)
     if let schema = transaction.schemas[id] { return schema }
+    // Each entity may have a schema of its own.
+    if transaction.schemas.count >= Self.knownSchemaCountMaximum { transaction.schemas = [:] }
     var schema: ContentSchema?
     if let definition = try definition(id) { schema = try compiled(definition, id) }
     transaction.schemas[id] = .some(schema)

@@ -214,7 +214,8 @@ enum StateTables {
     """
 
   /// The tracked rows of versions, derived from the history alone. `start` gives each version and its
-  /// tip; `schema` is what the tables' names begin with. A commit's parent has a lower `seq`, so the highest of an entity is the newest.
+  /// tip; `schema` is what the tables' names begin with. A commit's parent has a lower `seq`, so the
+  /// highest of an entity is the newest.
   static func rebuilt(from start: String, in schema: String = "") -> String {
     """
     WITH RECURSIVE chain(version_id, seq) AS (
@@ -229,14 +230,14 @@ enum StateTables {
         UNION ALL
         SELECT version_id, seq, a.change_id FROM chain
           JOIN \(schema)state_adopted a ON a."commit" = seq),
-      span(version_id, schema_key, entity_id, file_id, newest, oldest) AS (
-        SELECT version_id, schema_key, entity_id, file_id, max(seq), min(seq)
+      -- The newest change with its commit's number before it, so that one aggregate finds both.
+      span(version_id, schema_key, entity_id, file_id, newest, seq, oldest) AS (
+        SELECT version_id, schema_key, entity_id, file_id,
+          max(printf('%016x', seq) || change_id), max(seq), min(seq)
         FROM element JOIN \(schema)state_changes c ON c.id = change_id GROUP BY 1, 2, 3, 4)
     SELECT s.version_id, s.schema_key, s.entity_id, s.file_id, c.snapshot_content IS NULL AS kind,
-      c.plugin_key, c.schema_version, o.created_at, c.id AS change_id, e.seq AS "commit"
-    FROM span s JOIN element e ON e.version_id = s.version_id AND e.seq = s.newest
-      JOIN \(schema)state_changes c ON c.id = e.change_id AND c.schema_key = s.schema_key
-        AND c.entity_id = s.entity_id AND c.file_id = s.file_id
+      c.plugin_key, c.schema_version, o.created_at, c.id AS change_id, s.seq AS "commit"
+    FROM span s JOIN \(schema)state_changes c ON c.id = substr(s.newest, 17)
       JOIN \(schema)state_commits o ON o.seq = s.oldest
     """
   }
