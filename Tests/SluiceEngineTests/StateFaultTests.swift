@@ -169,4 +169,36 @@ import Testing
     #expect(try await database.line("SELECT count(*) FROM state WHERE entity_id = 'a'") == "1")
     try await database.close()
   }
+
+  @Test func keysAndPathsAreTheTextsThatTheyAre() async throws {
+    let workshop = try EngineWorkshop(.memory)
+    let database = try await workshop.open(options: .state)
+    // In JSON a zero byte ends the text, for SQLite.
+    try await database.run("INSERT INTO key_value(key, value) VALUES(?, 1)", ["a\0b"])
+    try await database.run("UPDATE key_value SET value = 2")
+    #expect(try await database.line("SELECT hex(key), value FROM key_value") == "610062|2")
+    // A content need not have the key that its entity has.
+    let insert = """
+      INSERT INTO state(entity_id, schema_key, file_id, plugin_key, schema_version, snapshot_content)
+      VALUES(?, ?, ?, 'p', '1', ?)
+      """
+    try await database.run(insert, ["k", "lix_key_value", "lix", #"{"key":"other","value":3}"#])
+    #expect(try await database.line("SELECT value FROM key_value WHERE key = 'k'") == "3")
+    // Another file's entity is none of the table's.
+    try await database.run(insert, ["k", "lix_key_value", "f", #"{"key":"k","value":4}"#])
+    try await database.run("DELETE FROM key_value WHERE key = 'k'")
+    #expect(
+      try await database.line("SELECT file_id FROM state WHERE entity_id = 'k'") == "f")
+    let error = await sqlError {
+      try await database.run(
+        insert, ["x", "lix_file_descriptor", "x", #"{"id":"x","path":"/\ud800"}"#])
+    }
+    #expect(error?.message.contains("no UTF-8") == true)
+    // Other tables' names may change beside the state.
+    try await database.run("CREATE TABLE mine(a, b)")
+    try await database.run("ALTER TABLE mine RENAME TO yours")
+    try await database.run("ALTER TABLE yours RENAME COLUMN a TO c")
+    try await database.run("ALTER TABLE yours DROP COLUMN b")
+    try await database.close()
+  }
 }

@@ -64,8 +64,11 @@ final class EntityTable: VirtualTable {
     if view.isAlwaysGlobal { keys = [] }
     var query = StateQuery(
       conditions: ["r.schema_key = '\(view.schema)'", "r.file_id = '\(OwnSchemas.noFile)'"],
-      columns: view.properties.map { "json_extract(\(StateQuery.content), '$.\($0)')" }
-        + rowColumns.expressions)
+      columns: view.properties.enumerated().map { (index, name) in
+        // Rows are found by it, whatever the content says.
+        index == 0 && isFoundByID
+          ? "r.entity_id" : "json_extract(\(StateQuery.content), '$.\(name)')"
+      } + rowColumns.expressions)
     query.needsChange = true
     query.needsCommit = true
     return StateRows.Choice(query: query, keys: keys, tellsVersion: tellsVersion)

@@ -31,12 +31,15 @@ struct FileDescriptors {
 
   /// Checks what is about to be written as a descriptor.
   func check(_ key: StateKey, _ content: String, in version: String) throws(DatabaseError) {
-    let (id, path) = try state.query(
-      "SELECT json_extract(?1, '$.id'), json_extract(?1, '$.path'), json_type(?1, '$.path')"
+    let (id, path, scalarCount) = try state.query(
+      """
+      SELECT json_extract(?1, '$.id'), json_extract(?1, '$.path'), json_type(?1, '$.path'),
+        length(json_extract(?1, '$.path'))
+      """
     ) { (row) throws(DatabaseError) in
       row.bind(1, content)
       _ = try row.step()
-      return (row.optionalText(0), row.text(2) == "text" ? row.text(1) : nil)
+      return (row.optionalText(0), row.text(2) == "text" ? row.text(1) : nil, row.integer(3))
     }
     guard key.entity == key.file, id == key.entity else {
       throw DatabaseError(
@@ -44,6 +47,10 @@ struct FileDescriptors {
     }
     guard let path else {
       throw DatabaseError(cengine_constraint_not_null, "a file needs a path")
+    }
+    // JSON can have half a surrogate pair, which no other text is equal to.
+    guard path.unicodeScalars.count == scalarCount else {
+      throw DatabaseError(SQLITE_CONSTRAINT, "the path of file '\(key.entity)' is no UTF-8")
     }
     if let fault = Self.fault(inPath: path) {
       throw DatabaseError(

@@ -133,6 +133,8 @@ final class SQLWorker {
       throw .wrong("the client's entities or file are of several transactions: \(found)")
     }
     acknowledged = last
+    // Those that were left over would make each check longer.
+    try call("DELETE FROM version WHERE id LIKE 'c\(worker)-%'")
   }
 
   // MARK: Transactions
