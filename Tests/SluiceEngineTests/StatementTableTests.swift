@@ -53,7 +53,7 @@ import Testing
           }
         }
         let statement = unsafe table.add(
-          text(number), CompiledStatement(handle: compiled, tail: 0, controlsTransaction: false))
+          text(number), CompiledStatement(handle: compiled, tail: 0, effects: StatementEffects()))
         #expect(statement.id > lastID, "an id was used again; seed \(seed)")
         lastID = statement.id
         model.append(

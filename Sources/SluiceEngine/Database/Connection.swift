@@ -62,12 +62,12 @@ final class Connection {
   private var busySince: Int64 = 0
   /// What must be there as long as SQLite knows its tables.
   private var tableSource: (any TableSource)?
-  /// What further actions are refused.
-  private var restriction: (StatementAction) -> Bool = { _ in true }
+  /// The names of the source's tables and of those behind them.
+  private var sourceNames: Set<String> = []
   /// Whether the statement that is being compiled is the engine's own.
   private var isOwn = false
-  /// Whether the statement that is being compiled begins or ends a transaction.
-  private var controlsTransaction = false
+  /// What the statement that is being compiled does.
+  private var effects = StatementEffects()
 
   static let memoryPath = Array(":memory:".utf8)
 
@@ -109,8 +109,9 @@ final class Connection {
   /// Rolls back what is open. The statements must be finalized.
   deinit {
     unsafe sqlite3_progress_handler(handle, 0, nil, nil)
-    // SQLite's tables of it are the last that hold it.
-    tableSource = nil
+    tableSource?.end()
+    savepoint = nil
+    // It tells the source of the rollback, so the source outlives it.
     unsafe sqlite3_close_v2(handle)
   }
 
@@ -203,11 +204,12 @@ final class Connection {
 
   // MARK: The engine's own statements
 
-  /// Keeps a source of tables until SQLite has closed them.
-  func keep(_ source: any TableSource) { tableSource = source }
-
-  /// Clients' statements may only do what `allows` allows besides.
-  func restrict(_ allows: @escaping (StatementAction) -> Bool) { restriction = allows }
+  /// Keeps a source of tables until SQLite has closed them. `names` are the tables' names, and the
+  /// names of those that the source keeps behind them.
+  func keep(_ source: any TableSource, names: Set<String>) {
+    tableSource = source
+    sourceNames = names
+  }
 
   /// Runs a statement of the engine, before the client has a word.
   func run(_ sql: String) throws(DatabaseError) {
@@ -232,6 +234,34 @@ final class Connection {
     if code != SQLITE_OK { throw unsafe DatabaseError(of: handle, code) }
   }
 
+  // MARK: Savepoints around statements
+
+  private var savepoint: (begin: EngineStatement, undo: EngineStatement, end: EngineStatement)?
+
+  /// Opens a savepoint for a statement of a transaction.
+  func guardStatement() throws(DatabaseError) {
+    if savepoint == nil {
+      savepoint = unsafe (
+        try EngineStatement(#"SAVEPOINT "sluice statement""#, on: handle),
+        try EngineStatement(#"ROLLBACK TO "sluice statement""#, on: handle),
+        try EngineStatement(#"RELEASE "sluice statement""#, on: handle)
+      )
+    }
+    try savepoint?.begin.run()
+  }
+
+  /// Whether SQLite has refused with this code, and not the engine what SQLite had done.
+  func hasRefused(_ code: Int32) -> Bool {
+    unsafe sqlite3_errcode(handle) & 0xff == code & 0xff
+  }
+
+  /// Ends the savepoint, if the statement has not ended the transaction.
+  func endStatement(isUndone: Bool) throws(DatabaseError) {
+    if isAutocommit { return }
+    if isUndone { try savepoint?.undo.run() }
+    try savepoint?.end.run()
+  }
+
   // MARK: Compiling
 
   /// Compiles the first statement of a text.
@@ -242,7 +272,7 @@ final class Connection {
     guard !text.contains(0) else {
       throw DatabaseError(SQLITE_MISUSE, "the SQL has a zero byte")
     }
-    controlsTransaction = false
+    effects = StatementEffects()
     var statement: OpaquePointer?
     var tail = 0
     let code = unsafe text.withUnsafeBufferPointer { text -> Int32 in
@@ -256,17 +286,17 @@ final class Connection {
       }
     }
     try check(code)
+    if effects.altersTable, let name = Permissions.functionTable(in: text) {
+      unsafe sqlite3_finalize(statement)
+      throw DatabaseError(SQLITE_AUTH, "not authorized: no table may be called \(name)")
+    }
     return unsafe CompiledStatement(
-      handle: statement, tail: StatementText.nextStatement(in: text, from: tail),
-      controlsTransaction: controlsTransaction)
+      handle: statement, tail: StatementText.nextStatement(in: text, from: tail), effects: effects)
   }
 
   fileprivate func allows(_ action: StatementAction) -> Bool {
-    if action.code == SQLITE_TRANSACTION || action.code == SQLITE_SAVEPOINT {
-      controlsTransaction = true
-    }
-    if isOwn { return true }
-    return Permissions.allows(action, isReadOnly: isReadOnly) && restriction(action)
+    effects.note(action, sourceNames)
+    return isOwn || Permissions.allows(action, isReadOnly: isReadOnly)
   }
 }
 
@@ -277,7 +307,7 @@ struct CompiledStatement {
   let handle: OpaquePointer?
   /// Where the text's next statement begins; 0 if there is none.
   let tail: Int
-  let controlsTransaction: Bool
+  let effects: StatementEffects
 }
 
 private let authorize:
@@ -287,7 +317,7 @@ private let authorize:
   ) -> Int32 = { (context, code, first, second, _, _) in
     // Nearly all actions are allowed whatever they are on.
     switch code {
-    case SQLITE_READ, SQLITE_SELECT, SQLITE_INSERT, SQLITE_UPDATE, SQLITE_DELETE: return SQLITE_OK
+    case SQLITE_READ, SQLITE_SELECT: return SQLITE_OK
     default: break
     }
     let action = unsafe StatementAction(

@@ -67,6 +67,9 @@ final class EngineStatement {
 
   func reset() { unsafe sqlite3_reset(handle) }
 
+  /// Forgets the parameters, which may be large.
+  func clear() { unsafe sqlite3_clear_bindings(handle) }
+
   func isNull(_ column: Int32) -> Bool {
     unsafe sqlite3_column_type(handle, column) == SQLITE_NULL
   }
@@ -92,6 +95,9 @@ final class EngineStatement {
 final class StatementPool {
   private let connection: OpaquePointer
   private var idle: [String: [EngineStatement]] = [:]
+  private var hasEnded = false
+  /// A query that names a table many times uses so many statements at a time; few do.
+  private static let idleCountMaximum = 4
 
   init(_ connection: OpaquePointer) { unsafe self.connection = unsafe connection }
 
@@ -103,6 +109,14 @@ final class StatementPool {
 
   func giveBack(_ statement: EngineStatement, _ sql: String) {
     statement.reset()
+    statement.clear()
+    guard !hasEnded, idle[sql, default: []].count < Self.idleCountMaximum else { return }
     idle[sql, default: []].append(statement)
+  }
+
+  /// Finalizes the statements, because the connection is about to be closed.
+  func end() {
+    hasEnded = true
+    idle = [:]
   }
 }

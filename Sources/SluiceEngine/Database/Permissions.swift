@@ -27,7 +27,12 @@ enum Permissions {
       allowsPragma(
         action.first?.lowercased() ?? "", action.second?.lowercased(), isReadOnly: isReadOnly)
     case SQLITE_DROP_VTABLE: !ownModules.contains(action.second?.lowercased() ?? "")
-    case SQLITE_CREATE_VTABLE: modules.contains(action.second?.lowercased() ?? "")
+    case SQLITE_CREATE_VTABLE:
+      modules.contains(action.second?.lowercased() ?? "")
+        && !functionTables.contains(action.first?.lowercased() ?? "")
+    case SQLITE_CREATE_TABLE, SQLITE_CREATE_TEMP_TABLE, SQLITE_CREATE_VIEW,
+      SQLITE_CREATE_TEMP_VIEW:
+      !functionTables.contains(action.first?.lowercased() ?? "")
     default: true
     }
   }
@@ -37,6 +42,15 @@ enum Permissions {
 
   /// The modules of virtual tables that a client may create.
   static let modules: Set = ["fts3", "fts4", "fts5", "fts5vocab", "rtree", "rtree_i32"]
+
+  /// The tables of SQLite that the engine's own statements read by a name alone.
+  static let functionTables: Set = ["json_each", "json_tree"]
+
+  /// Such a name that a statement has in it.
+  static func functionTable(in text: [UInt8]) -> String? {
+    let text = String(decoding: text, as: UTF8.self).lowercased()
+    return functionTables.first { text.contains($0) }
+  }
 
   /// The modules of the engine's own tables, which no client makes or drops.
   static let ownModules: Set = ["state", "state_view"]

@@ -145,4 +145,6 @@ protocol TableSource: AnyObject {
   func savepoint(_ number: Int32)
   func release(_ number: Int32)
   func rollback(to number: Int32)
+  /// The connection is about to be closed: the source's statements must be finalized.
+  func end()
 }

@@ -181,7 +181,9 @@ private func plan(_ table: Table, _ info: UnsafeMutablePointer<sqlite3_index_inf
   for index in 0..<Int(unsafe info.pointee.nConstraint) {
     let constraint = unsafe info.pointee.aConstraint[index]
     guard constraint.usable != 0, constraint.op == UInt8(SQLITE_INDEX_CONSTRAINT_EQ),
-      let key = table.keyColumns.firstIndex(of: Int(constraint.iColumn))
+      let key = table.keyColumns.firstIndex(of: Int(constraint.iColumn)),
+      // Cursors compare byte by byte.
+      unsafe strcmp(sqlite3_vtab_collation(info, Int32(index)), "BINARY") == 0
     else { continue }
     constraints[key] = index
     plan.keys |= 1 << Int32(key)

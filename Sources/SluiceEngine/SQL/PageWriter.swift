@@ -72,7 +72,9 @@ struct PageWriter {
   }
 
   private func failure(_ code: Int32) -> DatabaseError {
-    guard code == SQLITE_TOOBIG else { return unsafe DatabaseError(of: connection.handle, code) }
+    guard code == SQLITE_TOOBIG,
+      unsafe sqlite3_errcode(connection.handle) & 0xff != SQLITE_TOOBIG
+    else { return unsafe DatabaseError(of: connection.handle, code) }
     return DatabaseError(
       code, "the rows are done, but those to be returned are more than the engine keeps (65 MiB)")
   }

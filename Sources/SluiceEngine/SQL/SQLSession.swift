@@ -44,6 +44,9 @@ package final class SQLSession {
     interruption = Interruption(isCancelled: isCancelled, isClientGone: isClientGone)
   }
 
+  // Statements must not outlive their connection.
+  deinit { close() }
+
   // MARK: Opening
 
   package func open(
@@ -93,10 +96,11 @@ package final class SQLSession {
         chainIsBroken = false
         return unsafe PageWriter(payload, connection).writeNothing(tail: tail)
       }
-      if head.flags & SLUICE_SQL_IN_BATCH != 0, statement.controlsTransaction {
+      if head.flags & SLUICE_SQL_IN_BATCH != 0, statement.effects.controlsTransaction {
         throw DatabaseError(
           SQLITE_MISUSE, "an atomic batch is one transaction; it cannot begin or end another")
       }
+      try StateTables.check(statement.effects, on: connection)
       guard unsafe PageWriter.fits(columnCount: statement.columnCount, payload) else {
         return SQLOutcome(status: .tooLittleRoom)
       }
@@ -270,14 +274,30 @@ package final class SQLSession {
     _ statement: Statement, _ head: sluice_sql_request, tail: Int,
     _ payload: UnsafeMutableRawBufferPointer, _ connection: Connection
   ) throws(DatabaseError) -> SQLOutcome {
+    // SQLite keeps what a virtual table has done of one row before it failed.
+    let isGuarded = statement.effects.writesSource && !connection.isAutocommit
+    if isGuarded { try connection.guardStatement() }
+    state?.isInserting = statement.effects.insertsIntoSource
     let before = unsafe statement.isReadOnly ? 0 : sqlite3_total_changes64(connection.handle)
     let step = statement.begin()
     var changes: Int64 = 0
     if !statement.isReadOnly, unsafe sqlite3_total_changes64(connection.handle) != before {
       changes = unsafe sqlite3_changes64(connection.handle)
     }
-    return try unsafe write(
-      step, of: statement, head, payload, connection, changes: changes, tail: tail)
+    guard isGuarded else {
+      return try unsafe write(
+        step, of: statement, head, payload, connection, changes: changes, tail: tail)
+    }
+    let hasFailed = if case .failed(let code) = step { connection.hasRefused(code) } else { false }
+    do throws(DatabaseError) {
+      let outcome = try unsafe write(
+        step, of: statement, head, payload, connection, changes: changes, tail: tail)
+      try connection.endStatement(isUndone: false)
+      return outcome
+    } catch {
+      try? connection.endStatement(isUndone: hasFailed)
+      throw error
+    }
   }
 
   /// Answers with the rows from this step on.

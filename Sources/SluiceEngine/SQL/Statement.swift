@@ -14,7 +14,7 @@ final class Statement {
   let id: UInt64
   let text: [UInt8]
   let handle: OpaquePointer
-  let controlsTransaction: Bool
+  let effects: StatementEffects
   /// Where the text's next statement begins; 0 if there is none.
   let tail: Int
   let parameterCount: Int
@@ -46,7 +46,7 @@ final class Statement {
     self.id = id
     self.text = text
     unsafe handle = unsafe compiled.handle!
-    controlsTransaction = compiled.controlsTransaction
+    effects = compiled.effects
     tail = compiled.tail
     unsafe parameterCount = Int(sqlite3_bind_parameter_count(handle))
     unsafe isReadOnly = sqlite3_stmt_readonly(handle) != 0

@@ -17,7 +17,7 @@ struct CommitWalk {
     while place < order.count {
       let commit = order[place]
       place += 1
-      let next = try state.query("SELECT parent, merged FROM state_commits WHERE seq = ?1") {
+      let next = try state.query("SELECT parent, merged FROM main.state_commits WHERE seq = ?1") {
         (row) throws(DatabaseError) in
         row.bind(1, commit)
         return try row.step() ? (row.optionalInteger(0), row.optionalInteger(1)) : (nil, nil)
@@ -50,10 +50,10 @@ struct CommitWalk {
     let sql =
       id == nil
       ? """
-      SELECT m.seq, m.id FROM state_versions v JOIN state_commits m ON m.seq = v."commit"
+      SELECT m.seq, m.id FROM main.state_versions v JOIN main.state_commits m ON m.seq = v."commit"
       WHERE v.id = ?1
       """
-      : "SELECT seq, id FROM state_commits WHERE id = ?1"
+      : "SELECT seq, id FROM main.state_commits WHERE id = ?1"
     return try state.query(sql) { (row) throws(DatabaseError) in
       row.bind(1, id ?? state.activeVersion.value)
       return try row.step() ? (row.integer(0), row.text(1)) : nil

@@ -39,7 +39,12 @@ final class EntityTable: VirtualTable {
   }
 
   override var declaration: String {
-    "CREATE TABLE x(\(view.properties.joined(separator: ", ")), \(rowColumns.declaration)) WITHOUT ROWID"
+    // Keys are text, so that a number is compared as one.
+    let columns = view.properties.enumerated().map { (index, name) in
+      index < view.idPropertyCount ? "\(name) TEXT" : name
+    }
+    return
+      "CREATE TABLE x(\(columns.joined(separator: ", ")), \(rowColumns.declaration)) WITHOUT ROWID"
   }
 
   private var isFoundByID: Bool { view.idPropertyCount == 1 }
@@ -58,9 +63,12 @@ final class EntityTable: VirtualTable {
     let tellsVersion = isForAll && plan.has(versionBit)
     if view.isAlwaysGlobal { keys = [] }
     var query = StateQuery(
-      conditions: ["r.schema_key = '\(view.schema)'"],
-      columns: view.properties.map { "json_extract(\(StateQuery.content), '$.\($0)')" }
-        + rowColumns.expressions)
+      conditions: ["r.schema_key = '\(view.schema)'", "r.file_id = '\(OwnSchemas.noFile)'"],
+      columns: view.properties.enumerated().map { (index, name) in
+        // Rows are found by it, whatever the content says.
+        index == 0 && isFoundByID
+          ? "r.entity_id" : "json_extract(\(StateQuery.content), '$.\(name)')"
+      } + rowColumns.expressions)
     query.needsChange = true
     query.needsCommit = true
     return StateRows.Choice(query: query, keys: keys, tellsVersion: tellsVersion)

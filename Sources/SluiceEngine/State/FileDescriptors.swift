@@ -31,12 +31,15 @@ struct FileDescriptors {
 
   /// Checks what is about to be written as a descriptor, and notes its path.
   func check(_ key: StateKey, _ content: String, in version: String) throws(DatabaseError) {
-    let (id, path) = try state.query(
-      "SELECT json_extract(?1, '$.id'), json_extract(?1, '$.path'), json_type(?1, '$.path')"
+    let (id, path, scalarCount) = try state.query(
+      """
+      SELECT json_extract(?1, '$.id'), json_extract(?1, '$.path'), json_type(?1, '$.path'),
+        length(json_extract(?1, '$.path'))
+      """
     ) { (row) throws(DatabaseError) in
       row.bind(1, content)
       _ = try row.step()
-      return (row.optionalText(0), row.text(2) == "text" ? row.text(1) : nil)
+      return (row.optionalText(0), row.text(2) == "text" ? row.text(1) : nil, row.integer(3))
     }
     guard key.entity == key.file, id == key.entity else {
       throw DatabaseError(
@@ -45,12 +48,16 @@ struct FileDescriptors {
     guard let path else {
       throw DatabaseError(cengine_constraint_not_null, "a file needs a path")
     }
+    // JSON can have half a surrogate pair, which no other text is equal to.
+    guard path.unicodeScalars.count == scalarCount else {
+      throw DatabaseError(SQLITE_CONSTRAINT, "the path of file '\(key.entity)' is no UTF-8")
+    }
     if let fault = Self.fault(inPath: path) {
       throw DatabaseError(
         SQLITE_CONSTRAINT, "the path '\(path)' is none: \(fault); use one like /notes/a.json")
     }
     try requireFree(path, forFile: id ?? "", in: version)
-    try state.query("INSERT OR IGNORE INTO state_paths VALUES(?1, ?2)") {
+    try state.query("INSERT OR IGNORE INTO main.state_paths VALUES(?1, ?2)") {
       (statement) throws(DatabaseError) in
       statement.bind(1, path)
       statement.bind(2, id)
@@ -76,7 +83,7 @@ struct FileDescriptors {
   /// The condition that a descriptor has a path, the parameter "?": of the files
   /// that ever had it, those that still have it.
   static let hasPath = """
-    r.entity_id IN (SELECT file_id FROM state_paths WHERE path = ?)
+    r.entity_id IN (SELECT file_id FROM main.state_paths WHERE path = ?)
     AND \(path) = ?
     """
 
@@ -87,7 +94,7 @@ struct FileDescriptors {
     var query = StateQuery(
       conditions: [
         "r.schema_key = '\(OwnSchemas.file)'",
-        "a.version_id IN (SELECT version_id FROM state_ancestors WHERE ancestor_id = ?1)",
+        "a.version_id IN (SELECT version_id FROM main.state_ancestors WHERE ancestor_id = ?1)",
         "r.entity_id <> ?2", Self.hasPath.replacing("?", with: "?3"),
       ], columns: ["a.version_id", "r.entity_id"], needsChange: true)
     query.scope = .all

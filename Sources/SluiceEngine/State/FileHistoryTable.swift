@@ -69,7 +69,7 @@ private final class FileHistoryRows: VirtualCursor {
   private func fileIDs() throws(DatabaseError) -> ArraySlice<String> {
     let condition = pathFilter == nil ? "" : "WHERE path = ?1"
     return try state.query(
-      "SELECT DISTINCT file_id FROM state_paths \(condition) ORDER BY 1"
+      "SELECT DISTINCT file_id FROM main.state_paths \(condition) ORDER BY 1"
     ) { (row) throws(DatabaseError) in
       if let pathFilter { row.bind(1, pathFilter) }
       var ids: [String] = []
@@ -98,8 +98,8 @@ private final class FileHistoryRows: VirtualCursor {
   /// All that the history has of a file. An entity that ever was in it has a row in some version.
   private func elements(ofFile id: String) throws(DatabaseError) -> [FileElement] {
     let found = """
-      (SELECT DISTINCT entity_id, schema_key FROM state_current WHERE file_id = ?1) e
-      CROSS JOIN state_changes c
+      (SELECT DISTINCT entity_id, schema_key FROM main.state_current WHERE file_id = ?1) e
+      CROSS JOIN main.state_changes c
         ON c.entity_id = e.entity_id AND c.schema_key = e.schema_key AND c.file_id = ?1
       """
     return try state.query(
@@ -107,7 +107,7 @@ private final class FileHistoryRows: VirtualCursor {
       SELECT c."commit" AS seq, c.schema_key, c.entity_id, c.id FROM \(found)
       UNION ALL
       SELECT a."commit", c.schema_key, c.entity_id, c.id
-      FROM \(found) JOIN state_adopted a ON a.change_id = c.id
+      FROM \(found) JOIN main.state_adopted a ON a.change_id = c.id
       ORDER BY seq DESC
       """
     ) { (row) throws(DatabaseError) in
@@ -139,7 +139,7 @@ private final class FileHistoryRows: VirtualCursor {
         SELECT plugin_key, schema_version, snapshot_content,
           json_extract(snapshot_content, '$.path'), json_extract(snapshot_content, '$.metadata'),
           json_extract(snapshot_content, '$.hidden')
-        FROM state_changes WHERE id = ?1
+        FROM main.state_changes WHERE id = ?1
         """
       ) { (row) throws(DatabaseError) in
         row.bind(1, element.change)
@@ -175,7 +175,7 @@ private final class FileHistoryRows: VirtualCursor {
     default:
       let column = number == 5 ? "id" : "created_at"
       result.set(
-        try state.query("SELECT \(column) FROM state_commits WHERE seq = ?1") {
+        try state.query("SELECT \(column) FROM main.state_commits WHERE seq = ?1") {
           (row) throws(DatabaseError) in
           row.bind(1, commit)
           return try row.step() ? row.text(0) : nil

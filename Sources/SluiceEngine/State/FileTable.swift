@@ -174,8 +174,10 @@ final class FileTable: VirtualTable {
         return try row.step() ? row.text(0) : ""
       }
     } catch {
-      throw DatabaseError(
-        SQLITE_CONSTRAINT, "the metadata of file '\(file.path)' is no JSON: \(error.message)")
+      throw error.code != SQLITE_ERROR
+        ? error
+        : DatabaseError(
+          SQLITE_CONSTRAINT, "the metadata of file '\(file.path)' is no JSON: \(error.message)")
     }
   }
 

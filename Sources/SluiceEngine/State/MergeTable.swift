@@ -23,8 +23,8 @@ final class MergeTable: VirtualTable {
     StatementRows(state) { _ in
       """
       SELECT s.version_id, m.version_id, m.id
-      FROM state_commits m JOIN state_commits s ON s.seq = m.merged
-      WHERE m.number <= (SELECT value FROM state_settings WHERE name = 'number')
+      FROM main.state_commits m JOIN main.state_commits s ON s.seq = m.merged
+      WHERE m.number <= (SELECT value FROM main.state_settings WHERE name = 'number')
       """
     }
   }
@@ -48,8 +48,8 @@ final class MergeTable: VirtualTable {
   ) throws(DatabaseError) {
     try state.query(
       """
-      SELECT 1 FROM state_commits m WHERE number = ?1 AND version_id = ?2
-        AND (merged IS NOT NULL OR EXISTS (SELECT 1 FROM state_changes c WHERE c."commit" = m.seq))
+      SELECT 1 FROM main.state_commits m WHERE number = ?1 AND version_id = ?2
+        AND (merged IS NOT NULL OR EXISTS (SELECT 1 FROM main.state_changes c WHERE c."commit" = m.seq))
       """
     ) { (found) throws(DatabaseError) in
       found.bind(1, transaction.number)
@@ -75,7 +75,7 @@ final class MergeTable: VirtualTable {
     let commit = try StateWriter(state).pendingCommit(target, transaction)
     try state.query(
       """
-      UPDATE state_commits SET merged = (SELECT "commit" FROM state_versions WHERE id = ?2)
+      UPDATE main.state_commits SET merged = (SELECT "commit" FROM main.state_versions WHERE id = ?2)
       WHERE seq = ?1
       """
     ) { (statement) throws(DatabaseError) in
@@ -93,32 +93,32 @@ final class MergeTable: VirtualTable {
   }
 
   /// The entities that the source's commits which the target does not have were about, where both
-  /// versions differ.
+  /// versions differ. There is nothing to delete where the target has a tombstone.
   private func differences(
     _ source: String, _ target: String
   ) throws(DatabaseError) -> [Difference] {
     try state.query(
       """
       WITH RECURSIVE met(seq) AS (
-          SELECT "commit" FROM state_versions WHERE id = ?2
-          UNION SELECT p.seq FROM met JOIN state_commits m ON m.seq = met.seq
-            JOIN state_commits p ON p.seq IN (m.parent, m.merged)),
+          SELECT "commit" FROM main.state_versions WHERE id = ?2
+          UNION SELECT p.seq FROM met JOIN main.state_commits m ON m.seq = met.seq
+            JOIN main.state_commits p ON p.seq IN (m.parent, m.merged)),
         new(seq) AS (
-          SELECT "commit" FROM state_versions WHERE id = ?1 AND "commit" NOT IN met
-          UNION SELECT p.seq FROM new JOIN state_commits m ON m.seq = new.seq
-            JOIN state_commits p ON p.seq IN (m.parent, m.merged) WHERE p.seq NOT IN met),
+          SELECT "commit" FROM main.state_versions WHERE id = ?1 AND "commit" NOT IN met
+          UNION SELECT p.seq FROM new JOIN main.state_commits m ON m.seq = new.seq
+            JOIN main.state_commits p ON p.seq IN (m.parent, m.merged) WHERE p.seq NOT IN met),
         touched(schema_key, entity_id, file_id) AS (
           SELECT c.schema_key, c.entity_id, c.file_id
-          FROM new JOIN state_changes c ON c."commit" = new.seq
+          FROM new JOIN main.state_changes c ON c."commit" = new.seq
           UNION SELECT c.schema_key, c.entity_id, c.file_id FROM new
-            JOIN state_adopted a ON a."commit" = new.seq JOIN state_changes c ON c.id = a.change_id)
+            JOIN main.state_adopted a ON a."commit" = new.seq JOIN main.state_changes c ON c.id = a.change_id)
       SELECT s.schema_key, s.entity_id, s.file_id, s.change_id
-      FROM touched t CROSS JOIN state_current s ON s.version_id = ?1 AND s.untracked = 0
+      FROM touched t CROSS JOIN main.state_current s ON s.version_id = ?1 AND s.untracked = 0
           AND s.schema_key = t.schema_key AND s.entity_id = t.entity_id AND s.file_id = t.file_id
-        LEFT JOIN state_current o ON o.version_id = ?2 AND o.untracked = 0
+        LEFT JOIN main.state_current o ON o.version_id = ?2 AND o.untracked = 0
           AND o.schema_key = t.schema_key AND o.entity_id = t.entity_id AND o.file_id = t.file_id
       WHERE o.change_id IS NOT s.change_id
-        AND (NOT s.is_tombstone OR EXISTS (SELECT 1 FROM state_ancestors a CROSS JOIN state_current r
+        AND (NOT s.is_tombstone OR NOT o.is_tombstone OR o.is_tombstone IS NULL AND EXISTS (SELECT 1 FROM main.state_ancestors a CROSS JOIN main.state_current r
           WHERE a.version_id = ?2 AND r.version_id = a.ancestor_id AND r.schema_key = t.schema_key
             AND r.entity_id = t.entity_id AND r.file_id = t.file_id AND NOT r.is_tombstone))
       """
@@ -139,7 +139,7 @@ final class MergeTable: VirtualTable {
   private func adopt(
     _ difference: Difference, _ target: String, _ commit: Int64, _ transaction: StateTransaction
   ) throws(DatabaseError) {
-    try state.query("INSERT INTO state_adopted VALUES(?1, ?2)") {
+    try state.query("INSERT INTO main.state_adopted VALUES(?1, ?2)") {
       (statement) throws(DatabaseError) in
       statement.bind(1, commit)
       statement.bind(2, difference.change)
@@ -147,11 +147,11 @@ final class MergeTable: VirtualTable {
     }
     try state.query(
       """
-      INSERT INTO state_current(version_id, schema_key, entity_id, file_id, untracked, is_tombstone,
+      INSERT INTO main.state_current(version_id, schema_key, entity_id, file_id, untracked, is_tombstone,
         plugin_key, schema_version, created_at, change_id, "commit")
       SELECT ?1, schema_key, entity_id, file_id, 0, snapshot_content IS NULL, plugin_key,
         schema_version, ?4, id, ?3
-      FROM state_changes WHERE id = ?2
+      FROM main.state_changes WHERE id = ?2
       ON CONFLICT DO UPDATE SET is_tombstone = excluded.is_tombstone, plugin_key = excluded.plugin_key,
         schema_version = excluded.schema_version, was_change = change_id, was_commit = "commit",
         change_id = excluded.change_id, "commit" = excluded."commit"

@@ -17,18 +17,18 @@ struct StateCommit {
     if !transaction.newSchemas.isEmpty { try StateRules(state).checkLate(transaction) }
     try run(
       """
-      DELETE FROM state_commits WHERE number = ?1
-        AND NOT EXISTS (SELECT 1 FROM state_changes c WHERE c."commit" = seq)
-        AND NOT EXISTS (SELECT 1 FROM state_adopted a WHERE a."commit" = seq)
+      DELETE FROM main.state_commits WHERE number = ?1
+        AND NOT EXISTS (SELECT 1 FROM main.state_changes c WHERE c."commit" = seq)
+        AND NOT EXISTS (SELECT 1 FROM main.state_adopted a WHERE a."commit" = seq)
       """)
     try run(
       """
-      UPDATE state_versions SET "commit" = m.seq
-      FROM state_commits m WHERE m.number = ?1 AND m.version_id = state_versions.id
+      UPDATE main.state_versions SET "commit" = m.seq
+      FROM main.state_commits m WHERE m.number = ?1 AND m.version_id = state_versions.id
       """)
     guard try hasChanged() else { return false }
     try forgetRemoved()
-    try run("UPDATE state_settings SET value = ?1 WHERE name = 'number'")
+    try run("UPDATE main.state_settings SET value = ?1 WHERE name = 'number'")
     return true
   }
 
@@ -42,8 +42,8 @@ struct StateCommit {
   private func hasChanged() throws(DatabaseError) -> Bool {
     try state.query(
       """
-      SELECT EXISTS (SELECT 1 FROM state_commits WHERE number = ?1)
-        OR EXISTS (SELECT 1 FROM state_touched WHERE number = ?1)
+      SELECT EXISTS (SELECT 1 FROM main.state_commits WHERE number = ?1)
+        OR EXISTS (SELECT 1 FROM main.state_touched WHERE number = ?1)
       """
     ) { (row) throws(DatabaseError) in
       row.bind(1, transaction.number)
@@ -58,9 +58,9 @@ struct StateCommit {
     guard transaction.number % Self.toldTransactionCount == 0 else { return }
     try run(
       """
-      DELETE FROM state_touched
+      DELETE FROM main.state_touched
       WHERE number <= ?1 - \(Self.toldTransactionCount) AND NOT EXISTS (
-        SELECT 1 FROM state_current r WHERE r.version_id = state_touched.version_id
+        SELECT 1 FROM main.state_current r WHERE r.version_id = state_touched.version_id
           AND r.schema_key = state_touched.schema_key AND r.entity_id = state_touched.entity_id
           AND r.file_id = state_touched.file_id AND r.untracked = 1)
       """)

@@ -20,6 +20,8 @@ final class StateContext {
   /// The accounts that this connection's commits name as authors, as a JSON array.
   private(set) var activeAccounts = TransactionalValue("[]")
   private var hasSettings = false
+  /// Whether the statement under way inserts into one of the state's tables.
+  var isInserting = false
   /// The transaction that has written; nil while none has.
   private(set) var written: StateTransaction?
 
@@ -69,14 +71,14 @@ final class StateContext {
 
   /// The number of the last transaction that has changed the state.
   func number() throws(DatabaseError) -> Int64 {
-    try query("SELECT value FROM state_settings WHERE name = 'number'") {
+    try query("SELECT value FROM main.state_settings WHERE name = 'number'") {
       (statement) throws(DatabaseError) in
       try statement.step() ? statement.integer(0) : 0
     }
   }
 
   private func setting(_ name: String) throws(DatabaseError) -> String? {
-    try query("SELECT value FROM state_settings WHERE name = ?1") {
+    try query("SELECT value FROM main.state_settings WHERE name = ?1") {
       (statement) throws(DatabaseError) in
       statement.bind(1, name)
       return try statement.step() ? statement.optionalText(0) : nil
@@ -96,7 +98,7 @@ final class StateContext {
   }
 
   private func store(_ name: String, _ value: String) throws(DatabaseError) {
-    try query("UPDATE state_settings SET value = ?2 WHERE name = ?1") {
+    try query("UPDATE main.state_settings SET value = ?2 WHERE name = ?1") {
       (statement) throws(DatabaseError) in
       statement.bind(1, name)
       statement.bind(2, value)
@@ -110,7 +112,7 @@ final class StateContext {
   func transaction() throws(DatabaseError) -> StateTransaction {
     if let written { return written }
     let transaction = try query(
-      "SELECT value + 1, \(StateTables.timestamp) FROM state_settings WHERE name = 'number'"
+      "SELECT value + 1, \(StateTables.timestamp) FROM main.state_settings WHERE name = 'number'"
     ) { (statement) throws(DatabaseError) in
       guard try statement.step() else {
         throw DatabaseError(SQLITE_CORRUPT, "the state has no number; the database is damaged")
@@ -124,7 +126,8 @@ final class StateContext {
   /// The version must be there.
   func requireVersion(_ version: String) throws(DatabaseError) {
     if written?.versions.contains(ExactText(version)) == true { return }
-    try query("SELECT 1 FROM state_versions WHERE id = ?1") { (statement) throws(DatabaseError) in
+    try query("SELECT 1 FROM main.state_versions WHERE id = ?1") {
+      (statement) throws(DatabaseError) in
       statement.bind(1, version)
       guard try statement.step() else {
         throw DatabaseError(SQLITE_CONSTRAINT, "there is no version '\(version)'")

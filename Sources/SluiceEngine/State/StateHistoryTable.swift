@@ -65,13 +65,13 @@ private final class HistoryRows: VirtualCursor {
     sql = """
       SELECT c.entity_id, c.schema_key, c.file_id, c.plugin_key, c.snapshot_content,
         c.schema_version, m.created_at, c.id, m.id
-      FROM state_commits m CROSS JOIN state_changes c ON \(plus)c."commit" = m.seq
+      FROM main.state_commits m CROSS JOIN main.state_changes c ON \(plus)c."commit" = m.seq
       WHERE m.seq = ?1\(conditions)
       UNION ALL
       SELECT c.entity_id, c.schema_key, c.file_id, c.plugin_key, c.snapshot_content,
         c.schema_version, m.created_at, c.id, m.id
-      FROM state_commits m CROSS JOIN state_adopted a ON a."commit" = m.seq
-        CROSS JOIN state_changes c ON c.id = a.change_id
+      FROM main.state_commits m CROSS JOIN main.state_adopted a ON a."commit" = m.seq
+        CROSS JOIN main.state_changes c ON c.id = a.change_id
       WHERE m.seq = ?1\(conditions)
       """
     statement = try state.pool.take(sql)
@@ -84,8 +84,8 @@ private final class HistoryRows: VirtualCursor {
   ) throws(DatabaseError) -> Set<Int64> {
     try state.query(
       """
-      SELECT "commit" FROM state_changes WHERE entity_id = ?1
-      UNION SELECT a."commit" FROM state_changes c JOIN state_adopted a ON a.change_id = c.id
+      SELECT "commit" FROM main.state_changes WHERE entity_id = ?1
+      UNION SELECT a."commit" FROM main.state_changes c JOIN main.state_adopted a ON a.change_id = c.id
       WHERE c.entity_id = ?1
       """
     ) { (row) throws(DatabaseError) in

@@ -15,10 +15,9 @@ final class StatePipeline: TableSource {
     // Without the modules, the state's tables would be anybody's to write.
     try unsafe StateTables.module.register("state", on: connection.handle, self)
     try unsafe StateTables.viewModule.register("state_view", on: connection.handle, self)
-    connection.keep(self)
+    connection.keep(self, names: StateTables.ownNames)
     if isWanted { try StateTables.boot(connection) }
     guard try StateTables.areIn(connection) else { return }
-    connection.restrict { StateTables.allows($0) }
     try context.loadSettings()
   }
 
@@ -50,7 +49,8 @@ final class StatePipeline: TableSource {
   func sync() throws(DatabaseError) {
     // Each table that was written calls this; the first call does all.
     guard let transaction = context.written else { return }
-    hasCommit = try StateCommit(context, transaction).make()
+    // A COMMIT that was busy can be followed by more writes, and another COMMIT.
+    if try StateCommit(context, transaction).make() { hasCommit = true }
     context.noteSynced()
   }
 
@@ -68,4 +68,6 @@ final class StatePipeline: TableSource {
   func savepoint(_ number: Int32) { context.savepoint(number) }
   func release(_ number: Int32) { context.release(number) }
   func rollback(to number: Int32) { context.rollback(to: number) }
+
+  func end() { context.pool.end() }
 }

@@ -86,6 +86,7 @@ class StateRows: VirtualCursor {
     var choice = choose(plan)
     let isOfOne = !isForAll || choice.tellsVersion
     choice.query.scope = isOfOne ? .one : .all
+    choice.query.isFoundFirst = state.isInserting
     var parameter = isOfOne ? 2 : 1
     for key in choice.keys {
       choice.query.conditions.append(

@@ -50,8 +50,10 @@ struct StateRules {
         return try row.step() ? row.text(0) : nil
       }
     } catch {
-      throw DatabaseError(
-        SQLITE_CONSTRAINT, "the content of entity '\(key.entity)' is no JSON: \(error.message)")
+      throw error.code != SQLITE_ERROR
+        ? error
+        : DatabaseError(
+          SQLITE_CONSTRAINT, "the content of entity '\(key.entity)' is no JSON: \(error.message)")
     }
     guard type == "object" else {
       throw DatabaseError(
@@ -74,6 +76,8 @@ struct StateRules {
   /// The id of the entity that stores a schema.
   static func schemaID(_ key: String, _ version: String) -> String { "\(key)~\(version)" }
 
+  private static let knownSchemaCountMaximum = 256
+
   /// The stored schema of a key and version; nil if none is stored.
   func schema(_ key: String, _ version: String) throws(DatabaseError) -> ContentSchema? {
     let transaction = try state.transaction()
@@ -87,6 +91,8 @@ struct StateRules {
       transaction.lastSchema = (key, version, schema)
       return schema
     }
+    // Each entity may have a schema of its own.
+    if transaction.schemas.count >= Self.knownSchemaCountMaximum { transaction.schemas = [:] }
     var schema: ContentSchema?
     if let definition = try definition(id) { schema = try compiled(definition, id) }
     transaction.schemas[ExactText(id)] = .some(schema)
@@ -107,13 +113,12 @@ struct StateRules {
   }
 
   private func compiled(_ definition: String, _ id: String) throws(DatabaseError) -> ContentSchema {
-    do throws(ContentSchema.Malformed) {
-      let tree: JSONTree
-      do throws(DatabaseError) { tree = try JSONTree.parse(definition, state) } catch {
-        throw ContentSchema.Malformed(text: error.message)
-      }
-      return try ContentSchema(tree)
-    } catch {
+    let tree: JSONTree
+    do throws(DatabaseError) { tree = try JSONTree.parse(definition, state) } catch {
+      guard error.code == SQLITE_ERROR else { throw error }
+      throw DatabaseError(SQLITE_CONSTRAINT, "schema '\(id)' is malformed: \(error.message)")
+    }
+    do throws(ContentSchema.Malformed) { return try ContentSchema(tree) } catch {
       throw DatabaseError(SQLITE_CONSTRAINT, "schema '\(id)' is malformed: \(error.text)")
     }
   }
@@ -162,7 +167,7 @@ struct StateRules {
       try state.query(
         """
         SELECT r.schema_key, r.entity_id, r.file_id, \(StateQuery.content)
-        FROM state_current r LEFT JOIN state_changes c ON c.id = r.change_id
+        FROM main.state_current r LEFT JOIN main.state_changes c ON c.id = r.change_id
         WHERE NOT r.is_tombstone AND r.schema_key || '~' || r.schema_version = ?1
         """
       ) { (row) throws(DatabaseError) in

@@ -131,7 +131,8 @@ final class StateTable: VirtualTable {
       _ plan: TablePlan, _ arguments: [TableValue]
     ) throws(DatabaseError) {
       close()
-      let query = table.query(plan)
+      var query = table.query(plan)
+      query.isFoundFirst = table.state.isInserting
       sql = query.sql
       let statement = try table.state.pool.take(sql)
       self.statement = statement

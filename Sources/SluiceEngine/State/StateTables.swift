@@ -71,7 +71,7 @@ enum StateTables {
 
   static func areIn(_ connection: Connection) throws(DatabaseError) -> Bool {
     try connection.number(
-      "SELECT count(*) FROM sqlite_schema WHERE name = 'state' AND sql LIKE 'CREATE VIRTUAL TABLE %'"
+      "SELECT count(*) FROM sqlite_schema WHERE name = 'state' AND sql = '\(creation("state"))'"
     ) != 0
   }
 
@@ -86,29 +86,28 @@ enum StateTables {
     try connection.run(tables)
     // Once the virtual tables are there, only they write these.
     try connection.run(firstRows)
-    for name in virtualTables {
-      let module = name == "state" ? "state" : "state_view"
-      try connection.run("CREATE VIRTUAL TABLE \(name) USING \(module)(\(name))")
-    }
+    for name in virtualTables { try connection.run(creation(name)) }
     try connection.run(viewTexts)
   }
 
-  /// Whether a client's statement may do this, in a database that has the tables.
-  static func allows(_ action: StatementAction) -> Bool {
-    let name: String?
-    switch action.code {
-    case SQLITE_DROP_VIEW: name = action.first
-    // The first is the index or trigger, or the database.
-    case SQLITE_CREATE_INDEX, SQLITE_CREATE_TRIGGER, SQLITE_CREATE_TEMP_TRIGGER,
-      SQLITE_DROP_INDEX, SQLITE_ALTER_TABLE:
-      name = action.second
-    default: return true
-    }
-    guard let name = name?.lowercased() else { return true }
-    return !ownNames.contains(name)
+  /// The statement that makes a virtual table. A client may have a table `state` of another module.
+  private static func creation(_ name: String) -> String {
+    let module = name == "state" ? "state" : "state_view"
+    return "CREATE VIRTUAL TABLE \(name) USING \(module)(\(name))"
   }
 
-  private static let ownNames = Set(virtualTables + views + shadowNames.map { "state_" + $0 })
+  /// Refuses a statement of a client that would change what the state is made of. A client's own
+  /// table may have such a name where there is no state.
+  static func check(
+    _ effects: StatementEffects, on connection: Connection
+  ) throws(DatabaseError) {
+    guard effects.changesSourceSchema, try areIn(connection) else { return }
+    throw DatabaseError(
+      SQLITE_AUTH, "not authorized: the statement changes a table or view of the state")
+  }
+
+  /// The names of all tables and views.
+  static let ownNames = Set(virtualTables + views + shadowNames.map { "state_" + $0 })
 
   private static let tables = """
     CREATE TABLE state_settings(name TEXT PRIMARY KEY, value) WITHOUT ROWID;
@@ -221,27 +220,31 @@ enum StateTables {
     """
 
   /// The tracked rows of versions, derived from the history alone. `start` gives each version and its
-  /// tip. A commit's parent has a lower `seq`, so the highest of an entity is the newest.
-  static func rebuilt(from start: String) -> String {
+  /// tip; `schema` is what the tables' names begin with. A commit's parent has a lower `seq`, so the
+  /// highest of an entity is the newest.
+  static func rebuilt(from start: String, in schema: String = "") -> String {
     """
     WITH RECURSIVE chain(version_id, seq) AS (
         \(start)
         UNION ALL
-        SELECT chain.version_id, m.parent FROM chain JOIN state_commits m ON m.seq = chain.seq
+        SELECT chain.version_id, m.parent FROM chain
+          JOIN \(schema)state_commits m ON m.seq = chain.seq
         WHERE m.parent IS NOT NULL),
       element(version_id, seq, change_id) AS (
-        SELECT version_id, seq, c.id FROM chain JOIN state_changes c ON c."commit" = seq
+        SELECT version_id, seq, c.id FROM chain
+          JOIN \(schema)state_changes c ON c."commit" = seq
         UNION ALL
-        SELECT version_id, seq, a.change_id FROM chain JOIN state_adopted a ON a."commit" = seq),
-      span(version_id, schema_key, entity_id, file_id, newest, oldest) AS (
-        SELECT version_id, schema_key, entity_id, file_id, max(seq), min(seq)
-        FROM element JOIN state_changes c ON c.id = change_id GROUP BY 1, 2, 3, 4)
+        SELECT version_id, seq, a.change_id FROM chain
+          JOIN \(schema)state_adopted a ON a."commit" = seq),
+      -- The newest change with its commit's number before it, so that one aggregate finds both.
+      span(version_id, schema_key, entity_id, file_id, newest, seq, oldest) AS (
+        SELECT version_id, schema_key, entity_id, file_id,
+          max(printf('%016x', seq) || change_id), max(seq), min(seq)
+        FROM element JOIN \(schema)state_changes c ON c.id = change_id GROUP BY 1, 2, 3, 4)
     SELECT s.version_id, s.schema_key, s.entity_id, s.file_id, c.snapshot_content IS NULL AS is_tombstone,
-      c.plugin_key, c.schema_version, o.created_at, c.id AS change_id, e.seq AS "commit"
-    FROM span s JOIN element e ON e.version_id = s.version_id AND e.seq = s.newest
-      JOIN state_changes c ON c.id = e.change_id AND c.schema_key = s.schema_key
-        AND c.entity_id = s.entity_id AND c.file_id = s.file_id
-      JOIN state_commits o ON o.seq = s.oldest
+      c.plugin_key, c.schema_version, o.created_at, c.id AS change_id, s.seq AS "commit"
+    FROM span s JOIN \(schema)state_changes c ON c.id = substr(s.newest, 17)
+      JOIN \(schema)state_commits o ON o.seq = s.oldest
     """
   }
 }

@@ -89,11 +89,12 @@ struct StateWriter {
   ) throws(DatabaseError) {
     try state.query(
       """
-      INSERT INTO state_current(version_id, schema_key, entity_id, file_id, untracked,
+      INSERT INTO main.state_current(version_id, schema_key, entity_id, file_id, untracked,
         is_tombstone, plugin_key, schema_version, created_at, updated_at, snapshot_content)
       VALUES(?1, ?2, ?3, ?4, 1, ?7 IS NULL, ?5, ?6, ?8, ?8, ?7)
       ON CONFLICT DO UPDATE SET is_tombstone = ?7 IS NULL, plugin_key = ?5, schema_version = ?6,
-        updated_at = ?8, snapshot_content = ?7
+        created_at = CASE WHEN is_tombstone THEN ?8 ELSE created_at END, updated_at = ?8,
+        snapshot_content = ?7
       """
     ) { (statement) throws(DatabaseError) in
       bind(statement, version, key)
@@ -111,7 +112,7 @@ struct StateWriter {
   ) throws(DatabaseError) {
     let deleted = try state.query(
       """
-      DELETE FROM state_current WHERE version_id = ?1 AND schema_key = ?2 AND entity_id = ?3
+      DELETE FROM main.state_current WHERE version_id = ?1 AND schema_key = ?2 AND entity_id = ?3
         AND file_id = ?4 AND untracked = 1 RETURNING plugin_key, schema_version
       """
     ) { (row) throws(DatabaseError) -> (String, String)? in
@@ -130,7 +131,8 @@ struct StateWriter {
     _ key: StateKey, plugin: String, schemaVersion: String, _ version: String,
     _ transaction: StateTransaction
   ) throws(DatabaseError) {
-    try state.query("INSERT OR REPLACE INTO state_touched VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)") {
+    try state.query("INSERT OR REPLACE INTO main.state_touched VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)")
+    {
       (statement) throws(DatabaseError) in
       bind(statement, version, key)
       statement.bind(5, transaction.number)
@@ -150,7 +152,7 @@ struct StateWriter {
     if let tracked, tracked.commit == commit {
       try state.query(
         """
-        UPDATE state_changes SET plugin_key = ?2, schema_version = ?3, snapshot_content = ?4
+        UPDATE main.state_changes SET plugin_key = ?2, schema_version = ?3, snapshot_content = ?4
         WHERE id = ?1
         """
       ) { (statement) throws(DatabaseError) in
@@ -222,7 +224,7 @@ struct StateWriter {
     _ version: String, _ transaction: StateTransaction
   ) throws(DatabaseError) -> Int64? {
     try state.query(
-      "SELECT seq, merged FROM state_commits WHERE number = ?1 AND version_id = ?2"
+      "SELECT seq, merged FROM main.state_commits WHERE number = ?1 AND version_id = ?2"
     ) { (statement) throws(DatabaseError) in
       statement.bind(1, transaction.number)
       statement.bind(2, version)
@@ -242,9 +244,9 @@ struct StateWriter {
   ) throws(DatabaseError) -> Int64 {
     try state.query(
       """
-      INSERT INTO state_commits(seq, id, number, version_id, parent, authors, created_at)
-      VALUES((SELECT max(seq) + 1 FROM state_commits), ?1, ?2, ?3,
-        (SELECT "commit" FROM state_versions WHERE id = ?3), ?4, ?5) RETURNING seq
+      INSERT INTO main.state_commits(seq, id, number, version_id, parent, authors, created_at)
+      VALUES((SELECT max(seq) + 1 FROM main.state_commits), ?1, ?2, ?3,
+        (SELECT "commit" FROM main.state_versions WHERE id = ?3), ?4, ?5) RETURNING seq
       """
     ) { (statement) throws(DatabaseError) in
       statement.bind(1, state.ids.next())
@@ -273,7 +275,10 @@ extension StateWriter {
     guard let seen = try seen(key, version, fromDepth: 0) else { return }
     try StateRules(state).checkRemoval(of: key)
     if seen.depth == 0, seen.isUntracked {
-      return try deleteUntracked(key, version, transaction)
+      try deleteUntracked(key, version, transaction)
+      // A row beneath it may show again, with a path that another file has meanwhile.
+      guard key.schema == OwnSchemas.file else { return }
+      return try FileDescriptors(state).checkPath(ofFile: key.entity, in: version)
     }
     if seen.depth > 0, seen.isUntracked {
       return try putUntracked(
@@ -282,9 +287,11 @@ extension StateWriter {
     }
     if let tracked = own.tracked, !tracked.isTombstone,
       try isPending(tracked, version, transaction),
-      try !hides(key, version), try isNew(tracked)
+      try isNew(tracked)
     {
-      return try undo(key, version, tracked)
+      // What was a tombstone hides what it hid.
+      let isFree = tracked.wasChange != nil ? true : try !hides(key, version)
+      if isFree { return try undo(key, version, tracked) }
     }
     try putChange(
       key, plugin: seen.plugin, schemaVersion: seen.schemaVersion, content: nil,
@@ -305,7 +312,7 @@ extension StateWriter {
     try state.query(
       """
       SELECT a.depth, r.untracked, r.is_tombstone, r.plugin_key, r.schema_version
-      FROM state_ancestors a CROSS JOIN state_current r
+      FROM main.state_ancestors a CROSS JOIN main.state_current r
       WHERE a.version_id = ?1 AND a.depth >= ?5 AND r.version_id = a.ancestor_id
         AND r.schema_key = ?2 AND r.entity_id = ?3 AND r.file_id = ?4
       ORDER BY a.depth, r.untracked DESC LIMIT 1
@@ -335,7 +342,7 @@ extension StateWriter {
   private func isNew(_ tracked: Tracked) throws(DatabaseError) -> Bool {
     guard let was = tracked.wasChange else { return true }
     return try state.query(
-      "SELECT 1 FROM state_changes WHERE id = ?1 AND snapshot_content IS NULL"
+      "SELECT 1 FROM main.state_changes WHERE id = ?1 AND snapshot_content IS NULL"
     ) { (row) throws(DatabaseError) in
       row.bind(1, was)
       return try row.step()
@@ -346,7 +353,7 @@ extension StateWriter {
   private func undo(
     _ key: StateKey, _ version: String, _ tracked: Tracked
   ) throws(DatabaseError) {
-    try state.query("DELETE FROM state_changes WHERE id = ?1") {
+    try state.query("DELETE FROM main.state_changes WHERE id = ?1") {
       (statement) throws(DatabaseError) in
       statement.bind(1, tracked.change)
       try statement.run()
@@ -354,8 +361,8 @@ extension StateWriter {
     if let was = tracked.wasChange, let commit = tracked.wasCommit {
       return try state.query(
         """
-        UPDATE state_current SET (is_tombstone, plugin_key, schema_version, change_id, "commit") =
-          (SELECT 1, plugin_key, schema_version, id, ?6 FROM state_changes WHERE id = ?5)
+        UPDATE main.state_current SET (is_tombstone, plugin_key, schema_version, change_id, "commit") =
+          (SELECT 1, plugin_key, schema_version, id, ?6 FROM main.state_changes WHERE id = ?5)
         WHERE version_id = ?1 AND schema_key = ?2 AND entity_id = ?3 AND file_id = ?4
           AND untracked = 0
         """
@@ -368,7 +375,7 @@ extension StateWriter {
     }
     try state.query(
       """
-      DELETE FROM state_current WHERE version_id = ?1 AND schema_key = ?2 AND entity_id = ?3
+      DELETE FROM main.state_current WHERE version_id = ?1 AND schema_key = ?2 AND entity_id = ?3
         AND file_id = ?4 AND untracked = 0
       """
     ) { (statement) throws(DatabaseError) in

@@ -24,7 +24,7 @@ final class VersionTable: VirtualTable {
   private static func query(_ plan: TablePlan) -> String {
     """
     SELECT v.id, v.name, m.id, NULL, v.inherits, v.hidden
-    FROM state_versions v JOIN state_commits m ON m.seq = v."commit"
+    FROM main.state_versions v JOIN main.state_commits m ON m.seq = v."commit"
     """ + (plan.has(0) ? " WHERE v.id = ?1" : "")
   }
 
@@ -37,7 +37,7 @@ final class VersionTable: VirtualTable {
     var inherits: String? = try row[4].text(of: "inherits_from_version_id") ?? StateTables.global
     if inherits == "" { inherits = nil }
     guard !id.isEmpty else { throw DatabaseError(SQLITE_CONSTRAINT, "a version needs an id") }
-    try state.query("SELECT 1 FROM state_versions WHERE id = ?1") {
+    try state.query("SELECT 1 FROM main.state_versions WHERE id = ?1") {
       (found) throws(DatabaseError) in
       found.bind(1, id)
       if try found.step() {
@@ -45,7 +45,7 @@ final class VersionTable: VirtualTable {
       }
     }
     let name = try row[1].text(of: "name") ?? id
-    try state.query("INSERT INTO state_versions VALUES(?1, ?2, ?3, NULL, ?4)") {
+    try state.query("INSERT INTO main.state_versions VALUES(?1, ?2, ?3, NULL, ?4)") {
       (statement) throws(DatabaseError) in
       statement.bind(1, id)
       statement.bind(2, name)
@@ -53,7 +53,7 @@ final class VersionTable: VirtualTable {
       statement.bind(4, row[5].integer)
       try statement.run()
     }
-    try inherit(id, from: inherits)
+    try inheritFirst(id, from: inherits)
     try copyState(of: source, to: id)
   }
 
@@ -66,11 +66,11 @@ final class VersionTable: VirtualTable {
   private func tip(_ commit: String?) throws(DatabaseError) -> Tip {
     let sql =
       commit == nil
-      ? "SELECT \"commit\", id FROM state_versions WHERE id = ?1"
+      ? "SELECT \"commit\", id FROM main.state_versions WHERE id = ?1"
       : """
-      SELECT m.seq, (SELECT id FROM state_versions WHERE "commit" = m.seq LIMIT 1)
-      FROM state_commits m
-      WHERE m.id = ?1 AND m.number <= (SELECT value FROM state_settings WHERE name = 'number')
+      SELECT m.seq, (SELECT id FROM main.state_versions WHERE "commit" = m.seq LIMIT 1)
+      FROM main.state_commits m
+      WHERE m.id = ?1 AND m.number <= (SELECT value FROM main.state_settings WHERE name = 'number')
       """
     return try state.query(sql) { (row) throws(DatabaseError) in
       row.bind(1, commit ?? state.activeVersion.value)
@@ -91,12 +91,12 @@ final class VersionTable: VirtualTable {
     if let version = tip.version {
       return try state.query(
         """
-        INSERT INTO state_current\(columns)
+        INSERT INTO main.state_current\(columns)
         SELECT ?2, r.schema_key, r.entity_id, r.file_id, 0, c.snapshot_content IS NULL,
           c.plugin_key, c.schema_version, r.created_at, c.id,
           CASE WHEN m.number > s.value THEN r.was_commit ELSE r."commit" END
-        FROM state_settings s CROSS JOIN state_current r JOIN state_commits m ON m.seq = r."commit"
-          JOIN state_changes c
+        FROM main.state_settings s CROSS JOIN main.state_current r JOIN main.state_commits m ON m.seq = r."commit"
+          JOIN main.state_changes c
             ON c.id = CASE WHEN m.number > s.value THEN r.was_change ELSE r.change_id END
         WHERE s.name = 'number' AND r.version_id = ?1 AND r.untracked = 0
         """
@@ -108,10 +108,10 @@ final class VersionTable: VirtualTable {
     }
     try state.query(
       """
-      INSERT INTO state_current\(columns)
+      INSERT INTO main.state_current\(columns)
       SELECT version_id, schema_key, entity_id, file_id, 0, is_tombstone, plugin_key, schema_version,
         created_at, change_id, "commit"
-      FROM (\(StateTables.rebuilt(from: "SELECT ?1, ?2")))
+      FROM (\(StateTables.rebuilt(from: "SELECT ?1, ?2", in: "main.")))
       """
     ) { (statement) throws(DatabaseError) in
       statement.bind(1, id)
@@ -124,7 +124,7 @@ final class VersionTable: VirtualTable {
     let id = try old.text(of: "id") ?? ""
     let (commit, inherits) = try state.query(
       """
-      SELECT m.id, v.inherits FROM state_versions v JOIN state_commits m ON m.seq = v."commit"
+      SELECT m.id, v.inherits FROM main.state_versions v JOIN main.state_commits m ON m.seq = v."commit"
       WHERE v.id = ?1
       """
     ) { (found) throws(DatabaseError) in
@@ -139,7 +139,7 @@ final class VersionTable: VirtualTable {
         SQLITE_CONSTRAINT, "a version's id and commit_id stay; a commit moves its tip")
     }
     let name = try row[1].text(of: "name") ?? id
-    try state.query("UPDATE state_versions SET name = ?2, hidden = ?3 WHERE id = ?1") {
+    try state.query("UPDATE main.state_versions SET name = ?2, hidden = ?3 WHERE id = ?1") {
       (statement) throws(DatabaseError) in
       statement.bind(1, id)
       statement.bind(2, name)
@@ -152,37 +152,37 @@ final class VersionTable: VirtualTable {
     }
   }
 
-  /// Sets what a version inherits from, and what follows for those that inherit from it.
-  private func inherit(_ id: String, from parent: String?) throws(DatabaseError) {
+  /// Sets what a new version inherits from.
+  private func inheritFirst(_ id: String, from parent: String?) throws(DatabaseError) {
     if let parent { try state.requireVersion(parent) }
-    guard id != StateTables.global || parent == nil else {
-      throw DatabaseError(SQLITE_CONSTRAINT, "version '\(id)' inherits from nothing")
+    guard parent != id else {
+      throw DatabaseError(SQLITE_CONSTRAINT, "version '\(id)' would inherit from itself")
     }
-    try state.query("UPDATE state_versions SET inherits = ?2 WHERE id = ?1") {
+    try state.query("UPDATE main.state_versions SET inherits = ?2 WHERE id = ?1") {
       (statement) throws(DatabaseError) in
       statement.bind(1, id)
       statement.bind(2, parent)
       try statement.run()
     }
-    try state.query("DELETE FROM state_ancestors") { (statement) throws(DatabaseError) in
-      try statement.run()
-    }
     try state.query(
       """
-      INSERT INTO state_ancestors
-      WITH RECURSIVE chain(version_id, depth, ancestor_id) AS (
-        SELECT id, 0, id FROM state_versions
-        UNION ALL
-        SELECT chain.version_id, depth + 1, v.inherits
-        FROM chain JOIN state_versions v ON v.id = chain.ancestor_id
-        WHERE v.inherits IS NOT NULL AND depth < \(Self.depthMaximum))
-      SELECT * FROM chain
+      INSERT INTO main.state_ancestors
+      SELECT ?1, 0, ?1
+      UNION ALL
+      SELECT ?1, depth + 1, ancestor_id FROM main.state_ancestors WHERE version_id = ?2
       """
     ) { (statement) throws(DatabaseError) in
+      statement.bind(1, id)
+      statement.bind(2, parent)
       try statement.run()
     }
-    try state.query("SELECT 1 FROM state_ancestors WHERE depth >= \(Self.depthMaximum)") {
-      (found) throws(DatabaseError) in
+    try checkDepth(id)
+  }
+
+  private func checkDepth(_ id: String) throws(DatabaseError) {
+    try state.query(
+      "SELECT 1 FROM main.state_ancestors WHERE depth >= \(Self.depthMaximum) LIMIT 1"
+    ) { (found) throws(DatabaseError) in
       if try found.step() {
         throw DatabaseError(
           SQLITE_CONSTRAINT,
@@ -190,6 +190,38 @@ final class VersionTable: VirtualTable {
         )
       }
     }
+  }
+
+  /// Sets what a version inherits from, and what follows for those that inherit from it.
+  private func inherit(_ id: String, from parent: String?) throws(DatabaseError) {
+    if let parent { try state.requireVersion(parent) }
+    guard id != StateTables.global || parent == nil else {
+      throw DatabaseError(SQLITE_CONSTRAINT, "version '\(id)' inherits from nothing")
+    }
+    try state.query("UPDATE main.state_versions SET inherits = ?2 WHERE id = ?1") {
+      (statement) throws(DatabaseError) in
+      statement.bind(1, id)
+      statement.bind(2, parent)
+      try statement.run()
+    }
+    try state.query("DELETE FROM main.state_ancestors") { (statement) throws(DatabaseError) in
+      try statement.run()
+    }
+    try state.query(
+      """
+      INSERT INTO main.state_ancestors
+      WITH RECURSIVE chain(version_id, depth, ancestor_id) AS (
+        SELECT id, 0, id FROM main.state_versions
+        UNION ALL
+        SELECT chain.version_id, depth + 1, v.inherits
+        FROM chain JOIN main.state_versions v ON v.id = chain.ancestor_id
+        WHERE v.inherits IS NOT NULL AND depth < \(Self.depthMaximum))
+      SELECT * FROM chain
+      """
+    ) { (statement) throws(DatabaseError) in
+      try statement.run()
+    }
+    try checkDepth(id)
   }
 
   /// Its rows go with it; its commits stay.
@@ -201,10 +233,10 @@ final class VersionTable: VirtualTable {
     }
     try state.query(
       """
-      SELECT 1 FROM state_versions WHERE inherits = ?1
-      UNION ALL SELECT 1 FROM state_settings WHERE name = 'active_version' AND value = ?1
-      UNION ALL SELECT 1 FROM state_commits
-        WHERE version_id = ?1 AND number > (SELECT value FROM state_settings WHERE name = 'number')
+      SELECT 1 FROM main.state_versions WHERE inherits = ?1
+      UNION ALL SELECT 1 FROM main.state_settings WHERE name = 'active_version' AND value = ?1
+      UNION ALL SELECT 1 FROM main.state_commits
+        WHERE version_id = ?1 AND number > (SELECT value FROM main.state_settings WHERE name = 'number')
       """
     ) { (found) throws(DatabaseError) in
       found.bind(1, id)
@@ -216,10 +248,10 @@ final class VersionTable: VirtualTable {
       }
     }
     for sql in [
-      "DELETE FROM state_current WHERE version_id = ?1",
-      "DELETE FROM state_touched WHERE version_id = ?1",
-      "DELETE FROM state_ancestors WHERE version_id = ?1",
-      "DELETE FROM state_versions WHERE id = ?1",
+      "DELETE FROM main.state_current WHERE version_id = ?1",
+      "DELETE FROM main.state_touched WHERE version_id = ?1",
+      "DELETE FROM main.state_ancestors WHERE version_id = ?1",
+      "DELETE FROM main.state_versions WHERE id = ?1",
     ] {
       try state.query(sql) { (statement) throws(DatabaseError) in
         statement.bind(1, id)

@@ -17,7 +17,7 @@ enum SQLiteFunctions {
     defer { unsafe sqlite3_finalize(statement) }
     let bytes = Array(argument.utf8)
     unsafe bytes.withUnsafeBytes {
-      _ = unsafe cengine_bind_text(statement, 1, $0.baseAddress, UInt64($0.count))
+      _ = unsafe cengine_bind_text(statement, 1, $0.baseAddress, UInt64($0.count), 0)
     }
     try #require(unsafe sqlite3_step(statement) == SQLITE_ROW)
     return unsafe sqlite3_column_int64(statement, 0)

@@ -30,8 +30,9 @@ let harnessCommand = Command(
 
       sql PART  the same for 'sluice engine', which is always the harness's own. PART is: model (random
                 statements, compared with SQLite in this process), hostile (nonsense in SQL requests
-                beside a session that works), kill (clients and engines die in transactions), cancel
-                (how long a cancelled statement goes on)
+                beside a session that works), kill (clients and engines die in transactions), state-kill
+                (the same with the state: versions, merges, files), cancel (how long a cancelled
+                statement goes on)
 
       --socket PATH      the sidecar that listens there. In its root the run makes and removes files
                          whose names begin with model-; no other program may use them. With hostile,
@@ -45,7 +46,7 @@ let harnessCommand = Command(
       --replay FILE      model: run the steps of a script instead
       --canary KIND      do or believe something wrong on purpose, which the run must find.
                          model: truncate, pending or close; kill: acknowledge or table; soak: hoard;
-                         sql: model or kill
+                         sql: model, kill or state-kill
       --runs N           sql: how many kills (200) or cancels (1000)
       --kills N          kill: how many kills under SQLite (400)
       --rounds N         kill: how often to go through the table (1)

@@ -9,7 +9,7 @@ final class EngineSide {
   private var cursors: [Int: SQLCursor] = [:]
 
   init(
-    _ socket: String, path: String, busyMilliseconds: Int64 = 0
+    _ socket: String, path: String, options: SQLOpenOptions = [], busyMilliseconds: Int64 = 0
   ) throws(HarnessError) {
     let session: RingSession
     do throws(ConnectError) {
@@ -17,7 +17,8 @@ final class EngineSide {
     } catch { throw .failed("\(socket): \(error)") }
     do throws(SQLFailure) {
       connection = try SQLConnection(
-        session, path: Array(path.utf8), mode: .either, busyMilliseconds: busyMilliseconds)
+        session, path: Array(path.utf8), mode: .either, options: options,
+        busyMilliseconds: busyMilliseconds)
     } catch { throw .difference("open \(path): \(error.wording)") }
   }
 

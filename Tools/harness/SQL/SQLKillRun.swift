@@ -12,6 +12,7 @@ final class SQLKillRun {
   private let clients: Int
   private let runs: Int
   private let acknowledgesEarly: Bool
+  private let isOnState: Bool
   private let stop: StopRequest
   private let engine: HarnessEngine
   private let board: KillBoard
@@ -40,12 +41,13 @@ final class SQLKillRun {
 
   init(
     _ parameters: HarnessParameters, clients: Int, runs: Int, acknowledgesEarly: Bool,
-    _ stop: StopRequest
+    isOnState: Bool, _ stop: StopRequest
   ) throws(HarnessError) {
     self.parameters = parameters
     self.clients = clients
     self.runs = runs
     self.acknowledgesEarly = acknowledgesEarly
+    self.isOnState = isOnState
     self.stop = stop
     random = SplitMix64(seed: parameters.seed)
     workers = Array(repeating: nil, count: clients)
@@ -104,7 +106,8 @@ final class SQLKillRun {
       [
         "sql", "--worker", "\(worker)", "--workers", "\(clients)", "--socket", engine.socket,
         "--seed", "\(random.next() >> 2)",
-      ] + (acknowledgesEarly ? ["--acknowledge-early"] : []), program: program,
+      ] + (acknowledgesEarly ? ["--acknowledge-early"] : []) + (isOnState ? ["--state"] : []),
+      program: program,
       input: lifeline.theirs.descriptor.rawValue, output: 2,
       board: boardDescriptor.descriptor.rawValue)
   }
@@ -172,10 +175,21 @@ final class SQLKillRun {
 
   private func check() throws(HarnessError) {
     outcome.checks += 1
-    let side = try EngineSide(engine.socket, path: SQLWorker.database, busyMilliseconds: 30_000)
+    let side = try EngineSide(
+      engine.socket, path: SQLWorker.database, options: isOnState ? .state : [],
+      busyMilliseconds: 30_000)
     let integrity = try side.result("PRAGMA integrity_check")
     guard integrity.rows == [[.text(Array("ok".utf8))]] else {
       throw .difference("integrity_check: \(integrity.text)")
+    }
+    if isOnState {
+      for (fault, sql) in StateWork.faults {
+        let found = try side.result(sql)
+        guard found.code == 0, found.rows.isEmpty else {
+          throw .difference("\(fault): \(found.text.prefix(1000))")
+        }
+      }
+      return
     }
     let parts = try side.result("SELECT client, n FROM t GROUP BY client, n HAVING count(*) <> 3")
     guard parts.code == 0, parts.rows.isEmpty else {

@@ -5,7 +5,7 @@ internal import SluiceCommand
 internal import SluiceSystem
 
 struct SQLMode: HarnessMode {
-  enum Part: String { case model, hostile, kill, cancel }
+  enum Part: String { case model, hostile, kill, cancel, stateKill = "state-kill" }
 
   private let part: Part
   private let parameters: HarnessParameters
@@ -18,7 +18,7 @@ struct SQLMode: HarnessMode {
   init(_ options: inout Options, _ parameters: HarnessParameters) throws(CommandError) {
     self.parameters = parameters
     guard let word = options.word(), let part = Part(rawValue: word) else {
-      throw .usage("sql takes one of: model hostile kill cancel")
+      throw .usage("sql takes one of: model hostile kill state-kill cancel")
     }
     self.part = part
     guard parameters.socket == nil else {
@@ -29,8 +29,8 @@ struct SQLMode: HarnessMode {
     runs = try options.number("--runs", in: 1...1_000_000_000, or: part == .cancel ? 1000 : 200)
     seconds = try options.number("--seconds", in: 1...1_000_000, or: 10)
     let fault = try options.value("--canary")
-    guard fault == nil || fault == word && (part == .model || part == .kill) else {
-      throw .usage("sql takes --canary model or kill, with that part")
+    guard fault == nil || fault == word && [.model, .kill, .stateKill].contains(part) else {
+      throw .usage("sql takes --canary model, kill or state-kill, with that part")
     }
     canary = fault.flatMap { Part(rawValue: $0) }
   }
@@ -48,7 +48,7 @@ struct SQLMode: HarnessMode {
     switch part {
     case .model: members += try model(stop)
     case .hostile: members += try hostile(stop)
-    case .kill: members += try kill(stop)
+    case .kill, .stateKill: members += try kill(stop)
     case .cancel: members += try cancel(stop)
     }
     if parameters.isJSON {
@@ -83,7 +83,8 @@ struct SQLMode: HarnessMode {
 
   private func kill(_ stop: StopRequest) throws(HarnessError) -> [(String, JSON)] {
     let outcome = try SQLKillRun(
-      parameters, clients: sessions, runs: runs, acknowledgesEarly: canary == .kill, stop
+      parameters, clients: sessions, runs: runs, acknowledgesEarly: canary == part,
+      isOnState: part == .stateKill, stop
     ).run()
     return [
       ("client_kills", .integer(Int64(outcome.clientKills))),

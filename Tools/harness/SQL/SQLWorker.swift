@@ -14,6 +14,7 @@ final class SQLWorker {
   private let worker: Int
   private let socket: String
   private let acknowledgesEarly: Bool
+  private let isOnState: Bool
   private var random: SplitMix64
   private var side: EngineSide?
 
@@ -37,6 +38,7 @@ final class SQLWorker {
     let workers = try options.number("--workers", in: 1...1000, or: 1)
     let seed = try options.number("--seed", in: 0...Int.max, or: 0)
     let early = options.flag("--acknowledge-early")
+    let isOnState = options.flag("--state")
     guard let socket = try options.value("--socket"), descriptorIsOpen(3) else {
       throw .usage("'sluice-harness' starts this")
     }
@@ -45,16 +47,21 @@ final class SQLWorker {
     do throws(Errno) {
       board = try KillBoard(FileDescriptor(owning: 3), workers: workers)
     } catch { throw .failed("peer: \(unsafe String(cString: error.text))") }
-    SQLWorker(board, worker, socket: socket, seed: UInt64(seed), acknowledgesEarly: early).work()
+    SQLWorker(
+      board, worker, socket: socket, seed: UInt64(seed), acknowledgesEarly: early,
+      isOnState: isOnState
+    ).work()
   }
 
   private init(
-    _ board: KillBoard, _ worker: Int, socket: String, seed: UInt64, acknowledgesEarly: Bool
+    _ board: KillBoard, _ worker: Int, socket: String, seed: UInt64, acknowledgesEarly: Bool,
+    isOnState: Bool
   ) {
     self.board = board
     self.worker = worker
     self.socket = socket
     self.acknowledgesEarly = acknowledgesEarly
+    self.isOnState = isOnState
     random = SplitMix64(seed: seed)
   }
 
@@ -91,8 +98,10 @@ final class SQLWorker {
 
   private func connect() throws(Trouble) {
     do throws(HarnessError) {
-      side = try EngineSide(socket, path: Self.database, busyMilliseconds: 30_000)
+      side = try EngineSide(
+        socket, path: Self.database, options: isOnState ? .state : [], busyMilliseconds: 30_000)
     } catch { throw .lost }
+    if isOnState { return try lookAtState() }
     try call(Self.schema)
     let rows = try call(
       "SELECT coalesce(max(n), 0), coalesce(max(n) - min(n) + 1, 0), count(DISTINCT n), count(*) FROM t"
@@ -112,11 +121,34 @@ final class SQLWorker {
     acknowledged = UInt64(last)
   }
 
+  private func lookAtState() throws(Trouble) {
+    let (last, isWhole, found) = try StateWork.numbers(worker) {
+      (sql, values) throws(Trouble) in try call(sql, values)
+    }
+    if last < acknowledged {
+      throw .wrong("transaction \(acknowledged) was acknowledged, and \(last) is the last")
+    }
+    if last > begun { throw .wrong("transaction \(last) was never begun") }
+    if !isWhole {
+      throw .wrong("the client's entities or file are of several transactions: \(found)")
+    }
+    acknowledged = last
+    // Those that were left over would make each check longer.
+    try call("DELETE FROM version WHERE id LIKE 'c\(worker)-%'")
+  }
+
   // MARK: Transactions
 
   private func transact() throws(Trouble) {
     let number = acknowledged + 1
     begun = max(begun, number)
+    if isOnState {
+      try StateWork.transact(
+        worker, number, &random, early: { if acknowledgesEarly { acknowledged = number } }
+      ) { (sql, values) throws(Trouble) in try call(sql, values) }
+      acknowledged = number
+      return
+    }
     let client = SQLValue.integer(Int64(worker))
     let n = SQLValue.integer(Int64(number))
     let content = SQLValue.blob([UInt8](repeating: UInt8(worker), count: random.below(3000)))
