@@ -169,8 +169,8 @@ final class StateTransaction {
   var commits: [String: Int64] = [:]
   var versions: Set<String> = []
   var schemas: [String: ContentSchema?] = [:]
-  /// The schemas that it has stored; some may have been rolled back.
-  var newSchemas: Set<String> = []
+  /// The schemas that it has stored, with their keys; some may have been rolled back.
+  var newSchemas: [String: String] = [:]
 
   init(number: Int64, time: String) {
     self.number = number
