@@ -185,8 +185,8 @@ final class StateTransaction {
   var schemas: [ExactText: ContentSchema?] = [:]
   /// The one that was looked for last.
   var lastSchema: (key: String, version: String, schema: ContentSchema?)?
-  /// The schemas that it has stored; some may have been rolled back.
-  var newSchemas: Set<String> = []
+  /// The schemas that it has stored, with their keys; some may have been rolled back.
+  var newSchemas: [String: String] = [:]
 
   init(number: Int64, time: String) {
     self.number = number

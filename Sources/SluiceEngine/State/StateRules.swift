@@ -131,12 +131,15 @@ struct StateRules {
       throw DatabaseError(
         SQLITE_CONSTRAINT, "schemas belong to version '\(StateTables.global)'; store them there")
     }
-    let (id, definition) = try state.query(
-      "SELECT json_extract(?1, '$.key') || '~' || json_extract(?1, '$.version'), json_extract(?1, '$.value')"
+    let (id, definition, schemaKey) = try state.query(
+      """
+      SELECT json_extract(?1, '$.key') || '~' || json_extract(?1, '$.version'),
+        json_extract(?1, '$.value'), json_extract(?1, '$.key')
+      """
     ) { (row) throws(DatabaseError) in
       row.bind(1, content)
       _ = try row.step()
-      return (row.text(0), row.optionalText(1))
+      return (row.text(0), row.optionalText(1), row.text(2))
     }
     guard id == key.entity, key.file == OwnSchemas.noFile, let definition else {
       throw DatabaseError(
@@ -149,7 +152,7 @@ struct StateRules {
     guard let stored = try self.definition(id) else {
       transaction.schemas[ExactText(id)] = nil
       transaction.lastSchema = nil
-      transaction.newSchemas.insert(id)
+      transaction.newSchemas[id] = schemaKey
       return
     }
     guard try JSONTree.parse(stored, state) == JSONTree.parse(definition, state) else {
@@ -161,17 +164,20 @@ struct StateRules {
 
   /// Looks at what was there before its schema was stored in this transaction.
   func checkLate(_ transaction: StateTransaction) throws(DatabaseError) {
-    for id in transaction.newSchemas.sorted() {
+    for (id, schemaKey) in transaction.newSchemas.sorted(by: { $0.key < $1.key }) {
       guard let definition = try definition(id) else { continue }
       let schema = try compiled(definition, id)
       try state.query(
         """
         SELECT r.schema_key, r.entity_id, r.file_id, \(StateQuery.content)
-        FROM main.state_current r LEFT JOIN main.state_changes c ON c.id = r.change_id
-        WHERE NOT r.is_tombstone AND r.schema_key || '~' || r.schema_version = ?1
+        FROM main.state_versions v CROSS JOIN main.state_current r
+          LEFT JOIN main.state_changes c ON c.id = r.change_id
+        WHERE r.version_id = v.id AND r.schema_key = ?2 AND NOT r.is_tombstone
+          AND r.schema_key || '~' || r.schema_version = ?1
         """
       ) { (row) throws(DatabaseError) in
         row.bind(1, id)
+        row.bind(2, schemaKey)
         while try row.step() {
           let key = StateKey(schema: row.text(0), entity: row.text(1), file: row.text(2))
           try check(row.text(3), of: key, schema)
