@@ -431,6 +431,17 @@ import Testing
     let inside = await sqlError { try await database.awaitChanges(after: 0, timeout: .seconds(9)) }
     #expect(inside?.message.contains("transaction") == true)
     try await database.run("ROLLBACK")
+    // A half-read statement keeps its snapshot.
+    let rows = database.rows(
+      "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 100000)"
+        + " SELECT i, key FROM n LEFT JOIN key_value ON key = i"
+    ).makeAsyncIterator()
+    _ = try await rows.next()
+    let halfRead = await sqlError {
+      try await database.awaitChanges(after: 0, timeout: .seconds(9))
+    }
+    #expect(halfRead?.message.contains("half read") == true)
+    while try await rows.next() != nil {}
     // The cancellation of the task ends it.
     let task = Task { try await database.awaitChanges(after: 99, timeout: .seconds(600)) }
     try await Task.sleep(for: .milliseconds(50))

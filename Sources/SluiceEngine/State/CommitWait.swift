@@ -29,6 +29,11 @@ struct CommitWait {
       throw DatabaseError(
         SQLITE_MISUSE, "a transaction is open, which sees no later commit; end it first")
     }
+    guard !state.keepsSnapshot else {
+      throw DatabaseError(
+        SQLITE_MISUSE,
+        "a statement is half read, which sees no later commit; read its rows to the end first")
+    }
     let start = Clock.monotonicNanoseconds()
     let end = start + milliseconds * 1_000_000
     while true {

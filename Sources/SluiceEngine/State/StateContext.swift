@@ -67,6 +67,16 @@ final class StateContext {
 
   /// Whether the database has a state, as far as is known.
   var isPresent: Bool { hasSettings }
+  /// Whether a statement stands on a row, and so keeps the connection's snapshot.
+  var keepsSnapshot: Bool {
+    var statement = unsafe sqlite3_next_stmt(handle, nil)
+    while let present = unsafe statement {
+      if unsafe sqlite3_stmt_busy(present) != 0 { return true }
+      unsafe statement = unsafe sqlite3_next_stmt(handle, present)
+    }
+    return false
+  }
+
   var isAutocommit: Bool { unsafe sqlite3_get_autocommit(handle) != 0 }
 
   /// The number of the last transaction that has changed the state.
