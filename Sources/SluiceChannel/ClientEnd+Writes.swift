@@ -4,7 +4,7 @@
 //
 // What is gathered lies in the ring behind the payloads of the requests under way, and is not handed
 // over yet. Every other request hands it over first, so the order stays that of the calls. A caller
-// that gives back a lock without a request must call `handOver` before.
+// that gives back a lock without a request must call `settle` before.
 
 internal import SluiceSystem
 public import SluiceWire
@@ -62,19 +62,6 @@ extension ClientEnd {
         changeFailure = PostedFailure(status: answer.status, errno: answer.errno)
       }
       return answer
-    } catch {
-      remember(error)
-      throw error
-    }
-  }
-
-  /// Hands over what is gathered, and does not wait.
-  @inline(never)
-  public mutating func handOver() throws(ChannelFailure) {
-    if gathered == nil { return }
-    if let failure { throw failure }
-    do throws(ChannelFailure) {
-      try submitGathered()
     } catch {
       remember(error)
       throw error

@@ -104,9 +104,14 @@ public final class Channel: Sendable {
     if hasFailure { try settle() }
   }
 
-  /// Hands over what is gathered. To be called before a lock is given back without a request.
-  func handOver() throws(CallError) {
-    try withEnd { (end) throws(ChannelFailure) in try end.handOver() }
+  /// Waits until all writes are done or have failed. To be called before a lock to write is given
+  /// back without a request, because the sidecar may grant it to others before it does these writes.
+  func finishWrites() throws(CallError) {
+    try withEnd { (end) throws(ChannelFailure) in
+      try end.settle(
+        timeoutNanoseconds: Session.callTimeoutNanoseconds,
+        peerIsGone: { session.socket.peerIsGone() })
+    }
   }
 
   /// Sends a request that ends something, and does not wait. Nobody is told whether it was done.

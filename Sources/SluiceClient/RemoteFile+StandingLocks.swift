@@ -13,12 +13,13 @@ extension RemoteFile {
       && channel.line.standingLocks.take(locks, alone: alone)
   }
 
-  /// Gives locks back and lets them stand. False if a request must give them back. Never blocks.
+  /// Gives locks back and lets them stand. False if a request must give them back. Blocks only if
+  /// they are locks to write and writes are under way (after a ROLLBACK; a COMMIT has waited).
   @inline(__always)
   public func giveBackStanding(_ locks: LockSet) -> Bool {
     guard channel.session.callObstacle == nil else { return false }
-    // Others may write as soon as the lock is free.
-    if !locks.isDisjoint(with: .ofWriters), (try? channel.handOver()) == nil { return false }
+    // Others may write as soon as the lock is free. A write that is done later would overwrite theirs.
+    if !locks.isDisjoint(with: .ofWriters), (try? channel.finishWrites()) == nil { return false }
     guard channel.line.standingLocks.giveBack(locks) else { return false }
     if !locks.isDisjoint(with: .ofTransactions) { channel.transactionEnded() }
     return true

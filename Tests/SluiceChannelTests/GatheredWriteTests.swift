@@ -76,7 +76,7 @@ struct GatheredWriteTests {
     try client.post(bytes(2, 24), at: offset, handsOver: false)
     #expect(channel.view.submitted == 1)
     expectWrite(1, at: 7, bytes(1, 24))
-    try client.handOver()
+    try client.postEnd()
     expectWrite(2, at: UInt8(offset), bytes(2, 24))
   }
 
@@ -111,20 +111,19 @@ struct GatheredWriteTests {
     #expect(channel.view.submitted == 4, "it waits for room")
   }
 
-  @Test(arguments: ["call", "end", "settle", "hand over"])
+  @Test(arguments: ["call", "end", "settle"])
   func everyOtherRequestHandsThemOver(by request: String) throws {
     try client.post(bytes(1, 24), at: 7, handsOver: false)
     answerAll()
     switch request {
     case "call": _ = try client.call(.nothing)
     case "end": try client.postEnd()
-    case "settle": #expect(try client.settle() == nil)
-    default: try client.handOver()
+    default: #expect(try client.settle() == nil)
     }
     #expect(channel.view.submitted == (["call", "end"].contains(request) ? 2 : 1))
     let slot = channel.view[request: 1]
     #expect(slot.operation == SluiceWire.Operation.write.rawValue)
-    if request == "end" || request == "hand over" { expectWrite(1, at: 7, bytes(1, 24)) }
+    if request == "end" { expectWrite(1, at: 7, bytes(1, 24)) }
   }
 
   @Test func aFailureOfWritesThatWereGatheredStays() throws {

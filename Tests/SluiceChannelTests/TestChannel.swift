@@ -200,8 +200,6 @@ final class TestClient {
       peerIsGone: peerIsGone)
   }
 
-  func handOver() throws(ChannelFailure) { try end.handOver() }
-
   /// Posts the end of a file.
   func postEnd() throws(ChannelFailure) {
     try end.postEnd(

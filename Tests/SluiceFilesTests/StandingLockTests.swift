@@ -186,18 +186,7 @@ struct StandingLockTests {
 
   /// Otherwise it would overwrite what the next writer has put there.
   @Test func aPieceThatWasHeldBackIsWrittenBeforeTheRightToWriteIsFree() throws {
-    let files = [try connect().file, try connect().file]
-    var wals: [RemoteFile] = []
-    for file in files {
-      try file.lock(.shared)
-      _ = try file.joinWALIndex(
-        WALIndexMapRequest(
-          byteCount: 32768, extends: true, isReadOnly: false, wantsDescriptor: false))
-      wals.append(
-        try file.channel.open(
-          OpenRequest(
-            path: Array("a.db-wal".utf8), kind: .wal, options: [.readWrite, .create])))
-    }
+    let (files, wals) = try writers(in: [sidecar.connect(), sidecar.connect()])
     try files[0].lockWALIndex(first: 0, count: 1, .exclusive)
     try unsafe ([1, 1, 1] as [UInt8]).withUnsafeBytes {
       try unsafe wals[0].post($0, at: 0, handsOver: false)
@@ -207,6 +196,45 @@ struct StandingLockTests {
     try wals[1].write([2, 2, 2], at: 0)
     try wals[0].settle()
     #expect(try wals[1].read(3, at: 0) == [2, 2, 2])
+  }
+
+  /// The first writer's reactor is in the midst of a slow sync, and the other writer's is not. SQLite
+  /// leaves such writes when it rolls back a transaction whose pages it had spilled.
+  @Test func writesThatWerePostedAreDoneBeforeTheRightToWriteIsFree() throws {
+    let sidecar = try SidecarProcess(["--reactors", "2", "--sync-delay", "100"])
+    let sessions = [try sidecar.connect(), try sidecar.connect()]
+    let syncing = try sessions[0].openChannel().openDatabase("b.db")
+    let (files, wals) = try writers(in: sessions)
+    try files[0].lockWALIndex(first: 0, count: 1, .exclusive)
+    let isSynced = DispatchSemaphore(value: 0)
+    Thread.detachNewThread {
+      try? syncing.sync()
+      isSynced.signal()
+    }
+    usleep(20_000)
+    try unsafe ([1, 1, 1] as [UInt8]).withUnsafeBytes { try unsafe wals[0].post($0, at: 0) }
+    #expect(files[0].giveBackStanding(.walIndex(1)))
+    try files[1].lockWALIndex(first: 0, count: 1, .exclusive)
+    try wals[1].write([2, 2, 2], at: 0)
+    try wals[0].settle()
+    isSynced.wait()
+    #expect(try wals[1].read(3, at: 0) == [2, 2, 2])
+  }
+
+  /// Two programs that may write to a WAL.
+  private func writers(
+    in sessions: [Session]
+  ) throws -> (files: [RemoteFile], wals: [RemoteFile]) {
+    let files = try sessions.map { try Connection($0, .standingLocks).file }
+    let wals = try files.map { file in
+      try file.lock(.shared)
+      _ = try file.joinWALIndex(
+        WALIndexMapRequest(
+          byteCount: 32768, extends: true, isReadOnly: false, wantsDescriptor: false))
+      return try file.channel.open(
+        OpenRequest(path: Array("a.db-wal".utf8), kind: .wal, options: [.readWrite, .create]))
+    }
+    return (files, wals)
   }
 
   @Test func onesOwnStandingLockIsNotInOnesWay() throws {

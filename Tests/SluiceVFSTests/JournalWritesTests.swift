@@ -12,6 +12,10 @@ struct JournalWritesTests {
     writes.endsPart(byteCount: byteCount, at: offset)
   }
 
+  private func mayPost(_ byteCount: Int, at offset: Int64, _ writes: inout JournalWrites) -> Bool {
+    writes.mayPost(byteCount: byteCount, at: offset)
+  }
+
   /// Writes pieces that follow one another. Returns which of them ended a part.
   private func append(
     _ byteCounts: [Int], at offset: Int64, to writes: inout JournalWrites
@@ -43,6 +47,16 @@ struct JournalWritesTests {
     _ = append([4, 1024], at: 4096, to: &writes)
     #expect(ends(byteCount, at: 0, &writes))
     #expect(append([4, 1024, 4], at: 4096, to: &writes) == [false, false, true])
+  }
+
+  @Test func theWriteThatEndsTheJournalIsWaitedFor() {
+    var writes = JournalWrites()
+    #expect(mayPost(4096, at: 0, &writes))
+    #expect(mayPost(512, at: 0, &writes))
+    #expect(append([4096, 4, 1024], at: 0, to: &writes) == [true, false, false])
+    #expect(mayPost(28, at: 5124, &writes))
+    #expect(!mayPost(28, at: 0, &writes))
+    #expect(append([4], at: 5124, to: &writes) == [false], "no record is left")
   }
 
   @Test func aChecksumElsewhereIsTheNumberOfAnotherRecord() {

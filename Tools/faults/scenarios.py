@@ -139,6 +139,16 @@ def modes(program):
     program.close(database)
 
 
+def unsynced(program):
+    """Transactions without a sync, with a journal that stays. Its header's last write commits."""
+    database = program.open("a.db")
+    program.run(database, "PRAGMA synchronous = OFF")
+    program.run(database, "PRAGMA journal_mode = PERSIST")
+    for number in range(3):
+        program.transact(database, 1000 + number)
+    program.close(database)
+
+
 def wal(program):
     """A WAL that is read, checkpointed, emptied and removed."""
     one, two = program.open("w.db"), program.open("w.db")
@@ -282,7 +292,7 @@ def bounded(program):
 
 
 SCENARIOS = {function.__name__: function for function in [
-    session, rollback, modes, wal, hot, together, temporary, names, beside, comings, contention,
+    session, rollback, modes, unsynced, wal, hot, together, temporary, names, beside, comings, contention,
     bounded]}
 
 

@@ -271,7 +271,9 @@ final class OpenFile: @unchecked Sendable {
       return remote.channel.openWALCount.load(ordering: .relaxed) == 0
     case .wal:
       return unsafe walWrites.mayPost(bytes, at: offset)
-    case .mainJournal, .superJournal, .temporary:
+    case .mainJournal:
+      return journalWrites.mayPost(byteCount: bytes.count, at: offset)
+    case .superJournal, .temporary:
       return true
     }
   }
