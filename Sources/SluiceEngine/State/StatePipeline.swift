@@ -18,6 +18,8 @@ final class StatePipeline: TableSource {
     connection.keep(self, names: StateTables.ownNames)
     if isWanted { try StateTables.boot(connection) }
     guard try StateTables.areIn(connection) else { return }
+    // A statement that writes a state is a savepoint, whose pages would go to a file of the sidecar.
+    try connection.run("PRAGMA temp_store = MEMORY")
     try context.loadSettings()
   }
 

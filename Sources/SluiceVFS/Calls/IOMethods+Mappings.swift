@@ -24,7 +24,10 @@ extension IOMethods {
         try file.lockWALIndex(first: Int(first), count: Int(count), kind) ? SQLITE_OK : SQLITE_BUSY
       }
     }
-    unsafe table.pointee.xShmBarrier = { _ in fullMemoryBarrier() }
+    unsafe table.pointee.xShmBarrier = { file in
+      fullMemoryBarrier()
+      unsafe OpenFile.reference(file!)._withUnsafeGuaranteedRef { $0.writerPassesBarrier() }
+    }
     unsafe table.pointee.xShmUnmap = { file, deletes in
       unsafe IOMethods.withFile(file!, .mapWALIndex) { (file) throws(VFSError) in
         guard file.walIndex != nil else { return SQLITE_OK }

@@ -53,6 +53,20 @@ extension OpenFile {
     wal.remote.hasReadPromised = false
   }
 
+  /// xShmBarrier. A writer is between its two copies of the index's header. If its sidecar is dead,
+  /// another program may already have committed, and the second copy must not be seen: the two differ,
+  /// so the next to read sets the index up anew from the WAL. COMMIT_PHASETWO fails.
+  @inline(__always)
+  func writerPassesBarrier() {
+    if wait.writesWAL, let knowledge, knowledge.sidecarIsDead { letGoOfIndex() }
+  }
+
+  @inline(never)
+  private func letGoOfIndex() {
+    walIndex?.letGo()
+    untold = .sessionLost
+  }
+
   /// The connection takes its next lock, which is not for a checkpoint.
   @inline(__always)
   func tellWhatWasTakenBack() throws(VFSError) {

@@ -75,6 +75,12 @@ final class Knowledge: Sendable {
     _ = windowReference.storeIfNil(opened.region)
   }
 
+  /// Whether the sidecar is dead. Its sign of life shows that before its locks are free.
+  var sidecarIsDead: Bool {
+    if let life = unsafe life { return life.isOver }
+    return !remote.channel.session.probe()
+  }
+
   /// How much memory the window has at most, in bytes.
   var windowByteCount: Int64 { window?.knownByteCount ?? 0 }
 
