@@ -23,7 +23,8 @@ extension SQLConnection {
       let piece = unsafe UnsafeRawBufferPointer(rebasing: value[offset..<offset + count])
       let request = SQLValueWriteRequest(
         parameter: number, offset: Int64(offset), byteCount: Int64(value.count))
-      let submitted = unsafe try submit(.sqlValueWrite, file: 0, .valueWrite(request), room: count) {
+      let submitted = unsafe try submit(.sqlValueWrite, file: 0, .valueWrite(request), room: count)
+      {
         if count > 0 { unsafe $0.copyMemory(from: piece) }
       }
       do throws(SQLFailure) {
@@ -42,7 +43,8 @@ extension SQLConnection {
     while bytes.count < byteCount {
       let room = min(Self.transferByteCount, byteCount - bytes.count)
       let request = SQLValueReadRequest(column: UInt64(column), offset: Int64(bytes.count))
-      let number = unsafe try submit(.sqlValueRead, file: statement, .valueRead(request), room: room)
+      let number = unsafe try submit(
+        .sqlValueRead, file: statement, .valueRead(request), room: room)
       let received = try finish(number) { (answer, _) in
         unsafe bytes.append(contentsOf: answer.payload)
         return unsafe answer.payload.count

@@ -25,7 +25,7 @@ import Testing
         ["r.entity_id = ?2", "r.schema_key = ?3"],
         "state_current_by_entity (entity_id=? AND version_id=? AND schema_key=?"
       ),
-      (["r.schema_key = ?2"], "PRIMARY KEY (version_id=? AND schema_key=?"),
+      (["r.schema_key = ?2"], "state_current_by_schema (version_id=? AND schema_key=?"),
       (["r.file_id = ?2"], "state_current_by_file (file_id=? AND version_id=?"),
       (
         ["r.file_id = ?2", "r.schema_key <> 'x'"],
@@ -33,9 +33,9 @@ import Testing
       ),
       (
         [descriptor, FileDescriptors.hasPath.replacing("?", with: "?2")],
-        "PRIMARY KEY (version_id=? AND schema_key=? AND entity_id=?"
+        "state_current_by_entity (entity_id=? AND version_id=? AND schema_key=?"
       ),
-      ([], "PRIMARY KEY (version_id=?"),
+      ([], "state_current_by_schema (version_id=?"),
     ] {
       for scope in [StateQuery.Scope.one, .all] {
         var query = StateQuery(conditions: conditions, columns: ["r.entity_id"])

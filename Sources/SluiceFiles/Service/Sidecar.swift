@@ -1,6 +1,7 @@
 // A sidecar for files as its starter sees it: configured, run until it has to end, and gone without
 // a trace.
 
+internal import CSluice
 public import SluiceServer
 public import SluiceSystem
 
@@ -165,7 +166,7 @@ private func publicMetrics(
   do throws(Errno) {
     return try Metrics(
       socketPath: absolutePath(socketPath),
-      rootPath: absolutePath(configuration.rootPath ?? cString("/")))
+      rootPath: absolutePath(configuration.rootPath ?? cString("/")), service: SLUICE_METRICS_FILES)
   } catch .noEntry {
     Log.warning(
       "/dev/shm is not there, so 'sluice stats' does not show this sidecar; mount a tmpfs on it")

@@ -29,8 +29,7 @@ package final class Metrics: @unchecked Sendable {
   /// Counts in public, under these paths (zero-terminated). Objects that dead servers left behind
   /// are removed.
   package init(
-    socketPath: [CChar], rootPath: [CChar],
-    service: sluice_metrics_service = SLUICE_METRICS_FILES
+    socketPath: [CChar], rootPath: [CChar], service: sluice_metrics_service
   ) throws(Errno) {
     removeStaleMetrics()
     let process = processIdentity().process
