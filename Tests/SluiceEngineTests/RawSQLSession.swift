@@ -15,14 +15,18 @@ final class RawSQLSession {
   var isCancelled: () -> Bool = { false }
   private let memory: UnsafeMutableRawBufferPointer
 
-  init(opening path: String = ":memory:", mode: SQLOpenMode = .either) throws {
+  init(
+    opening path: String = ":memory:", mode: SQLOpenMode = .either, options: SQLOpenOptions = [],
+    plugins: PluginSet = .builtIn
+  ) throws {
     unsafe memory = .allocate(byteCount: 64 << 10, alignment: 64)
     unsafe memory.initializeMemory(as: UInt8.self, repeating: 0)
     var box: () -> Bool = { false }
-    session = SQLSession(at: .host, isCancelled: { box() }, isClientGone: { false })
+    session = SQLSession(
+      at: .host, plugins: plugins, isCancelled: { box() }, isClientGone: { false })
     box = { [unowned self] in isCancelled() }
     let request = SQLOpenRequest(
-      path: Array(path.utf8), mode: mode, options: [], busyMilliseconds: 0)
+      path: Array(path.utf8), mode: mode, options: options, busyMilliseconds: 0)
     let (outcome, _) = unsafe session.open(request, memory)
     guard outcome.status == .done else { throw Refused(outcome: outcome) }
   }
