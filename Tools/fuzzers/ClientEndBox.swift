@@ -38,7 +38,7 @@ final class ClientEndBox {
     defer { unsafe sent.deallocate() }
     unsafe sent.initializeMemory(as: UInt8.self, repeating: 7)
     try unsafe end.post(
-      .write, file: file, OffsetFields(offset: 0), sending: UnsafeRawBufferPointer(sent),
+      UnsafeRawBufferPointer(sent), file: file, at: 0, handsOver: true,
       timeoutNanoseconds: timeoutNanoseconds, peerIsGone: { false })
   }
 
