@@ -20,6 +20,14 @@ static int await(int socket, short events, int64_t deadline_ns) {
   }
 }
 
+// What to do after a call that failed: 0 to try it again, or why not.
+static int after_failure(int socket, short events, int64_t deadline_ns) {
+  int error = errno;
+  if (error == EAGAIN) error = -await(socket, events, deadline_ns);
+  if (error == ECONNRESET) error = EPIPE;
+  return error == EINTR ? 0 : -error;
+}
+
 int cplugin_send(int socket, const void *bytes, size_t byte_count, int64_t deadline_ns) {
   const char *next = bytes;
   while (byte_count > 0) {
@@ -27,10 +35,8 @@ int cplugin_send(int socket, const void *bytes, size_t byte_count, int64_t deadl
     struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
     ssize_t n = sendmsg(socket, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
     if (n < 0) {
-      int error = errno;
-      if (error == EAGAIN) error = -await(socket, POLLOUT, deadline_ns);
-      if (error == ECONNRESET) error = EPIPE;
-      if (error != 0 && error != EINTR) return -error;
+      int error = after_failure(socket, POLLOUT, deadline_ns);
+      if (error != 0) return error;
       continue;
     }
     next += n;
@@ -47,10 +53,8 @@ int cplugin_receive(int socket, void *bytes, size_t byte_count, int64_t deadline
     ssize_t n = recvmsg(socket, &message, MSG_DONTWAIT);
     if (n == 0) return -EPIPE;
     if (n < 0) {
-      int error = errno;
-      if (error == EAGAIN) error = -await(socket, POLLIN, deadline_ns);
-      if (error == ECONNRESET) error = EPIPE;
-      if (error != 0 && error != EINTR) return -error;
+      int error = after_failure(socket, POLLIN, deadline_ns);
+      if (error != 0) return error;
       continue;
     }
     next += n;

@@ -45,11 +45,6 @@ import Testing
       UNION ALL SELECT 'changes' || count(*) FROM state_changes
       ORDER BY 1)
     """
-  private static let cache = """
-    SELECT count(*) FROM (
-      SELECT version_id, schema_key, entity_id, is_tombstone, change_id, "commit" FROM state_current WHERE untracked = 0
-      EXCEPT SELECT version_id, schema_key, entity_id, is_tombstone, change_id, "commit" FROM state_rebuilt)
-    """
 
   private final class Laboratory {
     let directory = NSTemporaryDirectory() + "/sluice-state-faults-\(UUID().uuidString)"
@@ -71,7 +66,7 @@ import Testing
   }
 
   private func facts(_ connection: SQLConnection) throws -> [[TestValue]] {
-    #expect(try connection.rows(Self.cache) == [[0]])
+    #expect(try connection.rows(StateCache.faultCount) == [[0]])
     return try connection.rows(Self.facts)
   }
 

@@ -57,17 +57,21 @@ extension SQLRunner {
   }
 
   /// What is wrong with the cache of the present state; empty if nothing is.
-  func cacheFaults() async throws -> String {
-    let columns = """
-      version_id, schema_key, entity_id, file_id, is_tombstone, plugin_key, schema_version, created_at,
-        change_id, "commit"
-      """
-    return try await line(
-      """
-      SELECT * FROM (SELECT \(columns) FROM state_current WHERE untracked = 0
-        EXCEPT SELECT \(columns) FROM state_rebuilt)
-      UNION ALL SELECT * FROM (SELECT \(columns) FROM state_rebuilt
-        EXCEPT SELECT \(columns) FROM state_current WHERE untracked = 0)
-      """)
-  }
+  func cacheFaults() async throws -> String { try await line(StateCache.faults) }
+}
+
+/// What the present state must be by its history.
+enum StateCache {
+  private static let columns = """
+    version_id, schema_key, entity_id, file_id, is_tombstone, plugin_key, schema_version, created_at,
+      change_id, "commit"
+    """
+  /// The rows that only one of both has.
+  static let faults = """
+    SELECT * FROM (SELECT \(columns) FROM state_current WHERE untracked = 0
+      EXCEPT SELECT \(columns) FROM state_rebuilt)
+    UNION ALL SELECT * FROM (SELECT \(columns) FROM state_rebuilt
+      EXCEPT SELECT \(columns) FROM state_current WHERE untracked = 0)
+    """
+  static let faultCount = "SELECT count(*) FROM (\(faults))"
 }

@@ -14,7 +14,6 @@ struct TableValue {
   var isNull: Bool { unsafe sqlite3_value_type(handle) == SQLITE_NULL }
   /// Whether an UPDATE leaves the column as it is, and has not read it either.
   var isUnchanged: Bool { unsafe sqlite3_value_nochange(handle) != 0 }
-  var type: Int32 { unsafe sqlite3_value_type(handle) }
   var integer: Int64 { unsafe sqlite3_value_int64(handle) }
 
   /// The value as text; nil for NULL. What is no UTF-8 is refused, because a key must not become
@@ -137,7 +136,6 @@ struct TableResult {
 protocol TableSource: AnyObject {
   /// `name` is the first argument of CREATE VIRTUAL TABLE … USING module(…).
   func table(_ name: String) throws(DatabaseError) -> VirtualTable
-  func begin() throws(DatabaseError)
   /// The last moment in which the transaction can still be refused.
   func sync() throws(DatabaseError)
   func commit()

@@ -92,16 +92,13 @@ struct FileContent {
           schema: piece.entity.schemaKey, entity: piece.entity.entityID, file: after.id),
         from: version)
     }
+    let former = before.map { state.plugins.matching(path: $0.path) } ?? []
     for plugin in makers {
       let knowsFile = pieces.contains { $0.plugin == plugin.key }
-      let wasMatching = before.map { matches(plugin, $0.path) } ?? false
+      let wasMatching = former.contains { $0 === plugin }
       try detect(
         plugin, after, before: knowsFile || wasMatching ? before : nil, isUntracked: isUntracked)
     }
-  }
-
-  private func matches(_ plugin: any Plugin, _ path: String) -> Bool {
-    state.plugins.matching(path: path).contains { $0 === plugin }
   }
 
   private func detect(

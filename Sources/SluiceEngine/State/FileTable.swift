@@ -94,10 +94,13 @@ final class FileTable: VirtualTable {
 
   override func insert(_ row: TableRow) throws(DatabaseError) {
     let version = try version(row)
-    let id = try row[Column.id].text(of: "id") ?? state.ids.next()
-    var after = try file(row, id: id)
+    let given = try row[Column.id].text(of: "id")
+    var after = try file(row, id: given ?? state.ids.next())
     after.data = row[Column.data].bytes
-    try put(after, before: try present(id, version), in: version, isUntracked: untracked(row))
+    // No file has a new id.
+    var before: PluginFile?
+    if let given { before = try present(given, version) }
+    try put(after, before: before, in: version, isUntracked: untracked(row))
   }
 
   private func untracked(_ row: TableRow) -> Bool {

@@ -20,7 +20,7 @@ final class MergeTable: VirtualTable {
   }
 
   override func open() -> VirtualCursor {
-    StatementRows(state) { _ in
+    PlannedRows(state) { _ in
       """
       SELECT s.version_id, m.version_id, m.id
       FROM main.state_commits m JOIN main.state_commits s ON s.seq = m.merged

@@ -23,22 +23,11 @@ final class StateHistoryTable: VirtualTable {
 }
 
 /// The elements of one commit after the other.
-private final class HistoryRows: VirtualCursor {
-  private let state: StateContext
+private final class HistoryRows: StatementRows {
   private var walk: CommitWalk?
   private var rootID = ""
   private var commits: ArraySlice<Int64> = []
   private var filters: [(column: String, text: String)] = []
-  private var sql = ""
-  private var statement: EngineStatement?
-
-  init(_ state: StateContext) { self.state = state }
-  deinit { close() }
-
-  private func close() {
-    if let statement { state.pool.giveBack(statement, sql) }
-    statement = nil
-  }
 
   override func filter(_ plan: TablePlan, _ arguments: [TableValue]) throws(DatabaseError) {
     close()
@@ -62,7 +51,7 @@ private final class HistoryRows: VirtualCursor {
     // With an entity, its index is better than the commit's.
     let plus = filters.contains { $0.column == "entity_id" } ? "+" : ""
     let conditions = filters.enumerated().map { " AND c.\($1.column) = ?\($0 + 2)" }.joined()
-    sql = """
+    let sql = """
       SELECT c.entity_id, c.schema_key, c.file_id, c.plugin_key, c.snapshot_content,
         c.schema_version, m.created_at, c.id, m.id
       FROM main.state_commits m CROSS JOIN main.state_changes c ON \(plus)c."commit" = m.seq
@@ -74,7 +63,7 @@ private final class HistoryRows: VirtualCursor {
         CROSS JOIN main.state_changes c ON c.id = a.change_id
       WHERE m.seq = ?1\(conditions)
       """
-    statement = try state.pool.take(sql)
+    _ = try begin(sql)
     try beginCommit()
     try next()
   }
@@ -118,7 +107,7 @@ private final class HistoryRows: VirtualCursor {
     case 9: result.set(rootID)
     case 10: result.set(walk?.depths[commit] ?? 0)
     case 11: result.set(RowKey.text([rootID, "\(commit)", statement!.text(7)]))
-    default: result.set(statement!, number)
+    default: try super.column(number, result)
     }
   }
 }

@@ -46,8 +46,6 @@ final class StatePipeline: TableSource {
     }
   }
 
-  func begin() {}
-
   func sync() throws(DatabaseError) {
     // Each table that was written calls this; the first call does all.
     guard let transaction = context.written else { return }

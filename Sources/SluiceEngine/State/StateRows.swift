@@ -47,7 +47,7 @@ struct RowColumns {
 
 /// The rows of a state query, which a plan chooses. The last two columns, the version and the entity,
 /// stand for the key.
-class StateRows: VirtualCursor {
+class StateRows: StatementRows {
   struct Choice {
     var query: StateQuery
     /// What must be equal to the plan's arguments, in their order, but for the version.
@@ -56,33 +56,21 @@ class StateRows: VirtualCursor {
     var tellsVersion: Bool
   }
 
-  let state: StateContext
   private let isForAll: Bool
   private let keyColumn: Int
   private let choose: (TablePlan) -> Choice
-  private var sql = ""
-  private(set) var statement: EngineStatement?
-  private var atEnd = true
 
   init(
     _ state: StateContext, isForAll: Bool, keyColumn: Int,
     _ choose: @escaping (TablePlan) -> Choice
   ) {
-    self.state = state
     self.isForAll = isForAll
     self.keyColumn = keyColumn
     self.choose = choose
-  }
-
-  deinit { close() }
-
-  private func close() {
-    if let statement { state.pool.giveBack(statement, sql) }
-    statement = nil
+    super.init(state)
   }
 
   override func filter(_ plan: TablePlan, _ arguments: [TableValue]) throws(DatabaseError) {
-    close()
     var choice = choose(plan)
     let isOfOne = !isForAll || choice.tellsVersion
     choice.query.scope = isOfOne ? .one : .all
@@ -93,9 +81,7 @@ class StateRows: VirtualCursor {
         key.contains("?") ? key.replacing("?", with: "?\(parameter)") : "\(key) = ?\(parameter)")
       parameter += 1
     }
-    sql = choice.query.sql
-    let statement = try state.pool.take(sql)
-    self.statement = statement
+    let statement = try begin(choice.query.sql)
     var arguments = arguments
     if choice.tellsVersion {
       statement.bind(1, arguments.removeLast())
@@ -108,14 +94,11 @@ class StateRows: VirtualCursor {
     try next()
   }
 
-  override func next() throws(DatabaseError) { atEnd = try !statement!.step() }
-  override var isAtEnd: Bool { atEnd }
-
   var version: String { statement!.text(Int32(keyColumn)) }
   var entity: String { statement!.text(Int32(keyColumn + 1)) }
 
   override func column(_ number: Int32, _ result: TableResult) throws(DatabaseError) {
-    guard number == keyColumn else { return result.set(statement!, number) }
+    guard number == keyColumn else { return try super.column(number, result) }
     result.set(RowKey.text([version, entity]))
   }
 }

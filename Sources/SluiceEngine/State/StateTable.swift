@@ -113,34 +113,25 @@ final class StateTable: VirtualTable {
     return query
   }
 
-  private final class Rows: VirtualCursor {
+  private final class Rows: StatementRows {
     private let table: StateTable
-    private var statement: EngineStatement?
-    private var sql = ""
-    private var atEnd = true
 
-    init(_ table: StateTable) { self.table = table }
-    deinit { close() }
-
-    private func close() {
-      if let statement { table.state.pool.giveBack(statement, sql) }
-      statement = nil
+    init(_ table: StateTable) {
+      self.table = table
+      super.init(table.state)
     }
 
     override func filter(
       _ plan: TablePlan, _ arguments: [TableValue]
     ) throws(DatabaseError) {
-      close()
       var query = table.query(plan)
-      query.isFoundFirst = table.state.isInserting
-      sql = query.sql
-      let statement = try table.state.pool.take(sql)
-      self.statement = statement
+      query.isFoundFirst = state.isInserting
+      let statement = try begin(query.sql)
       var arguments = arguments
       var parameter: Int32 = 1
       if query.scope == .one {
         if table.kind == .active {
-          statement.bind(1, table.state.activeVersion.value)
+          statement.bind(1, state.activeVersion.value)
         } else {
           statement.bind(1, arguments.removeLast())
         }
@@ -153,17 +144,10 @@ final class StateTable: VirtualTable {
       try next()
     }
 
-    override func next() throws(DatabaseError) { atEnd = try !statement!.step() }
-    override var isAtEnd: Bool { atEnd }
-
     override func column(_ number: Int32, _ result: TableResult) throws(DatabaseError) {
-      guard let statement else { return }
-      guard table.columns[Int(number)] == .key else {
-        return result.set(statement, number)
-      }
-      func text(_ column: Column) -> String { statement.text(Int32(table.index(column))) }
-      let version =
-        table.kind == .active ? table.state.activeVersion.value : text(.version)
+      guard table.columns[Int(number)] == .key else { return try super.column(number, result) }
+      func text(_ column: Column) -> String { statement!.text(Int32(table.index(column))) }
+      let version = table.kind == .active ? state.activeVersion.value : text(.version)
       result.set(RowKey.text([version, text(.schema), text(.entity), text(.file)]))
     }
   }
@@ -184,12 +168,20 @@ final class StateTable: VirtualTable {
   override func insert(_ row: TableRow) throws(DatabaseError) {
     let version =
       kind == .active ? state.activeVersion.value : try required(row, .version)
-    let key = StateKey(
+    try put(row, as: try key(row), in: version)
+  }
+
+  private func key(_ row: TableRow) throws(DatabaseError) -> StateKey {
+    StateKey(
       schema: try required(row, .schema), entity: try required(row, .entity),
       file: try required(row, .file))
+  }
+
+  private func put(
+    _ row: TableRow, as key: StateKey, in version: String
+  ) throws(DatabaseError) {
     let value = StateValue(
-      plugin: try required(row, .plugin),
-      schemaVersion: try required(row, .schemaVersion),
+      plugin: try required(row, .plugin), schemaVersion: try required(row, .schemaVersion),
       content: try required(row, .content))
     let isUntracked = row[index(.untracked)].integer != 0
     try writer().put(key, value, in: version, isUntracked: isUntracked)
@@ -197,21 +189,14 @@ final class StateTable: VirtualTable {
 
   override func update(_ old: TableValue, to row: TableRow) throws(DatabaseError) {
     let (version, key) = try parts(of: old)
-    let newKey = StateKey(
-      schema: try required(row, .schema), entity: try required(row, .entity),
-      file: try required(row, .file))
+    let newKey = try self.key(row)
     let newVersion = kind == .active ? version : try required(row, .version)
     guard newKey == key, ExactText(newVersion) == ExactText(version) else {
       throw DatabaseError(
         SQLITE_CONSTRAINT,
         "entity_id, schema_key, file_id and version_id of a row stay; delete it and insert another")
     }
-    let value = StateValue(
-      plugin: try required(row, .plugin),
-      schemaVersion: try required(row, .schemaVersion),
-      content: try required(row, .content))
-    let isUntracked = row[index(.untracked)].integer != 0
-    try writer().put(key, value, in: version, isUntracked: isUntracked)
+    try put(row, as: key, in: version)
   }
 
   override func delete(_ old: TableValue) throws(DatabaseError) {

@@ -19,7 +19,7 @@ final class VersionTable: VirtualTable {
   override var keyColumns: [Int] { [0] }
   override func rowCount(_ plan: TablePlan) -> Int64 { plan.has(0) ? 1 : 20 }
 
-  override func open() -> VirtualCursor { StatementRows(state) { Self.query($0) } }
+  override func open() -> VirtualCursor { PlannedRows(state) { Self.query($0) } }
 
   private static func query(_ plan: TablePlan) -> String {
     """
@@ -259,45 +259,5 @@ final class VersionTable: VirtualTable {
       }
     }
     state.forgetVersions()
-  }
-}
-
-/// The rows of one statement, which a plan chooses.
-final class StatementRows: VirtualCursor {
-  private let state: StateContext
-  private let choose: (TablePlan) -> String
-  private var sql = ""
-  private var statement: EngineStatement?
-  private var atEnd = true
-
-  init(_ state: StateContext, _ choose: @escaping (TablePlan) -> String) {
-    self.state = state
-    self.choose = choose
-  }
-
-  deinit { close() }
-
-  private func close() {
-    if let statement { state.pool.giveBack(statement, sql) }
-    statement = nil
-  }
-
-  /// The arguments are the parameters.
-  override func filter(_ plan: TablePlan, _ arguments: [TableValue]) throws(DatabaseError) {
-    close()
-    sql = choose(plan)
-    let statement = try state.pool.take(sql)
-    self.statement = statement
-    for (index, argument) in arguments.enumerated() {
-      statement.bind(Int32(index + 1), argument)
-    }
-    try next()
-  }
-
-  override func next() throws(DatabaseError) { atEnd = try !statement!.step() }
-  override var isAtEnd: Bool { atEnd }
-
-  override func column(_ number: Int32, _ result: TableResult) throws(DatabaseError) {
-    result.set(statement!, number)
   }
 }
