@@ -9,6 +9,7 @@ let benchCommand = Command(
   name: "sluice-bench", summary: "measure Sluice beside SQLite's own VFS",
   help: """
     usage: sluice-bench BENCHMARK [OPTION …]
+           sluice-bench combine FILE … [--svg FILE] [--markdown FILE]
 
     Runs Sluice and SQLite's own unix VFS in turns, in an order that changes from round to round.
     Prints the median of the rounds, the 99th percentile of all samples, and the ratio of Sluice to
@@ -38,6 +39,7 @@ let benchCommand = Command(
                   they are installed, Python's sqlite3, PostgreSQL and a service on a Unix socket
       start       the first query of a new process, the start of its private sidecar included
       all         all of these, in this order
+      combine     measures nothing: shows what earlier runs on one machine with --json have printed
 
       --rounds N         interleaved rounds (7)
       --directory DIR    where the databases go, in a directory that is removed at the end; in memory
@@ -83,13 +85,20 @@ private var benchmarks: [any Benchmark.Type] {
 private func bench(_ words: [String]) throws(CommandError) -> Int32 {
   var options = Options(words)
   guard let name = options.word() else { throw .usage("which benchmark?") }
+  if name == "combine" { return try combine(&options) }
   let kinds = benchmarks.filter { name == "all" || $0.name == name }
   guard !kinds.isEmpty else { throw .usage("\(name): no such benchmark") }
   let own = kinds.reduce(into: Set<String>()) { $0.formUnion($1.options) }
   let parameters = try BenchmarkParameters(&options, own: own)
   try options.finish()
-  do throws(ToolError) {
+  return try exitCode { () throws(ToolError) in
     try measure(kinds, parameters, command: (["sluice-bench"] + words).joined(separator: " "))
+  }
+}
+
+private func exitCode(_ body: () throws(ToolError) -> Void) throws(CommandError) -> Int32 {
+  do throws(ToolError) {
+    try body()
     return 0
   } catch {
     switch error {
@@ -135,4 +144,38 @@ private func measure(
   try chart?.write(BenchmarkChart(reports, command: command, machine: machine).svg)
   let parts = ["`\(command)` on \(machine)"] + reports.map(\.markdown) + bench.notes
   try markdown?.write(parts.joined(separator: "\n\n") + "\n")
+}
+
+/// Shows what earlier runs with --json have printed, as if one run had measured it all.
+private func combine(_ options: inout Options) throws(CommandError) -> Int32 {
+  let chartPath = try options.value("--svg")
+  let markdownPath = try options.value("--markdown")
+  var paths: [String] = []
+  while let path = options.word() { paths.append(path) }
+  try options.finish()
+  guard !paths.isEmpty else { throw .usage("which files of earlier runs?") }
+  return try exitCode { () throws(ToolError) in
+    let sqlite = try SQLiteLibrary()
+    var runs: [EarlierRun] = []
+    for path in paths {
+      let run = try EarlierRun(path, sqlite)
+      guard run.machine.isSameMachine(as: (runs.first ?? run).machine) else {
+        throw .failed("\(path): is of another machine than \(paths[0])")
+      }
+      runs.append(run)
+    }
+    let reports = runs.flatMap(\.reports)
+    for report in reports { print(report.table + "\n") }
+    if let chartPath {
+      let command = runs.map(\.command).joined(separator: "; ")
+      let chart = BenchmarkChart(reports, command: command, machine: runs[0].machine.line)
+      try OutputFile(chartPath).write(chart.svg)
+    }
+    if let markdownPath {
+      let parts = runs.flatMap { run in
+        ["`\(run.command)` on \(run.machine.line)"] + run.reports.map(\.markdown) + run.notes
+      }
+      try OutputFile(markdownPath).write(parts.joined(separator: "\n\n") + "\n")
+    }
+  }
 }

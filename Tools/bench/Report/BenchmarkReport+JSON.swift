@@ -16,7 +16,8 @@ extension BenchmarkReport.Subject {
   fileprivate var json: JSON {
     .object([
       ("subject", .text(name)), ("unit", .text(unit.rawValue)), ("better", .text(better.rawValue)),
-      ("base", base.map { .text($0) } ?? .null), ("rows", .array(series.map(row))),
+      ("base", base.map { .text($0) } ?? .null),
+      ("highlight", highlight.json), ("rows", .array(series.map(row))),
     ])
   }
 
@@ -25,15 +26,26 @@ extension BenchmarkReport.Subject {
       ("name", .text(series.name)), ("median", .number(series.rounds.middle)),
       ("rounds", .array(series.rounds.map { .number($0) })),
     ]
-    if !series.times.isEmpty {
-      members.append(("p50_ns", .integer(series.times.percentile(0.5))))
-      members.append(("p99_ns", .integer(series.times.percentile(0.99))))
-      members.append(("samples", .integer(Int64(series.times.nanoseconds.count))))
+    if let times = series.times {
+      members.append(("p50_ns", .integer(times.p50Nanoseconds)))
+      members.append(("p99_ns", .integer(times.p99Nanoseconds)))
+      members.append(("samples", .integer(Int64(times.count))))
     }
     if let ratio = ratio(of: series) {
       members.append(("ratio", ratio.json))
     }
     return .object(members)
+  }
+}
+
+extension BenchmarkReport.Highlight {
+  /// "all", or the name of the one series.
+  fileprivate var json: JSON {
+    switch self {
+    case .none: .null
+    case .all: .text("all")
+    case .only(let name): .text(name)
+    }
   }
 }
 

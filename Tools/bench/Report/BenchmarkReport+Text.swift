@@ -16,10 +16,9 @@ extension BenchmarkReport {
     init(_ subject: Subject, _ series: Series) {
       name = series.name
       figure = subject.unit.text(series.rounds.middle)
-      let hasTimes = !series.times.isEmpty
-      p99 =
-        hasTimes ? durationText(nanoseconds: Double(series.times.percentile(0.99))) : ""
-      count = hasTimes ? grouped(UInt64(series.times.nanoseconds.count)) : ""
+      let times = series.times
+      p99 = times.map { durationText(nanoseconds: Double($0.p99Nanoseconds)) } ?? ""
+      count = times.map { grouped(UInt64($0.count)) } ?? ""
       let found = subject.ratio(of: series)
       ratio = found?.median.short ?? (series.name == subject.base ? "1" : "")
       spread = found.map { "\($0.minimum.short) to \($0.maximum.short)" } ?? ""

@@ -16,7 +16,7 @@ struct BenchmarkReport {
 
   enum Better: String { case less, more }
 
-  /// The part of a subject that the chart of all benchmarks shows.
+  /// The series of a subject, beside its base, that the chart of several benchmarks shows.
   enum Highlight {
     case none, all
     case only(String)
@@ -26,8 +26,33 @@ struct BenchmarkReport {
     var name: String
     /// The figure of each round.
     var rounds: [Double] = []
-    /// The times of single operations in all rounds, where they were taken.
-    var times = Samples()
+    /// The times of single operations in all rounds, where they were taken in this run.
+    var samples = Samples()
+    /// The same of an earlier run, which keeps no samples.
+    var earlierTimes: Times?
+
+    var times: Times? { earlierTimes ?? Times(samples) }
+  }
+
+  /// What a report says of the times of single operations.
+  struct Times {
+    var p50Nanoseconds: Int64
+    var p99Nanoseconds: Int64
+    var count: Int
+
+    init(p50Nanoseconds: Int64, p99Nanoseconds: Int64, count: Int) {
+      self.p50Nanoseconds = p50Nanoseconds
+      self.p99Nanoseconds = p99Nanoseconds
+      self.count = count
+    }
+
+    /// Nil where no times were taken.
+    init?(_ samples: Samples) {
+      guard !samples.isEmpty else { return nil }
+      self.init(
+        p50Nanoseconds: samples.percentile(0.5), p99Nanoseconds: samples.percentile(0.99),
+        count: samples.nanoseconds.count)
+    }
   }
 
   struct Subject {
@@ -43,17 +68,21 @@ struct BenchmarkReport {
   let benchmark: String
   let title: String
   let rounds: Int
-  private(set) var subjects: [Subject] = []
+  private(set) var subjects: [Subject]
   /// What the reader must know about the figures.
   var notes: [String] = []
   /// The order in which variants are shown, whatever the order of measuring.
   private let order: [String]
 
-  init(_ benchmark: String, _ title: String, rounds: Int, order: [String]) {
+  init(
+    _ benchmark: String, _ title: String, rounds: Int, order: [String] = [],
+    subjects: [Subject] = []
+  ) {
     self.benchmark = benchmark
     self.title = title
     self.rounds = rounds
     self.order = order
+    self.subjects = subjects
   }
 
   mutating func declare(
@@ -72,12 +101,12 @@ struct BenchmarkReport {
     guard let index = subjects[at].series.firstIndex(where: { $0.name == name }) else {
       let rank = order.firstIndex(of: name)!
       let next = subjects[at].series.firstIndex { order.firstIndex(of: $0.name)! > rank }
-      let series = Series(name: name, rounds: [figure], times: times)
+      let series = Series(name: name, rounds: [figure], samples: times)
       subjects[at].series.insert(series, at: next ?? subjects[at].series.count)
       return
     }
     subjects[at].series[index].rounds.append(figure)
-    subjects[at].series[index].times.append(times)
+    subjects[at].series[index].samples.append(times)
   }
 
   /// Adds the times of a round; their median is its figure.

@@ -29,6 +29,24 @@ struct Machine {
     date = Machine.date(Clock.realtimeMilliseconds() / 1000)
   }
 
+  init(
+    processor: String, processors: Int, kernel: String, fileSystem: String, sqlite: String,
+    date: String
+  ) {
+    self.processor = processor
+    self.processors = processors
+    self.kernel = kernel
+    self.fileSystem = fileSystem
+    self.sqlite = sqlite
+    self.date = date
+  }
+
+  /// Whether all but the date is the same.
+  func isSameMachine(as other: Machine) -> Bool {
+    (processor, processors, kernel, fileSystem, sqlite)
+      == (other.processor, other.processors, other.kernel, other.fileSystem, other.sqlite)
+  }
+
   var line: String {
     "\(processor), \(processors) processor\(processors == 1 ? "" : "s"), \(kernel), \(fileSystem), "
       + "SQLite \(sqlite), \(date)"
