@@ -254,12 +254,16 @@ final class KillRun {
 
   /// The options of sidecars: each life of a sidecar gets other ones.
   private static let sidecarOptions: [[String]] = [
-    [], ["--sync-delay", "1"], ["--reactors", "2"], ["--no-standing-locks"],
-    ["--no-posted-writes", "--reactors", "2"], ["--read-window", "0", "--no-owned-knowledge"],
+    [], ["--reactors", "2"], ["--no-standing-locks"], ["--no-posted-writes", "--reactors", "2"],
+    ["--read-window", "0", "--no-owned-knowledge"],
   ]
+  /// In half of the lives: commits share a sync only where it takes a while.
+  private static let slowSync = ["--sync-delay", "1"]
 
   private func startSidecar() throws(HarnessError) {
-    let options = KillRun.sidecarOptions[random.below(KillRun.sidecarOptions.count)]
+    let options =
+      KillRun.sidecarOptions[random.below(KillRun.sidecarOptions.count)]
+      + (random.once(in: 2) ? KillRun.slowSync : [])
     remember("started a sidecar " + options.joined(separator: " "))
     try sidecar.start(options: options)
     board.sidecarEpoch += 1
