@@ -50,6 +50,7 @@ let harnessCommand = Command(
       --runs N           sql: how many kills (200) or cancels (1000)
       --kills N          kill: how many kills under SQLite (400)
       --rounds N         kill: how often to go through the table (1)
+      --stock N          kill: one in N lives of a sidecar's last client is that of stock SQLite (8)
       --lanes N          kill: how many sidecars work under SQLite at a time (2)
       --keep             kill: keep the files of a run that found something
       --seconds S        hostile: the least time, half of it without the hostile session (10);

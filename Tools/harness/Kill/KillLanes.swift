@@ -11,6 +11,8 @@ struct KillLanes {
   let lanes: Int
   let clients: Int
   let kills: Int
+  /// Of so many lives of a sidecar's last client one is that of stock SQLite.
+  let stockInterval: Int
   let acknowledgesEarly: Bool
   /// Keeps the files of a run that found something.
   let keepsFiles: Bool
@@ -72,7 +74,8 @@ struct KillLanes {
     let outcome: KillRun.Outcome
     do throws(HarnessError) {
       outcome = try KillRun(
-        sidecar: sidecar, clients: clients, kills: kills, seed: parameters.seed &+ UInt64(lane),
+        sidecar: sidecar, clients: clients, kills: kills, stockInterval: stockInterval,
+        seed: parameters.seed &+ UInt64(lane),
         acknowledgesEarly: acknowledgesEarly, tally: tally, stop: stop
       ).run()
     } catch {

@@ -18,6 +18,7 @@ struct KillMode: HarnessMode {
   private let lanes: Int
   private let kills: Int
   private let rounds: Int
+  private let stockInterval: Int
   private let canary: Canary?
   private let keepsFiles: Bool
 
@@ -30,6 +31,7 @@ struct KillMode: HarnessMode {
     lanes = try options.number("--lanes", in: 1...64, or: 2)
     kills = try options.number("--kills", in: 0...1_000_000_000, or: 400)
     rounds = try options.number("--rounds", in: 0...1_000_000, or: 1)
+    stockInterval = try options.number("--stock", in: 1...1_000_000, or: 8)
     keepsFiles = options.flag("--keep")
     canary = try options.value("--canary").map { (text) throws(CommandError) in
       guard let canary = Canary(rawValue: text) else {
@@ -55,6 +57,7 @@ struct KillMode: HarnessMode {
       kills > 0
       ? try KillLanes(
         parameters: parameters, lanes: min(lanes, kills), clients: clients, kills: kills,
+        stockInterval: stockInterval,
         acknowledgesEarly: canary == .acknowledge, keepsFiles: keepsFiles, stop: stop
       ).run() : nil
     if parameters.isJSON {

@@ -24,6 +24,7 @@ final class KillRun {
 
   private let sidecar: HarnessSidecar
   private let kills: Int
+  private let stockInterval: Int
   private let stop: StopRequest
   /// Of all runs side by side.
   private let tally: KillTally
@@ -51,11 +52,12 @@ final class KillRun {
 
   /// `sidecar` must be one of the harness's own.
   init(
-    sidecar: HarnessSidecar, clients: Int, kills: Int, seed: UInt64, acknowledgesEarly: Bool,
-    tally: KillTally, stop: StopRequest
+    sidecar: HarnessSidecar, clients: Int, kills: Int, stockInterval: Int, seed: UInt64,
+    acknowledgesEarly: Bool, tally: KillTally, stop: StopRequest
   ) throws(HarnessError) {
     self.sidecar = sidecar
     self.kills = kills
+    self.stockInterval = stockInterval
     self.tally = tally
     self.stop = stop
     self.acknowledgesEarly = acknowledgesEarly
@@ -271,7 +273,7 @@ final class KillRun {
 
   private func spawn(_ worker: Int) throws(HarnessError) {
     // Now and then the last worker is a stock program that uses the same databases.
-    isNative[worker] = worker > 0 && worker == workers.count - 1 && random.once(in: 8)
+    isNative[worker] = worker > 0 && worker == workers.count - 1 && random.once(in: stockInterval)
     if isNative[worker] { remember("worker \(worker) is stock SQLite") }
     board[worker, .state] = WorkerState.starting.rawValue
     board[worker, .callBegan] = 0
