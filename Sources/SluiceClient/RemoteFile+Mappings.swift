@@ -71,6 +71,18 @@ extension RemoteFile {
     return mapping.map { WALIndexPart($0, of: file, range, in: channel.session) }
   }
 
+  /// Maps the description of the WAL index on which the locks stand from now on that this file has
+  /// alone while outsiders use the index. They last until it is unmapped, even if the sidecar dies.
+  /// Nil if this process has no room for it.
+  public func openWALIndexView() throws(CallError) -> SharedMapping? {
+    let range = MappedRange(offset: 0, byteCount: memoryPageByteCount, isWritable: false)
+    let request = WALIndexMapRequest(
+      byteCount: 0, extends: false, isReadOnly: false, wantsDescriptor: true)
+    return try channel.session.receivingMapping(of: id, for: .walIndex, range, inPlaceOf: nil) {
+      () throws(CallError) in try askForWALIndex(request).file
+    }
+  }
+
   /// Maps a part of the WAL index that this file has joined, and whose file the answer named, if
   /// another connection of the session has mapped it. Asks nobody.
   public func copyWALIndexPart(of file: FileNumber, _ range: MappedRange) -> WALIndexPart? {

@@ -88,6 +88,7 @@ extension SharedFile {
     _ = try description.descriptor.setLock(.none, start: 0, byteCount: 0)
     if let index = state.walIndex {
       _ = try index.descriptor.setLock(.none, start: 0, byteCount: 0)
+      try index.endLastingLocks()
     }
   }
 

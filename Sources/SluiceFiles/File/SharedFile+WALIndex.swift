@@ -7,7 +7,7 @@ internal import SluiceWire
 extension SharedFile {
   /// Has `holder` join the index unless it has already. Gives the index's size, after extending it
   /// if asked, which file it is, and whether it is there for reading only. `pass` is called with a
-  /// descriptor of it if the client wants one. A client joins even if the index is not set up and
+  /// descriptor of it if the client wants one, as its view if it maps nothing. A client joins even if the index is not set up and
   /// cannot be, because it may read the WAL without it.
   ///
   /// Clients of a dead sidecar still have its index mapped, and write there until they learn of its
@@ -44,10 +44,10 @@ extension SharedFile {
       let byteCount = try index.byteCount(
         extendingTo: request.byteCount, extends: request.extends && !isReadOnly)
       if request.wantsDescriptor {
-        try system { () throws(Errno) in
-          let view = try index.openView()
-          try pass(view.rawValue)
-        }
+        let view = try system { () throws(Errno) in SharedDescriptor(try index.openView()) }
+        // A client that wants to map nothing wants its locks to last.
+        if request.byteCount == 0 { try index.letLocksLast(of: holder, on: view) }
+        try system { () throws(Errno) in try pass(view.descriptor.rawValue) }
       }
       return (byteCount, index.identity, isReadOnly)
     }
@@ -102,7 +102,10 @@ extension SharedFile {
       guard let had = holder.walIndex, let index = state.walIndex else { return }
       defer { state.locksOfIndexWereReleased(by: holder.id, had, WALMembership()) }
       self.endStanding(.all.subtracting(.file), of: holder, &state)
-      defer { holder.walIndex = nil }
+      defer {
+        holder.walIndex = nil
+        holder.view = nil
+      }
       try index.unlock(0..<WALLocks.lockCount, of: holder, isMirrored: state.isMirrored)
       index.userCount -= 1
       guard index.userCount == 0 else { return }

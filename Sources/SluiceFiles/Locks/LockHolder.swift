@@ -4,6 +4,7 @@
 // not use it, on whatever reactor they are.
 
 internal import SluiceChannel
+internal import SluiceSystem
 internal import SluiceWire
 
 final class LockHolder: @unchecked Sendable {
@@ -13,6 +14,9 @@ final class LockHolder: @unchecked Sendable {
   var lossCount: UInt32 = 0
   /// Nil until it joins the database's WAL index.
   var walIndex: WALMembership?
+  /// The description of the WAL index that the client has mapped, so that its locks last; see
+  /// WALIndex+LastingLocks.
+  var view: SharedDescriptor?
   /// Those of its locks that were granted to stand, in use or not.
   private(set) var granted: LockSet = []
   /// The word in which they stand; nil where none may. Valid until `dropLocks`.

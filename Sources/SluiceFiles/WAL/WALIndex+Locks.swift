@@ -7,10 +7,16 @@ internal import SluiceSystem
 extension WALIndex {
   // MARK: On the file
 
-  /// Places a lock on the file, or throws that an outsider is in the way.
-  func lock(_ lock: ByteRangeLock, at byte: Int64, count: Int = 1) throws(FileError) {
+  /// Places a lock on the file, on a client's view if one is given, or throws that an outsider is in
+  /// the way.
+  func lock(
+    _ lock: ByteRangeLock, at byte: Int64, count: Int = 1, on view: SharedDescriptor? = nil
+  ) throws(FileError) {
     let isPlaced = try system { () throws(Errno) in
-      try descriptor.setLock(lock, start: byte, byteCount: Int64(count))
+      guard let view else {
+        return try descriptor.setLock(lock, start: byte, byteCount: Int64(count))
+      }
+      return try view.descriptor.setLock(lock, start: byte, byteCount: Int64(count))
     }
     if isPlaced { return }
     let blocker = try blocker(of: lock, at: byte, count: count)
@@ -26,30 +32,29 @@ extension WALIndex {
     }
   }
 
-  private func byte(_ lock: Int) -> Int64 { Self.firstLockByte + Int64(lock) }
+  func byte(_ lock: Int) -> Int64 { Self.firstLockByte + Int64(lock) }
 
   /// Puts on the file all that is held here.
   func putLocks() throws(FileError) {
     guard isSetUp else { return }
     try lock(.shared, at: Self.deadManSwitch)
-    for index in 0..<WALLocks.lockCount {
+    for index in 0..<WALLocks.lockCount where views[index] == nil {
       let kind = locks.kindOnFile(index)
       if kind != .none { try lock(kind, at: byte(index)) }
     }
   }
 
-  /// Whether the kernel would refuse one of these locks (a bit for each) now.
+  /// Whether an outsider has one of these locks (a bit for each) now, so that the kernel would refuse
+  /// it. A lock that a client of ours has is none of an outsider's.
   func isTakenOutside(_ bits: UInt8, _ kind: ByteRangeLock) throws(FileError) -> Bool {
-    for lock in 0..<WALLocks.lockCount where bits >> lock & 1 == 1 {
+    for lock in 0..<WALLocks.lockCount where bits >> lock & 1 == 1 && views[lock] == nil {
       if try blocker(of: kind, at: byte(lock)) != nil { return true }
     }
     return false
   }
 
   func hasReaderOutside() throws(FileError) -> Bool {
-    let readLocks = WALLocks.readLocks
-    return try blocker(of: .exclusive, at: byte(readLocks.lowerBound), count: readLocks.count)
-      != nil
+    try isTakenOutside(WALLocks.set(WALLocks.readLocks).walIndexBits, .exclusive)
   }
 
   // MARK: Requests
@@ -62,7 +67,11 @@ extension WALIndex {
     guard var held = holder.walIndex else { return }
     defer { holder.walIndex = held }
     for lock in range where locks.release(lock, &held) {
-      if isMirrored, locks.kindOnFile(lock) == .none { try self.lock(.none, at: byte(lock)) }
+      if let view = views[lock] {
+        try endLasting(lock, on: view)
+      } else if isMirrored, locks.kindOnFile(lock) == .none {
+        try self.lock(.none, at: byte(lock))
+      }
     }
   }
 
@@ -86,7 +95,11 @@ extension WALIndex {
   ) throws(FileError) {
     guard var held = holder.walIndex else { throw .misuse }
     guard locks.mayHoldAlone(range, held) else { throw .busy }
-    if isMirrored { try lock(.exclusive, at: byte(range.lowerBound), count: range.count) }
+    if isMirrored, let view = holder.view {
+      try lockLasting(range, on: view)
+    } else if isMirrored {
+      try lock(.exclusive, at: byte(range.lowerBound), count: range.count)
+    }
     locks.holdAlone(range, &held)
     holder.walIndex = held
   }

@@ -25,6 +25,8 @@ final class WALIndex {
   var userCount = 0
   /// Its locks, as our clients hold them.
   var locks = WALLocks()
+  /// For each lock: the client's view on which it stands. See WALIndex+LastingLocks.
+  var views = [SharedDescriptor?](repeating: nil, count: WALLocks.lockCount)
 
   init(
     _ descriptor: consuming FileDescriptor, location: Location, isReadOnly: Bool
@@ -81,7 +83,7 @@ final class WALIndex {
   }
 
   /// A second description of the file, for a client to map: it must not be able to touch the locks
-  /// that stand on the first, or to keep them when we are gone.
+  /// that stand on the first, or to keep them when we are gone. Only its lasting locks it keeps.
   func openView() throws(Errno) -> FileDescriptor {
     do throws(Errno) {
       return try openAnew(descriptor, at: location, isReadOnly ? [.readOnly] : [.readWrite])

@@ -147,6 +147,7 @@ extension OpenFile {
     } else {
       try locking(lock) { () throws(CallError) in
         if knowledge?.take(.walIndex(bits), alone: isAlone) ?? false { return }
+        if isAlone, !(knowledge?.isOwned ?? false) { try walIndex?.makeLocksLast(of: remote) }
         try remote.lockWALIndex(first: first, count: count, kind)
         wasGranted()
       }

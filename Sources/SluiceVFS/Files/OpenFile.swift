@@ -244,7 +244,10 @@ final class OpenFile: @unchecked Sendable {
     }
     if isPosted, kind == .wal { walWindow.willPost(at: offset, byteCount: bytes.count) }
     if isPosted {
-      try unsafe remote.post(bytes, at: offset, handsOver: isHandedOver(bytes, at: offset))
+      let handsOver = unsafe isHandedOver(bytes, at: offset)
+      try unsafe remote.post(bytes, at: offset, handsOver: handsOver)
+      // SQLite adds the frame to the WAL index next, which others may use by now.
+      if kind == .wal, handsOver, database?.knowledge?.sidecarIsDead ?? false { throw .sessionLost }
     } else {
       try unsafe remote.write(bytes, at: offset)
       if kind == .wal { walWindow.allIsWritten() }

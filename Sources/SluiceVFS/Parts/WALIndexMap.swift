@@ -18,8 +18,25 @@ final class WALIndexMap {
   /// the parent's transaction unreadable.
   private var units: [WALIndexPart] = []
   private var isReadOnly = false
+  /// Keeps the locks that the connection has alone, until it knows that its sidecar is dead. Nil
+  /// before the first of them, and where the process has no room for it.
+  private var view: SharedMapping?
+  private var hasAskedForView = false
 
-  deinit { for unit in units { unit.showToChildren() } }
+  deinit {
+    for unit in units { unit.showToChildren() }
+    view?.mapping.showToChildren()
+  }
+
+  /// To be called before a lock is taken alone while outsiders may use the index: SQLite then writes
+  /// there, also after its last call of a COMMIT. If the sidecar dies meanwhile, nobody else must.
+  func makeLocksLast(of file: RemoteFile) throws(CallError) {
+    if hasAskedForView || units.isEmpty || isReadOnly { return }
+    hasAskedForView = true
+    guard let view = try file.openWALIndexView() else { return }
+    // A child must not keep the locks of its parent.
+    if (try? view.mapping.hideFromChildren()) != nil { self.view = view }
+  }
 
   /// xShmMap: stores the address of a region in `out`; or nil if the index is smaller and must not
   /// be extended.
@@ -83,8 +100,13 @@ final class WALIndexMap {
 
   /// The sidecar is dead, and with it every lock of this connection. Other connections may rebuild
   /// the index or write to it, while SQLite still has to clean up what it wrote there itself. From
-  /// now on SQLite does that in private memory.
-  func letGo() { for unit in units { unit.letGo() } }
+  /// now on SQLite does that in private memory. Locks that lasted end now.
+  func letGo() {
+    for unit in units { unit.letGo() }
+    view?.mapping.showToChildren()
+    view = nil
+    hasAskedForView = false
+  }
 
   /// Maps the index of `file` at the addresses that were let go, because SQLite keeps these
   /// addresses.
