@@ -88,6 +88,13 @@ let hostTargets: [Target] = [
     name: "SluiceEngine",
     dependencies: ["CEngine", "CPlugin", "CSluice", "SluiceSQL", "SluiceServer", "SluiceVFS"],
     swiftSettings: swiftSettings),
+  // Linked from the archives, so that programs need libc only. zlib does not hash, and no hash is
+  // written here: SHA-256 comes from libsodium.
+  .target(
+    name: "CAutomerge", cSettings: cSettings,
+    linkerSettings: [.linkedLibrary(":libz.a"), .linkedLibrary(":libsodium.a")]),
+  .target(
+    name: "SluiceAutomerge", dependencies: ["CAutomerge"], swiftSettings: swiftSettings),
   .target(name: "CSluiceCommand", cSettings: cSettings),
   .target(
     name: "SluiceCommand", dependencies: ["CSluice", "CSluiceCommand", "SluiceSystem"],
@@ -140,6 +147,8 @@ let hostTargets: [Target] = [
     name: "SluiceEngineTests",
     dependencies: ["CEngine", "SluiceEngine", "SluiceSQL", "SluiceServer", "TestSupport"],
     swiftSettings: swiftSettings),
+  .testTarget(
+    name: "SluiceAutomergeTests", dependencies: ["SluiceAutomerge"], swiftSettings: swiftSettings),
   // Nearly all users' tests: stock programs with libsluice.so, as Tools/build has made it.
   .testTarget(
     name: "SluiceVFSTests", dependencies: ["SluiceVFS", "TestSupport"],
@@ -171,6 +180,7 @@ let package = Package(
       .library(name: "SluiceClient", targets: ["SluiceClient"]),
       .library(name: "SluiceSQL", targets: ["SluiceSQL"]),
       .library(name: "SluiceEngine", targets: ["SluiceEngine"]),
+      .library(name: "SluiceAutomerge", targets: ["SluiceAutomerge"]),
     ],
   targets: clientTargets + (embedded ? embeddedTargets : hostTargets) + (fuzz ? fuzzTargets : [])
 )

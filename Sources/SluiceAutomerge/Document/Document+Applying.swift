@@ -1,0 +1,107 @@
+// Changes of other replicas. A batch is applied whole or not at all; what lacks dependencies waits.
+
+extension Document {
+  /// What became of a batch.
+  public struct Application: Sendable {
+    /// Now applied, in this order. Changes that had waited are among them.
+    public var applied: [ChangeHash] = []
+    /// Changes that had waited since an earlier batch, and were found wrong once their dependencies
+    /// had come. They are gone.
+    public var discarded: [AutomergeError] = []
+  }
+
+  /// Applies changes in any order. Those that lack dependencies wait until these come; known ones
+  /// are ignored. Throws if a change of the batch is wrong; then nothing has changed.
+  @discardableResult
+  public mutating func apply(
+    _ changes: some Sequence<Change>
+  ) throws(AutomergeError) -> Application {
+    let checkpoint = store.checkpoint
+    var batch = Batch()
+    do throws(AutomergeError) {
+      for change in changes { try take(change, &batch) }
+      try applyWaiting(&batch)
+    } catch {
+      store.cutBack(to: checkpoint)
+      if !batch.added.isEmpty || !batch.removed.isEmpty || !batch.application.applied.isEmpty {
+        let store = store
+        queue.restore(added: batch.added, removed: batch.removed) { change in
+          change.dependencies.filter { store.changes.index(of: $0) == nil }
+        }
+      }
+      throw error
+    }
+    if checkpoint.rows == 0 {
+      store.takeEffectAtOnce()
+    } else {
+      store.takeEffect(checkpoint.rows..<store.rows.count)
+    }
+    return batch.application
+  }
+
+  /// Applies one change.
+  @discardableResult
+  public mutating func apply(_ change: Change) throws(AutomergeError) -> Application {
+    try apply(CollectionOfOne(change))
+  }
+
+  private struct Batch {
+    var application = Application()
+    /// Tickets of this batch's changes that had to wait.
+    var added: [UInt64] = []
+    /// Changes that left the queue.
+    var removed: [UInt64: Change] = [:]
+    /// Tickets of changes whose dependencies have all come, descending.
+    var ready: [UInt64] = []
+  }
+
+  private mutating func take(_ change: Change, _ batch: inout Batch) throws(AutomergeError) {
+    if contains(change.hash) || queue.contains(change.hash) { return }
+    var dependencies: [UInt32] = []
+    var missing: [ChangeHash] = []
+    for hash in change.dependencies {
+      if let index = store.changes.index(of: hash) {
+        dependencies.append(index)
+      } else {
+        missing.append(hash)
+      }
+    }
+    if missing.isEmpty {
+      try admit(change, dependencies, &batch)
+    } else {
+      batch.added.append(try queue.append(change, missing: missing, limits: limits))
+    }
+  }
+
+  private mutating func admit(
+    _ change: Change, _ dependencies: [UInt32], _ batch: inout Batch
+  ) throws(AutomergeError) {
+    do {
+      try store.admit(change.contents, hash: change.hash, dependencies: dependencies)
+    } catch {
+      throw error.inChange(change.hash)
+    }
+    batch.application.applied.append(change.hash)
+    for ticket in queue.arrived(change.hash) {
+      let place = batch.ready.firstIndex { $0 < ticket } ?? batch.ready.count
+      batch.ready.insert(ticket, at: place)
+    }
+  }
+
+  /// Applies what waited and lacks nothing any more, the earliest first.
+  private mutating func applyWaiting(_ batch: inout Batch) throws(AutomergeError) {
+    while let ticket = batch.ready.popLast() {
+      guard let change = queue.remove(ticket) else { continue }
+      let isOfBatch = batch.added.contains(ticket)
+      if !isOfBatch { batch.removed[ticket] = change }
+      let checkpoint = store.checkpoint
+      do {
+        try admit(change, change.dependencies.compactMap { store.changes.index(of: $0) }, &batch)
+      } catch {
+        if isOfBatch { throw error }
+        store.cutBack(to: checkpoint)
+        batch.application.discarded.append(error)
+      }
+    }
+  }
+}

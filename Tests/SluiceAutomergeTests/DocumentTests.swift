@@ -1,0 +1,211 @@
+// Edits, batches, the queue, recovery: what a user of a document notices.
+
+import Testing
+
+@testable import SluiceAutomerge
+
+struct DocumentTests {
+  private func document(_ actor: UInt8) -> Document { Document(actor: ActorID([actor])!) }
+
+  @Test func whatChangesNothingMakesNoOperation() throws {
+    var document = document(1)
+    try document.edit { edit throws(AutomergeError) in
+      try edit.set(.int(1), forKey: "k")
+    }
+    let change = try document.edit { edit throws(AutomergeError) in
+      try edit.set(.int(1), forKey: "k")
+      try edit.remove(key: "absent")
+    }
+    #expect(change == nil)
+    #expect(document.history.count == 1)
+    let other = try document.edit { edit throws(AutomergeError) in
+      try edit.set(.uint(1), forKey: "k")
+    }
+    #expect(other?.operationCount == 1)
+  }
+
+  @Test func anEditThatThrowsLeavesTheDocumentAsItWas() throws {
+    var document = document(1)
+    try document.edit { edit throws(AutomergeError) in
+      let text = try edit.make(.text, forKey: "t")
+      try edit.splice(text, at: 0, inserting: "hello")
+      try edit.set(.counter(1), forKey: "c")
+    }
+    let before = (document.save(), document.view.json())
+    let reason = refusal {
+      try document.edit { edit throws(AutomergeError) in
+        guard case .object(_, let text)? = edit.view.value(at: ["t"]) else { return }
+        try edit.splice(text, at: 2, removing: 2, inserting: "xyz")
+        try edit.increment(key: "c", by: 5)
+        try edit.set(.null, forKey: "new")
+        try edit.remove(at: 99, in: text)
+      }
+    }
+    #expect(reason == .outOfRange)
+    #expect((document.save(), document.view.json()) == before)
+    #expect(document.view.json() == #"{"c":1,"t":"hello"}"#)
+    try document.edit { edit throws(AutomergeError) in try edit.increment(key: "c", by: 2) }
+    #expect(document.view.json() == #"{"c":3,"t":"hello"}"#)
+  }
+
+  @Test func keysAreComparedByTheirBytes() throws {
+    var document = document(1)
+    try document.edit { edit throws(AutomergeError) in
+      try edit.set(.int(1), forKey: "é")
+      try edit.set(.int(2), forKey: "e\u{301}")
+    }
+    #expect(try document.view.properties(of: .root).count == 2)
+    #expect(try document.view.value(forKey: "é") == .scalar(.int(1)))
+    #expect(try Document(loading: document.save()).heads == document.heads)
+  }
+
+  @Test func oneOperationIsMadeForEachScalar() throws {
+    var document = document(1)
+    let change = try document.edit { edit throws(AutomergeError) in
+      let text = try edit.make(.text, forKey: "t")
+      try edit.splice(text, at: 0, inserting: "a😀e\u{301}")
+    }
+    #expect(change?.operationCount == 5)
+  }
+
+  @Test func textTypedAtTheEdgeOfAMarkJoinsItIfItExpands() throws {
+    for expands in [false, true] {
+      var document = document(1)
+      var text = ObjectID.root
+      try document.edit { edit throws(AutomergeError) in
+        text = try edit.make(.text, forKey: "t")
+        try edit.splice(text, at: 0, inserting: "one two")
+        try edit.mark(
+          0..<3, in: text, name: "bold", value: .bool(true), expandsAfter: expands)
+        try edit.splice(text, at: 3, inserting: "!")
+      }
+      let marks = try document.view.marks(of: text)
+      #expect(marks == [Mark(name: "bold", value: .bool(true), range: 0..<(expands ? 4 : 3))])
+      try document.edit { edit throws(AutomergeError) in
+        try edit.mark(0..<8, in: text, name: "bold", value: .null)
+      }
+      #expect(try document.view.marks(of: text).isEmpty)
+    }
+  }
+
+  @Test func countersWrapAndMergeTheirIncrements() throws {
+    var first = document(1)
+    try first.edit { edit throws(AutomergeError) in try edit.set(.counter(.max), forKey: "c") }
+    var second = document(2)
+    try second.apply(first.history)
+    try first.edit { edit throws(AutomergeError) in try edit.increment(key: "c", by: 2) }
+    try second.edit { edit throws(AutomergeError) in try edit.increment(key: "c", by: 3) }
+    try first.apply(second.history)
+    #expect(try first.view.value(forKey: "c") == .scalar(.counter(.max &+ 5)))
+  }
+
+  @Test func aRefusedBatchChangesNothing() throws {
+    var writer = document(1)
+    var changes: [Change] = []
+    for index in 0..<3 {
+      changes.append(
+        try #require(
+          try writer.edit { edit throws(AutomergeError) in
+            try edit.set(.int(Int64(index)), forKey: "key \(index)")
+          }))
+    }
+    // Another change of the same writer with the same number.
+    var double = document(1)
+    try double.apply(changes[0])
+    let forged = try #require(
+      try double.edit { edit throws(AutomergeError) in try edit.set(.null, forKey: "other") })
+    var document = document(9)
+    try document.apply([changes[0], changes[2]])
+    let before = document.save()
+    let reason = refusal { try document.apply([changes[1], forged]) }
+    #expect(reason == .duplicateSequence)
+    #expect(document.save() == before)
+    #expect(document.waitingChanges == [changes[2]])
+    #expect(document.view.json() == #"{"key 0":0}"#)
+    try document.apply(changes[1])
+    #expect(document.heads == writer.heads)
+    #expect(document.view.json() == writer.view.json())
+  }
+
+  @Test func aWaitingChangeThatTurnsOutWrongIsDiscardedAndTold() throws {
+    var writer = document(1)
+    let first = try #require(
+      try writer.edit { edit throws(AutomergeError) in try edit.set(.int(1), forKey: "a") })
+    var twin = document(1)
+    let other = try #require(
+      try twin.edit { edit throws(AutomergeError) in try edit.set(.int(2), forKey: "a") })
+    let child = try #require(
+      try twin.edit { edit throws(AutomergeError) in try edit.set(.int(3), forKey: "a") })
+    var third = document(3)
+    try third.apply([first])
+    let merge = try #require(
+      try third.edit { edit throws(AutomergeError) in try edit.set(.int(4), forKey: "b") })
+    var document = document(9)
+    try document.apply([child, merge])
+    #expect(document.missingDependencies == [first.hash, other.hash].sorted())
+    let application = try document.apply(first)
+    #expect(application.applied == [first.hash, merge.hash])
+    #expect(refusal { try document.apply(other) } == .duplicateSequence)
+    #expect(document.waitingChanges == [child])
+  }
+
+  @Test func orphansAreSavedBehindTheDocument() throws {
+    var writer = document(1)
+    try writer.edit { edit throws(AutomergeError) in try edit.set(.int(1), forKey: "a") }
+    try writer.edit { edit throws(AutomergeError) in try edit.set(.int(2), forKey: "a") }
+    var document = document(2)
+    try document.apply(writer.history[1])
+    let loaded = try Document(loading: document.save())
+    #expect(loaded.waitingChanges == [writer.history[1]])
+    #expect(loaded.missingDependencies == [writer.history[0].hash])
+  }
+
+  @Test func aDamagedFileGivesWhatCanBeProved() throws {
+    var writer = document(1)
+    for index in 0..<4 {
+      try writer.edit { edit throws(AutomergeError) in
+        try edit.set(.int(Int64(index)), forKey: "k")
+      }
+    }
+    var early = document(2)
+    try early.apply(writer.history[..<2])
+    var bytes = early.save()
+    let damaged = bytes.count + 20
+    bytes += writer.history[2].bytes + writer.history[3].bytes
+    bytes[damaged] ^= 1
+    #expect(refusal { _ = try Document(loading: bytes) } == .badChecksum)
+    let (document, damage) = Document.recover(bytes)
+    #expect(document.heads == early.heads)
+    #expect(damage.map(\.error.reason) == [.badChecksum])
+    #expect(document.waitingChanges == [writer.history[3]])
+  }
+
+  @Test func valuesBehaveAsValues() throws {
+    var document = document(1)
+    try document.edit { edit throws(AutomergeError) in try edit.set(.int(1), forKey: "a") }
+    let copy = document
+    let view = document.view
+    try document.edit { edit throws(AutomergeError) in try edit.set(.int(2), forKey: "a") }
+    #expect(copy.view.json() == #"{"a":1}"#)
+    #expect(view.json() == #"{"a":1}"#)
+    #expect(document.view.json() == #"{"a":2}"#)
+  }
+
+  @Test func jsonShowsWinnersAndEscapesTexts() throws {
+    var document = document(1)
+    try document.edit { edit throws(AutomergeError) in
+      let list = try edit.make(.list, forKey: "l")
+      try edit.insert(.text("q\"\\\n\u{1}"), at: 0, in: list)
+      try edit.insert(.bytes([1, 255]), at: 1, in: list)
+      try edit.insert(.double(.nan), at: 2, in: list)
+      try edit.insert(.uint(.max), at: 3, in: list)
+      let map = try edit.insert(.map, at: 4, in: list)
+      try edit.set(.timestamp(-1), forKey: "t", in: map)
+    }
+    let list = #"["q\"\\\n\u0001",[1,255],null,18446744073709551615,{"t":-1}]"#
+    #expect(document.view.json() == "{\"l\":\(list)}")
+    #expect(document.view.json(at: ["l", 4, "t"]) == "-1")
+    #expect(document.view.json(at: ["l", 5]) == nil)
+    #expect(document.view.json(at: ["l", "x"]) == nil)
+  }
+}
