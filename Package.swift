@@ -101,7 +101,10 @@ let hostTargets: [Target] = [
     swiftSettings: swiftSettings),
   .executableTarget(
     name: "sluice",
-    dependencies: ["CSluiceCommand", "SluiceClient", "SluiceCommand", "SluiceFiles", "SluiceSQL"],
+    dependencies: [
+      "CSluiceCommand", "SluiceAutomerge", "SluiceClient", "SluiceCommand", "SluiceFiles",
+      "SluiceSQL",
+    ],
     swiftSettings: swiftSettings),
   .executableTarget(
     name: "sluice-engine", dependencies: ["CSluice", "SluiceCommand", "SluiceEngine"],
@@ -123,6 +126,9 @@ let hostTargets: [Target] = [
       "SluiceSQL", "ToolSupport",
     ],
     path: "Tools/bench", exclude: ["README.md", "results"], swiftSettings: swiftSettings),
+  .executableTarget(
+    name: "automerge-bench", dependencies: ["SluiceAutomerge"], path: "Tools/automerge",
+    swiftSettings: swiftSettings),
   .executableTarget(
     name: "stress", dependencies: ["CSQLite"], path: "Tools/stress", swiftSettings: swiftSettings,
     linkerSettings: [.linkedLibrary("sqlite3")]),
@@ -159,8 +165,8 @@ let fuzzTargets: [Target] = [
   .executableTarget(
     name: "fuzzers",
     dependencies: [
-      "CSluice", "SluiceWire", "SluiceChannel", "SluiceClient", "SluiceServer", "SluiceFiles",
-      "SluiceEngine", "SluiceSQL", "SluiceVFS", "TestSupport",
+      "CSluice", "SluiceAutomerge", "SluiceWire", "SluiceChannel", "SluiceClient", "SluiceServer",
+      "SluiceFiles", "SluiceEngine", "SluiceSQL", "SluiceVFS", "TestSupport",
     ],
     path: "Tools/fuzzers", swiftSettings: swiftSettings)
 ]

@@ -78,6 +78,9 @@ struct HostileTests {
       (Column.predecessorCounter, run(1 << 40, 0)),
     ])
     expect(.counterZero, change.chunk)
+    var ascending = change
+    ascending.columns[5].1 = run(1 << 40, 1)
+    expect(.limitReached, ascending.chunk)
   }
 
   @Test func compressedBombsAreRefusedBeforeTheyTakeMemory() throws {

@@ -26,6 +26,7 @@ struct OperationReader {
   /// Predecessors or successors of the rows read so far.
   private(set) var references: [LocalID] = []
   let rowCount: Int
+  private let referenceCountMax: Int
 
   /// The references are predecessors in a change and successors in a document.
   init(
@@ -61,6 +62,7 @@ struct OperationReader {
       throw AutomergeError(.limitReached, .init(column: Column.action))
     }
     rowCount = Int(count)
+    referenceCountMax = countMax
   }
 
   mutating func next(row: Int) throws(AutomergeError) -> ChangeOperation {
@@ -198,7 +200,7 @@ struct OperationReader {
       guard counter > 0 else {
         throw AutomergeError(.counterZero, .init(column: Column.predecessorCounter))
       }
-      guard references.count < Int(UInt32.max >> 4) else {
+      guard references.count < referenceCountMax else {
         throw AutomergeError(.limitReached, .init(column: Column.predecessorGroup))
       }
       references.append(

@@ -17,15 +17,15 @@ extension Document {
     _ changes: some Sequence<Change>
   ) throws(AutomergeError) -> Application {
     let checkpoint = store.checkpoint
-    var batch = Batch()
+    var batch = Batch(firstTicket: queue.nextTicket)
     do throws(AutomergeError) {
       for change in changes { try take(change, &batch) }
       try applyWaiting(&batch)
     } catch {
       store.cutBack(to: checkpoint)
-      if !batch.added.isEmpty || !batch.removed.isEmpty || !batch.application.applied.isEmpty {
+      if queue.nextTicket > batch.firstTicket || queue.count > 0 || !batch.removed.isEmpty {
         let store = store
-        queue.restore(added: batch.added, removed: batch.removed) { change in
+        queue.restore(firstAdded: batch.firstTicket, removed: batch.removed) { change in
           change.dependencies.filter { store.changes.index(of: $0) == nil }
         }
       }
@@ -47,9 +47,9 @@ extension Document {
 
   private struct Batch {
     var application = Application()
-    /// Tickets of this batch's changes that had to wait.
-    var added: [UInt64] = []
-    /// Changes that left the queue.
+    /// Tickets from here on are those of this batch's changes that had to wait.
+    let firstTicket: UInt64
+    /// Changes of earlier batches that left the queue.
     var removed: [UInt64: Change] = [:]
     /// Tickets of changes whose dependencies have all come, descending.
     var ready: [UInt64] = []
@@ -69,7 +69,7 @@ extension Document {
     if missing.isEmpty {
       try admit(change, dependencies, &batch)
     } else {
-      batch.added.append(try queue.append(change, missing: missing, limits: limits))
+      try queue.append(change, missing: missing, limits: limits)
     }
   }
 
@@ -92,7 +92,7 @@ extension Document {
   private mutating func applyWaiting(_ batch: inout Batch) throws(AutomergeError) {
     while let ticket = batch.ready.popLast() {
       guard let change = queue.remove(ticket) else { continue }
-      let isOfBatch = batch.added.contains(ticket)
+      let isOfBatch = ticket >= batch.firstTicket
       if !isOfBatch { batch.removed[ticket] = change }
       let checkpoint = store.checkpoint
       do {

@@ -7,7 +7,7 @@ struct WaitingQueue: Sendable {
   /// By missing change: who waits for it.
   private var waiters: [ChangeHash: [UInt64]] = [:]
   private var missingCounts: [UInt64: Int] = [:]
-  private var nextTicket: UInt64 = 0
+  private(set) var nextTicket: UInt64 = 0
   private var byteCount = 0
   private var operationCount = 0
 
@@ -24,15 +24,13 @@ struct WaitingQueue: Sendable {
   /// Lets a change wait for those of its dependencies that are `missing`.
   mutating func append(
     _ change: Change, missing: [ChangeHash], limits: Limits
-  ) throws(AutomergeError) -> UInt64 {
+  ) throws(AutomergeError) {
     guard entries.count < limits.waitingChangeCountMax,
       byteCount + change.bytes.count <= limits.waitingByteCountMax,
       operationCount + change.operationCount <= limits.waitingOperationCountMax
     else { throw AutomergeError(.limitReached, .init(change: change.hash)) }
-    let ticket = nextTicket
+    insert(change, nextTicket, missing)
     nextTicket += 1
-    insert(change, ticket, missing)
-    return ticket
   }
 
   private mutating func insert(_ change: Change, _ ticket: UInt64, _ missing: [ChangeHash]) {
@@ -63,15 +61,13 @@ struct WaitingQueue: Sendable {
     return change
   }
 
-  /// Undoes a batch: `added` did not come, `removed` did not leave.
+  /// Undoes a batch: those from a ticket on did not come, `removed` did not leave.
   mutating func restore(
-    added: [UInt64], removed: [UInt64: Change], missing: (Change) -> [ChangeHash]
+    firstAdded: UInt64, removed: [UInt64: Change], missing: (Change) -> [ChangeHash]
   ) {
-    for ticket in added { _ = remove(ticket) }
-    let all = entries.merging(removed) { kept, _ in kept }
-      .filter { !added.contains($0.key) }
+    let all = entries.merging(removed) { kept, _ in kept }.filter { $0.key < firstAdded }
     var restored = WaitingQueue()
-    restored.nextTicket = nextTicket
+    restored.nextTicket = firstAdded
     for (ticket, change) in all.sorted(by: { $0.key < $1.key }) {
       restored.insert(change, ticket, missing(change))
     }

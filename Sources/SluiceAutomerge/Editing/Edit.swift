@@ -159,7 +159,7 @@ public struct Edit {
   ) throws(AutomergeError) {
     let slot = try slot(list, isSequence: true)
     let element = try element(at: index, slot)
-    let register = Register(sorted: store.visibleRows(ofElement: element))
+    let register = store.register(ofElement: element)
     if isAlready(value, register) { return }
     try append(Action.set, slot, key: element, predecessors: register.rows, value: value)
   }
@@ -174,7 +174,7 @@ public struct Edit {
     return .made(
       try append(
         kind.rawValue, slot, key: element,
-        predecessors: store.visibleRows(ofElement: element)))
+        predecessors: store.register(ofElement: element).rows))
   }
 
   /// Removes the element at `index`, or of a text the one that covers this scalar.
@@ -189,7 +189,7 @@ public struct Edit {
   ) throws(AutomergeError) {
     let slot = try slot(list, isSequence: true)
     let element = try element(at: index, slot)
-    let register = Register(sorted: store.visibleRows(ofElement: element))
+    let register = store.register(ofElement: element)
     guard isCounter(register) else { throw AutomergeError(.badIncrement) }
     try append(
       Action.increment, slot, key: element, predecessors: register.rows, value: .int(amount))
@@ -287,7 +287,8 @@ public struct Edit {
       reference = found.row
       next = store.trees.element(after: found.row, leaf: store.rows[Int(found.row)].place)
     }
-    while let element = next, store.width(of: element) == 0 {
+    // Only marks make a difference, and few documents have any.
+    while !store.markNames.isEmpty, let element = next, store.width(of: element) == 0 {
       let row = store.rows[Int(element)]
       if row.action == Action.mark {
         let isBegin = store.markNames[element] != nil
@@ -301,7 +302,7 @@ public struct Edit {
 
   private mutating func delete(_ element: UInt32, _ slot: UInt32) throws(AutomergeError) {
     try append(
-      Action.delete, slot, key: element, predecessors: store.visibleRows(ofElement: element))
+      Action.delete, slot, key: element, predecessors: store.register(ofElement: element).rows)
   }
 
   private func isCounter(_ register: Register) -> Bool {

@@ -118,10 +118,9 @@ extension View {
         LamportOrder.precedes($0, $1, store.rows, store.actors.ranks)
       }
     }
-    store.trees.forEach(store.objects[Int(slot)].sequence) { element, width in
+    store.trees.forEach(store.objects[Int(slot)].sequence) { element, _ in
       let row = store.rows[Int(element)]
       guard row.action == Action.mark else {
-        if width == 0, !isChanged(slot) { return true }
         if let winner = register(ofElement: element).winner { body(winner, active) }
         return true
       }

@@ -35,7 +35,7 @@ extension View {
 
   func register(ofElement element: UInt32) -> Register {
     if let past = overlay?.elements[element] { return past }
-    return Register(sorted: store.visibleRows(ofElement: element))
+    return store.register(ofElement: element)
   }
 
   /// Whether the sequence was another than today.
@@ -59,9 +59,10 @@ extension View {
   func forEachElement(
     of slot: UInt32, _ body: (_ element: UInt32, _ register: Register) -> Bool
   ) {
-    let isChanged = isChanged(slot)
+    // A text may have visible elements without a scalar.
+    let mayBeHidden = isChanged(slot) || store.objects[Int(slot)].kind == .text
     store.trees.forEach(store.objects[Int(slot)].sequence) { element, width in
-      if width == 0, !isChanged { return true }
+      if width == 0, !mayBeHidden { return true }
       let register = register(ofElement: element)
       return register.isEmpty ? true : body(element, register)
     }

@@ -19,20 +19,21 @@ struct SequenceTrees: Sendable {
   static let leafCapacity = 64
   static let nodeCapacity = 32
 
-  private var elements: [UInt32] = []
-  private var widths: [UInt32] = []
-  private var leafCounts: [UInt32] = []
-  private var leafNexts: [UInt32] = []
-  private var leafParents: [UInt32] = []
+  // Only this type and its growth may change these.
+  var elements: [UInt32] = []
+  var widths: [UInt32] = []
+  var leafCounts: [UInt32] = []
+  var leafNexts: [UInt32] = []
+  var leafParents: [UInt32] = []
 
-  private var children: [UInt32] = []
-  private var childWidths: [UInt32] = []
-  private var childLeasts: [UInt32] = []
-  private var nodeCounts: [UInt32] = []
-  private var nodeParents: [UInt32] = []
+  var children: [UInt32] = []
+  var childWidths: [UInt32] = []
+  var childLeasts: [UInt32] = []
+  var nodeCounts: [UInt32] = []
+  var nodeParents: [UInt32] = []
 
-  private func leafBase(_ leaf: UInt32) -> Int { Int(leaf) * Self.leafCapacity }
-  private func nodeBase(_ node: UInt32) -> Int { Int(node) * Self.nodeCapacity }
+  func leafBase(_ leaf: UInt32) -> Int { Int(leaf) * Self.leafCapacity }
+  func nodeBase(_ node: UInt32) -> Int { Int(node) * Self.nodeCapacity }
 
   // MARK: Reading
 
@@ -245,9 +246,12 @@ struct SequenceTrees: Sendable {
     var height: UInt32 = 1
     while node != .max {
       let end = nodeBase(node) + Int(nodeCounts[Int(node)])
-      for slot in childSlot(child, node) + 1..<max(end, childSlot(child, node) + 1)
-      where LamportOrder.precedes(childLeasts[slot], row, rows, ranks) {
-        return descend(to: row, children[slot], height - 1, rows, ranks)
+      var slot = childSlot(child, node) + 1
+      while slot < end {
+        if LamportOrder.precedes(childLeasts[slot], row, rows, ranks) {
+          return descend(to: row, children[slot], height - 1, rows, ranks)
+        }
+        slot += 1
       }
       child = node
       node = nodeParents[Int(node)]
@@ -273,130 +277,5 @@ struct SequenceTrees: Sendable {
     var slot = leafBase(block)
     while !LamportOrder.precedes(elements[slot], row, rows, ranks) { slot += 1 }
     return (block, slot - leafBase(block))
-  }
-
-  // MARK: Growing
-
-  private mutating func makeLeaf() -> UInt32 {
-    let leaf = UInt32(leafCounts.count)
-    elements.append(contentsOf: repeatElement(0, count: Self.leafCapacity))
-    widths.append(contentsOf: repeatElement(0, count: Self.leafCapacity))
-    leafCounts.append(0)
-    leafNexts.append(.max)
-    leafParents.append(.max)
-    return leaf
-  }
-
-  private mutating func makeNode() -> UInt32 {
-    let node = UInt32(nodeCounts.count)
-    children.append(contentsOf: repeatElement(0, count: Self.nodeCapacity))
-    childWidths.append(contentsOf: repeatElement(0, count: Self.nodeCapacity))
-    childLeasts.append(contentsOf: repeatElement(.max, count: Self.nodeCapacity))
-    nodeCounts.append(0)
-    nodeParents.append(.max)
-    return node
-  }
-
-  private func childSlot(_ child: UInt32, _ node: UInt32) -> Int {
-    var slot = nodeBase(node)
-    while children[slot] != child { slot += 1 }
-    return slot
-  }
-
-  /// Splits a full leaf. Gives where the place of an insertion is now.
-  private mutating func split(
-    _ leaf: UInt32, _ slot: Int, _ sequence: inout SequenceRoot, _ rows: inout [OperationRow],
-    _ ranks: [UInt32]
-  ) -> (leaf: UInt32, slot: Int) {
-    let right = makeLeaf()
-    // Who types at the end leaves full leaves behind.
-    let kept = slot == Self.leafCapacity ? Self.leafCapacity : Self.leafCapacity / 2
-    let from = leafBase(leaf) + kept
-    let to = leafBase(right)
-    for index in 0..<Self.leafCapacity - kept {
-      elements[to + index] = elements[from + index]
-      widths[to + index] = widths[from + index]
-      rows[Int(elements[to + index])].place = right
-    }
-    leafCounts[Int(leaf)] = UInt32(kept)
-    leafCounts[Int(right)] = UInt32(Self.leafCapacity - kept)
-    leafNexts[Int(right)] = leafNexts[Int(leaf)]
-    leafNexts[Int(leaf)] = right
-    insertChild(right, after: leaf, childrenAreLeaves: true, &sequence, rows, ranks)
-    return slot > kept || slot == Self.leafCapacity ? (right, slot - kept) : (leaf, slot)
-  }
-
-  /// Hangs `right`, which was split off `left`, into the parent of `left`.
-  private mutating func insertChild(
-    _ right: UInt32, after left: UInt32, childrenAreLeaves: Bool, _ sequence: inout SequenceRoot,
-    _ rows: [OperationRow], _ ranks: [UInt32]
-  ) {
-    var node = childrenAreLeaves ? leafParents[Int(left)] : nodeParents[Int(left)]
-    if node == .max {
-      node = makeNode()
-      appendChild(left, to: node, childrenAreLeaves: childrenAreLeaves, rows, ranks)
-      sequence.root = node
-      sequence.height += 1
-    }
-    if Int(nodeCounts[Int(node)]) == Self.nodeCapacity {
-      let half = Self.nodeCapacity / 2
-      let sibling = makeNode()
-      let base = nodeBase(node)
-      let moved = children[base + half..<base + Self.nodeCapacity]
-      nodeCounts[Int(node)] = UInt32(half)
-      for child in Array(moved) {
-        appendChild(child, to: sibling, childrenAreLeaves: childrenAreLeaves, rows, ranks)
-      }
-      insertChild(sibling, after: node, childrenAreLeaves: false, &sequence, rows, ranks)
-      node = childrenAreLeaves ? leafParents[Int(left)] : nodeParents[Int(left)]
-    }
-    let slot = childSlot(left, node)
-    var index = nodeBase(node) + Int(nodeCounts[Int(node)])
-    while index > slot + 1 {
-      children[index] = children[index - 1]
-      childWidths[index] = childWidths[index - 1]
-      childLeasts[index] = childLeasts[index - 1]
-      index -= 1
-    }
-    children[index] = right
-    nodeCounts[Int(node)] += 1
-    setParent(node, of: right, isLeaf: childrenAreLeaves)
-    summarize(slot, isLeaf: childrenAreLeaves, rows, ranks)
-    summarize(slot + 1, isLeaf: childrenAreLeaves, rows, ranks)
-  }
-
-  private mutating func appendChild(
-    _ child: UInt32, to node: UInt32, childrenAreLeaves: Bool, _ rows: [OperationRow],
-    _ ranks: [UInt32]
-  ) {
-    let slot = nodeBase(node) + Int(nodeCounts[Int(node)])
-    children[slot] = child
-    nodeCounts[Int(node)] += 1
-    setParent(node, of: child, isLeaf: childrenAreLeaves)
-    summarize(slot, isLeaf: childrenAreLeaves, rows, ranks)
-  }
-
-  private mutating func setParent(_ node: UInt32, of child: UInt32, isLeaf: Bool) {
-    if isLeaf { leafParents[Int(child)] = node } else { nodeParents[Int(child)] = node }
-  }
-
-  /// Computes width and least element of the child at the slot.
-  private mutating func summarize(
-    _ slot: Int, isLeaf: Bool, _ rows: [OperationRow], _ ranks: [UInt32]
-  ) {
-    let child = children[slot]
-    let base = isLeaf ? leafBase(child) : nodeBase(child)
-    let count = Int(isLeaf ? leafCounts[Int(child)] : nodeCounts[Int(child)])
-    var width: UInt32 = 0
-    var least = UInt32.max
-    for index in base..<base + count {
-      width += isLeaf ? widths[index] : childWidths[index]
-      let candidate = isLeaf ? elements[index] : childLeasts[index]
-      if least == .max || LamportOrder.precedes(candidate, least, rows, ranks) {
-        least = candidate
-      }
-    }
-    childWidths[slot] = width
-    childLeasts[slot] = least
   }
 }

@@ -115,11 +115,11 @@ extension Store {
     return row.isOverwritten || !row.isValue ? nil : element
   }
 
-  /// The visible operations of an element, ascending.
-  func visibleRows(ofElement element: UInt32) -> [UInt32] {
+  /// What is visible at an element.
+  func register(ofElement element: UInt32) -> Register {
     let row = rows[Int(element)]
-    if row.flags.contains(.hasRegister) { return elementRegisters[element]?.rows ?? [] }
-    return row.isOverwritten || !row.isValue ? [] : [element]
+    if row.flags.contains(.hasRegister) { return elementRegisters[element] ?? Register() }
+    return row.isOverwritten || !row.isValue ? Register() : Register(element)
   }
 
   // MARK: All at once
