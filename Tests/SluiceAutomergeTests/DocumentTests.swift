@@ -5,10 +5,10 @@ import Testing
 @testable import SluiceAutomerge
 
 struct DocumentTests {
-  private func document(_ actor: UInt8) -> Document { Document(actor: ActorID([actor])!) }
+  private func replica(_ actor: UInt8) -> Document { Document(actor: ActorID([actor])!) }
 
   @Test func whatChangesNothingMakesNoOperation() throws {
-    var document = document(1)
+    var document = replica(1)
     try document.edit { edit throws(AutomergeError) in
       try edit.set(.int(1), forKey: "k")
     }
@@ -25,7 +25,7 @@ struct DocumentTests {
   }
 
   @Test func anEditThatThrowsLeavesTheDocumentAsItWas() throws {
-    var document = document(1)
+    var document = replica(1)
     try document.edit { edit throws(AutomergeError) in
       let text = try edit.make(.text, forKey: "t")
       try edit.splice(text, at: 0, inserting: "hello")
@@ -49,7 +49,7 @@ struct DocumentTests {
   }
 
   @Test func keysAreComparedByTheirBytes() throws {
-    var document = document(1)
+    var document = replica(1)
     try document.edit { edit throws(AutomergeError) in
       try edit.set(.int(1), forKey: "é")
       try edit.set(.int(2), forKey: "e\u{301}")
@@ -60,7 +60,7 @@ struct DocumentTests {
   }
 
   @Test func oneOperationIsMadeForEachScalar() throws {
-    var document = document(1)
+    var document = replica(1)
     let change = try document.edit { edit throws(AutomergeError) in
       let text = try edit.make(.text, forKey: "t")
       try edit.splice(text, at: 0, inserting: "a😀e\u{301}")
@@ -70,7 +70,7 @@ struct DocumentTests {
 
   @Test func textTypedAtTheEdgeOfAMarkJoinsItIfItExpands() throws {
     for expands in [false, true] {
-      var document = document(1)
+      var document = replica(1)
       var text = ObjectID.root
       try document.edit { edit throws(AutomergeError) in
         text = try edit.make(.text, forKey: "t")
@@ -89,9 +89,9 @@ struct DocumentTests {
   }
 
   @Test func countersWrapAndMergeTheirIncrements() throws {
-    var first = document(1)
+    var first = replica(1)
     try first.edit { edit throws(AutomergeError) in try edit.set(.counter(.max), forKey: "c") }
-    var second = document(2)
+    var second = replica(2)
     try second.apply(first.history)
     try first.edit { edit throws(AutomergeError) in try edit.increment(key: "c", by: 2) }
     try second.edit { edit throws(AutomergeError) in try edit.increment(key: "c", by: 3) }
@@ -100,21 +100,16 @@ struct DocumentTests {
   }
 
   @Test func aRefusedBatchChangesNothing() throws {
-    var writer = document(1)
+    var writer = replica(1)
     var changes: [Change] = []
     for index in 0..<3 {
-      changes.append(
-        try #require(
-          try writer.edit { edit throws(AutomergeError) in
-            try edit.set(.int(Int64(index)), forKey: "key \(index)")
-          }))
+      changes.append(try writer.put(.int(Int64(index)), "key \(index)"))
     }
     // Another change of the same writer with the same number.
-    var double = document(1)
+    var double = replica(1)
     try double.apply(changes[0])
-    let forged = try #require(
-      try double.edit { edit throws(AutomergeError) in try edit.set(.null, forKey: "other") })
-    var document = document(9)
+    let forged = try double.put(.null, "other")
+    var document = replica(9)
     try document.apply([changes[0], changes[2]])
     let before = document.save()
     let reason = refusal { try document.apply([changes[1], forged]) }
@@ -128,32 +123,32 @@ struct DocumentTests {
   }
 
   @Test func aWaitingChangeThatTurnsOutWrongIsDiscardedAndTold() throws {
-    var writer = document(1)
-    let first = try #require(
-      try writer.edit { edit throws(AutomergeError) in try edit.set(.int(1), forKey: "a") })
-    var twin = document(1)
-    let other = try #require(
-      try twin.edit { edit throws(AutomergeError) in try edit.set(.int(2), forKey: "a") })
-    let child = try #require(
-      try twin.edit { edit throws(AutomergeError) in try edit.set(.int(3), forKey: "a") })
-    var third = document(3)
-    try third.apply([first])
-    let merge = try #require(
-      try third.edit { edit throws(AutomergeError) in try edit.set(.int(4), forKey: "b") })
-    var document = document(9)
-    try document.apply([child, merge])
-    #expect(document.missingDependencies == [first.hash, other.hash].sorted())
+    var writer = replica(1)
+    let first = try writer.put(.int(1), "a")
+    var second = replica(2)
+    try second.apply(first)
+    let waiting = try second.put(.int(2), "b")
+    // The same writer, elsewhere, without the first change.
+    var twin = replica(2)
+    let other = try twin.put(.int(3), "b")
+
+    var document = replica(9)
+    try document.apply([waiting, other])
+    #expect(document.missingDependencies == [first.hash])
     let application = try document.apply(first)
-    #expect(application.applied == [first.hash, merge.hash])
-    #expect(refusal { try document.apply(other) } == .duplicateSequence)
-    #expect(document.waitingChanges == [child])
+    #expect(application.applied == [first.hash])
+    #expect(application.discarded.map(\.reason) == [.duplicateSequence])
+    #expect(application.discarded.first?.place.change == waiting.hash)
+    #expect(document.waitingChanges.isEmpty)
+    #expect(document.heads == [first.hash, other.hash].sorted())
+    #expect(document.view.json() == #"{"a":1,"b":3}"#)
   }
 
   @Test func orphansAreSavedBehindTheDocument() throws {
-    var writer = document(1)
+    var writer = replica(1)
     try writer.edit { edit throws(AutomergeError) in try edit.set(.int(1), forKey: "a") }
     try writer.edit { edit throws(AutomergeError) in try edit.set(.int(2), forKey: "a") }
-    var document = document(2)
+    var document = replica(2)
     try document.apply(writer.history[1])
     let loaded = try Document(loading: document.save())
     #expect(loaded.waitingChanges == [writer.history[1]])
@@ -161,13 +156,13 @@ struct DocumentTests {
   }
 
   @Test func aDamagedFileGivesWhatCanBeProved() throws {
-    var writer = document(1)
+    var writer = replica(1)
     for index in 0..<4 {
       try writer.edit { edit throws(AutomergeError) in
         try edit.set(.int(Int64(index)), forKey: "k")
       }
     }
-    var early = document(2)
+    var early = replica(2)
     try early.apply(writer.history[..<2])
     var bytes = early.save()
     let damaged = bytes.count + 20
@@ -181,7 +176,7 @@ struct DocumentTests {
   }
 
   @Test func valuesBehaveAsValues() throws {
-    var document = document(1)
+    var document = replica(1)
     try document.edit { edit throws(AutomergeError) in try edit.set(.int(1), forKey: "a") }
     let copy = document
     let view = document.view
@@ -192,7 +187,7 @@ struct DocumentTests {
   }
 
   @Test func jsonShowsWinnersAndEscapesTexts() throws {
-    var document = document(1)
+    var document = replica(1)
     try document.edit { edit throws(AutomergeError) in
       let list = try edit.make(.list, forKey: "l")
       try edit.insert(.text("q\"\\\n\u{1}"), at: 0, in: list)
@@ -207,5 +202,13 @@ struct DocumentTests {
     #expect(document.view.json(at: ["l", 4, "t"]) == "-1")
     #expect(document.view.json(at: ["l", 5]) == nil)
     #expect(document.view.json(at: ["l", "x"]) == nil)
+  }
+}
+
+extension Document {
+  /// Sets a key of the root, and gives the change.
+  mutating func put(_ value: ScalarValue, _ key: String) throws -> Change {
+    let change = try edit { edit throws(AutomergeError) in try edit.set(value, forKey: key) }
+    return try #require(change)
   }
 }

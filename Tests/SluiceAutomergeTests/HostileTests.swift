@@ -85,7 +85,7 @@ struct HostileTests {
 
   @Test func compressedBombsAreRefusedBeforeTheyTakeMemory() throws {
     // A stream of repeats, made by hand: a fixed block with one zero, then copies of 258 of it.
-    let stream = bomb(copies: 160_000)
+    let stream = bomb(copies: 280_000)
     var chunk: [UInt8] = Chunk.magic + [0, 0, 0, 0, ChunkKind.compressedChange.rawValue]
     chunk.append(lengthPrefixed: stream)
     expect(.limitReached, chunk)
@@ -135,12 +135,12 @@ struct HostileTests {
     var limits = Limits()
     limits.nestingDepthMax = .max
     var other = Document(limits: limits)
-    let change = try #require(
-      try other.edit { edit throws(AutomergeError) in
-        var object = ObjectID.root
-        for _ in 0..<20_000 { object = try edit.make(.map, forKey: "m", in: object) }
-      })
-    #expect(refusal { try document.apply(Change(change.bytes)) } == .limitReached)
+    let change = try other.edit { edit throws(AutomergeError) in
+      var object = ObjectID.root
+      for _ in 0..<20_000 { object = try edit.make(.map, forKey: "m", in: object) }
+    }
+    let bytes = try #require(change?.bytes)
+    #expect(refusal { try document.apply(Change(bytes)) } == .limitReached)
     #expect(other.view.json()?.utf8.count == 20_000 * 6 + 2)
     let depth = Limits().nestingDepthMax
     try nest(depth)
@@ -223,11 +223,7 @@ struct HostileTests {
     var writer = Document()
     var changes: [Change] = []
     for index in 0..<6 {
-      changes.append(
-        try #require(
-          try writer.edit { edit throws(AutomergeError) in
-            try edit.set(.int(Int64(index)), forKey: "k")
-          }))
+      changes.append(try writer.put(.int(Int64(index)), "k"))
     }
     var document = Document(limits: limits)
     for change in changes[1...3] { try document.apply(change) }

@@ -29,7 +29,7 @@ public struct Change: Sendable, Hashable {
       throw error.inChange(chunk.hash)
     }
     hash = chunk.hash
-    bytes = Chunk.make(.change, Array(chunk.bytes[chunk.contents])).bytes
+    bytes = chunk.canonicalBytes
   }
 
   /// The change of contents that this library made.

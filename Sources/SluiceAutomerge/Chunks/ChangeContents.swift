@@ -14,9 +14,6 @@ struct ChangeContents {
   var operations: [ChangeOperation] = []
   var predecessors: [LocalID] = []
   var extra = ByteRange(start: 0, count: 0)
-
-  /// The greatest counter: that of the last operation, or one less than the start.
-  var maxCounter: UInt32 { startCounter - 1 + UInt32(operations.count) }
 }
 
 extension ChangeContents {

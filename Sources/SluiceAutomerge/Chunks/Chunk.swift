@@ -63,15 +63,27 @@ struct Chunk {
 
   /// The chunk of these contents, and its hash.
   static func make(_ kind: ChunkKind, _ contents: [UInt8]) -> (bytes: [UInt8], hash: ChangeHash) {
-    var bytes: [UInt8] = []
-    bytes.reserveCapacity(contents.count + 19)
-    bytes.append(contentsOf: magic)
-    bytes.append(contentsOf: [0, 0, 0, 0])
-    bytes.append(kind.rawValue)
-    bytes.append(lengthPrefixed: contents)
+    var bytes = assembled(kind, contents[...], checksum: [0, 0, 0, 0])
     let hash = ChangeHash(digestOf: bytes, from: 8)
     bytes.replaceSubrange(4..<8, with: hash.bytes[..<4])
     return (bytes, hash)
+  }
+
+  /// The chunk as it is written: uncompressed, its length in the shortest form.
+  var canonicalBytes: [UInt8] {
+    Self.assembled(kind, bytes[contents], checksum: hash.bytes[..<4])
+  }
+
+  private static func assembled(
+    _ kind: ChunkKind, _ contents: ArraySlice<UInt8>, checksum: ArraySlice<UInt8>
+  ) -> [UInt8] {
+    var bytes: [UInt8] = []
+    bytes.reserveCapacity(contents.count + 19)
+    bytes.append(contentsOf: magic)
+    bytes.append(contentsOf: checksum)
+    bytes.append(kind.rawValue)
+    bytes.append(lengthPrefixed: contents)
+    return bytes
   }
 
   /// The hash of a change with these contents. `room` keeps its memory between calls.

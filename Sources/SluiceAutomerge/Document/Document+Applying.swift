@@ -23,11 +23,12 @@ extension Document {
       try applyWaiting(&batch)
     } catch {
       store.cutBack(to: checkpoint)
-      if queue.nextTicket > batch.firstTicket || queue.count > 0 || !batch.removed.isEmpty {
-        let store = store
-        queue.restore(firstAdded: batch.firstTicket, removed: batch.removed) { change in
-          change.dependencies.filter { store.changes.index(of: $0) == nil }
-        }
+      let store = store
+      let order = batch.queueOrder ?? queue.order
+      queue.restore(
+        order: order.filter { $0 < batch.firstTicket }, removed: batch.removed
+      ) { change in
+        change.dependencies.filter { store.changes.index(of: $0) == nil }
       }
       throw error
     }
@@ -49,10 +50,10 @@ extension Document {
     var application = Application()
     /// Tickets from here on are those of this batch's changes that had to wait.
     let firstTicket: UInt64
+    /// The queue's order before anything left it.
+    var queueOrder: [UInt64]?
     /// Changes of earlier batches that left the queue.
     var removed: [UInt64: Change] = [:]
-    /// Tickets of changes whose dependencies have all come, descending.
-    var ready: [UInt64] = []
   }
 
   private mutating func take(_ change: Change, _ batch: inout Batch) throws(AutomergeError) {
@@ -82,16 +83,13 @@ extension Document {
       throw error.inChange(change.hash)
     }
     batch.application.applied.append(change.hash)
-    for ticket in queue.arrived(change.hash) {
-      let place = batch.ready.firstIndex { $0 < ticket } ?? batch.ready.count
-      batch.ready.insert(ticket, at: place)
-    }
+    queue.arrived(change.hash)
   }
 
-  /// Applies what waited and lacks nothing any more, the earliest first.
+  /// Applies what waited and lacks nothing any more.
   private mutating func applyWaiting(_ batch: inout Batch) throws(AutomergeError) {
-    while let ticket = batch.ready.popLast() {
-      guard let change = queue.remove(ticket) else { continue }
+    if queue.count > 0 { batch.queueOrder = queue.order }
+    while let (ticket, change) = queue.takeReady() {
       let isOfBatch = ticket >= batch.firstTicket
       if !isOfBatch { batch.removed[ticket] = change }
       let checkpoint = store.checkpoint

@@ -47,7 +47,7 @@ public struct Document: Sendable {
   /// What waiting changes depend on and nobody has brought, ascending.
   public var missingDependencies: [ChangeHash] { queue.missing }
 
-  /// Changes that wait for others, in order of arrival.
+  /// Changes that wait for others.
   public var waitingChanges: [Change] { queue.changes }
 
   // MARK: Reading

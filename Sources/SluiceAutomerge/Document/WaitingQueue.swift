@@ -1,25 +1,37 @@
-// Changes that came before those on which they depend. They wait in order of arrival, within limits.
+// Changes that came before those on which they depend, within limits.
+//
+// The order in which waiting changes are applied decides the bytes of a saved document, so it is the
+// reference's: whoever is ready and stands foremost goes next, and the last one of the queue takes
+// its place.
 
 struct WaitingQueue: Sendable {
   /// By ticket: the order of arrival.
-  private(set) var entries: [UInt64: Change] = [:]
+  private var entries: [UInt64: Entry] = [:]
+  /// Tickets in the queue's order.
+  private(set) var order: [UInt64] = []
   private var tickets: [ChangeHash: UInt64] = [:]
   /// By missing change: who waits for it.
   private var waiters: [ChangeHash: [UInt64]] = [:]
-  private var missingCounts: [UInt64: Int] = [:]
+  private var ready = ReadyHeap()
   private(set) var nextTicket: UInt64 = 0
   private var byteCount = 0
   private var operationCount = 0
 
-  var count: Int { entries.count }
+  private struct Entry: Sendable {
+    var change: Change
+    var position: Int
+    var missingCount: Int
+  }
+
+  var count: Int { order.count }
 
   func contains(_ hash: ChangeHash) -> Bool { tickets[hash] != nil }
 
   /// What the waiting changes depend on and nobody has brought, ascending.
   var missing: [ChangeHash] { waiters.keys.filter { tickets[$0] == nil }.sorted() }
 
-  /// In order of arrival.
-  var changes: [Change] { entries.sorted { $0.key < $1.key }.map(\.value) }
+  /// In the queue's order.
+  var changes: [Change] { order.compactMap { entries[$0]?.change } }
 
   /// Lets a change wait for those of its dependencies that are `missing`.
   mutating func append(
@@ -34,43 +46,84 @@ struct WaitingQueue: Sendable {
   }
 
   private mutating func insert(_ change: Change, _ ticket: UInt64, _ missing: [ChangeHash]) {
-    entries[ticket] = change
+    entries[ticket] = Entry(change: change, position: order.count, missingCount: missing.count)
+    order.append(ticket)
     tickets[change.hash] = ticket
-    missingCounts[ticket] = missing.count
     for hash in missing { waiters[hash, default: []].append(ticket) }
     byteCount += change.bytes.count
     operationCount += change.operationCount
   }
 
-  /// A change was applied: gives those who wait for nothing any more.
-  mutating func arrived(_ hash: ChangeHash) -> [UInt64] {
-    guard let waiting = waiters.removeValue(forKey: hash) else { return [] }
-    return waiting.filter { ticket in
-      guard let count = missingCounts[ticket] else { return false }
-      missingCounts[ticket] = count - 1
-      return count == 1
+  /// A change was applied: those who wait for nothing else are ready.
+  mutating func arrived(_ hash: ChangeHash) {
+    for ticket in waiters.removeValue(forKey: hash) ?? [] {
+      guard var entry = entries[ticket] else { continue }
+      entry.missingCount -= 1
+      entries[ticket] = entry
+      if entry.missingCount == 0 { ready.insert(position: entry.position, ticket: ticket) }
     }
   }
 
-  mutating func remove(_ ticket: UInt64) -> Change? {
-    guard let change = entries.removeValue(forKey: ticket) else { return nil }
-    tickets[change.hash] = nil
-    missingCounts[ticket] = nil
-    byteCount -= change.bytes.count
-    operationCount -= change.operationCount
-    return change
+  /// Takes the foremost change that is ready out of the queue.
+  mutating func takeReady() -> (ticket: UInt64, change: Change)? {
+    while let (position, ticket) = ready.removeLeast() {
+      // It may have moved since.
+      guard let entry = entries[ticket], entry.position == position else { continue }
+      entries[ticket] = nil
+      tickets[entry.change.hash] = nil
+      byteCount -= entry.change.bytes.count
+      operationCount -= entry.change.operationCount
+      let last = order.removeLast()
+      if last != ticket {
+        order[position] = last
+        entries[last]?.position = position
+        if entries[last]?.missingCount == 0 { ready.insert(position: position, ticket: last) }
+      }
+      return (ticket, entry.change)
+    }
+    return nil
   }
 
-  /// Undoes a batch: those from a ticket on did not come, `removed` did not leave.
+  /// Undoes a batch: the queue was in this order, and `removed` have not left it.
   mutating func restore(
-    firstAdded: UInt64, removed: [UInt64: Change], missing: (Change) -> [ChangeHash]
+    order: [UInt64], removed: [UInt64: Change], missing: (Change) -> [ChangeHash]
   ) {
-    let all = entries.merging(removed) { kept, _ in kept }.filter { $0.key < firstAdded }
     var restored = WaitingQueue()
-    restored.nextTicket = firstAdded
-    for (ticket, change) in all.sorted(by: { $0.key < $1.key }) {
+    for ticket in order {
+      guard let change = removed[ticket] ?? entries[ticket]?.change else { continue }
       restored.insert(change, ticket, missing(change))
     }
+    restored.nextTicket = nextTicket
     self = restored
+  }
+}
+
+/// Tickets by their position in the queue, the least first.
+private struct ReadyHeap: Sendable {
+  private var items: [(position: Int, ticket: UInt64)] = []
+
+  mutating func insert(position: Int, ticket: UInt64) {
+    items.append((position, ticket))
+    var index = items.count - 1
+    while index > 0, items[index].position < items[(index - 1) / 2].position {
+      items.swapAt(index, (index - 1) / 2)
+      index = (index - 1) / 2
+    }
+  }
+
+  mutating func removeLeast() -> (position: Int, ticket: UInt64)? {
+    guard let least = items.first else { return nil }
+    let last = items.removeLast()
+    guard !items.isEmpty else { return least }
+    items[0] = last
+    var index = 0
+    while true {
+      var child = 2 * index + 1
+      guard child < items.count else { return least }
+      if child + 1 < items.count, items[child + 1].position < items[child].position { child += 1 }
+      if items[index].position <= items[child].position { return least }
+      items.swapAt(index, child)
+      index = child
+    }
   }
 }

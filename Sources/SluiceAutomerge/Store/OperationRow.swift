@@ -45,15 +45,8 @@ struct OperationRow: Sendable {
   var isValue: Bool { action == Action.set || Action.makesObject(action) }
 }
 
-/// Lamport's order of rows.
-struct LamportOrder {
-  let rows: [OperationRow]
-  let ranks: [UInt32]
-
-  func precedes(_ left: UInt32, _ right: UInt32) -> Bool {
-    Self.precedes(left, right, rows, ranks)
-  }
-
+/// Lamport's order of rows: counters first, then actors by their ranks.
+enum LamportOrder {
   static func precedes(
     _ left: UInt32, _ right: UInt32, _ rows: [OperationRow], _ ranks: [UInt32]
   ) -> Bool {
