@@ -68,6 +68,49 @@ struct DocumentTests {
     #expect(change?.operationCount == 5)
   }
 
+  @Test func aTextOfManyEditsKeepsItsOrderAndItsIndexes() throws {
+    var generator = SeededGenerator(seed: 7)
+    var writers = [replica(1), replica(2)]
+    var text = ObjectID.root
+    try writers[0].edit { edit throws(AutomergeError) in text = try edit.make(.text, forKey: "t") }
+    try writers[1].apply(writers[0].history)
+    var models: [[Unicode.Scalar]] = [[], []]
+    for round in 0..<60 {
+      for index in 0..<2 {
+        for _ in 0..<40 {
+          let place = generator.number(below: models[index].count + 1)
+          let removing = min(models[index].count - place, generator.number(below: 4))
+          let inserting = ["a", "bcd", "é😀", "0123456789"][generator.number(below: 4)]
+          try writers[index].edit { edit throws(AutomergeError) in
+            try edit.splice(text, at: place, removing: removing, inserting: inserting)
+          }
+          models[index].replaceSubrange(
+            place..<place + removing, with: inserting.unicodeScalars)
+        }
+        let shown = try writers[index].view.text(of: text)
+        try #require(Array(shown.unicodeScalars) == models[index], "round \(round)")
+      }
+      for index in 0..<2 where round % 3 == 2 {
+        let other = writers[1 - index].changes(since: writers[index].heads)
+        try writers[index].apply(other)
+      }
+      if round % 3 == 2 {
+        let merged = try writers[0].view.text(of: text)
+        try #require(try writers[1].view.text(of: text) == merged)
+        models = [Array(merged.unicodeScalars), Array(merged.unicodeScalars)]
+        #expect(try writers[0].view.count(of: text) == models[0].count)
+      }
+    }
+    // The order that was found step by step is that of all elements at once.
+    let loaded = try Document(loading: writers[0].save())
+    #expect(try loaded.view.text(of: text) == writers[0].view.text(of: text))
+    #expect(loaded.save(compressing: false) == writers[0].save(compressing: false))
+    for index in [0, 1, models[0].count / 2, models[0].count - 1] {
+      let entry = try writers[0].view.entry(at: index, in: text)
+      #expect(entry.value == .scalar(.text(String(models[0][index]))))
+    }
+  }
+
   @Test func textTypedAtTheEdgeOfAMarkJoinsItIfItExpands() throws {
     for expands in [false, true] {
       var document = replica(1)

@@ -37,6 +37,10 @@ struct Scenario {
     try begin()
     var made = 1
     while made < changeCount {
+      if generator.number(below: 6) == 0 {
+        made += try editAllAtOnce()
+        continue
+      }
       let index = generator.number(below: actorCount)
       if generator.number(below: 3) == 0 {
         try merge(into: index, from: generator.number(below: actorCount))
@@ -65,6 +69,27 @@ struct Scenario {
   private mutating func merge(into target: Int, from source: Int) throws {
     guard target != source else { return }
     try replicas[target].apply(replicas[source].changes(since: replicas[target].heads))
+  }
+
+  /// All writers know the same and make one edit each, so that their operations have equal counters.
+  private mutating func editAllAtOnce() throws -> Int {
+    for index in 1..<replicas.count { try merge(into: 0, from: index) }
+    for index in 1..<replicas.count { try merge(into: index, from: 0) }
+    let place = generator.number(below: 3)
+    for index in replicas.indices {
+      try replicas[index].edit { edit throws(AutomergeError) in
+        if place == 0 {
+          try edit.set(.int(Int64(index)), forKey: "b")
+        } else if case .object(let kind, let object)? = edit.view.value(
+          at: [place == 1 ? "list" : "text"]), kind.isSequence
+        {
+          try edit.insert(.text("\(index)"), at: 0, in: object)
+        } else {
+          try edit.set(.text("\(index)"), forKey: "a")
+        }
+      }
+    }
+    return replicas.count
   }
 
   /// False if nothing came of it.

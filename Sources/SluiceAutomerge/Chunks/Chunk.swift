@@ -17,6 +17,8 @@ struct Chunk {
   var bytes: [UInt8]
   var contents: Range<Int>
   var hash: ChangeHash
+  /// Whether `bytes` are this chunk and nothing else.
+  private var isWhole: Bool
 
   /// Reads the chunk at the reader's position.
   init(_ reader: inout ByteReader, limits: Limits) throws(AutomergeError) {
@@ -46,8 +48,13 @@ struct Chunk {
       contents = range
       self.kind = kind
     }
-    let hashed = Self.hashedBytes(self.kind, bytes[contents])
-    hash = ChangeHash(digestOf: hashed, from: 0)
+    if kind == .compressedChange {
+      hash = ChangeHash(digestOf: Self.hashedBytes(self.kind, bytes[contents]), from: 0)
+    } else {
+      // Type, length in its shortest form, and contents stand as they are hashed.
+      hash = ChangeHash(digestOf: bytes, from: start + 8, to: contents.upperBound)
+    }
+    isWhole = kind != .compressedChange && start == 0 && contents.upperBound == bytes.count
     guard checksum.elementsEqual(hash.bytes[..<4]) else {
       throw AutomergeError(.badChecksum, .init(byteOffset: start))
     }
@@ -71,7 +78,7 @@ struct Chunk {
 
   /// The chunk as it is written: uncompressed, its length in the shortest form.
   var canonicalBytes: [UInt8] {
-    Self.assembled(kind, bytes[contents], checksum: hash.bytes[..<4])
+    isWhole ? bytes : Self.assembled(kind, bytes[contents], checksum: hash.bytes[..<4])
   }
 
   private static func assembled(

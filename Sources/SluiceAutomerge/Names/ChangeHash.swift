@@ -36,13 +36,15 @@ public struct ChangeHash: Hashable, Comparable, Sendable, CustomStringConvertibl
     self.init(bytes)
   }
 
-  /// The digest of all bytes from `start` on.
-  init(digestOf bytes: [UInt8], from start: Int) {
+  /// The digest of the bytes from `start` to `end`, or of all behind `start`.
+  init(digestOf bytes: [UInt8], from start: Int, to end: Int? = nil) {
+    let range = start..<(end ?? bytes.count)
     var digest: (UInt64, UInt64, UInt64, UInt64) = (0, 0, 0, 0)
     unsafe bytes.withUnsafeBufferPointer { input in
       unsafe withUnsafeMutableBytes(of: &digest) { output in
+        let hashed = unsafe UnsafeBufferPointer(rebasing: input[range])
         unsafe cautomerge_sha256(
-          input.baseAddress.map { unsafe $0 + start }, input.count - start,
+          hashed.baseAddress, hashed.count,
           output.baseAddress?.assumingMemoryBound(to: UInt8.self))
       }
     }
@@ -61,10 +63,17 @@ public struct ChangeHash: Hashable, Comparable, Sendable, CustomStringConvertibl
   }
 
   func append(to bytes: inout [UInt8]) {
-    for word in [words.0, words.1, words.2, words.3] {
-      for shift in stride(from: 56, through: 0, by: -8) {
-        bytes.append(UInt8(truncatingIfNeeded: word >> UInt64(shift)))
-      }
+    append(words.0, to: &bytes)
+    append(words.1, to: &bytes)
+    append(words.2, to: &bytes)
+    append(words.3, to: &bytes)
+  }
+
+  private func append(_ word: UInt64, to bytes: inout [UInt8]) {
+    var shift: UInt64 = 64
+    while shift > 0 {
+      shift -= 8
+      bytes.append(UInt8(truncatingIfNeeded: word >> shift))
     }
   }
 

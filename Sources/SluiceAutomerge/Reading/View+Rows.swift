@@ -142,8 +142,16 @@ extension View {
   }
 
   func appendText(of slot: UInt32, to bytes: inout [UInt8]) {
-    forEachElement(of: slot) { _, register in
-      appendText(ofRow: register.winner!, to: &bytes)
+    guard !isChanged(slot) else {
+      forEachElement(of: slot) { _, register in
+        appendText(ofRow: register.winner!, to: &bytes)
+        return true
+      }
+      return
+    }
+    bytes.reserveCapacity(bytes.count + store.objects[Int(slot)].sequence.width)
+    store.trees.forEach(store.objects[Int(slot)].sequence) { element, _ in
+      if let winner = store.winner(of: element) { appendText(ofRow: winner, to: &bytes) }
       return true
     }
   }
@@ -152,7 +160,11 @@ extension View {
   func appendText(ofRow index: UInt32, to bytes: inout [UInt8]) {
     let row = store.rows[Int(index)]
     if row.action == Action.set, row.valueCode == ValueCode.text {
-      bytes.append(contentsOf: store.contents[row.value.range])
+      if row.valueByteCount == 1 {
+        bytes.append(store.contents[Int(row.valueStart)])
+      } else {
+        bytes.append(contentsOf: store.contents[row.value.range])
+      }
     } else {
       bytes.append(contentsOf: "\u{FFFC}".utf8)
     }

@@ -62,7 +62,8 @@ extension SequenceTrees {
       sequence.root = node
       sequence.height += 1
     }
-    if Int(nodeCounts[Int(node)]) == Self.nodeCapacity {
+    let isFull = Int(nodeCounts[Int(node)]) == Self.nodeCapacity
+    if isFull {
       let half = Self.nodeCapacity / 2
       let sibling = makeNode()
       let base = nodeBase(node)
@@ -87,6 +88,20 @@ extension SequenceTrees {
     setParent(node, of: right, isLeaf: childrenAreLeaves)
     summarize(slot, isLeaf: childrenAreLeaves, rows, ranks)
     summarize(slot + 1, isLeaf: childrenAreLeaves, rows, ranks)
+    if isFull { summarizeAncestors(of: node, rows, ranks) }
+  }
+
+  /// Makes the sums above a node right, whose own are.
+  private mutating func summarizeAncestors(
+    of node: UInt32, _ rows: [OperationRow], _ ranks: [UInt32]
+  ) {
+    var child = node
+    var parent = nodeParents[Int(node)]
+    while parent != .max {
+      summarize(childSlot(child, parent), isLeaf: false, rows, ranks)
+      child = parent
+      parent = nodeParents[Int(parent)]
+    }
   }
 
   mutating func appendChild(
@@ -116,6 +131,8 @@ extension SequenceTrees {
     for index in base..<base + count {
       width += isLeaf ? widths[index] : childWidths[index]
       let candidate = isLeaf ? elements[index] : childLeasts[index]
+      // A leaf that was just split off may have no element yet.
+      guard candidate != .max else { continue }
       if least == .max || LamportOrder.precedes(candidate, least, rows, ranks) {
         least = candidate
       }

@@ -47,11 +47,8 @@ extension Store {
       others.sort { actors.ranks[Int($0)] < actors.ranks[Int($1)] }
     }
     room.change.actors.removeAll(keepingCapacity: true)
-    for (local, actor) in ([record.actor] + others).enumerated() {
-      room.change.actors.append(actors.names[Int(actor)])
-      room.localIndexes[Int(actor)] = UInt32(local)
-      room.named.append(actor)
-    }
+    room.name(record.actor, actors.names[Int(record.actor)])
+    for actor in others { room.name(actor, actors.names[Int(actor)]) }
   }
 
   private func regenerate(_ index: UInt32, _ room: inout RegenerationRoom) {
@@ -111,6 +108,13 @@ struct RegenerationRoom {
     while localIndexes.count < actorCount { localIndexes.append(.max) }
     change.operations.removeAll(keepingCapacity: true)
     change.predecessors.removeAll(keepingCapacity: true)
+  }
+
+  /// Puts an actor into the change's table.
+  fileprivate mutating func name(_ actor: UInt32, _ name: [UInt8]) {
+    localIndexes[Int(actor)] = UInt32(change.actors.count)
+    change.actors.append(name)
+    named.append(actor)
   }
 
   fileprivate func local(_ row: OperationRow) -> LocalID {
