@@ -5,6 +5,7 @@
 //   automerge-bench save FILE            save what was loaded
 //   automerge-bench apply FILE [COUNT]   apply its changes one by one
 //   automerge-bench json FILE [KEY …]    JSON of a path, once loaded
+//   automerge-bench refuse FILE          load a file that must be refused
 //   automerge-bench view FILE            the state when half of the changes were there, and the patches
 //                                        from there to now
 //
@@ -39,7 +40,7 @@ func report(_ name: String, _ time: Double, _ more: String = "") {
 
 let words = Array(CommandLine.arguments.dropFirst())
 guard words.count >= 2, let data = FileManager.default.contents(atPath: words[1]) else {
-  fail("usage: automerge-bench load | save | apply | json | view FILE")
+  fail("usage: automerge-bench load | save | apply | json | refuse | view FILE")
 }
 let bytes = [UInt8](data)
 let count = words.count > 2 ? Int(words[2]) : nil
@@ -89,6 +90,12 @@ case "json":
     milliseconds { json = document.view.json(at: path) ?? "nothing" }
   }
   report("json", times.min()!, ", \(json.utf8.count) bytes")
+case "refuse":
+  var reason = "accepted"
+  let time = milliseconds {
+    do { _ = try Document(loading: bytes) } catch { reason = "\(error)" }
+  }
+  report("refuse", time, ", \(reason)")
 case "view":
   let document = try Document(loading: bytes)
   var part = Document()

@@ -45,7 +45,7 @@ struct BooleanWriter {
   }
 
   mutating func reset() {
-    bytes.removeAll(keepingCapacity: true)
+    if !bytes.isEmpty { bytes.removeAll(keepingCapacity: true) }
     value = false
     count = 0
     hasTrue = false

@@ -107,7 +107,7 @@ struct RunWriter<Item: RunItem> {
 
   /// Begins another column, and keeps the memory.
   mutating func reset() {
-    bytes.removeAll(keepingCapacity: true)
+    if !bytes.isEmpty { bytes.removeAll(keepingCapacity: true) }
     hasValue = false
   }
 

@@ -14,6 +14,7 @@ public struct Change: Sendable, Hashable {
 
   /// Reads one chunk, compressed or not, that fills `bytes`.
   public init(_ bytes: [UInt8], limits: Limits = Limits()) throws(AutomergeError) {
+    let limits = limits.clamped
     var reader = ByteReader(bytes)
     guard bytes.count <= limits.chunkByteCountMax else { throw reader.error(.limitReached) }
     let chunk = try Chunk(&reader, limits: limits)

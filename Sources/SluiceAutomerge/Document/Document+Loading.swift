@@ -8,6 +8,7 @@ extension Document {
     loading bytes: [UInt8], actor: ActorID = .random(), limits: Limits = Limits()
   ) throws(AutomergeError) {
     self.init(actor: actor, limits: limits)
+    let limits = self.limits
     var reader = ByteReader(bytes)
     guard bytes.count < Int(Int32.max) else { throw reader.error(.limitReached) }
     var changes: [Change] = []
@@ -46,6 +47,7 @@ extension Document {
     _ bytes: [UInt8], actor: ActorID = .random(), limits: Limits = Limits()
   ) -> (document: Document, damage: [Damage]) {
     var document = Document(actor: actor, limits: limits)
+    let limits = document.limits
     var damage: [Damage] = []
     var reader = ByteReader(bytes)
     while !reader.isAtEnd {

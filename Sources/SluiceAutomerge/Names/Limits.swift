@@ -12,6 +12,7 @@ public struct Limits: Sendable, Hashable {
   /// The most bytes that one compressed byte may become.
   public var inflationRatioMax = 256
 
+  /// At most 2^31 − 1, like those of documents, changes and actors.
   public var operationCountPerChangeMax = 1 << 22
   public var operationCountMax = 1 << 24
   public var changeCountMax = 1 << 23
@@ -29,4 +30,16 @@ public struct Limits: Sendable, Hashable {
   public var waitingOperationCountMax = 1 << 20
 
   public init() {}
+
+  /// The same, but no more than the tables can number.
+  var clamped: Limits {
+    var limits = self
+    limits.chunkByteCountMax = min(chunkByteCountMax, Int(Int32.max))
+    limits.operationCountMax = min(operationCountMax, Int(Int32.max))
+    limits.operationCountPerChangeMax = min(operationCountPerChangeMax, limits.operationCountMax)
+    limits.changeCountMax = min(changeCountMax, Int(Int32.max))
+    limits.actorCountMax = min(actorCountMax, Int(Int32.max))
+    limits.contentByteCountMax = min(contentByteCountMax, Int(UInt32.max) - 1)
+    return limits
+  }
 }

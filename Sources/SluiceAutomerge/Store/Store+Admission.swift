@@ -44,6 +44,7 @@ extension Store {
   ) throws(AutomergeError) {
     guard actors.count + change.actors.count <= limits.actorCountMax,
       rows.count + change.operations.count <= limits.operationCountMax,
+      predecessorLists.count + change.predecessors.count * 2 <= limits.operationCountMax,
       contents.count + change.source.count <= limits.contentByteCountMax
     else { throw AutomergeError(.limitReached) }
     let actorIndexes = change.actors.map { actors.insert($0) }

@@ -26,7 +26,7 @@ struct Store: Sendable {
   /// Sums of the increments of counters, by row.
   var increments: [UInt32: Int64] = [:]
 
-  init(limits: Limits) { self.limits = limits }
+  init(limits: Limits) { self.limits = limits.clamped }
 
   /// An object, and what is visible in it.
   struct ObjectRecord: Sendable {
