@@ -142,7 +142,7 @@ private func repair(_ file: AutomergeFile, asJSON: Bool) throws(CommandError) ->
     printError("sluice: automerge: \(file.path): \(failure)")
     return 1
   }
-  try file.replace(with: saved)
+  try file.replace(bytes, with: saved)
   let report = AutomergeReport(document)
   if asJSON { report.showRepair(damage) } else { report.tellRepair(damage, file.path) }
   return 0

@@ -37,31 +37,38 @@ struct AutomergeFile {
     }
   }
 
-  /// Puts `bytes` in the place of the file, which stays as `PATH.damaged`. A crash leaves the one or
-  /// the other, never a part.
-  func replace(with bytes: [UInt8]) throws(CommandError) {
-    let old = path + ".damaged"
+  /// Keeps the `damaged` bytes as `PATH.damaged`, and puts `bytes` in the place of the file. A crash
+  /// leaves the one or the other, never a part.
+  func replace(_ damaged: [UInt8], with bytes: [UInt8]) throws(CommandError) {
     let new = path + ".repaired-\(getpid())"
-    guard unsafe link(zeroTerminated(path), zeroTerminated(old)) == 0 else {
-      throw .failed("automerge: \(old): \(unsafe String(cString: strerror(errno)))")
-    }
     let slash = path.lastIndex(of: "/")
     let directoryPath = slash.map { $0 == path.startIndex ? "/" : String(path[..<$0]) } ?? "."
     do throws(Errno) {
       let directory = try unsafe FileDescriptor.open(
         zeroTerminated(directoryPath), [.directory, .readOnly])
-      let old = try unsafe FileDescriptor.open(zeroTerminated(path), .readOnly).status()
-      let file = try unsafe FileDescriptor.open(
-        zeroTerminated(new), [.readWrite, .create, .exclusive], permissions: 0o600)
-      try file.setPermissions(old.mode & 0o7777)
-      try write(bytes, to: file)
-      try file.synchronize()
-      try unsafe FileDescriptor.rename(zeroTerminated(new), to: zeroTerminated(path))
+      let status = try unsafe FileDescriptor.open(zeroTerminated(path), .readOnly).status()
+      try make(path + ".damaged", damaged, permissions: status.mode & 0o777)
+      do throws(Errno) {
+        try make(new, bytes, permissions: status.mode & 0o777)
+        try unsafe FileDescriptor.rename(zeroTerminated(new), to: zeroTerminated(path))
+      } catch {
+        _ = unsafe unlink(zeroTerminated(new))
+        throw error
+      }
       try directory.synchronize()
+    } catch .exists {
+      throw .failed("automerge: \(path).damaged: File exists: move an earlier repair's file away")
     } catch {
-      _ = unsafe unlink(zeroTerminated(new))
       throw failure(error)
     }
+  }
+
+  /// Makes a new file, and waits until it is on the disk.
+  private func make(_ path: String, _ bytes: [UInt8], permissions: UInt32) throws(Errno) {
+    let file = try unsafe FileDescriptor.open(
+      zeroTerminated(path), [.readWrite, .create, .exclusive], permissions: permissions)
+    try write(bytes, to: file)
+    try file.synchronize()
   }
 
   private func write(_ bytes: [UInt8], to file: borrowing FileDescriptor) throws(Errno) {
