@@ -14,7 +14,7 @@ struct ScenarioTests {
     ProcessInfo.processInfo.environment[name].flatMap { Int($0) } ?? standard
   }
 
-  private let count = setting("SLUICE_AUTOMERGE_SCENARIOS", or: 120)
+  private let count = setting("SLUICE_AUTOMERGE_SCENARIOS", or: 30)
   private let firstSeed = setting("SLUICE_AUTOMERGE_SEED", or: 1)
   private let isFull = setting("SLUICE_AUTOMERGE_FULL", or: 0) == 1
 
