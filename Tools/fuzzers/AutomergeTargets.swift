@@ -57,15 +57,17 @@ struct AutomergeChangeTarget: FuzzTarget {
     }
   }
 
-  /// The contents behind the header.
+  /// The contents behind the message.
   private static func columns(of change: Change) -> [UInt8] {
     var encoder = ChangeEncoder()
     var header = change.contents
+    header.actors = [header.actors[0]]
     header.operations = []
     header.predecessors = []
     header.extra = ByteRange(start: 0, count: 0)
     encoder.encode(header)
-    let headerCount = encoder.contents.count - 1
+    // Without the numbers of other actors and of columns, each 0.
+    let headerCount = encoder.contents.count - 2
     encoder.encode(change.contents)
     return Array(encoder.contents[headerCount...])
   }

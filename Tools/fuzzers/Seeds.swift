@@ -70,8 +70,17 @@ private func bytes(ofHex text: String) -> [UInt8] {
 private func automergeChunks(directory: String) throws -> [[UInt8]] {
   struct File: Decodable {
     struct Vector: Decodable {
-      var bytes: String?
-      var changes: [String]?
+      var chunks: [String]
+
+      init(from decoder: any Decoder) throws {
+        let fields = try decoder.container(keyedBy: Field.self)
+        // Of a fixture, `changes` is their number.
+        let changes = try? fields.decodeIfPresent([String].self, forKey: .changes)
+        let bytes = try fields.decodeIfPresent(String.self, forKey: .bytes)
+        chunks = (changes ?? []) + (bytes.map { [$0] } ?? [])
+      }
+
+      private enum Field: CodingKey { case bytes, changes }
     }
     var vectors: [Vector]
   }
@@ -80,6 +89,5 @@ private func automergeChunks(directory: String) throws -> [[UInt8]] {
   // gzip without a name has 10 bytes before the stream and 8 after it.
   let json = try inflated(compressed, 10..<compressed.count - 8, limits: Limits())
   let vectors = try JSONDecoder().decode(File.self, from: Data(json)).vectors
-  return vectors.flatMap { ($0.bytes.map { [$0] } ?? []) + ($0.changes ?? []) }
-    .map { bytes(ofHex: $0) }
+  return vectors.flatMap(\.chunks).map { bytes(ofHex: $0) }
 }
