@@ -88,13 +88,23 @@ let hostTargets: [Target] = [
     name: "SluiceEngine",
     dependencies: ["CEngine", "CPlugin", "CSluice", "SluiceSQL", "SluiceServer", "SluiceVFS"],
     swiftSettings: swiftSettings),
+  // Linked from the archives, so that programs need libc only. zlib does not hash, and no hash is
+  // written here: SHA-256 comes from libsodium.
+  .target(
+    name: "CAutomerge", cSettings: cSettings,
+    linkerSettings: [.linkedLibrary(":libz.a"), .linkedLibrary(":libsodium.a")]),
+  .target(
+    name: "SluiceAutomerge", dependencies: ["CAutomerge"], swiftSettings: swiftSettings),
   .target(name: "CSluiceCommand", cSettings: cSettings),
   .target(
     name: "SluiceCommand", dependencies: ["CSluice", "CSluiceCommand", "SluiceSystem"],
     swiftSettings: swiftSettings),
   .executableTarget(
     name: "sluice",
-    dependencies: ["CSluiceCommand", "SluiceClient", "SluiceCommand", "SluiceFiles", "SluiceSQL"],
+    dependencies: [
+      "CSluiceCommand", "SluiceAutomerge", "SluiceClient", "SluiceCommand", "SluiceFiles",
+      "SluiceSQL",
+    ],
     swiftSettings: swiftSettings),
   .executableTarget(
     name: "sluice-engine", dependencies: ["CSluice", "SluiceCommand", "SluiceEngine"],
@@ -116,6 +126,9 @@ let hostTargets: [Target] = [
       "SluiceSQL", "ToolSupport",
     ],
     path: "Tools/bench", exclude: ["README.md", "results"], swiftSettings: swiftSettings),
+  .executableTarget(
+    name: "automerge-bench", dependencies: ["SluiceAutomerge"], path: "Tools/automerge",
+    swiftSettings: swiftSettings),
   .executableTarget(
     name: "stress", dependencies: ["CSQLite"], path: "Tools/stress", swiftSettings: swiftSettings,
     linkerSettings: [.linkedLibrary("sqlite3")]),
@@ -140,6 +153,8 @@ let hostTargets: [Target] = [
     name: "SluiceEngineTests",
     dependencies: ["CEngine", "SluiceEngine", "SluiceSQL", "SluiceServer", "TestSupport"],
     swiftSettings: swiftSettings),
+  .testTarget(
+    name: "SluiceAutomergeTests", dependencies: ["SluiceAutomerge"], swiftSettings: swiftSettings),
   // Nearly all users' tests: stock programs with libsluice.so, as Tools/build has made it.
   .testTarget(
     name: "SluiceVFSTests", dependencies: ["SluiceVFS", "TestSupport"],
@@ -150,8 +165,8 @@ let fuzzTargets: [Target] = [
   .executableTarget(
     name: "fuzzers",
     dependencies: [
-      "CSluice", "SluiceWire", "SluiceChannel", "SluiceClient", "SluiceServer", "SluiceFiles",
-      "SluiceEngine", "SluiceSQL", "SluiceVFS", "TestSupport",
+      "CSluice", "SluiceAutomerge", "SluiceWire", "SluiceChannel", "SluiceClient", "SluiceServer",
+      "SluiceFiles", "SluiceEngine", "SluiceSQL", "SluiceVFS", "TestSupport",
     ],
     path: "Tools/fuzzers", swiftSettings: swiftSettings)
 ]
@@ -171,6 +186,7 @@ let package = Package(
       .library(name: "SluiceClient", targets: ["SluiceClient"]),
       .library(name: "SluiceSQL", targets: ["SluiceSQL"]),
       .library(name: "SluiceEngine", targets: ["SluiceEngine"]),
+      .library(name: "SluiceAutomerge", targets: ["SluiceAutomerge"]),
     ],
   targets: clientTargets + (embedded ? embeddedTargets : hostTargets) + (fuzz ? fuzzTargets : [])
 )

@@ -12,6 +12,6 @@ exit(
     commands: [
       serveCommand, engineCommand, sqlCommand, runCommand, statsCommand, doctorCommand,
       confinementCommand,
-      watchCommand,
+      watchCommand, automergeCommand,
     ]
   ).run(Arguments.words))

@@ -3,12 +3,17 @@
 import Foundation
 import SluiceWire
 
+@testable import SluiceAutomerge
+
 /// The bytes of Protocol/vectors.
 struct SeedVectors {
   /// Argument lists, well formed and malformed.
   var arguments: [[UInt8]] = []
   /// The lists of requests, with the operation.
   var requests: [(operation: SluiceWire.Operation, arguments: [UInt8])] = []
+
+  /// The chunks of the Automerge vectors.
+  var chunks: [[UInt8]] = []
 
   private struct Arguments: Decodable {
     struct Vector: Decodable { var hex: String }
@@ -40,6 +45,7 @@ struct SeedVectors {
       let operation = SluiceWire.Operation.allCases.first { "\($0)" == vector.operation }
       if let operation, vector.message == "request" { requests.append((operation, bytes)) }
     }
+    chunks = try automergeChunks(directory: directory)
   }
 }
 
@@ -58,4 +64,30 @@ private func bytes(ofHex text: String) -> [UInt8] {
   return stride(from: 0, to: digits.count - 1, by: 2).map {
     UInt8(digits[$0] << 4 | digits[$0 + 1])
   }
+}
+
+/// The bytes of all vectors that are chunks, and the changes of all others.
+private func automergeChunks(directory: String) throws -> [[UInt8]] {
+  struct File: Decodable {
+    struct Vector: Decodable {
+      var chunks: [String]
+
+      init(from decoder: any Decoder) throws {
+        let fields = try decoder.container(keyedBy: Field.self)
+        // Of a fixture, `changes` is their number.
+        let changes = try? fields.decodeIfPresent([String].self, forKey: .changes)
+        let bytes = try fields.decodeIfPresent(String.self, forKey: .bytes)
+        chunks = (changes ?? []) + (bytes.map { [$0] } ?? [])
+      }
+
+      private enum Field: CodingKey { case bytes, changes }
+    }
+    var vectors: [Vector]
+  }
+  let file = URL(fileURLWithPath: directory).appendingPathComponent("automerge/vectors.json.gz")
+  let compressed = [UInt8](try Data(contentsOf: file))
+  // gzip without a name has 10 bytes before the stream and 8 after it.
+  let json = try inflated(compressed, 10..<compressed.count - 8, limits: Limits())
+  let vectors = try JSONDecoder().decode(File.self, from: Data(json)).vectors
+  return vectors.flatMap(\.chunks).map { bytes(ofHex: $0) }
 }

@@ -1,0 +1,36 @@
+// Numbers and byte strings in their shortest form.
+
+extension [UInt8] {
+  mutating func append(unsigned value: UInt64) {
+    var rest = value
+    while rest >= 0x80 {
+      append(UInt8(truncatingIfNeeded: rest) | 0x80)
+      rest >>= 7
+    }
+    append(UInt8(rest))
+  }
+
+  mutating func append(signed value: Int64) {
+    var rest = value
+    while true {
+      let low = UInt8(truncatingIfNeeded: rest) & 0x7f
+      rest >>= 7
+      if rest == 0 && low & 0x40 == 0 || rest == -1 && low & 0x40 != 0 {
+        append(low)
+        return
+      }
+      append(low | 0x80)
+    }
+  }
+
+  /// A byte string with its length before it.
+  mutating func append(lengthPrefixed bytes: some Collection<UInt8>) {
+    append(unsigned: UInt64(bytes.count))
+    append(contentsOf: bytes)
+  }
+}
+
+/// How many bytes the shortest form of `value` takes.
+func byteCount(ofUnsigned value: UInt64) -> Int {
+  Swift.max(1, (64 - value.leadingZeroBitCount + 6) / 7)
+}

@@ -1,0 +1,73 @@
+// Who did something, and which of their operations it was.
+
+/// One writer of one linear history: any bytes but none. Compared as bytes; a prefix comes first.
+public struct ActorID: Hashable, Comparable, Sendable, CustomStringConvertible {
+  public let bytes: [UInt8]
+
+  /// Nil if there are no bytes.
+  public init?(_ bytes: some Collection<UInt8>) {
+    guard !bytes.isEmpty else { return nil }
+    self.bytes = Array(bytes)
+  }
+
+  /// Nil unless the text is pairs of hexadecimal digits.
+  public init?(hex: String) {
+    guard let bytes = [UInt8](hex: hex) else { return nil }
+    self.init(bytes)
+  }
+
+  /// Sixteen random bytes, as is usual: one writer that no other will ever be.
+  public static func random() -> ActorID {
+    var generator = SystemRandomNumberGenerator()
+    return ActorID((0..<16).map { _ in UInt8.random(in: 0...255, using: &generator) })!
+  }
+
+  public var description: String { hexText(bytes) }
+
+  public static func < (left: ActorID, right: ActorID) -> Bool {
+    left.bytes.lexicographicallyPrecedes(right.bytes)
+  }
+}
+
+/// The name of an operation, and of the object or element that it made. The order is Lamport's:
+/// counter first, then actor.
+public struct OperationID: Hashable, Comparable, Sendable, CustomStringConvertible {
+  public var counter: UInt32
+  public var actor: ActorID
+
+  public init(counter: UInt32, actor: ActorID) {
+    self.counter = counter
+    self.actor = actor
+  }
+
+  public var description: String { "\(counter)@\(actor)" }
+
+  public static func < (left: OperationID, right: OperationID) -> Bool {
+    (left.counter, left.actor) < (right.counter, right.actor)
+  }
+}
+
+/// The root map, or the object that an operation made.
+public enum ObjectID: Hashable, Sendable, CustomStringConvertible {
+  case root
+  case made(OperationID)
+
+  public var description: String {
+    switch self {
+    case .root: "_root"
+    case .made(let operation): operation.description
+    }
+  }
+}
+
+/// What an object is. Its raw value is the action that makes it.
+public enum ObjectKind: UInt8, Hashable, Sendable {
+  case map = 0
+  case list = 2
+  case text = 4
+  /// Read as a map.
+  case table = 6
+
+  /// Whether elements stand in an order, instead of at keys.
+  public var isSequence: Bool { self == .list || self == .text }
+}

@@ -1,0 +1,45 @@
+// How much a document may ask of this process. The format has no limits of its own: a run of 2^62
+// operations takes ten bytes. Each limit is checked before the memory is taken.
+
+/// Bounds of what is read and kept. A caller that trusts its files may raise them.
+public struct Limits: Sendable, Hashable {
+  /// The bytes of one chunk, as it is given and after inflation. At most 2^31 − 1.
+  public var chunkByteCountMax = 256 << 20
+  /// The bytes that one compressed chunk or column may become.
+  public var inflatedByteCountMax = 64 << 20
+  /// A stream that stays below so many bytes may have any ratio.
+  public var inflatedByteCountFree = 1 << 20
+  /// The most bytes that one compressed byte may become.
+  public var inflationRatioMax = 256
+
+  /// At most 2^31 − 1, like those of documents, changes and actors.
+  public var operationCountPerChangeMax = 1 << 22
+  public var operationCountMax = 1 << 24
+  public var changeCountMax = 1 << 23
+  public var actorCountMax = 1 << 16
+  public var actorByteCountMax = 1 << 12
+  public var dependencyCountPerChangeMax = 1 << 12
+  /// The bytes of all keys, values and messages of a document. At most 2^32 − 1.
+  public var contentByteCountMax = 1 << 30
+  /// How many objects may contain each other. The root is at depth 0.
+  public var nestingDepthMax = 512
+
+  /// The changes, their bytes and their operations that may wait for others that are missing.
+  public var waitingChangeCountMax = 1 << 16
+  public var waitingByteCountMax = 64 << 20
+  public var waitingOperationCountMax = 1 << 20
+
+  public init() {}
+
+  /// The same, but no more than the tables can number.
+  var clamped: Limits {
+    var limits = self
+    limits.chunkByteCountMax = min(chunkByteCountMax, Int(Int32.max))
+    limits.operationCountMax = min(operationCountMax, Int(Int32.max))
+    limits.operationCountPerChangeMax = min(operationCountPerChangeMax, limits.operationCountMax)
+    limits.changeCountMax = min(changeCountMax, Int(Int32.max))
+    limits.actorCountMax = min(actorCountMax, Int(Int32.max))
+    limits.contentByteCountMax = min(contentByteCountMax, Int(UInt32.max) - 1)
+    return limits
+  }
+}
