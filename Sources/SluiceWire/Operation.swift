@@ -118,6 +118,18 @@ public enum Operation: UInt16, CaseIterable, Sendable {
     }
   }
 
+  /// Who serves it.
+  public enum Range: Sendable { case server, files, sql, records }
+
+  @inline(__always)
+  public var range: Range {
+    switch rawValue >> 8 {
+    case 0: rawValue < 0x10 ? .server : .files
+    case 1: .sql
+    default: .records
+    }
+  }
+
   /// Whether the slot names an open file.
   public var needsFile: Bool { (0x0020...0x00ff).contains(rawValue) }
 

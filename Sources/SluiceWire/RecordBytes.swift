@@ -31,10 +31,16 @@ public struct RecordByteWriter {
     unsafe bytes.append(contentsOf: value)
   }
 
+  /// Bytes as they are.
+  public mutating func write(_ value: some Collection<UInt8>) { bytes.append(contentsOf: value) }
+
+  /// Gives up what was written behind `count`.
+  public mutating func truncate(to count: Int) { bytes.removeLast(bytes.count - count) }
+
   /// Writes a number over what was written at `place`.
   public mutating func overwrite<T: FixedWidthInteger>(_ value: T, at place: Int) {
-    unsafe withUnsafeBytes(of: value.littleEndian) { raw in
-      for index in unsafe raw.indices { unsafe bytes[place + index] = raw[index] }
+    for index in 0..<MemoryLayout<T>.size {
+      bytes[place + index] = UInt8(truncatingIfNeeded: value >> (8 * index))
     }
   }
 }
@@ -47,7 +53,7 @@ public struct RecordByteReader {
 
   public init(_ bytes: UnsafeRawBufferPointer) { unsafe self.bytes = unsafe bytes }
 
-  public var restCount: Int { bytes.count - place }
+  public var restCount: Int { unsafe bytes.count - place }
 
   @inline(__always)
   public mutating func number<T: FixedWidthInteger>(_: T.Type) throws(WireError) -> T {
@@ -78,4 +84,14 @@ public struct RecordByteReader {
   public func finish() throws(WireError) {
     if restCount > 0 { throw .trailingBytes }
   }
+}
+
+/// `Array.withUnsafeBytes` with the type of what is thrown.
+public func withBytes<R, E: Error>(
+  of array: [UInt8], _ body: (UnsafeRawBufferPointer) throws(E) -> R
+) throws(E) -> R {
+  let result = unsafe array.withUnsafeBytes { (bytes) -> Result<R, E> in
+    do throws(E) { return .success(try unsafe body(bytes)) } catch { return .failure(error) }
+  }
+  return try result.get()
 }

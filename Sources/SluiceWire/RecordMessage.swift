@@ -150,7 +150,7 @@ extension RecordMessage {
       var transactions = RecordTransactions()
       let transactionCount = try reader.count(ofItems: transactionByteCountMinimum)
       transactions.reserve(transactionCount)
-      for _ in 0..<transactionCount { transactions.append(unsafe try reader.string()) }
+      for _ in 0..<transactionCount { unsafe transactions.append(try reader.string()) }
       sessions.append(
         RecordSessionContent(
           session: session, after: after, transactions: transactions, lastSignature: signature))

@@ -84,21 +84,24 @@ public struct RecordsStageRequest: Message {
 }
 
 public struct RecordsStoreRequest: Message {
-  /// How many messages the payload has, or the staged bytes if it is empty.
   public var messageCount: UInt64 = 0
+  /// Of the messages in the payload; 0 if they were staged.
+  public var byteCount: UInt64 = 0
   /// Skip all of them if the store before this one stopped early.
   public var isChained = false
 
   public init() {}
-  public init(messageCount: UInt64, isChained: Bool) {
+  public init(messageCount: UInt64, byteCount: UInt64, isChained: Bool) {
     self.messageCount = messageCount
+    self.byteCount = byteCount
     self.isChained = isChained
   }
 
   public mutating func code<Coder: FieldCoder>(_ coder: inout Coder) throws(WireError) {
     try coder.unsigned(&messageCount)
+    try coder.unsigned(&byteCount)
     try coder.boolean(&isChained)
-    guard (1...65_536).contains(messageCount) else { throw .outOfRange }
+    guard (1...65_536).contains(messageCount), byteCount <= 1 << 16 else { throw .outOfRange }
   }
 }
 

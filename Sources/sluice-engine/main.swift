@@ -20,6 +20,7 @@ private let engineCommand = Command(
       --root DIR            the directory whose databases are served
       --files SOCKET        use the file sidecar that listens on SOCKET, and its root, instead
       --socket PATH         the socket to listen on; a socket of a dead engine is replaced
+      --services NAME[,…]   serve these: sql, records; the default is both
       --allow-user UID[,…]  let these users connect too; the default is its own user only
       --plugin LIB          make entities of files with the plugin in this shared library, before the
                             built-in ones (json, lines); may be given several times. Each call runs
@@ -51,6 +52,7 @@ private func serve(_ words: [String]) throws(CommandError) -> Int32 {
   var server = ServerConfiguration()
   server.users.formUnion(try options.allowedUsers())
   server.sessionsMaximum = try options.number("--connections", in: 1...1000, or: 120)
+  let services = try options.value("--services").map(services) ?? .all
   let memory = try options.number("--memory", in: (4 << 20)...(1 << 50), or: 0)
   var confinement = Confinement.full
   if options.flag("--report-confinement") { confinement = .reporting }
@@ -67,10 +69,23 @@ private func serve(_ words: [String]) throws(CommandError) -> Int32 {
     filesSocket: files ?? sidecar?.socket, server: server, confinement: confinement,
     plugins: plugins)
   configuration.memoryByteCountMaximum = Int64(memory)
+  configuration.services = services
   let code = try run(
     configuration, socket: socket, announcing: isQuiet ? nil : root ?? files)
   sidecar?.stop()
   return code
+}
+
+private func services(_ names: String) throws(CommandError) -> EngineOffer.Services {
+  var services: EngineOffer.Services = []
+  for name in names.split(separator: ",", omittingEmptySubsequences: false) {
+    switch name {
+    case "sql": services.insert(.sql)
+    case "records": services.insert(.records)
+    default: throw .usage("--services: '\(name)' is no service; there are sql and records")
+    }
+  }
+  return services
 }
 
 private func load(

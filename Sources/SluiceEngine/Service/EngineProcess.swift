@@ -13,6 +13,7 @@ package struct EngineConfiguration: Sendable {
   package var server = ServerConfiguration()
   package var confinement = Confinement.full
   package var plugins: PluginSet
+  package var services = EngineOffer.Services.all
   /// The memory that SQLite takes for all connections together; 0 for no limit.
   package var memoryByteCountMaximum: Int64 = 0
 
@@ -80,8 +81,8 @@ package final class EngineProcess {
     _ = processorCount
     do throws(Errno) {
       server = try Server(
-        SQLService(
-          at: place, plugins: configuration.plugins,
+        EngineService(
+          EngineOffer(at: place, services: configuration.services, plugins: configuration.plugins),
           filesEnd: configuration.filesSocket.flatMap { SidecarWatch.end(ofServerOn: $0) }),
         configuration.server, entrance,
         metrics: metrics, socketName: socketName)
