@@ -87,10 +87,13 @@ let hostTargets: [Target] = [
     name: "CEngine", cSettings: cSettings, linkerSettings: [.linkedLibrary("sqlite3")]),
   // What engine and plugins say to each other, and the processes of plugins.
   .target(name: "CPlugin", dependencies: ["CSluice"], cSettings: cSettings),
+  // JSON texts without loss: what engine and command read of them.
+  .target(name: "SluiceJSON", swiftSettings: swiftSettings),
   .target(
     name: "SluiceEngine",
     dependencies: [
-      "CEngine", "CPlugin", "CSluice", "SluiceRecords", "SluiceSQL", "SluiceServer", "SluiceVFS",
+      "CEngine", "CPlugin", "CSluice", "SluiceJSON", "SluiceRecords", "SluiceSQL", "SluiceServer",
+      "SluiceVFS",
     ],
     swiftSettings: swiftSettings),
   .target(name: "CSluiceCommand", cSettings: cSettings),
@@ -143,7 +146,9 @@ let hostTargets: [Target] = [
     swiftSettings: swiftSettings),
   .testTarget(
     name: "SluiceEngineTests",
-    dependencies: ["CEngine", "SluiceEngine", "SluiceSQL", "SluiceServer", "TestSupport"],
+    dependencies: [
+      "CEngine", "SluiceEngine", "SluiceJSON", "SluiceSQL", "SluiceServer", "TestSupport",
+    ],
     swiftSettings: swiftSettings),
   .testTarget(
     name: "SluiceRecordsTests",
