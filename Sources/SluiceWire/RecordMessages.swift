@@ -84,7 +84,7 @@ public struct RecordsStageRequest: Message {
 }
 
 public struct RecordsStoreRequest: Message {
-  public var messageCount: UInt64 = 0
+  public var messageCount: UInt64 = 1
   /// Of the messages in the payload; 0 if they were staged.
   public var byteCount: UInt64 = 0
   /// Skip all of them if the store before this one stopped early.

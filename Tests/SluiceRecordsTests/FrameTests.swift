@@ -24,7 +24,7 @@ import Testing
     _ bytes: ArraySlice<UInt8>, _ frames: inout RecordFrames
   ) throws(WireError) -> [Seen] {
     var seen: [Seen] = []
-    try withBytes(of: Array(bytes)) { (bytes) throws(WireError) in
+    try unsafe withBytes(of: Array(bytes)) { (bytes) throws(WireError) in
       try unsafe frames.take(bytes) { (frame, content) in
         unsafe seen.append(
           Seen(load: frame.load, kind: frame.kind, content: frame.isTooLarge ? [] : Array(content)))
@@ -121,7 +121,7 @@ import Testing
       let messages = (0..<Int.random(in: 1...10, using: &random)).map { _ in random.message() }
       var batch = RecordBatch()
       for message in messages { #expect(batch.add(RecordStore(message))) }
-      try withBytes(of: batch.bytes) { (bytes) throws(WireError) in
+      try unsafe withBytes(of: batch.bytes) { (bytes) throws(WireError) in
         var reader = unsafe RecordByteReader(bytes)
         for message in messages { #expect(try RecordMessage(from: &reader) == message) }
         try reader.finish()

@@ -113,7 +113,7 @@ final class ScriptedEngine: @unchecked Sendable {
     }
     var writer = RecordByteWriter()
     let bytes = unsafe Array(request.payload[..<Int(arguments.byteCount)])
-    try? withBytes(of: bytes) { (bytes) throws(WireError) in
+    unsafe try? withBytes(of: bytes) { (bytes) throws(WireError) in
       var reader = unsafe RecordByteReader(bytes)
       for _ in 0..<arguments.messageCount {
         let message = try RecordMessage(from: &reader)

@@ -42,7 +42,8 @@ struct ErasureScheduleTests {
 
 struct ReconciliationLockTests {
   private let day: Int64 = 24 * 3_600_000
-  private let (ann, bob) = (Array("ann".utf8), Array("bob".utf8))
+  private let ann = Array("ann".utf8)
+  private let bob = Array("bob".utf8)
 
   private func lock(
     _ holder: [UInt8], at time: Int64, released: Int64? = nil, offset: UInt64 = 0
