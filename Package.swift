@@ -55,6 +55,9 @@ let clientTargets: [Target] = [
     name: "SluiceSQL", dependencies: ["CSluice", "SluiceClient"],
     // Swift's own engines need what Embedded Swift does not have.
     exclude: embedded ? ["Engine"] : [], swiftSettings: clientSettings),
+  .target(
+    name: "SluiceRecords", dependencies: ["CSluice", "SluiceClient"],
+    exclude: embedded ? ["Storage"] : [], swiftSettings: clientSettings),
   .target(name: "CSluiceSQL", dependencies: ["CSluice"], cSettings: cSettings),
   .target(
     name: "SluiceSQLLibrary",
@@ -84,9 +87,14 @@ let hostTargets: [Target] = [
     name: "CEngine", cSettings: cSettings, linkerSettings: [.linkedLibrary("sqlite3")]),
   // What engine and plugins say to each other, and the processes of plugins.
   .target(name: "CPlugin", dependencies: ["CSluice"], cSettings: cSettings),
+  // JSON texts without loss: what engine and command read of them.
+  .target(name: "SluiceJSON", swiftSettings: swiftSettings),
   .target(
     name: "SluiceEngine",
-    dependencies: ["CEngine", "CPlugin", "CSluice", "SluiceSQL", "SluiceServer", "SluiceVFS"],
+    dependencies: [
+      "CEngine", "CPlugin", "CSluice", "SluiceJSON", "SluiceRecords", "SluiceSQL", "SluiceServer",
+      "SluiceVFS",
+    ],
     swiftSettings: swiftSettings),
   // Linked from the archives, so that programs need libc only. zlib does not hash, and no hash is
   // written here: SHA-256 comes from libsodium.
@@ -103,7 +111,7 @@ let hostTargets: [Target] = [
     name: "sluice",
     dependencies: [
       "CSluiceCommand", "SluiceAutomerge", "SluiceClient", "SluiceCommand", "SluiceFiles",
-      "SluiceSQL",
+      "SluiceJSON", "SluiceRecords", "SluiceSQL",
     ],
     swiftSettings: swiftSettings),
   .executableTarget(
@@ -151,7 +159,13 @@ let hostTargets: [Target] = [
     swiftSettings: swiftSettings),
   .testTarget(
     name: "SluiceEngineTests",
-    dependencies: ["CEngine", "SluiceEngine", "SluiceSQL", "SluiceServer", "TestSupport"],
+    dependencies: [
+      "CEngine", "SluiceEngine", "SluiceJSON", "SluiceSQL", "SluiceServer", "TestSupport",
+    ],
+    swiftSettings: swiftSettings),
+  .testTarget(
+    name: "SluiceRecordsTests",
+    dependencies: ["CEngine", "SluiceEngine", "SluiceRecords", "SluiceServer", "TestSupport"],
     swiftSettings: swiftSettings),
   .testTarget(
     name: "SluiceAutomergeTests", dependencies: ["SluiceAutomerge"], swiftSettings: swiftSettings),
@@ -185,6 +199,7 @@ let package = Package(
       .executable(name: "sluice-bench", targets: ["sluice-bench"]),
       .library(name: "SluiceClient", targets: ["SluiceClient"]),
       .library(name: "SluiceSQL", targets: ["SluiceSQL"]),
+      .library(name: "SluiceRecords", targets: ["SluiceRecords"]),
       .library(name: "SluiceEngine", targets: ["SluiceEngine"]),
       .library(name: "SluiceAutomerge", targets: ["SluiceAutomerge"]),
     ],

@@ -45,6 +45,12 @@ public final class ProxyEnd {
       == number  // SYNC request
   }
 
+  /// Whether another request has come behind the oldest one.
+  public var hasFurtherRequest: Bool {
+    let further = number &+ 1
+    return unsafe regions.sequence(of: further).pointee.load(ordering: .acquiring) == further
+  }
+
   /// The oldest request that is not completed.
   public func nextRequest() throws(ProtocolViolation) -> Request? {
     guard hasRequest else { return nil }

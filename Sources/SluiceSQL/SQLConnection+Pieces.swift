@@ -93,13 +93,3 @@ extension SQLConnection {
     }
   }
 }
-
-/// `Array.withUnsafeBytes` with the type of what is thrown.
-func withBytes<R, E: Error>(
-  of array: [UInt8], _ body: (UnsafeRawBufferPointer) throws(E) -> R
-) throws(E) -> R {
-  let result = unsafe array.withUnsafeBytes { (bytes) -> Result<R, E> in
-    do throws(E) { return .success(try unsafe body(bytes)) } catch { return .failure(error) }
-  }
-  return try result.get()
-}

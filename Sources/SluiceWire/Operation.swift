@@ -1,6 +1,6 @@
 // The operations that a slot can request. Raw values are part of the protocol: they never change
-// and are never reused. 0x0000–0x000f are the server's own, 0x0010–0x00ff is the file range, and
-// 0x0110–0x01ff is the SQL range; 0x0200 (records) and 0x0300 (documents) are reserved.
+// and are never reused. 0x0000–0x000f are the server's own, 0x0010–0x00ff is the file range, 0x0110–0x01ff
+// the SQL range, and 0x0210–0x02ff the record range; 0x0300 (documents) is reserved.
 // Protocol/SPEC.md has the table, and a test compares it with this file.
 
 /// An operation code.
@@ -66,17 +66,67 @@ public enum Operation: UInt16, CaseIterable, Sendable {
   /// Waits until the state of the channel's database has a later commit.
   case sqlChangesAwait = 0x0117
 
+  /// Opens the channel's record store.
+  case recordsOpen = 0x0210
+  /// Stores messages in their order, up to the first that cannot be stored.
+  case recordsStore = 0x0211
+  /// Sends a piece of messages that do not fit into one request.
+  case recordsStage = 0x0212
+  /// Begins to load a value, and returns the first page of what all loads of the channel give.
+  case recordsLoad = 0x0213
+  /// Returns the next page of what the channel's loads give.
+  case recordsNext = 0x0214
+  /// Returns how much of a value is stored.
+  case recordsKnownState = 0x0215
+  /// Lets the store erase deleted values, tells it of one, or has it erase all now.
+  case recordsErase = 0x0216
+  /// The client has dropped a value from its memory.
+  case recordsUnmount = 0x0217
+  /// Notes which values which peers have, and which not.
+  case recordsTrack = 0x0218
+  /// Returns the ids of values that some peer does not have.
+  case recordsUnsynced = 0x0219
+  /// Forgets which peers do not have a value.
+  case recordsStopTracking = 0x021a
+  /// Returns the ids of the values in the order of their creation.
+  case recordsIDs = 0x021b
+  /// Returns how many values there are.
+  case recordsCount = 0x021c
+  /// Acquires, renews or releases the lock of the reconciliation with a peer.
+  case recordsLock = 0x021d
+  /// Checks a part of the store, and returns what is wrong in it.
+  case recordsVerify = 0x021e
+  /// Begins, commits or gives up a transaction around the channel's stores.
+  case recordsImport = 0x021f
+  /// Closes the channel's record store.
+  case recordsClose = 0x0220
+
   /// Whether the request has no arguments.
   public var hasNoArguments: Bool {
     switch self {
     case .nothing, .channelOpen, .close, .sync, .fileSize, .checkReservedLock, .hasMoved,
       .openWindow, .pinWindow, .syncPromise, .syncAwait, .hasExternalReader, .sqlExecute, .sqlFetch,
-      .sqlReset:
+      .sqlReset, .recordsNext, .recordsTrack, .recordsCount, .recordsClose:
       true
     case .channelClose, .fullPathname, .open, .delete, .access, .read, .write, .truncate, .lock,
       .unlock, .allocate, .lockAwait, .walIndexMap, .walIndexLock, .walIndexUnmap, .sqlOpen,
-      .sqlValueRead, .sqlValueWrite, .sqlExport, .sqlChangesAwait:
+      .sqlValueRead, .sqlValueWrite, .sqlExport, .sqlChangesAwait, .recordsOpen, .recordsStore,
+      .recordsStage, .recordsLoad, .recordsKnownState, .recordsErase, .recordsUnmount,
+      .recordsUnsynced, .recordsStopTracking, .recordsIDs, .recordsLock, .recordsVerify,
+      .recordsImport:
       false
+    }
+  }
+
+  /// Who serves it.
+  public enum Range: Sendable { case server, files, sql, records }
+
+  @inline(__always)
+  public var range: Range {
+    switch rawValue >> 8 {
+    case 0: rawValue < 0x10 ? .server : .files
+    case 1: .sql
+    default: .records
     }
   }
 
@@ -84,6 +134,6 @@ public enum Operation: UInt16, CaseIterable, Sendable {
   public var needsFile: Bool { (0x0020...0x00ff).contains(rawValue) }
 
   /// The column of its counter in the metrics. Each range of codes leaves out its first 16, which
-  /// are the server's.
-  public var counterIndex: Int { Int(rawValue & 0xff) }
+  /// are the server's. An engine counts SQL and records, the latter behind the former.
+  public var counterIndex: Int { Int(rawValue & 0xff) + (rawValue >> 8 == 2 ? 16 : 0) }
 }

@@ -10,6 +10,11 @@ internal import SluiceWire
 package enum LocalChannel {
   /// Starts the thread. It ends when the session does.
   package static func connect(at place: DatabasePlace) throws(ConnectError) -> RingSession {
+    try connect(to: EngineOffer(at: place))
+  }
+
+  /// The same for an engine of which there may be several channels.
+  package static func connect(to offer: EngineOffer) throws(ConnectError) -> RingSession {
     do throws(Errno) {
       _ = processorCount
       let pair = try SocketPair()
@@ -20,7 +25,7 @@ package enum LocalChannel {
         near = try attach(control, io)
       }
       guard let near = near.take() else { throw .invalid }
-      let server = LocalServer(regions, far, at: place)
+      let server = LocalServer(regions, far, offer)
       try Thread("sluice-local") { server.run() }.detach()
       return try session(pair.ours, near, wakes: server.wake)
     } catch {
@@ -58,7 +63,7 @@ package enum LocalChannel {
 /// Confined to its thread once that runs.
 private final class LocalServer: @unchecked Sendable {
   private let end: ProxyEnd
-  private let channel: SQLChannel
+  private let channel: EngineChannel
   private let socket: SharedDescriptor
   private let policy = SpinPolicy(nanoseconds: 50_000)
   private var sleep = ChannelSleep()
@@ -67,13 +72,13 @@ private final class LocalServer: @unchecked Sendable {
   let wake = WakeWord()
 
   init(
-    _ regions: consuming ChannelRegions, _ socket: consuming FileDescriptor, at place: DatabasePlace
+    _ regions: consuming ChannelRegions, _ socket: consuming FileDescriptor, _ offer: EngineOffer
   ) {
     let end = ProxyEnd(regions)
     let socket = SharedDescriptor(socket)
     self.end = end
     self.socket = socket
-    channel = SQLChannel(end, at: place) { socket.descriptor.peerIsGone() }
+    channel = EngineChannel(end, offer) { socket.descriptor.peerIsGone() }
   }
 
   func run() {
@@ -88,13 +93,15 @@ private final class LocalServer: @unchecked Sendable {
     } catch {
       // The client's end is of the same process: a bug. Its calls fail as the socket closes.
     }
-    channel.session.close()
+    channel.close()
     socket.descriptor.shutDown()
   }
 
   private func serve(_ request: Request) throws(ProtocolViolation) {
     switch request.operation {
-    case .nothing?: end.complete(.done)
+    case .nothing?:
+      channel.doWhatIsDue()
+      end.complete(.done)
     case let operation?: try channel.serve(request, operation)
     case nil: end.complete(.unknownOperation)
     }
@@ -108,7 +115,9 @@ private final class LocalServer: @unchecked Sendable {
       // Read before the look: a session that ends behind the look changes the word.
       sleep.prepare(wake: wake, signals: wake.signals)
       if socket.descriptor.peerIsGone() { return false }
-      if sleep.add(end.watch) { sleep.sleep(timeoutNanoseconds: nil) }
+      let rest = channel.dueAt.map { max(0, $0 - Clock.monotonicNanoseconds()) }
+      if rest != 0, sleep.add(end.watch) { sleep.sleep(timeoutNanoseconds: rest) }
+      channel.doWhatIsDue()
     }
     return true
   }

@@ -1,0 +1,558 @@
+// The record operations of one channel: requests in, bytes out. It knows nothing of how requests
+// arrive.
+//
+// Confined to one thread at a time. What it reads in a payload may be changed by the client
+// meanwhile, so a payload is copied once as a whole before it is read.
+
+internal import CEngine
+internal import SluiceChannel
+internal import SluiceServer
+internal import SluiceSystem
+internal import SluiceWire
+
+/// What became of a request.
+struct RecordOutcome {
+  var status = Status.done
+  /// SQLite's extended result code, with `sqlError`.
+  var errorNumber: Int32 = 0
+  /// How many bytes of the payload the answer has.
+  var byteCount = 0
+}
+
+final class RecordSession {
+  private let hubs: RecordHubs
+  let clock: any RecordClock
+  private let isCancelled: () -> Bool
+  private let isClientGone: () -> Bool
+  /// Whether a further request has come.
+  private let hasFurtherRequest: () -> Bool
+  private(set) var open: OpenRecords?
+  private var staged = Pieces()
+  private var schedule = ErasureSchedule()
+  private var loads = LoadQueue()
+  /// What the loads have given and no page has taken.
+  private var stream = RecordByteWriter()
+  private var streamTaken = 0
+  /// Whether the last store stopped early.
+  private var chainIsBroken = false
+
+  init(
+    _ hubs: RecordHubs, _ clock: any RecordClock, isCancelled: @escaping () -> Bool,
+    isClientGone: @escaping () -> Bool, hasFurtherRequest: @escaping () -> Bool
+  ) {
+    self.hubs = hubs
+    self.clock = clock
+    self.isCancelled = isCancelled
+    self.isClientGone = isClientGone
+    self.hasFurtherRequest = hasFurtherRequest
+  }
+
+  deinit { close() }
+
+  // MARK: Opening
+
+  func open(
+    _ request: RecordsOpenRequest, _ payload: UnsafeMutableRawBufferPointer
+  ) -> (RecordOutcome, RecordsOpenReply) {
+    guard open == nil else { return (RecordOutcome(status: .misuse), RecordsOpenReply()) }
+    do throws(DatabaseError) {
+      let hub = try hubs.open(request)
+      open = OpenRecords(hub, request)
+      return (
+        RecordOutcome(),
+        RecordsOpenReply(
+          durability: request.durability, schemaVersion: UInt64(SQLiteStore.schemaVersion))
+      )
+    } catch {
+      return unsafe (refusal(error, payload), RecordsOpenReply())
+    }
+  }
+
+  /// Gives up an import that is open, and closes the store if nobody else has it.
+  func close() {
+    guard let open else { return }
+    if open.import != nil { _ = try? endImport(commits: false) }
+    self.open = nil
+    loads.removeAll()
+    stream = RecordByteWriter()
+    streamTaken = 0
+    staged.removeAll()
+    schedule = ErasureSchedule()
+    hubs.close(open.hub, open.durability)
+  }
+
+  private func mustStop() -> Bool { isCancelled() || isClientGone() }
+
+  /// Does `body` within a transaction, alone or with the work of others.
+  private func write(
+    _ open: OpenRecords, _ body: (RecordStore) throws(DatabaseError) -> Void
+  ) throws(DatabaseError) {
+    if let store = open.import {
+      return try store.atomically { () throws(DatabaseError) in try body(store) }
+    }
+    let deadline = Clock.monotonicNanoseconds() + open.busyNanoseconds
+    try open.hub.turn.perform(
+      unless: { mustStop() || Clock.monotonicNanoseconds() >= deadline }, body)
+  }
+
+  /// Reads consistently.
+  private func read<R>(
+    _ open: OpenRecords, _ body: (RecordStore) throws(DatabaseError) -> R
+  ) throws(DatabaseError) -> R {
+    if open.import == nil, let reader = try open.reader() {
+      return try reader.base.consistently { () throws(DatabaseError) in try body(reader) }
+    }
+    var result: R?
+    try write(open) { (store) throws(DatabaseError) in result = try body(store) }
+    return result!
+  }
+
+  private func refusal(
+    _ error: DatabaseError, _ payload: UnsafeMutableRawBufferPointer
+  ) -> RecordOutcome {
+    let text = Array(error.message.utf8.prefix(payload.count))
+    unsafe payload.copyBytes(from: text)
+    return RecordOutcome(status: .sqlError, errorNumber: error.code, byteCount: text.count)
+  }
+
+  /// Does `body` with the open store; answers a database's error with its text.
+  private func withOpen<Reply: Message>(
+    _ payload: UnsafeMutableRawBufferPointer,
+    _ body: (OpenRecords) throws(DatabaseError) -> (RecordOutcome, Reply)
+  ) -> (RecordOutcome, Reply) {
+    guard let open else { return (RecordOutcome(status: .misuse), Reply()) }
+    do throws(DatabaseError) { return try body(open) } catch {
+      return unsafe (refusal(error, payload), Reply())
+    }
+  }
+
+  // MARK: Storing
+
+  func stage(
+    _ request: RecordsStageRequest, _ payload: UnsafeMutableRawBufferPointer
+  ) -> RecordOutcome {
+    guard open != nil else { return RecordOutcome(status: .misuse) }
+    do throws(Pieces.Refusal) {
+      try unsafe staged.add(
+        UnsafeRawBufferPointer(payload), to: 0, at: request.offset, of: request.byteCount,
+        maximum: Limits.valueByteCountMaximum)
+      return RecordOutcome()
+    } catch {
+      return RecordOutcome(status: error == .tooLarge ? .limitReached : .misuse)
+    }
+  }
+
+  /// Room for what an answer has beside a part for each of the request's bytes.
+  private static let answerByteCount = 512
+
+  func store(
+    _ request: RecordsStoreRequest, _ payload: UnsafeMutableRawBufferPointer
+  ) throws(ProtocolViolation) -> (RecordOutcome, RecordsNumberReply) {
+    guard let open else { return (RecordOutcome(status: .misuse), RecordsNumberReply()) }
+    if request.isChained, chainIsBroken {
+      return (RecordOutcome(status: .skipped), RecordsNumberReply())
+    }
+    chainIsBroken = true
+    defer { staged.removeAll() }
+    let bytes: [UInt8]
+    if request.byteCount == 0 {
+      guard let whole = staged[0] else {
+        return (RecordOutcome(status: .misuse), RecordsNumberReply())
+      }
+      bytes = whole
+    } else {
+      guard request.byteCount <= payload.count else { throw .arguments }
+      bytes = unsafe Array(payload[..<Int(request.byteCount)])
+    }
+    return try unsafe withBytes(of: bytes) { (bytes) throws(ProtocolViolation) in
+      let messages = try unsafe messages(request.messageCount, in: bytes)
+      guard payload.count >= answerByteCount(of: messages) else {
+        return (RecordOutcome(status: .tooLittleRoom), RecordsNumberReply())
+      }
+      return unsafe store(messages, open, payload)
+    }
+  }
+
+  private func messages(
+    _ count: UInt64, in bytes: UnsafeRawBufferPointer
+  ) throws(ProtocolViolation) -> [MessageBytes] {
+    var reader = unsafe RecordByteReader(bytes)
+    var messages: [MessageBytes] = []
+    do throws(WireError) {
+      for _ in 0..<count { messages.append(try MessageBytes(from: &reader)) }
+      try reader.finish()
+    } catch {
+      throw .arguments
+    }
+    return messages
+  }
+
+  private func answerByteCount(of messages: [MessageBytes]) -> Int {
+    messages.reduce(Self.answerByteCount) { $0 + 5 + 8 * $1.sessions.count }
+  }
+
+  private func store(
+    _ messages: [MessageBytes], _ open: OpenRecords, _ payload: UnsafeMutableRawBufferPointer
+  ) -> (RecordOutcome, RecordsNumberReply) {
+    var results: [StoredMessage] = []
+    do throws(DatabaseError) {
+      try write(open) { (store) throws(DatabaseError) in
+        results = []
+        let writer = RecordWriter(store: store, signatureInterval: open.signatureInterval)
+        for message in messages {
+          results.append(try writer.store(message))
+          if results.last?.isStored != true { break }
+        }
+      }
+    } catch {
+      return unsafe (refusal(error, payload), RecordsNumberReply())
+    }
+    // The client's memory has the value once it is a row.
+    for (message, result) in zip(messages, results) {
+      switch result {
+      case .stored, .gaps: loads.noteInMemory(message.id)
+      case .noHeader, .refused: break
+      }
+    }
+    chainIsBroken = results.last?.isStored != true
+    var writer = RecordByteWriter()
+    for result in results { writer.result(result) }
+    unsafe payload.copyBytes(from: writer.bytes)
+    return (
+      RecordOutcome(byteCount: writer.count), RecordsNumberReply(number: UInt64(results.count))
+    )
+  }
+
+  // MARK: Loading
+
+  func load(
+    _ request: RecordsLoadRequest, _ payload: UnsafeMutableRawBufferPointer
+  ) -> RecordOutcome {
+    guard open != nil else { return RecordOutcome(status: .misuse) }
+    guard !loads.isFull else { return RecordOutcome(status: .limitReached) }
+    loads.add(UInt32(request.number), request.id)
+    return unsafe page(payload)
+  }
+
+  /// The next page of what the loads give.
+  func page(_ payload: UnsafeMutableRawBufferPointer) -> RecordOutcome {
+    guard let open else { return RecordOutcome(status: .misuse) }
+    guard payload.count >= Self.answerByteCount else {
+      return RecordOutcome(status: .tooLittleRoom)
+    }
+    let room = payload.count - 4
+    do throws(DatabaseError) {
+      if stream.count - streamTaken < room, !loads.isEmpty {
+        try read(open) { (store) throws(DatabaseError) in
+          while stream.count - streamTaken < room {
+            guard try loads.writeFrame(from: store, to: &stream) else { return }
+          }
+        }
+      }
+    } catch {
+      return unsafe refusal(error, payload)
+    }
+    let count = min(room, stream.count - streamTaken)
+    unsafe UnsafeMutableRawBufferPointer(rebasing: payload[4...]).copyBytes(
+      from: stream.bytes[streamTaken..<streamTaken + count])
+    streamTaken += count
+    dropTaken()
+    let hasMore = streamTaken < stream.count || !loads.isEmpty
+    unsafe payload.storeBytes(of: UInt32(hasMore ? 1 : 0).littleEndian, as: UInt32.self)
+    return RecordOutcome(byteCount: 4 + count)
+  }
+
+  /// Frames are as large as messages, so that the stream hardly ever ends with a page.
+  private func dropTaken() {
+    if streamTaken == stream.count {
+      stream.removeAll()
+      streamTaken = 0
+    } else if streamTaken > stream.count / 2 {
+      stream.dropFirst(streamTaken)
+      streamTaken = 0
+    }
+  }
+
+  func knownState(
+    _ request: RecordsKnownStateRequest, _ payload: UnsafeMutableRawBufferPointer
+  ) -> (RecordOutcome, RecordsPageReply) {
+    unsafe withOpen(payload) { (open) throws(DatabaseError) in
+      let sessions = try read(open) { (store) throws(DatabaseError) -> [NamedSession]? in
+        guard let row = try store.coValue(request.id)?.row else { return nil }
+        return try store.sessions(of: row)
+      }
+      guard let sessions else { return (RecordOutcome(status: .notFound), RecordsPageReply()) }
+      var page = unsafe RecordPage(payload)
+      let first = Int(clamping: min(request.offset, UInt64(sessions.count)))
+      for session in sessions[first...] {
+        guard page.add(session.id, number: UInt64(session.stored.count)) else { break }
+      }
+      let next = first + page.itemCount
+      return page.answer(hasMore: next < sessions.count, nextOffset: UInt64(next))
+    }
+  }
+
+  func unmount(_ request: RecordIDRequest) -> RecordOutcome {
+    guard open != nil else { return RecordOutcome(status: .misuse) }
+    loads.noteUnmounted(request.id)
+    return RecordOutcome()
+  }
+
+  // MARK: Peers
+
+  func track(
+    _ payload: UnsafeMutableRawBufferPointer
+  ) throws(ProtocolViolation) -> RecordOutcome {
+    guard let open else { return RecordOutcome(status: .misuse) }
+    let bytes = unsafe Array(payload)
+    let updates = try unsafe withBytes(of: bytes) { (bytes) throws(ProtocolViolation) in
+      try unsafe trackUpdates(in: bytes)
+    }
+    for update in updates {
+      if let flaw = RecordNames.flaw(of: update.id, "a value's id") {
+        return unsafe refusal(DatabaseError(SQLITE_MISUSE, flaw), payload)
+      }
+    }
+    do throws(DatabaseError) {
+      try write(open) { (store) throws(DatabaseError) in
+        for update in updates {
+          try store.track(update.id, peer: update.peer, isSynced: update.isSynced)
+        }
+      }
+      return RecordOutcome()
+    } catch {
+      return unsafe refusal(error, payload)
+    }
+  }
+
+  private func trackUpdates(
+    in bytes: UnsafeRawBufferPointer
+  ) throws(ProtocolViolation) -> [(id: [UInt8], peer: [UInt8], isSynced: Bool)] {
+    var reader = unsafe RecordByteReader(bytes)
+    var updates: [(id: [UInt8], peer: [UInt8], isSynced: Bool)] = []
+    do throws(WireError) {
+      for _ in 0..<(try reader.count(ofItems: 9)) {
+        let isSynced = try reader.number(UInt8.self)
+        guard isSynced < 2 else { throw .outOfRange }
+        unsafe updates.append(
+          (Array(try reader.string()), Array(try reader.string()), isSynced == 1))
+      }
+    } catch {
+      throw .arguments
+    }
+    return updates
+  }
+
+  func unsynced(
+    _ request: RecordsPageRequest, _ payload: UnsafeMutableRawBufferPointer
+  ) -> (RecordOutcome, RecordsPageReply) {
+    unsafe withOpen(payload) { (open) throws(DatabaseError) in
+      var page = unsafe RecordPage(payload, limit: request.limit)
+      var hasMore = false
+      try read(open) { (store) throws(DatabaseError) in
+        try store.unsynced(behind: request.after) { id in
+          hasMore = !page.add(id)
+          return !hasMore
+        }
+      }
+      return page.answer(hasMore: hasMore)
+    }
+  }
+
+  func stopTracking(
+    _ request: RecordIDRequest, _ payload: UnsafeMutableRawBufferPointer
+  ) -> (RecordOutcome, RecordsNumberReply) {
+    unsafe withOpen(payload) { (open) throws(DatabaseError) in
+      try write(open) { (store) throws(DatabaseError) in try store.stopTracking(request.id) }
+      return (RecordOutcome(), RecordsNumberReply())
+    }
+  }
+
+  func lock(
+    _ request: RecordsLockRequest, _ payload: UnsafeMutableRawBufferPointer
+  ) -> (RecordOutcome, RecordsLockReply) {
+    unsafe withOpen(payload) { (open) throws(DatabaseError) in
+      var reply = RecordsLockReply(outcome: .notHolder)
+      let now = clock.realtimeMilliseconds
+      try write(open) { (store) throws(DatabaseError) in
+        let present = try store.reconciliationLock(request.peer)
+        let changed: ReconciliationLock?
+        switch request.action {
+        case .acquire:
+          (reply, changed) = ReconciliationLock.acquire(present, request.holder, now: now)
+        case .renew: changed = present?.renewed(by: request.holder, offset: request.offset)
+        case .release: changed = present?.released(by: request.holder, now: now)
+        }
+        guard let changed else { return }
+        if request.action != .acquire { reply = RecordsLockReply(outcome: .done) }
+        try store.put(changed, of: request.peer)
+      }
+      return (RecordOutcome(), reply)
+    }
+  }
+
+  // MARK: All values
+
+  func ids(
+    _ request: RecordsPageRequest, _ payload: UnsafeMutableRawBufferPointer
+  ) -> (RecordOutcome, RecordsPageReply) {
+    unsafe withOpen(payload) { (open) throws(DatabaseError) in
+      var page = unsafe RecordPage(payload, limit: request.limit)
+      var last = request.offset
+      var hasMore = false
+      try read(open) { (store) throws(DatabaseError) in
+        try unsafe store.coValueIDs(behind: request.offset) { (row, id) in
+          hasMore = unsafe !page.add(Array(id))
+          if !hasMore { last = row }
+          return !hasMore
+        }
+      }
+      return page.answer(hasMore: hasMore, nextOffset: last)
+    }
+  }
+
+  func count(
+    _ payload: UnsafeMutableRawBufferPointer
+  ) -> (RecordOutcome, RecordsNumberReply) {
+    unsafe withOpen(payload) { (open) throws(DatabaseError) in
+      let count = try read(open) { (store) throws(DatabaseError) in try store.coValueCount() }
+      return (RecordOutcome(), RecordsNumberReply(number: count))
+    }
+  }
+
+  func verify(
+    _ request: RecordsPageRequest, _ payload: UnsafeMutableRawBufferPointer
+  ) -> (RecordOutcome, RecordsPageReply) {
+    unsafe withOpen(payload) { (open) throws(DatabaseError) in
+      var page = unsafe RecordPage(payload)
+      let next = try read(open) { (store) throws(DatabaseError) in
+        try RecordVerification(store).check(behind: request.offset) { page.add($0) }
+      }
+      return page.answer(hasMore: next != nil, mayBeEmpty: true, nextOffset: next ?? 0)
+    }
+  }
+
+  // MARK: Import
+
+  func `import`(
+    _ request: RecordsImportRequest, _ payload: UnsafeMutableRawBufferPointer
+  ) -> (RecordOutcome, RecordsNumberReply) {
+    unsafe withOpen(payload) { (open) throws(DatabaseError) in
+      guard (open.import == nil) == (request.action == .begin) else {
+        return (RecordOutcome(status: .misuse), RecordsNumberReply())
+      }
+      if request.action == .begin {
+        let deadline = Clock.monotonicNanoseconds() + open.busyNanoseconds
+        let store = try open.hub.beginImport(
+          unless: { mustStop() || Clock.monotonicNanoseconds() >= deadline })
+        self.open?.import = store
+      } else {
+        try endImport(commits: request.action == .commit)
+      }
+      return (RecordOutcome(), RecordsNumberReply())
+    }
+  }
+
+  private func endImport(commits: Bool) throws(DatabaseError) {
+    guard let store = open?.import else { return }
+    open?.import = nil
+    try open?.hub.endImport(store, commits: commits)
+  }
+
+  // MARK: Erasure
+
+  func erase(
+    _ request: RecordsErasureRequest, _ payload: UnsafeMutableRawBufferPointer
+  ) -> (RecordOutcome, RecordsNumberReply) {
+    unsafe withOpen(payload) { (open) throws(DatabaseError) in
+      let now = clock.monotonicMilliseconds
+      switch request.action {
+      case .enable: schedule.enable(now: now)
+      case .marked: schedule.mark(now: now)
+      case .all:
+        let remaining = try eraseWaiting(open, until: .max)
+        return (RecordOutcome(), RecordsNumberReply(number: remaining ? 1 : 0))
+      }
+      return (RecordOutcome(), RecordsNumberReply())
+    }
+  }
+
+  /// When `eraseIfDue` is wanted next (milliseconds of the monotonic clock); nil for never.
+  var erasureDueAt: Int64? { open == nil ? nil : schedule.dueAt }
+
+  /// Does what the schedule says, between two requests.
+  func eraseIfDue() {
+    guard let open, open.import == nil, schedule.dueAt != nil else { return }
+    let now = clock.monotonicMilliseconds
+    guard schedule.isDue(now: now) else { return }
+    var remaining = false
+    do throws(DatabaseError) {
+      remaining = try eraseWaiting(open, until: now + ErasureSchedule.budget)
+    } catch {
+      Log.warning("erasure in a record store: \(error.message)")
+    }
+    schedule.runEnded(remaining: remaining, now: clock.monotonicMilliseconds)
+  }
+
+  /// Erases one value after another, until it is time or a request has come. Whether some remain.
+  private func eraseWaiting(_ open: OpenRecords, until end: Int64) throws(DatabaseError) -> Bool {
+    var last: [UInt8] = []
+    while true {
+      let id = try read(open) { (store) throws(DatabaseError) in
+        try store.waitingForErasure(behind: last, limit: 1).first
+      }
+      guard let id else { return false }
+      if !last.isEmpty, clock.monotonicMilliseconds >= end || hasFurtherRequest() { return true }
+      try write(open) { (store) throws(DatabaseError) in _ = try store.erase(id) }
+      last = id
+    }
+  }
+}
+
+/// The store that a session has open.
+struct OpenRecords {
+  let hub: RecordHub
+  let durability: RecordDurability
+  let signatureInterval: UInt64
+  let busyNanoseconds: Int64
+  /// The store within an import.
+  var `import`: RecordStore?
+  private let readerCell = ReaderCell()
+
+  private final class ReaderCell { var reader: RecordStore? }
+
+  init(_ hub: RecordHub, _ request: RecordsOpenRequest) {
+    self.hub = hub
+    durability = request.durability
+    signatureInterval = request.signatureInterval
+    busyNanoseconds = request.busyMilliseconds * 1_000_000
+  }
+
+  /// The connection for reading, opened when it is first wanted; nil if the store has only one.
+  func reader() throws(DatabaseError) -> RecordStore? {
+    if readerCell.reader == nil {
+      readerCell.reader = try hub.makeReader(busyMilliseconds: busyNanoseconds / 1_000_000)
+    }
+    return readerCell.reader
+  }
+}
+
+extension RecordByteWriter {
+  /// What became of a message.
+  fileprivate mutating func result(_ result: StoredMessage) {
+    switch result {
+    case .stored(let counts): self.counts(.stored, counts)
+    case .gaps(let counts): self.counts(.gaps, counts)
+    case .noHeader: number(RecordStoreOutcome.noHeader.rawValue)
+    case .refused(let why):
+      number(RecordStoreOutcome.refused.rawValue)
+      string(Array(why.utf8.prefix(400)))
+    }
+  }
+
+  private mutating func counts(_ outcome: RecordStoreOutcome, _ counts: [UInt64?]) {
+    number(outcome.rawValue)
+    number(UInt32(counts.count))
+    for count in counts { number(count ?? .max) }
+  }
+}
