@@ -27,8 +27,10 @@ struct GroupBenchmark: Benchmark {
     let name: String
     let writers: Int
 
-    init(writers: Int) {
-      name = "\(writers) durable writer\(writers == 1 ? "" : "s")"
+    init(writers: Int, syncDelayMilliseconds: Int) {
+      name =
+        "\(writers) durable writer\(writers == 1 ? "" : "s")"
+        + (syncDelayMilliseconds == 0 ? "" : ", syncs \(syncDelayMilliseconds) ms longer")
       self.writers = writers
     }
 
@@ -39,7 +41,9 @@ struct GroupBenchmark: Benchmark {
   }
 
   func run(on bench: Workbench) throws(ToolError) -> BenchmarkReport {
-    let settings = writerCounts.map { Setting(writers: $0) }
+    let settings = writerCounts.map {
+      Setting(writers: $0, syncDelayMilliseconds: syncDelayMilliseconds)
+    }
     let base = Variant.stock.name
     let delay = syncDelayMilliseconds == 0 ? "" : ", each sync \(syncDelayMilliseconds) ms longer"
     var report = BenchmarkReport(
