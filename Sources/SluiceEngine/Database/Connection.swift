@@ -57,7 +57,7 @@ package struct DatabasePlace: Sendable {
 final class Connection {
   let handle: OpaquePointer
   let isReadOnly: Bool
-  private let interruption: Interruption
+  let interruption: Interruption
   private let busyNanoseconds: Int64
   private var busySince: Int64 = 0
   /// What must be there as long as SQLite knows its tables.

@@ -1,6 +1,6 @@
 // What a library says of its plugin, checked.
 
-struct PluginDescription {
+struct PluginDescription: Equatable {
   let key: String
   let canBuild: Bool
   let globs: [String]
@@ -10,10 +10,10 @@ struct PluginDescription {
     var text: String
   }
 
-  private static let listCountMaximum = 64
-  private static let nameByteCountMaximum = 64
-  private static let globByteCountMaximum = 1000
-  private static let definitionByteCountMaximum = 64 << 10
+  static let listCountMaximum = 64
+  static let nameByteCountMaximum = 64
+  static let globByteCountMaximum = 1000
+  static let definitionByteCountMaximum = 64 << 10
 
   init(from reader: inout PluginMessageReader) throws(Wrong) {
     let cut = Wrong(text: "a text that it gives is missing or not UTF-8")
