@@ -82,6 +82,10 @@ int cengine_make_innocuous(sqlite3 *connection) {
   return sqlite3_vtab_config(connection, SQLITE_VTAB_INNOCUOUS);
 }
 
+int cengine_support_constraints(sqlite3 *connection) {
+  return sqlite3_vtab_config(connection, SQLITE_VTAB_CONSTRAINT_SUPPORT, 1);
+}
+
 void cengine_result_text(sqlite3_context *context, const void *text, uint64_t byte_count) {
   sqlite3_result_text64(context, text ? text : "", byte_count, SQLITE_TRANSIENT, SQLITE_UTF8);
 }

@@ -1,7 +1,6 @@
 // The nursery: loads the libraries, and forks a process for each call. See CPlugin.h.
 #include <dlfcn.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,15 +8,12 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "CPlugin.h"
 #include "CSluice.h"
 
-// The only descriptor of these processes beside the standard ones.
-enum { only_socket = 3 };
 // Memory that a call may have beside what is there at its start.
 static const uint64_t memory_byte_count_max = 1 << 30;
 
@@ -34,17 +30,6 @@ struct nursery {
 };
 
 // --- this process -------------------------------------------------------------------------------
-
-// Ends this process with its parent.
-static void end_with(int parent) {
-  prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
-  if (getppid() != parent) _exit(0);
-}
-
-static void keep_only(int socket) {
-  if (socket != only_socket) dup2(socket, only_socket);
-  syscall(SYS_close_range, only_socket + 1, ~0u, 0);
-}
 
 // Forbids files and, where the kernel can, the network, and signals to processes outside. Without
 // Landlock the filter of system calls is what is left.
@@ -80,11 +65,11 @@ static struct child make_child(const struct nursery *nursery, size_t index) {
   if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0) return child;
   child.process = fork();
   if (child.process == 0) {
-    end_with(nursery_process);
-    keep_only(ends[1]);
+    cplugin_end_with(nursery_process);
+    cplugin_keep_only(ends[1]);
     // A failure of the first is no reason to run with more rights.
     if (nursery->confines && sluice_seccomp_enter_plugin() < 0) _exit(0);
-    cplugin_serve(nursery->plugins[index], only_socket);
+    cplugin_serve(nursery->plugins[index], cplugin_only_socket);
   }
   close(ends[1]);
   if (child.process < 0) {
@@ -108,14 +93,15 @@ static struct child take_child(struct nursery *nursery, size_t index) {
   return make_child(nursery, index);
 }
 
-// The status of a process. One that has closed its socket is ending, if it is not up to something.
+// The status of a process; -1 if it is none of this nursery's. One that has closed its socket is
+// ending, if it is not up to something.
 static int end_child(int process) {
   int status = 0;
   // To kill these would kill more than one.
-  if (process <= 0) return 0;
+  if (process <= 0) return -1;
   for (int turn = 0; turn < 100; turn++) {
     int ended = waitpid(process, &status, WNOHANG);
-    if (ended != 0) return ended < 0 ? 0 : status;
+    if (ended != 0) return ended < 0 ? -1 : status;
     usleep(1000);
   }
   kill(process, SIGKILL);
@@ -140,21 +126,7 @@ struct request {
 };
 
 static void send_child(struct child child) {
-  int32_t answer = child.process;
-  struct iovec part = {&answer, sizeof answer};
-  union {
-    char bytes[CMSG_SPACE(sizeof(int))];
-    struct cmsghdr header;
-  } control = {{0}};
-  struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
-  if (child.process > 0) {
-    message.msg_control = control.bytes;
-    message.msg_controllen = sizeof control.bytes;
-    control.header = (struct cmsghdr){
-        .cmsg_len = CMSG_LEN(sizeof(int)), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS};
-    memcpy(CMSG_DATA(&control.header), &child.socket, sizeof(int));
-  }
-  sendmsg(only_socket, &message, MSG_NOSIGNAL);
+  cplugin_send_descriptor(cplugin_only_socket, child.process, child.socket);
   if (child.process > 0) close(child.socket);
 }
 
@@ -162,14 +134,14 @@ static void serve_requests(struct nursery *nursery) __attribute__((__noreturn__)
 static void serve_requests(struct nursery *nursery) {
   for (size_t i = 0; i < nursery->count; i++) nursery->spares[i] = make_child(nursery, i);
   struct request request;
-  while (cplugin_receive(only_socket, &request, sizeof request, INT64_MAX) == 0) {
+  while (cplugin_receive(cplugin_only_socket, &request, sizeof request, INT64_MAX) == 0) {
     if (request.kind == request_call && (size_t)request.value < nursery->count) {
       size_t index = (size_t)request.value;
       send_child(take_child(nursery, index));
       nursery->spares[index] = make_child(nursery, index);
     } else if (request.kind == request_status) {
       int32_t status = end_child(request.value);
-      cplugin_send(only_socket, &status, sizeof status, INT64_MAX);
+      cplugin_send(cplugin_only_socket, &status, sizeof status, INT64_MAX);
     } else {
       kill_child(request.value);
     }
@@ -201,8 +173,8 @@ static void add_text(struct body *body, const char *text) {
 
 static void send_body(uint32_t kind, struct body *body) {
   struct cplugin_frame frame = {kind, (uint32_t)body->count};
-  cplugin_send(only_socket, &frame, sizeof frame, INT64_MAX);
-  cplugin_send(only_socket, body->bytes, body->count, INT64_MAX);
+  cplugin_send(cplugin_only_socket, &frame, sizeof frame, INT64_MAX);
+  cplugin_send(cplugin_only_socket, body->bytes, body->count, INT64_MAX);
   free(body->bytes);
 }
 
@@ -239,18 +211,8 @@ static void describe(const struct sluice_plugin *plugin) {
   send_body(cplugin_described, &body);
 }
 
-static void run(const char *const *libraries, size_t count, int confines)
-    __attribute__((__noreturn__));
-static void run(const char *const *libraries, size_t count, int confines) {
-  // Ctrl-C goes to the engine too, which ends in order.
-  signal(SIGINT, SIG_IGN);
-  signal(SIGTERM, SIG_IGN);
-  signal(SIGHUP, SIG_IGN);
+void cplugin_serve_nursery(const char *const *libraries, size_t count, int confines) {
   prctl(PR_SET_NAME, "sluice-plugins", 0, 0, 0);
-  int nothing = open("/dev/null", O_RDONLY | O_CLOEXEC);
-  dup2(nothing, 0);
-  dup2(2, 1);
-  if (nothing > only_socket) close(nothing);
   static struct nursery nursery;
   nursery = (struct nursery){calloc(count, sizeof(void *)), calloc(count, sizeof(struct child)),
                              count, confines};
@@ -269,37 +231,9 @@ static void run(const char *const *libraries, size_t count, int confines) {
   if (confines) {
     limit(RLIMIT_AS, memory_byte_count() + memory_byte_count_max);
     limit(RLIMIT_CORE, 0);
-    if (sluice_forbid_new_privileges() < 0) _exit(0);
     enter_landlock();
   }
   serve_requests(&nursery);
-}
-
-int cplugin_start(const char *const *libraries, size_t count, int confines, int *process) {
-  int ends[2], parent = getpid();
-  // The signal would come with the end of the thread, not of the process.
-  int is_main_thread = (int)syscall(SYS_gettid) == parent;
-  if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0) return -errno;
-  *process = fork();
-  if (*process < 0) {
-    int error = errno;
-    close(ends[0]);
-    close(ends[1]);
-    return -error;
-  }
-  if (*process == 0) {
-    if (is_main_thread) end_with(parent);
-    keep_only(ends[1]);
-    run(libraries, count, confines);
-  }
-  close(ends[1]);
-  return ends[0];
-}
-
-void cplugin_kill(int process) { kill(process, SIGKILL); }
-
-void cplugin_await(int process) {
-  while (waitpid(process, NULL, 0) < 0 && errno == EINTR) {}
 }
 
 // --- the engine's side --------------------------------------------------------------------------
@@ -307,26 +241,7 @@ void cplugin_await(int process) {
 int cplugin_call(int control, uint32_t index, int *process) {
   struct request request = {request_call, (int32_t)index};
   int result = cplugin_send(control, &request, sizeof request, INT64_MAX);
-  if (result < 0) return result;
-  int32_t answer = 0;
-  struct iovec part = {&answer, sizeof answer};
-  union {
-    char bytes[CMSG_SPACE(sizeof(int))];
-    struct cmsghdr header;
-  } ancillary = {{0}};
-  struct msghdr message = {.msg_iov = &part,
-                           .msg_iovlen = 1,
-                           .msg_control = ancillary.bytes,
-                           .msg_controllen = sizeof ancillary.bytes};
-  int64_t n = SLUICE_RETRY(recvmsg(control, &message, MSG_CMSG_CLOEXEC | MSG_WAITALL));
-  if (n < 0) return (int)n;
-  if (n < (int64_t)sizeof answer) return -EPIPE;
-  struct cmsghdr *header = CMSG_FIRSTHDR(&message);
-  if (answer <= 0 || !header || header->cmsg_type != SCM_RIGHTS) return -EAGAIN;
-  int socket;
-  memcpy(&socket, CMSG_DATA(header), sizeof socket);
-  *process = answer;
-  return socket;
+  return result < 0 ? result : cplugin_receive_descriptor(control, process);
 }
 
 int cplugin_end(int control, int process, int *status) {

@@ -23,7 +23,8 @@ private final class TestPlugin: Plugin, @unchecked Sendable {
   }
 
   func detectChanges(
-    before: PluginFile?, after: PluginFile, _ state: any StateReader, deadline: Int64
+    before: PluginFile?, after: PluginFile, _ state: any StateReader,
+    _ interruption: Interruption
   ) throws(PluginError) -> [PluginEntity] {
     let text = String(decoding: after.data, as: UTF8.self)
     calls.append(
@@ -36,7 +37,7 @@ private final class TestPlugin: Plugin, @unchecked Sendable {
   }
 
   func applyChanges(
-    _ file: PluginFile, _ entities: [PluginEntity], deadline: Int64
+    _ file: PluginFile, _ entities: [PluginEntity], _ interruption: Interruption
   ) throws(PluginError) -> [UInt8] {
     Array((entities.first?.content ?? "").dropFirst(#"{"text":""#.count).dropLast(2).utf8)
   }

@@ -234,6 +234,54 @@ struct LineTests {
     #expect(scene.line.isIdle)
   }
 
+  @Test func nobodyIsCalledDuringACheckpointForAWhile() {
+    let scene = Scene()
+    #expect(scene.take(1))
+    scene.standInLine(2)
+    #expect(!scene.take(3))
+    scene.giveBack()
+    scene.line.pause(until: scene.now + Patience.pauseNanoseconds)
+    scene.now += Patience.comebackNanoseconds
+    #expect(scene.look() == nil)
+    #expect(!scene.take(3), "it has a place, and so it waits")
+    scene.line.endPause()
+    scene.line.notifyFirst(isTaken: false, now: scene.now)
+    scene.tell()
+    #expect(scene.waiters[2]!.lookAt <= scene.now, "it was told that the checkpoint has ended")
+    #expect(scene.look() == 2)
+    // A checkpoint that began behind the call is in nobody's way.
+    scene.line.pause(until: scene.now + Patience.pauseNanoseconds)
+    #expect(scene.take(2))
+    scene.giveBack()
+    scene.standInLine(3)
+    // What is said again of the same checkpoint makes no pause longer.
+    scene.now += Patience.pauseNanoseconds - 1
+    scene.line.pause(until: scene.now + Patience.pauseNanoseconds)
+    #expect(scene.look() == nil)
+    scene.now += 1
+    #expect(scene.look() == 3)
+  }
+
+  @Test func aCheckpointThatStandsInLineItselfEndsThePause() {
+    let scene = Scene()
+    #expect(scene.take(1))
+    scene.standInLine(2)
+    scene.giveBack()
+    scene.line.pause(until: scene.now + Patience.pauseNanoseconds)
+    scene.now += Patience.comebackNanoseconds
+    #expect(scene.look() == nil)
+    scene.line.cutPause()
+    scene.line.pause(until: scene.now + Patience.pauseNanoseconds)
+    #expect(scene.look() == 2)
+  }
+
+  @Test func whoDoesNotStandInLineTakesAFreeLockDuringACheckpoint() {
+    let scene = Scene()
+    scene.line.enter(2, .file(.shared), nil, isReader: false, now: scene.now)
+    scene.line.pause(until: scene.now + Patience.pauseNanoseconds)
+    #expect(scene.take(1), "without a busy handler it would be refused for good")
+  }
+
   @Test func outsidersFindTheLockFreeNowAndThen() {
     let scene = Scene()
     scene.isMirrored = true

@@ -90,6 +90,9 @@ void cengine_set_error(sqlite3_vtab *table, const char *message);
 
 // Statements in triggers and views may use the table that is being connected.
 int cengine_make_innocuous(sqlite3 *connection);
+// The table that is being connected fails with SQLITE_CONSTRAINT before it has written anything of a
+// row, so that OR IGNORE and its like mean what they say.
+int cengine_support_constraints(sqlite3 *connection);
 
 // The value is copied.
 void cengine_result_text(sqlite3_context *context, const void *text, uint64_t byte_count);

@@ -10,7 +10,7 @@ internal import SluiceWire
 final class Connection {
   let handle: OpaquePointer
   let isReadOnly: Bool
-  private let interruption: Interruption
+  let interruption: Interruption
   private let busyNanoseconds: Int64
   private var busySince: Int64 = 0
   /// What must be there as long as SQLite knows its tables.

@@ -81,6 +81,10 @@ class VirtualTable {
   /// The columns by which rows are found, at most 16.
   var keyColumns: [Int] { [] }
 
+  /// Whether INSERT refuses a key that is there (`cengine_constraint_primary_key`) before it writes
+  /// anything, so that INSERT OR IGNORE can go on.
+  var refusesKnownKeys: Bool { false }
+
   /// How many rows a query with these keys finds, as a guess.
   func rowCount(_ plan: TablePlan) -> Int64 { 1_000_000 >> (Int64(plan.keys.nonzeroBitCount) * 6) }
   /// The bits of what is read, by the columns that a query uses.

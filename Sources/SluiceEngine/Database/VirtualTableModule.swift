@@ -147,6 +147,9 @@ private func connect(
     let table = try source.source.table(name)
     var code = unsafe sqlite3_declare_vtab(connection, table.declaration)
     if code == SQLITE_OK { code = unsafe cengine_make_innocuous(connection) }
+    if code == SQLITE_OK, table.refusesKnownKeys {
+      code = unsafe cengine_support_constraints(connection)
+    }
     guard code == SQLITE_OK else { throw unsafe DatabaseError(of: connection, code) }
     let byteCount = unsafe MemoryLayout<cengine_table>.size
     guard let memory = unsafe sqlite3_malloc(Int32(byteCount)) else {
@@ -235,7 +238,7 @@ private func update(
   let box = unsafe box(table)
   let row = unsafe sqlite3_last_insert_rowid(box.connection)
   defer { unsafe sqlite3_set_last_insert_rowid(box.connection, row) }
-  return unsafe guarded(table) { () throws(DatabaseError) in
+  let code = unsafe guarded(table) { () throws(DatabaseError) in
     let table = box.table
     let key = unsafe TableValue(handle: values[0]!)
     if count == 1 { return try table.delete(key) }
@@ -244,4 +247,10 @@ private func update(
     if key.isNull { return try table.insert(row) }
     try table.update(key, to: row)
   }
+  // Of any other error something may be written already, which only the end of the statement undoes.
+  guard box.table.refusesKnownKeys, code & 0xff == SQLITE_CONSTRAINT,
+    code != cengine_constraint_primary_key,
+    unsafe sqlite3_vtab_on_conflict(box.connection) != SQLITE_ABORT
+  else { return code }
+  return SQLITE_ERROR
 }

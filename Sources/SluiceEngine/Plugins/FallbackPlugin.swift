@@ -9,14 +9,15 @@ final class FallbackPlugin: Plugin {
   private static let whole = WholeContent(schemaKey: "file_content", plugin: "fallback")
 
   func detectChanges(
-    before: PluginFile?, after: PluginFile, _ state: any StateReader, deadline: Int64
+    before: PluginFile?, after: PluginFile, _ state: any StateReader,
+    _ interruption: Interruption
   ) throws(PluginError) -> [PluginEntity] {
     if let before, before.data == after.data { return [] }
     return [try Self.whole.entity(of: after.data)]
   }
 
   func applyChanges(
-    _ file: PluginFile, _ entities: [PluginEntity], deadline: Int64
+    _ file: PluginFile, _ entities: [PluginEntity], _ interruption: Interruption
   ) throws(PluginError) -> [UInt8] {
     try Self.whole.bytes(in: entities) ?? []
   }

@@ -35,7 +35,8 @@ final class JSONPlugin: Plugin {
   }
 
   func detectChanges(
-    before: PluginFile?, after: PluginFile, _ state: any StateReader, deadline: Int64
+    before: PluginFile?, after: PluginFile, _ state: any StateReader,
+    _ interruption: Interruption
   ) throws(PluginError) -> [PluginEntity] {
     if let before, before.data == after.data { return [] }
     let old = before == nil ? [] : try state.entities(ofFile: after.id, plugin: key)
@@ -89,7 +90,7 @@ final class JSONPlugin: Plugin {
   }
 
   func applyChanges(
-    _ file: PluginFile, _ entities: [PluginEntity], deadline: Int64
+    _ file: PluginFile, _ entities: [PluginEntity], _ interruption: Interruption
   ) throws(PluginError) -> [UInt8] {
     if let bytes = try Self.whole.bytes(in: entities) { return bytes }
     if let root = entities.first(where: { $0.schemaKey == Self.rootKey }) {

@@ -23,7 +23,8 @@ final class LinesPlugin: Plugin {
   private static let orderByteCountMaximum = 100
 
   func detectChanges(
-    before: PluginFile?, after: PluginFile, _ state: any StateReader, deadline: Int64
+    before: PluginFile?, after: PluginFile, _ state: any StateReader,
+    _ interruption: Interruption
   ) throws(PluginError) -> [PluginEntity] {
     if let before, before.data == after.data { return [] }
     let old = before == nil ? [] : try state.entities(ofFile: after.id, plugin: key)
@@ -35,7 +36,7 @@ final class LinesPlugin: Plugin {
   }
 
   func applyChanges(
-    _ file: PluginFile, _ entities: [PluginEntity], deadline: Int64
+    _ file: PluginFile, _ entities: [PluginEntity], _ interruption: Interruption
   ) throws(PluginError) -> [UInt8] {
     if let bytes = try Self.whole.bytes(in: entities) { return bytes }
     let lines = Self.ordered(entities)

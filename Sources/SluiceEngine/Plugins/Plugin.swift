@@ -5,6 +5,8 @@
 // time, and by each of them for one file after the other. Whatever it does wrong is a `PluginError`,
 // which fails the statement and nothing else.
 
+internal import CEngine
+
 /// A file, as a plugin sees it.
 struct PluginFile {
   var id: String
@@ -44,6 +46,29 @@ struct PluginSchema: Equatable {
 package struct PluginError: Error, Equatable {
   /// Names the plugin, what was wrong, and what to do.
   package var message: String
+  /// Whether the statement was told to stop.
+  var isInterruption = false
+
+  init(message: String) { self.message = message }
+
+  /// What the state said to a plugin's question.
+  init(_ error: DatabaseError) {
+    message = error.message
+    isInterruption = error.code & 0xff == SQLITE_INTERRUPT
+  }
+
+  static func interrupted(_ key: String) -> PluginError {
+    var error = PluginError(message: "interrupted in a call of plugin \(key)")
+    error.isInterruption = true
+    return error
+  }
+}
+
+extension DatabaseError {
+  /// What a plugin's error is to the statement that has called it.
+  init(_ error: PluginError) {
+    self.init(error.isInterruption ? SQLITE_INTERRUPT : SQLITE_ERROR, error.message)
+  }
 }
 
 /// A read-only look at the state that the statement sees, with its staged rows.
@@ -63,12 +88,13 @@ protocol Plugin: AnyObject, Sendable {
   /// Whether it has `applyChanges`.
   var canBuild: Bool { get }
   /// The entities that differ between two contents of a file. `before` is nil for a new file.
-  /// `deadline` is a time of the monotonic clock in nanoseconds; `max` for never.
+  /// A call that takes long looks at `interruption`, and fails when that is due.
   func detectChanges(
-    before: PluginFile?, after: PluginFile, _ state: any StateReader, deadline: Int64
+    before: PluginFile?, after: PluginFile, _ state: any StateReader,
+    _ interruption: Interruption
   ) throws(PluginError) -> [PluginEntity]
   /// The bytes of a file, whose `data` is empty, from all its live entities in any order.
   func applyChanges(
-    _ file: PluginFile, _ entities: [PluginEntity], deadline: Int64
+    _ file: PluginFile, _ entities: [PluginEntity], _ interruption: Interruption
   ) throws(PluginError) -> [UInt8]
 }

@@ -2,7 +2,7 @@
 
 internal import SluiceJSON
 
-struct PluginDescription {
+struct PluginDescription: Equatable {
   let key: String
   let canBuild: Bool
   let globs: [String]
@@ -12,10 +12,10 @@ struct PluginDescription {
     var text: String
   }
 
-  private static let listCountMaximum = 64
-  private static let nameByteCountMaximum = 64
-  private static let globByteCountMaximum = 1000
-  private static let definitionByteCountMaximum = 64 << 10
+  static let listCountMaximum = 64
+  static let nameByteCountMaximum = 64
+  static let globByteCountMaximum = 1000
+  static let definitionByteCountMaximum = 64 << 10
 
   init(from reader: inout PluginMessageReader) throws(Wrong) {
     let cut = Wrong(text: "a text that it gives is missing or not UTF-8")

@@ -1,5 +1,5 @@
 // The process that has the operator's libraries, and makes a process for each call of a plugin. What
-// it does is in CPlugin.h.
+// it does is in CPlugin.h. If it has died, the next call has the keeper make another.
 //
 // Any thread may call; one at a time speaks with the nursery.
 
@@ -8,15 +8,24 @@ internal import CSluice
 internal import SluiceSystem
 
 final class PluginNursery: Sendable {
-  /// The socket to the nursery. Who speaks has the lock.
-  private let control: FutexLock<Int32>
-  private let process: Int32
+  private let libraries: [String]
+  /// The process that makes nurseries, and the socket to it.
+  private let keeper: (process: Int32, socket: SharedDescriptor)
+  /// Who speaks with the nursery has the lock.
+  private let link = FutexLock(Link())
+
+  private struct Link {
+    /// The socket to the nursery; nil while there is none.
+    var control: SharedDescriptor?
+    /// What the libraries said of themselves, in their order.
+    var descriptions: [PluginDescription]?
+  }
 
   /// How long libraries may take to load.
   private static let loadNanoseconds: Int64 = 10_000_000_000
   private static let descriptionByteCountMaximum = 8 << 20
 
-  /// Starts the nursery. To be called before this process has other threads, and before it gives up
+  /// Starts the keeper. To be called before this process has other threads, and before it gives up
   /// rights that the libraries need while they are loaded.
   private init(_ libraries: [String], confines: Bool) throws(PluginError) {
     var process: Int32 = 0
@@ -27,17 +36,19 @@ final class PluginNursery: Sendable {
       }
     }
     for index in unsafe names.indices { unsafe free(names[index]) }
-    guard result >= 0 else {
-      throw PluginError(message: "plugins: no process can be made: \(Errno(-result).message)")
-    }
-    self.process = process
-    control = FutexLock(result)
+    guard result >= 0 else { throw Self.noProcess(-result) }
+    self.libraries = libraries
+    keeper = (process, SharedDescriptor(FileDescriptor(owning: result)))
   }
 
   deinit {
-    // Its end of file ends the nursery.
-    control.withLock { _ = sluice_close_descriptor($0) }
-    cplugin_await(process)
+    // Its end of file ends the keeper, and with it the nursery.
+    keeper.socket.descriptor.shutDown()
+    cplugin_await(keeper.process)
+  }
+
+  private static func noProcess(_ number: Int32) -> PluginError {
+    PluginError(message: "plugins: no process can be made: \(Errno(number).message)")
   }
 
   /// Loads the libraries, and gives what they say of themselves, in their order.
@@ -46,31 +57,53 @@ final class PluginNursery: Sendable {
   ) throws(PluginError) -> (nursery: PluginNursery, descriptions: [PluginDescription]) {
     let nursery = try PluginNursery(libraries, confines: confines)
     do throws(PluginError) {
-      let deadline = Clock.monotonicNanoseconds() + loadNanoseconds
-      var descriptions: [PluginDescription] = []
-      for library in libraries {
-        descriptions.append(try nursery.description(of: library, until: deadline))
+      return try nursery.link.withLock { (link) throws(PluginError) in
+        try nursery.begin(&link)
+        return (nursery, link.descriptions ?? [])
       }
-      return (nursery, descriptions)
     } catch {
-      cplugin_kill(nursery.process)
+      cplugin_kill(nursery.keeper.process)
       throw error
     }
   }
 
-  private func description(
-    of library: String, until deadline: Int64
-  ) throws(PluginError) -> PluginDescription {
-    let stream = control.withLock { PluginStream($0) }
-    let frame: (kind: Int, body: [UInt8])?
-    do throws(Errno) {
-      frame = try stream.receive(until: deadline) { _ in Self.descriptionByteCountMaximum }
-    } catch {
+  /// Has the keeper make a nursery, whose libraries must say what they said first.
+  private func begin(_ link: inout Link) throws(PluginError) {
+    link.control = nil
+    let result = cplugin_renew(keeper.socket.descriptor.rawValue)
+    guard result >= 0 else { throw Self.noProcess(-result) }
+    let control = SharedDescriptor(FileDescriptor(owning: result))
+    let stream = PluginStream(
+      control.descriptor.rawValue,
+      PluginPatience(end: Clock.monotonicNanoseconds() + Self.loadNanoseconds))
+    var descriptions: [PluginDescription] = []
+    for library in libraries { descriptions.append(try Self.description(of: library, stream)) }
+    guard link.descriptions == nil || link.descriptions == descriptions else {
       throw PluginError(
-        message: error == .timedOut
-          ? "plugin \(library): it is not loaded after 10 s; its constructors may not wait"
-          : "plugin \(library): the process that loads it has ended; a constructor of it, or its "
-            + "sluice_plugin(), crashed")
+        message: "plugins: the libraries are not what they were when the engine began; start it "
+          + "again")
+    }
+    link.control = control
+    link.descriptions = descriptions
+  }
+
+  private static func description(
+    of library: String, _ stream: PluginStream
+  ) throws(PluginError) -> PluginDescription {
+    let frame: (kind: Int, body: [UInt8])?
+    do throws(PluginStream.Failure) {
+      frame = try stream.receive { _ in Self.descriptionByteCountMaximum }
+    } catch {
+      switch error {
+      case .late:
+        throw PluginError(
+          message:
+            "plugin \(library): it is not loaded after 10 s; its constructors may not wait")
+      case .peerEnded, .interrupted, .system:
+        throw PluginError(
+          message: "plugin \(library): the process that loads it has ended; a constructor of it, "
+            + "or its sluice_plugin(), crashed")
+      }
     }
     var reader = PluginMessageReader(frame?.body ?? [])
     if let frame, frame.kind == cplugin_not_loaded {
@@ -83,61 +116,45 @@ final class PluginNursery: Sendable {
     }
   }
 
-  /// A process for one call of the plugin `index`: the socket to it, and its id.
-  func makeProcess(for index: Int) throws(Errno) -> (socket: SharedDescriptor, process: Int32) {
+  /// A process for one call of the plugin `index`.
+  func makeProcess(for index: Int) throws(PluginError) -> PluginProcess {
     var process: Int32 = 0
-    let result = control.withLock { control in
-      unsafe cplugin_call(control, UInt32(index), &process)
+    let result = try link.withLock { (link) throws(PluginError) -> Int32 in
+      let result = Self.call(index, link, &process)
+      guard result == -EPIPE else { return result }
+      // The nursery was killed.
+      try begin(&link)
+      return Self.call(index, link, &process)
     }
-    guard result >= 0 else { throw Errno(-result) }
-    return (SharedDescriptor(FileDescriptor(owning: result)), process)
+    guard result >= 0 else { throw Self.noProcess(-result) }
+    let made = process
+    return PluginProcess(
+      socket: SharedDescriptor(FileDescriptor(owning: result)), end: { self.end(made) },
+      signal: { self.signalThatEnded(made) })
+  }
+
+  private static func call(_ index: Int, _ link: Link, _ process: inout Int32) -> Int32 {
+    guard let control = link.control else { return -EPIPE }
+    return unsafe cplugin_call(control.descriptor.rawValue, UInt32(index), &process)
   }
 
   /// Kills the process of a call, if it has not ended.
-  func end(_ process: Int32) {
-    _ = control.withLock { cplugin_end($0, process, nil) }
-  }
-
-  /// The signal that has ended the process of a call, which has closed its socket; 0 for none.
-  func signalThatEnded(_ process: Int32) -> Int32 {
-    var status: Int32 = 0
-    let result = control.withLock { unsafe cplugin_end($0, process, &status) }
-    return result < 0 ? 0 : cplugin_signal(status)
-  }
-}
-
-/// Frames on a socket, which another has.
-struct PluginStream {
-  private let socket: Int32
-
-  init(_ socket: Int32) { self.socket = socket }
-
-  func send(_ kind: Int, _ body: [UInt8], until deadline: Int64) throws(Errno) {
-    var frame = cplugin_frame(kind: UInt32(kind), byte_count: UInt32(body.count))
-    try unsafe check(cplugin_send(socket, &frame, MemoryLayout.size(ofValue: frame), deadline))
-    try unsafe check(cplugin_send(socket, body, body.count, deadline))
-  }
-
-  /// The next frame; nil if it has more bytes than `byteCountMaximum` says for its kind.
-  func receive(
-    until deadline: Int64, byteCountMaximum: (Int) -> Int
-  ) throws(Errno) -> (kind: Int, body: [UInt8])? {
-    var frame = cplugin_frame()
-    try unsafe check(cplugin_receive(socket, &frame, MemoryLayout.size(ofValue: frame), deadline))
-    let byteCount = Int(frame.byte_count)
-    guard byteCount <= byteCountMaximum(Int(frame.kind)) else { return nil }
-    var result: Int32 = 0
-    let body = unsafe [UInt8](unsafeUninitializedCapacity: byteCount) { bytes, count in
-      if byteCount > 0 {
-        result = unsafe cplugin_receive(socket, bytes.baseAddress!, byteCount, deadline)
-      }
-      count = result < 0 ? 0 : byteCount
+  private func end(_ process: Int32) {
+    link.withLock { link in
+      guard let control = link.control else { return }
+      _ = cplugin_end(control.descriptor.rawValue, process, nil)
     }
-    try check(result)
-    return (Int(frame.kind), body)
   }
 
-  private func check(_ result: Int32) throws(Errno) {
-    if result < 0 { throw Errno(-result) }
+  /// The signal that has ended the process of a call, which has closed its socket; 0 for none, nil if
+  /// nobody knows.
+  private func signalThatEnded(_ process: Int32) -> Int32? {
+    link.withLock { link in
+      var status: Int32 = -1
+      guard let control = link.control,
+        unsafe cplugin_end(control.descriptor.rawValue, process, &status) >= 0, status >= 0
+      else { return nil }
+      return cplugin_signal(status)
+    }
   }
 }

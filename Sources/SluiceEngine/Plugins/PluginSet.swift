@@ -35,7 +35,9 @@ package struct PluginSet: Sendable {
     let (nursery, descriptions) = try PluginNursery.load(libraries, confines: confines)
     self.init(
       libraries: descriptions.enumerated().map { index, description in
-        ProcessPlugin(description, at: index, of: nursery, secondsMaximum: secondsMaximum)
+        ProcessPlugin(description, secondsMaximum: secondsMaximum) { () throws(PluginError) in
+          try nursery.makeProcess(for: index)
+        }
       })
     for (library, description) in zip(libraries, descriptions) {
       if let reason = conflict(of: description) {

@@ -46,12 +46,13 @@ struct FileContent {
 
   /// The file's bytes. `file` has no data yet.
   func bytes(of file: PluginFile) throws(DatabaseError) -> [UInt8] {
-    try Self.bytes(of: file, try pieces(ofFile: file.id), state.plugins)
+    try Self.bytes(of: file, try pieces(ofFile: file.id), state)
   }
 
   static func bytes(
-    of file: PluginFile, _ pieces: [Piece], _ plugins: PluginSet
+    of file: PluginFile, _ pieces: [Piece], _ state: StateContext
   ) throws(DatabaseError) -> [UInt8] {
+    let plugins = state.plugins
     let matching = plugins.matching(path: file.path).filter { $0.canBuild }
     let makers = Set(pieces.map { $0.plugin })
     guard
@@ -71,9 +72,9 @@ struct FileContent {
     // No plugin makes bytes of nothing.
     if entities.isEmpty { return [] }
     do throws(PluginError) {
-      return try plugin.applyChanges(file, entities, deadline: .max)
+      return try plugin.applyChanges(file, entities, state.interruption)
     } catch {
-      throw DatabaseError(SQLITE_ERROR, error.message)
+      throw DatabaseError(error)
     }
   }
 
@@ -107,9 +108,9 @@ struct FileContent {
     let changes: [PluginEntity]
     do throws(PluginError) {
       changes = try plugin.detectChanges(
-        before: before, after: after, PipelineReader(state, version), deadline: .max)
+        before: before, after: after, PipelineReader(state, version), state.interruption)
     } catch {
-      throw DatabaseError(SQLITE_ERROR, error.message)
+      throw DatabaseError(error)
     }
     let writer = StateWriter(state)
     for change in changes {
@@ -176,7 +177,7 @@ final class PipelineReader: StateReader {
       return try FileContent(state, version).pieces(ofFile: id).filter { $0.plugin == key }
         .map { $0.entity }
     } catch {
-      throw PluginError(message: error.message)
+      throw PluginError(error)
     }
   }
 
@@ -200,7 +201,7 @@ final class PipelineReader: StateReader {
       }
       return rows
     } catch {
-      throw PluginError(message: error.message)
+      throw PluginError(error)
     }
   }
 }

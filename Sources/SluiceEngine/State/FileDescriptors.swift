@@ -78,6 +78,31 @@ struct FileDescriptors {
     if let path { try requireFree(path, forFile: id, in: version) }
   }
 
+  /// Checks that a version, and each that inherits from it, sees no path twice.
+  func checkPaths(under version: String) throws(DatabaseError) {
+    var query = StateQuery(
+      conditions: [
+        "r.schema_key = '\(OwnSchemas.file)'",
+        "a.version_id IN (SELECT version_id FROM main.state_ancestors WHERE ancestor_id = ?1)",
+      ],
+      columns: ["a.version_id AS version", "\(Self.path) AS path", "r.entity_id AS id"],
+      needsChange: true)
+    query.scope = .all
+    try state.query(
+      """
+      SELECT version, path, min(id), max(id) FROM (\(query.sql))
+      GROUP BY version, path HAVING count(*) > 1 LIMIT 1
+      """
+    ) { (row) throws(DatabaseError) in
+      row.bind(1, version)
+      guard try row.step() else { return }
+      throw DatabaseError(
+        cengine_constraint_unique,
+        "version '\(row.text(0))' would have two files '\(row.text(1))' (ids '\(row.text(2))' and "
+          + "'\(row.text(3))'); rename or delete one of them first")
+    }
+  }
+
   static let path = "json_extract(\(StateQuery.content), '$.path')"
 
   /// The condition that a descriptor has a path, the parameter "?": of the files

@@ -166,7 +166,7 @@ private final class FileHistoryRows: VirtualCursor {
     switch number {
     case 0: result.set(file.id)
     case 1: result.set(file.path)
-    case 2: result.set(try FileContent.bytes(of: file, pieces, state.plugins))
+    case 2: result.set(try FileContent.bytes(of: file, pieces, state))
     case 3: result.set(file.metadata)
     case 4: result.set(file.isHidden ? 1 : Int64(0))
     case 6: result.set(rootID)

@@ -14,6 +14,8 @@ final class StateContext {
   let pool: StatementPool
   private var ready = [EngineStatement?](repeating: nil, count: StateStatement.allCases.count)
   let plugins: PluginSet
+  /// What stops the connection's statements.
+  let interruption: Interruption
   var ids = UniqueIDs()
   /// What this connection calls the active version. Others have their own.
   private(set) var activeVersion = TransactionalValue(StateTables.main)
@@ -25,9 +27,10 @@ final class StateContext {
   /// The transaction that has written; nil while none has.
   private(set) var written: StateTransaction?
 
-  init(on handle: OpaquePointer, plugins: PluginSet) {
+  init(on handle: OpaquePointer, plugins: PluginSet, _ interruption: Interruption) {
     unsafe self.handle = unsafe handle
     self.plugins = plugins
+    self.interruption = interruption
     pool = unsafe StatementPool(handle)
   }
 

@@ -11,7 +11,8 @@ final class StatePipeline: TableSource {
   /// Makes the tables known to a connection, which keeps the pipeline. If the state `isWanted`, the
   /// database gets it.
   init(on connection: Connection, plugins: PluginSet, isWanted: Bool) throws(DatabaseError) {
-    context = unsafe StateContext(on: connection.handle, plugins: plugins)
+    context = unsafe StateContext(
+      on: connection.handle, plugins: plugins, connection.interruption)
     // Without the modules, the state's tables would be anybody's to write.
     try unsafe StateTables.module.register("state", on: connection.handle, self)
     try unsafe StateTables.viewModule.register("state_view", on: connection.handle, self)

@@ -17,6 +17,7 @@ final class VersionTable: VirtualTable {
     """
   }
   override var keyColumns: [Int] { [0] }
+  override var refusesKnownKeys: Bool { true }
   override func rowCount(_ plan: TablePlan) -> Int64 { plan.has(0) ? 1 : 20 }
 
   override func open() -> VirtualCursor { PlannedRows(state) { Self.query($0) } }
@@ -55,6 +56,7 @@ final class VersionTable: VirtualTable {
     }
     try inheritFirst(id, from: inherits)
     try copyState(of: source, to: id)
+    try FileDescriptors(state).checkPaths(under: id)
   }
 
   private struct Tip {
@@ -222,6 +224,7 @@ final class VersionTable: VirtualTable {
       try statement.run()
     }
     try checkDepth(id)
+    try FileDescriptors(state).checkPaths(under: id)
   }
 
   /// Its rows go with it; its commits stay.

@@ -55,6 +55,7 @@ extension SharedFile {
   ) throws(FileError) -> Int64? {
     guard lock.isOfFile || state.walIndex != nil && seeker.walIndex != nil else { throw .misuse }
     if lock.isTurn {
+      if lock == .walWrite { pauseForCheckpoint(seeker, &state, now: now) }
       let isTaken = state.isTurnTaken
       let wait = state.line.wait(of: seeker.id, isTaken: isTaken, now: now)
       if let wait { return wait }
@@ -202,8 +203,14 @@ extension SharedFile.State {
   ) {
     let released = (had.exclusive & ~has.exclusive) | (had.shared & ~has.shared)
     if released != 0 {
+      if had.exclusive & ~has.exclusive & WALLocks.checkpointLock != 0 { checkpointHasEnded() }
       lockWasReleased(by: holder, isTurn: had.exclusive & ~has.exclusive & 1 == 1)
     }
+  }
+
+  private mutating func checkpointHasEnded() {
+    line.endPause()
+    if !line.isIdle { tellFirst(now: Clock.monotonicNanoseconds()) }
   }
 
   /// A writer waits for the readers to go.

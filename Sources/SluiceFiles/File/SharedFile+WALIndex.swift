@@ -86,6 +86,9 @@ extension SharedFile {
           try self.respectStandingWriter(state, index)
         }
         self.takeBack(set, besides: nil, &state)
+        if takesTurn, !state.line.isIdle {
+          self.pauseForCheckpoint(holder, &state, now: Clock.monotonicNanoseconds())
+        }
         if takesTurn, index.locks.holderCount(WALLocks.write) == 0, !state.lineAdmits(holder.id) {
           throw .busyInLine
         }

@@ -15,6 +15,8 @@
 // not start anew behind all others. A handle that has a place before the one that is called next
 // may take the lock when it finds it free.
 //
+// While a handle copies a long WAL into the database, nobody is called for a while (`pause`).
+//
 // All other locks can be had by several handles, or are awaited by one alone. A handle that waits
 // for one of them is called when the lock is free, and has no claim.
 //
@@ -69,6 +71,9 @@ struct Line<Ticket> {
   private var claim: (holder: UInt64, until: Int64)?
   private var gapUntil: Int64 = 0
   private var nextGapAt: Int64 = 0
+  /// Until when nobody is called because of the checkpoint under way; nil while there is none, or
+  /// none that calls for a pause.
+  private var pauseEnd: Int64?
   /// Which requests are to be looked at, and when.
   private var notices: [(ticket: Ticket, lookAt: Int64)] = []
 
@@ -162,7 +167,8 @@ struct Line<Ticket> {
     claim = nil
     guard isFirst(holder) else { return .max }
     if let end = keptUntil(now), turn?.holder != holder || turn?.isOver == true { return end }
-    return now < gapUntil ? gapUntil : nil
+    let end = max(gapUntil, pauseEnd ?? 0)
+    return now < end ? end : nil
   }
 
   private func isFirst(_ holder: UInt64) -> Bool {
@@ -191,6 +197,7 @@ struct Line<Ticket> {
       return claim.holder == holder || isBefore(holder, index(of: claim.holder))
     }
     claim = nil
+    if isPaused(now), index(of: holder) != nil { return false }
     guard let first else { return true }
     // Even if it is late, because nobody else has been called meanwhile.
     if let turn, turn.holder == holder, turn.keptUntil != nil, !turn.isOver {
@@ -232,6 +239,20 @@ struct Line<Ticket> {
     }
     notifyFirst(isTaken: false, now: now)
   }
+
+  // MARK: Pauses
+
+  /// A checkpoint is under way. Until `end` it alone has the time of those that stand in line. What
+  /// was said first of a checkpoint counts, until `endPause`.
+  mutating func pause(until end: Int64) { pauseEnd = pauseEnd ?? end }
+
+  /// The checkpoint itself stands in line, behind those that would wait for it.
+  mutating func cutPause() { pauseEnd = 0 }
+
+  /// The checkpoint is over.
+  mutating func endPause() { pauseEnd = nil }
+
+  private func isPaused(_ now: Int64) -> Bool { now < pauseEnd ?? 0 }
 
   // MARK: Notices
 

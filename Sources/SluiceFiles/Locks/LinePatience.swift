@@ -22,6 +22,10 @@ enum LinePatience {
   /// For how long a place is kept for a handle that was refused: longer than SQLite's longest
   /// sleep.
   static let placeNanoseconds: Int64 = 250_000_000
+  /// For so long at the most nobody is called while a client copies a WAL of more frames than
+  /// `frameCountMaximum`: four times as many as those with which SQLite's own checkpoints begin.
+  static let pauseNanoseconds: Int64 = 100_000_000
+  static let frameCountMaximum: UInt32 = 4000
   /// So often, and for so long, nobody is called while programs outside may wait: they see only
   /// what they find when they look.
   static let gapIntervalNanoseconds: Int64 = 10_000_000

@@ -25,6 +25,7 @@ struct WALLocks {
   static var writeLock: LockSet { .walIndex(1) }
   /// The right to copy the WAL into the database.
   static let checkpoint = 1
+  static let checkpointLock: UInt8 = 1 << checkpoint
 
   /// For each lock: how many hold it shared, or -1 for one that holds it exclusively.
   private var holders = InlineArray<8, Int>(repeating: 0)

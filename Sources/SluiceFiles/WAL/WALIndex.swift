@@ -60,6 +60,16 @@ final class WALIndex {
     return try WALIndex(descriptor, location: place, isReadOnly: true)
   }
 
+  /// How many frames the WAL has; 0 if that cannot be read. Clients write this, so it is a hint.
+  var frameCount: UInt32 {
+    var count: UInt32 = 0
+    // `mxFrame` of the header (the Wal-Index Format of SQLite).
+    let byteCount = try? unsafe withUnsafeMutableBytes(of: &count) { (bytes) throws(Errno) in
+      try unsafe descriptor.read(into: bytes, at: 16)
+    }
+    return byteCount == MemoryLayout<UInt32>.size ? count : 0
+  }
+
   /// Whether there is an index that can be opened for writing.
   static func mayBeWritten(_ place: borrowing Location) -> Bool {
     let descriptor = try? unsafe FileDescriptor.open(

@@ -13,6 +13,9 @@ final class PluginDesk: StateReader {
   var rows: [[String?]] = []
   var queries: [String] = []
 
+  /// What a call looks at while it waits.
+  var interruption = Interruption(isCancelled: { false }, isClientGone: { false })
+
   private let schemas: Set<String>
 
   init(_ plugin: any Plugin) {
@@ -27,13 +30,13 @@ final class PluginDesk: StateReader {
   /// The file's bytes.
   func read() throws(PluginError) -> [UInt8] {
     // In any order.
-    try plugin.applyChanges(file([]), Array(table.values), deadline: .max)
+    try plugin.applyChanges(file([]), Array(table.values), interruption)
   }
 
   /// What the plugin reports of a new content.
-  func detect(_ data: [UInt8], deadline: Int64 = .max) throws(PluginError) -> [PluginEntity] {
+  func detect(_ data: [UInt8]) throws(PluginError) -> [PluginEntity] {
     let before = exists ? file(try read()) : nil
-    return try plugin.detectChanges(before: before, after: file(data), self, deadline: deadline)
+    return try plugin.detectChanges(before: before, after: file(data), self, interruption)
   }
 
   /// Writes the file, and gives the reported changes.

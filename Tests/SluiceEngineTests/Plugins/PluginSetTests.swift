@@ -26,10 +26,11 @@ import Testing
         self.globs = globs
       }
       func detectChanges(
-        before: PluginFile?, after: PluginFile, _ state: any StateReader, deadline: Int64
+        before: PluginFile?, after: PluginFile, _ state: any StateReader,
+        _ interruption: Interruption
       ) throws(PluginError) -> [PluginEntity] { [] }
       func applyChanges(
-        _ file: PluginFile, _ entities: [PluginEntity], deadline: Int64
+        _ file: PluginFile, _ entities: [PluginEntity], _ interruption: Interruption
       ) throws(PluginError) -> [UInt8] { [] }
     }
     let set = PluginSet(libraries: [

@@ -2,6 +2,7 @@
 
 import Foundation
 import Glibc
+import SluiceSystem
 import TestSupport
 import Testing
 
@@ -14,10 +15,10 @@ import Testing
 
   /// What a call with this body fails with.
   private func failure(
-    detect: String, head: String = "", seconds: Int = 20, deadline: Int64 = .max
+    detect: String, head: String = "", seconds: Int = 20
   ) throws -> String {
     let desk = try libraries.desk(detect: detect, head: head, seconds: seconds)
-    return message { _ = try desk.detect(utf8("x"), deadline: deadline) }
+    return message { _ = try desk.detect(utf8("x")) }
   }
 
   // MARK: Good ones
@@ -170,8 +171,6 @@ import Testing
   @Test func aLoopEndsAtTheDeadline() throws {
     let stopped = "plugin test: it did not end in time and was stopped"
     #expect(try failure(detect: "while (1) {}", seconds: 1).hasPrefix(stopped))
-    let deadline = Int64(DispatchTime.now().uptimeNanoseconds) + 200_000_000
-    #expect(try failure(detect: "while (1) sleep(1);", deadline: deadline).hasPrefix(stopped))
     // One that sends without end, and one that takes nothing.
     #expect(
       try failure(
@@ -183,6 +182,73 @@ import Testing
     #expect(message { _ = try desk.detect([]) }.hasPrefix("plugin test crashed (signal 9)"))
     // The processes are gone.
     #expect(eventually { children(named: "sluice-plugins", using: 50) == 0 })
+  }
+
+  @Test(arguments: ["while (1) {}", "while (1) sleep(1);", "while (1) emit(host, \"a\", \"{}\");"])
+  func aCallEndsWhenItsStatementIsToldToStop(_ loop: String) throws {
+    let desk = try libraries.desk(
+      detect: "if (after->byte_count == 1) { \(loop) } emit(host, \"a\", \"{}\");",
+      apply: "while (1) {}")
+    let stopped = "interrupted in a call of plugin test"
+    for isGone in [false, true] {
+      var looks = 0
+      func isTime() -> Bool {
+        looks += 1
+        return looks > 3
+      }
+      desk.interruption = Interruption(
+        isCancelled: { isGone ? false : isTime() }, isClientGone: { isGone ? isTime() : false })
+      desk.interruption.begin(deadlineMilliseconds: 0)
+      // What the third says twice is refused for that.
+      let text = message { _ = try desk.detect([1]) }
+      #expect(text == stopped || text.hasSuffix("twice"))
+      looks = 0
+      #expect(message { _ = try desk.read() } == stopped)
+    }
+    desk.interruption = Interruption(isCancelled: { false }, isClientGone: { false })
+    desk.interruption.begin(deadlineMilliseconds: 50)
+    #expect(message { _ = try desk.read() } == stopped)
+    desk.interruption.begin(deadlineMilliseconds: 0)
+    #expect(try desk.detect([]).count == 1)
+  }
+
+  @Test func aKilledNurseryIsReplaced() throws {
+    let library = try libraries.make(
+      "killed", detect: "while (after->byte_count == 1) sleep(1); emit(host, \"a\", \"{}\");")
+    let set = try PluginSet(loading: [library], secondsMaximum: 60)
+    let plugin = try #require(set.plugin(named: "killed"))
+    for _ in 0..<5 {
+      // A call is under way.
+      let said = FutexLock("")
+      let waiting = try onThread {
+        let text = message { _ = try PluginDesk(plugin).detect([1]) }
+        said.withLock { $0 = text }
+      }
+      #expect(
+        eventually { processes(with: library).count == 3 },
+        "\(processes(with: library).count) \(said.withLock { $0 })")
+      for process in processes(with: library) { kill(process, SIGKILL) }
+      waiting.join()
+      let text = said.withLock { $0 }
+      #expect(
+        text.contains("together with the process that had made its own")
+          || text.contains("signal 9"),
+        "\(text)")
+      #expect(try PluginDesk(plugin).detect([]).count == 1)
+    }
+    // Others read what the library is, and it is another now.
+    _ = try libraries.make("killed", detect: "", globs: "\"*.other\"")
+    for process in processes(with: library) { kill(process, SIGKILL) }
+    #expect(message { _ = try PluginDesk(plugin).detect([]) }.contains("not what they were"))
+  }
+
+  /// The processes that have this library in their memory.
+  private func processes(with library: String) -> [pid_t] {
+    ((try? FileManager.default.contentsOfDirectory(atPath: "/proc")) ?? []).compactMap { pid_t($0) }
+      .filter {
+        (try? String(contentsOfFile: "/proc/\($0)/maps", encoding: .utf8))?.contains(library)
+          == true
+      }
   }
 
   /// The processes of that name that have used more than so many ticks of a processor.
