@@ -4,7 +4,6 @@ import SluiceChannel
 import SluiceRecords
 import SluiceSystem
 import SluiceWire
-import Synchronization
 import Testing
 
 @Suite(.timeLimit(.minutes(2))) struct EngineDeathTests {

@@ -2,6 +2,7 @@
 
 import Foundation
 import TestSupport
+import Testing
 
 struct RecordVectors: Sendable {
   struct Scenario: Sendable, CustomTestStringConvertible {

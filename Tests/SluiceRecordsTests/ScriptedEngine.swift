@@ -1,6 +1,7 @@
 // The engine's end of a channel, served as a test says: it counts requests, holds answers back, lies,
 // and dies.
 
+import Glibc
 import SluiceChannel
 import SluiceClient
 import SluiceSystem
@@ -24,7 +25,7 @@ final class ScriptedEngine: @unchecked Sendable {
 
   private let end: ProxyEnd
   private let regions: FutexLock<ChannelRegions?>
-  private let near: FutexLock<SharedDescriptor>
+  private let near: FutexLock<FileDescriptor?>
   private let far: SharedDescriptor
   private let isOver = Atomic<Bool>(false)
   /// The operations in the order of their arrival, without the open.
@@ -34,7 +35,7 @@ final class ScriptedEngine: @unchecked Sendable {
   init(_ script: @escaping Script) throws {
     self.script = script
     let pair = try SocketPair()
-    near = FutexLock(SharedDescriptor(pair.ours))
+    near = FutexLock(pair.ours)
     far = SharedDescriptor(pair.theirs)
     var attached: ChannelRegions?
     let own = try ChannelRegions.create(.standard) { (control, io) throws(Errno) in
@@ -49,11 +50,9 @@ final class ScriptedEngine: @unchecked Sendable {
 
   func connect() throws(ConnectError) -> RingSession {
     let regions = self.regions.withLock { $0.take() }
-    guard let regions else { throw .hungUp }
-    let copy = near.withLock { dup($0.descriptor.rawValue) }
-    return try RingSession(socket: FileDescriptor(owning: copy), regions: regions) { [weak self] in
-      self?.stop()
-    }
+    let socket = near.withLock { $0.take() }
+    guard let regions, let socket else { throw .hungUp }
+    return try RingSession(socket: socket, regions: regions) { [weak self] in self?.stop() }
   }
 
   func stop() {
@@ -113,7 +112,7 @@ final class ScriptedEngine: @unchecked Sendable {
     }
     var writer = RecordByteWriter()
     let bytes = unsafe Array(request.payload[..<Int(arguments.byteCount)])
-    unsafe try? withBytes(of: bytes) { (bytes) throws(WireError) in
+    try? unsafe withBytes(of: bytes) { (bytes) throws(WireError) in
       var reader = unsafe RecordByteReader(bytes)
       for _ in 0..<arguments.messageCount {
         let message = try RecordMessage(from: &reader)
@@ -138,6 +137,13 @@ final class ScriptedEngine: @unchecked Sendable {
     writer.string(content)
     return writer.bytes
   }
+}
+
+/// Tells another thread.
+final class Flag: Sendable {
+  private let value = Atomic<Bool>(false)
+  var isSet: Bool { value.load(ordering: .acquiring) }
+  func set() { value.store(true, ordering: .releasing) }
 }
 
 /// A message that begins a value, or adds to it.

@@ -4,7 +4,6 @@ import SluiceChannel
 import SluiceRecords
 import SluiceSystem
 import SluiceWire
-import Synchronization
 import Testing
 
 @Suite(.timeLimit(.minutes(2))) struct StorageOrderTests {
@@ -24,9 +23,9 @@ import Testing
   }
 
   @Test func storesThatAreQueuedWhileOneIsUnderWayGoOutTogether() async throws {
-    let gate = Atomic<Bool>(false)
+    let gate = Flag()
     let engine = try ScriptedEngine { (operation, end, request) in
-      while !gate.load(ordering: .acquiring) { Clock.sleep(nanoseconds: 100_000) }
+      while !gate.isSet { Clock.sleep(nanoseconds: 100_000) }
       return ScriptedEngine.storeAll(end, request)
     }
     let storage = try await engine.storage()
@@ -36,14 +35,14 @@ import Testing
         if isDone { done.withLock { $0.append(index) } }
       }
     }
-    gate.store(true, ordering: .releasing)
+    gate.set()
     #expect(await eventually { done.withLock { $0.count } == 300 })
     #expect(done.withLock { $0 } == Array(0..<300))
     #expect(engine.seen.withLock { $0.count } <= 10)
   }
 
   @Test func aLoadIsSentWhileAStoreIsUnderWay() async throws {
-    let hasLoad = Atomic<Bool>(false)
+    let hasLoad = Flag()
     let engine = try ScriptedEngine { (operation, end, request) in
       if operation == .recordsLoad { return .done(ScriptedEngine.page(1, .notFound)) }
       // The store is answered only when the load has come.
@@ -51,7 +50,7 @@ import Testing
       while !end.hasFurtherRequest, Clock.monotonicNanoseconds() < deadline {
         Clock.sleep(nanoseconds: 100_000)
       }
-      hasLoad.store(end.hasFurtherRequest, ordering: .releasing)
+      if end.hasFurtherRequest { hasLoad.set() }
       return ScriptedEngine.storeAll(end, request)
     }
     let storage = try await engine.storage()
@@ -59,7 +58,7 @@ import Testing
     #expect(await eventually { engine.seen.withLock { $0.count } == 1 })
     #expect(await !storage.load("co_z2") { _ in })
     #expect(await isStored)
-    #expect(hasLoad.load(ordering: .acquiring))
+    #expect(hasLoad.isSet)
   }
 
   @Test func requestsOfOtherKindsKeepTheirPlaceAmongStores() async throws {
@@ -81,9 +80,9 @@ import Testing
   }
 
   @Test func questionsForOneKnownStateShareARequestUntilAStoreComes() async throws {
-    let gate = Atomic<Bool>(false)
+    let gate = Flag()
     let engine = try ScriptedEngine { (operation, end, request) in
-      while !gate.load(ordering: .acquiring) { Clock.sleep(nanoseconds: 100_000) }
+      while !gate.isSet { Clock.sleep(nanoseconds: 100_000) }
       if operation == .recordsStore { return ScriptedEngine.storeAll(end, request) }
       return .page(RecordsPageReply(itemCount: 0, hasMore: false), [])
     }
@@ -95,7 +94,7 @@ import Testing
     for _ in 0..<5 { storage.loadKnownState(of: "co_z1", done: count) }
     storage.store(message("co_z1"), correction: { _ in nil }) { _ in }
     for _ in 0..<5 { storage.loadKnownState(of: "co_z1", done: count) }
-    gate.store(true, ordering: .releasing)
+    gate.set()
     #expect(await eventually { answers.withLock { $0 } == 10 })
     #expect(
       engine.seen.withLock { $0 } == [.recordsKnownState, .recordsStore, .recordsKnownState])

@@ -61,7 +61,7 @@ extension RecordKnownState {
   init(vector: JSONValue) throws {
     self.init(
       RecordID(try #require(vector["id"]?.string)),
-      hasHeader: try #require(vector["header"]?.bool),
+      hasHeader: try #require(vector["header"]?.bool as Bool?),
       try Self.counters(try #require(vector["sessions"])))
   }
 

@@ -129,7 +129,7 @@ final class VectorRun {
       RecordSyncUpdate(
         id: Array(try #require(update["id"]?.string).utf8),
         peer: Array(try #require(update["peerId"]?.string).utf8),
-        isSynced: try #require(update["synced"]?.bool))
+        isSynced: try #require(update["synced"]?.bool as Bool?))
     }
   }
 

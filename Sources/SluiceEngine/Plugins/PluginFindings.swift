@@ -1,5 +1,7 @@
 // The entities that a call of a plugin reports, each checked when it comes.
 
+internal import SluiceJSON
+
 struct PluginFindings {
   private let plugin: ProcessPlugin
   private(set) var entities: [PluginEntity] = []
