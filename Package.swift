@@ -84,9 +84,13 @@ let hostTargets: [Target] = [
     name: "CEngine", cSettings: cSettings, linkerSettings: [.linkedLibrary("sqlite3")]),
   // What engine and plugins say to each other, and the processes of plugins.
   .target(name: "CPlugin", dependencies: ["CSluice"], cSettings: cSettings),
+  // JSON texts without loss: what engine and command read of them.
+  .target(name: "SluiceJSON", swiftSettings: swiftSettings),
   .target(
     name: "SluiceEngine",
-    dependencies: ["CEngine", "CPlugin", "CSluice", "SluiceSQL", "SluiceServer", "SluiceVFS"],
+    dependencies: [
+      "CEngine", "CPlugin", "CSluice", "SluiceJSON", "SluiceSQL", "SluiceServer", "SluiceVFS",
+    ],
     swiftSettings: swiftSettings),
   .target(name: "CSluiceCommand", cSettings: cSettings),
   .target(
@@ -138,7 +142,9 @@ let hostTargets: [Target] = [
     swiftSettings: swiftSettings),
   .testTarget(
     name: "SluiceEngineTests",
-    dependencies: ["CEngine", "SluiceEngine", "SluiceSQL", "SluiceServer", "TestSupport"],
+    dependencies: [
+      "CEngine", "SluiceEngine", "SluiceJSON", "SluiceSQL", "SluiceServer", "TestSupport",
+    ],
     swiftSettings: swiftSettings),
   // Nearly all users' tests: stock programs with libsluice.so, as Tools/build has made it.
   .testTarget(

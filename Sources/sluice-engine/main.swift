@@ -19,6 +19,9 @@ private let engineCommand = Command(
 
       --root DIR            the directory whose databases are served
       --files SOCKET        use the file sidecar that listens on SOCKET, and its root, instead
+      --own-files           open the files below DIR in the engine itself, through SQLite's own VFS:
+                            commits are faster where processors are few, and an attacker that takes
+                            the engine over has the files below DIR (Protocol/THREATS.md)
       --socket PATH         the socket to listen on; a socket of a dead engine is replaced
       --services NAME[,…]   serve these: sql, records; the default is both
       --allow-user UID[,…]  let these users connect too; the default is its own user only
@@ -48,6 +51,8 @@ private func serve(_ words: [String]) throws(CommandError) -> Int32 {
   guard (root == nil) != (files == nil) else {
     throw .usage("name the databases' directory with --root, or a file sidecar with --files")
   }
+  let hasOwnFiles = options.flag("--own-files")
+  if hasOwnFiles, files != nil { throw .usage("--own-files and --files exclude each other") }
   guard let socket = try options.value("--socket") else { throw .usage("--socket PATH is missing") }
   var server = ServerConfiguration()
   server.users.formUnion(try options.allowedUsers())
@@ -64,16 +69,34 @@ private func serve(_ words: [String]) throws(CommandError) -> Int32 {
   // First, because it forks: so that it has no descriptors, threads and rights of the rest.
   let plugins = try load(
     libraries, confines: confinement != .none, secondsMaximum: pluginSeconds)
-  let sidecar = try root.map { (root) throws(CommandError) in try startSidecar(root: root) }
+  var sidecar: EngineSidecar?
+  let keeper: EngineConfiguration.Files
+  if let files {
+    keeper = .sidecar(files)
+  } else if hasOwnFiles {
+    keeper = .own(try directory(root ?? ""))
+  } else {
+    let started = try startSidecar(root: root ?? "")
+    keeper = .sidecar(started.socket)
+    sidecar = started
+  }
   var configuration = EngineConfiguration(
-    filesSocket: files ?? sidecar?.socket, server: server, confinement: confinement,
-    plugins: plugins)
+    files: keeper, server: server, confinement: confinement, plugins: plugins)
   configuration.memoryByteCountMaximum = Int64(memory)
   configuration.services = services
   let code = try run(
     configuration, socket: socket, announcing: isQuiet ? nil : root ?? files)
   sidecar?.stop()
   return code
+}
+
+/// The absolute path of a directory.
+private func directory(_ path: String) throws(CommandError) -> String {
+  guard let resolved = unsafe realpath(path, nil) else {
+    throw .failed("root \(path): no such directory, or it may not be entered")
+  }
+  defer { unsafe free(resolved) }
+  return unsafe String(cString: resolved)
 }
 
 private func services(_ names: String) throws(CommandError) -> EngineOffer.Services {
@@ -148,7 +171,7 @@ private func servePrivate() throws(CommandError) -> Int32 {
   }
   do throws(EngineError) {
     let engine = try EngineProcess(
-      EngineConfiguration(filesSocket: nil), client: FileDescriptor(owning: 3))
+      EngineConfiguration(files: .privateSidecar), client: FileDescriptor(owning: 3))
     try engine.run()
   } catch {
     throw .failed(error.text)

@@ -6,53 +6,6 @@ internal import CEngine
 internal import SluiceSystem
 internal import SluiceWire
 
-/// Where the databases of an engine are: how a client's path becomes SQLite's name of a file.
-package struct DatabasePlace: Sendable {
-  /// The VFS's name; nil for SQLite's own.
-  var vfs: String?
-  /// Further parameters of the name's URI.
-  var parameters: [(name: String, value: String)]
-  /// Whether a relative path begins in the root of a file sidecar.
-  var beginsInRoot = false
-
-  /// Databases of the host, by its own names, through SQLite's own VFS.
-  package static let host = DatabasePlace(vfs: nil, parameters: [])
-
-  /// Databases beneath the root of the file sidecar on `socket`; without a socket, the host's own,
-  /// through a private file sidecar.
-  package static func sidecar(socket: String?) -> DatabasePlace {
-    DatabasePlace(
-      vfs: "sluice", parameters: socket.map { [("socket", $0)] } ?? [], beginsInRoot: socket != nil)
-  }
-
-  /// The URI of a database.
-  func uri(of path: [UInt8]) -> [UInt8] {
-    // Otherwise the working directory of this process would decide what a relative path means.
-    let isRelative = beginsInRoot && path.first != UInt8(ascii: "/")
-    var uri = Array((isRelative ? "file:/" : "file:").utf8) + escaped(path)
-    var separator = UInt8(ascii: "?")
-    for (name, value) in parameters {
-      uri += [separator] + Array(name.utf8) + [UInt8(ascii: "=")] + escaped(Array(value.utf8))
-      separator = UInt8(ascii: "&")
-    }
-    return uri
-  }
-
-  /// As in RFC 3986: everything but letters, digits and "-._~/" as %XX.
-  private func escaped(_ bytes: [UInt8]) -> [UInt8] {
-    let digits = Array("0123456789ABCDEF".utf8)
-    return bytes.flatMap { byte -> [UInt8] in
-      switch byte {
-      case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-        UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "."),
-        UInt8(ascii: "_"), UInt8(ascii: "~"), UInt8(ascii: "/"):
-        [byte]
-      default: [UInt8(ascii: "%"), digits[Int(byte >> 4)], digits[Int(byte & 15)]]
-      }
-    }
-  }
-}
-
 @safe
 final class Connection {
   let handle: OpaquePointer
@@ -79,9 +32,6 @@ final class Connection {
     self.interruption = interruption
     busyNanoseconds = request.busyMilliseconds * 1_000_000
     let isMemory = request.path == Self.memoryPath
-    guard !request.path.isEmpty, !request.path.contains(0) else {
-      throw DatabaseError(SQLITE_CANTOPEN, "the database's path is empty or has a zero byte")
-    }
     let isSeeded = request.options.contains(.seeded)
     if isReadOnly, request.mode != .open || isSeeded {
       throw DatabaseError(SQLITE_MISUSE, "a read-only connection creates no database")
@@ -125,7 +75,8 @@ final class Connection {
     var flags = cengine_open_flags
     flags |= request.options.contains(.readOnly) ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE
     if request.mode != .open { flags |= SQLITE_OPEN_CREATE }
-    let name = (isMemory ? memoryPath : place.uri(of: request.path)).map { CChar(bitPattern: $0) }
+    let uri = isMemory ? memoryPath : try place.uri(of: request.path)
+    let name = uri.map { CChar(bitPattern: $0) }
     var handle: OpaquePointer?
     // A database in memory has temporary files, too.
     let vfs = place.vfs

@@ -21,7 +21,7 @@ package enum FileBoundary {
   /// it gives up later. Throws if none answers.
   static func reach(_ place: DatabasePlace) throws(DatabaseError) {
     // To ask for a file that is not there makes a session, and nothing else.
-    let uri = place.uri(of: Array("sluice-engine-looks-for-its-files".utf8)).map {
+    let uri = try place.uri(of: Array("sluice-engine-looks-for-its-files".utf8)).map {
       CChar(bitPattern: $0)
     }
     var handle: OpaquePointer?

@@ -10,6 +10,8 @@
 // The first two hold a value as {"value":…}, in the form of JSONText. A file is built from them
 // without blanks, its properties in the order of their names. The bytes are built as they were.
 
+internal import SluiceJSON
+
 final class JSONPlugin: Plugin {
   let key = "json"
   let globs = ["*.json"]

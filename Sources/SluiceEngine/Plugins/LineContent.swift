@@ -6,6 +6,8 @@
 //
 // `order` is an OrderKey. Where two lines have the same one, their ids decide.
 
+internal import SluiceJSON
+
 struct LineContent: Equatable {
   var order: [UInt8]
   var text: [UInt8]

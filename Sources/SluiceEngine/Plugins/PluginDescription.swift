@@ -1,5 +1,7 @@
 // What a library says of its plugin, checked.
 
+internal import SluiceJSON
+
 struct PluginDescription {
   let key: String
   let canBuild: Bool

@@ -2,6 +2,7 @@
 // What is taken apart comes from code of strangers: each size is checked against what is there.
 
 internal import CPlugin
+internal import SluiceJSON
 
 /// A body for a plugin's process, whose texts end with a zero byte.
 struct PluginMessage {

@@ -5,6 +5,7 @@
 // their encoding, and that an entity is one of a schema of this plugin.
 
 internal import CPlugin
+internal import SluiceJSON
 internal import SluiceSystem
 
 final class ProcessPlugin: Plugin {

@@ -1,5 +1,7 @@
 // The entity that holds all bytes of a file: {"base64":…}, by RFC 4648 with padding.
 
+internal import SluiceJSON
+
 struct WholeContent {
   let schema: PluginSchema
   private let plugin: String

@@ -7,9 +7,33 @@ package import SluiceServer
 package import SluiceSystem
 
 package struct EngineConfiguration: Sendable {
-  /// The socket of the file sidecar that has the databases; nil for a private one, which takes the
-  /// host's own names.
-  package var filesSocket: String?
+  /// Who has the databases' files.
+  package enum Files: Sendable {
+    /// The file sidecar on this socket.
+    case sidecar(String)
+    /// A private file sidecar, which takes the host's own names.
+    case privateSidecar
+    /// The engine itself, beneath this directory (an absolute path).
+    case own(String)
+
+    var place: DatabasePlace {
+      switch self {
+      case .sidecar(let socket): .sidecar(socket: socket)
+      case .privateSidecar: .sidecar(socket: nil)
+      case .own(let directory): .beneath(directory)
+      }
+    }
+
+    /// What `sluice stats` shows as the engine's place.
+    var name: String {
+      switch self {
+      case .sidecar(let name), .own(let name): name
+      case .privateSidecar: ""
+      }
+    }
+  }
+
+  package var files: Files
   package var server = ServerConfiguration()
   package var confinement = Confinement.full
   package var plugins: PluginSet
@@ -18,10 +42,10 @@ package struct EngineConfiguration: Sendable {
   package var memoryByteCountMaximum: Int64 = 0
 
   package init(
-    filesSocket: String?, server: ServerConfiguration = ServerConfiguration(),
+    files: Files, server: ServerConfiguration = ServerConfiguration(),
     confinement: Confinement = .full, plugins: PluginSet = .builtIn
   ) {
-    self.filesSocket = filesSocket
+    self.files = files
     self.server = server
     self.confinement = confinement
     self.plugins = plugins
@@ -51,7 +75,7 @@ package final class EngineProcess {
     }
     try self.init(
       configuration, .shared(socket.listener, lifeline: lifeline), socketName: socket.name,
-      metrics: publicMetrics(socketPath, filesSocket: configuration.filesSocket))
+      metrics: publicMetrics(socketPath, filesName: configuration.files.name))
   }
 
   /// Makes a private engine for the client at the other end of `client`.
@@ -67,13 +91,20 @@ package final class EngineProcess {
     _ configuration: EngineConfiguration, _ entrance: consuming Entrance, socketName: SocketName?,
     metrics: Metrics
   ) throws(EngineError) {
-    let place = DatabasePlace.sidecar(socket: configuration.filesSocket)
+    let place = configuration.files.place
+    var filesSocket: String?
+    if case .sidecar(let socket) = configuration.files { filesSocket = socket }
     do throws(DatabaseError) {
       let code = cengine_configure_process(configuration.memoryByteCountMaximum)
       guard code == SQLITE_OK else { throw unsafe DatabaseError(of: nil, code) }
-      try FileBoundary.register()
-      // Its session lasts as long as this process, which can make no other one once it is confined.
-      try FileBoundary.reach(place)
+      if place.needsLandlock {
+        try checkLandlock(configuration.confinement)
+      } else {
+        try FileBoundary.register()
+        // Its session lasts as long as this process, which can make no other one once it is
+        // confined.
+        try FileBoundary.reach(place)
+      }
     } catch {
       socketName?.remove()
       throw EngineError(text: error.message)
@@ -83,7 +114,7 @@ package final class EngineProcess {
       server = try Server(
         EngineService(
           EngineOffer(at: place, services: configuration.services, plugins: configuration.plugins),
-          filesEnd: configuration.filesSocket.flatMap { SidecarWatch.end(ofServerOn: $0) }),
+          filesEnd: filesSocket.flatMap { SidecarWatch.end(ofServerOn: $0) }),
         configuration.server, entrance,
         metrics: metrics, socketName: socketName)
     } catch {
@@ -102,11 +133,20 @@ package final class EngineProcess {
   }
 }
 
+/// An engine that has files of its own keeps to its directory by Landlock alone.
+private func checkLandlock(_ confinement: Confinement) throws(DatabaseError) {
+  if confinement == .none || LandlockRuleset.version > 0 { return }
+  throw DatabaseError(
+    SQLITE_CANTOPEN,
+    "--own-files needs Landlock, which this kernel lacks; leave it out, or trust all clients with "
+      + "--no-confinement")
+}
+
 /// The counters that `sluice stats` shows.
-private func publicMetrics(_ socketPath: [CChar], filesSocket: String?) -> Metrics {
+private func publicMetrics(_ socketPath: [CChar], filesName: String) -> Metrics {
   do throws(Errno) {
     return try Metrics(
-      socketPath: socketPath, rootPath: cString(filesSocket ?? ""), service: SLUICE_METRICS_SQL)
+      socketPath: socketPath, rootPath: cString(filesName), service: SLUICE_METRICS_SQL)
   } catch {
     Log.warning("'sluice stats' does not show this engine: shm_open: \(error.message)")
     return Metrics()

@@ -28,8 +28,9 @@ final class EngineService: Service {
 
   func makeWatch() throws(Errno) -> (any Watch)? { filesEnd.map { SidecarWatch($0) } }
 
-  /// Its files are the file sidecar's.
-  func allowItsUse(in ruleset: borrowing LandlockRuleset) throws(Errno) {}
+  func allowItsUse(in ruleset: borrowing LandlockRuleset) throws(Errno) {
+    try offer.place.allowItsUse(in: ruleset)
+  }
 
   func startThread(_ thread: any ServingThread) -> any ServiceThread {
     EngineThread(self, thread)

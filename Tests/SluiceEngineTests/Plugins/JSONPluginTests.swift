@@ -3,6 +3,8 @@
 import TestSupport
 import Testing
 
+import SluiceJSON
+
 @testable import SluiceEngine
 
 @Suite struct JSONPluginTests {

@@ -1,5 +1,7 @@
 // What a load has to know of a value's header, a JSON text that is otherwise kept as it came.
 
+internal import SluiceJSON
+
 struct RecordHeader: Equatable {
   /// The value's own type, as in "comap".
   var type: [UInt8]?

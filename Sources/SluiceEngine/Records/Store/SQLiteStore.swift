@@ -236,14 +236,11 @@ private final class StoreConnection {
   init(
     path: [UInt8], at place: DatabasePlace, creates: Bool, isReader: Bool
   ) throws(DatabaseError) {
-    guard !path.isEmpty, !path.contains(0) else {
-      throw DatabaseError(SQLITE_CANTOPEN, "the store's path is empty or has a zero byte")
-    }
     var flags = cengine_open_flags
     flags |= isReader ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE
     if creates { flags |= SQLITE_OPEN_CREATE }
-    let isMemory = path == Connection.memoryPath
-    let name = (isMemory ? path : place.uri(of: path)).map { CChar(bitPattern: $0) } + [0]
+    let uri = path == Connection.memoryPath ? path : try place.uri(of: path)
+    let name = uri.map { CChar(bitPattern: $0) } + [0]
     var handle: OpaquePointer?
     let code =
       if let vfs = place.vfs {

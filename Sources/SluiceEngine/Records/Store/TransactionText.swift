@@ -1,6 +1,8 @@
 // What the store has to know of a transaction, a JSON text that it otherwise keeps as it came: its
 // size, and the values that a group's transaction names.
 
+internal import SluiceJSON
+
 enum TransactionText {
   /// The length of what the transaction changes, in UTF-16 code units as JavaScript counts; nil if
   /// the text is no transaction.

@@ -2,17 +2,17 @@
 // (JSONText.swift). Each call that gives false has met something that is not JSON.
 
 @safe
-struct JSONScanner {
+package struct JSONScanner {
   private let text: UnsafeBufferPointer<UInt8>
   private var place = 0
 
-  init(_ text: UnsafeBufferPointer<UInt8>) { unsafe self.text = unsafe text }
+  package init(_ text: UnsafeBufferPointer<UInt8>) { unsafe self.text = unsafe text }
 
   /// The next byte; 0, which is never JSON, at the end.
   private var next: UInt8 { unsafe place < text.count ? text[place] : 0 }
 
   /// The whole text as one value.
-  mutating func root() -> JSONText.Root? {
+  package mutating func root() -> JSONText.Root? {
     skipBlanks()
     if next == UInt8(ascii: "{") {
       guard let members = members() else { return nil }

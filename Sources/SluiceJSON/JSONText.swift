@@ -8,25 +8,25 @@
 //
 // Hostile texts: the depth is bounded, nothing recurses, and the time is linear.
 
-enum JSONText {
+package enum JSONText {
   /// How deep arrays and objects may lie in one another. SQLite's JSON functions take 2,000.
-  static let depthMaximum = 1000
+  package static let depthMaximum = 1000
 
-  struct Member: Equatable {
+  package struct Member: Equatable {
     /// The form of the name, a string.
-    var name: [UInt8]
+    package var name: [UInt8]
     /// The form of the value.
-    var value: [UInt8]
+    package var value: [UInt8]
   }
 
   /// The root of a text: the members of an object in their order, or the form of another value.
-  enum Root: Equatable {
+  package enum Root: Equatable {
     case object([Member])
     case other([UInt8])
   }
 
   /// nil if the text is not JSON, or too deep.
-  static func root(of text: [UInt8]) -> Root? {
+  package static func root(of text: [UInt8]) -> Root? {
     unsafe text.withUnsafeBufferPointer { text in
       var scanner = unsafe JSONScanner(text)
       return scanner.root()
@@ -35,7 +35,7 @@ enum JSONText {
 
   /// The members of an object, by the text of their names; nil if `text` is no object, or if two
   /// names look equal or one has a lone surrogate.
-  static func members(of text: String) -> [String: [UInt8]]? {
+  package static func members(of text: String) -> [String: [UInt8]]? {
     guard case .object(let list) = root(of: Array(text.utf8)) else { return nil }
     var members: [String: [UInt8]] = [:]
     for member in list {
@@ -47,7 +47,7 @@ enum JSONText {
   }
 
   /// The form of a string.
-  static func quoted(_ text: some Collection<UInt8>) -> [UInt8] {
+  package static func quoted(_ text: some Collection<UInt8>) -> [UInt8] {
     var out = [UInt8(ascii: "\"")]
     if text.contains(where: { $0 < 32 || $0 == UInt8(ascii: "\"") || $0 == UInt8(ascii: "\\") }) {
       for byte in text { append(escaping: byte, to: &out) }
@@ -59,12 +59,12 @@ enum JSONText {
   }
 
   /// The text of a string's form; nil if it is no string, or has a lone surrogate.
-  static func string(of form: [UInt8]) -> String? {
+  package static func string(of form: [UInt8]) -> String? {
     bytes(ofString: form).map { String(decoding: $0, as: UTF8.self) }
   }
 
   /// The same, in UTF-8.
-  static func bytes(ofString form: [UInt8]) -> [UInt8]? {
+  package static func bytes(ofString form: [UInt8]) -> [UInt8]? {
     guard form.count >= 2, form[0] == UInt8(ascii: "\"") else { return nil }
     let inner = form[1..<form.count - 1]
     guard inner.contains(UInt8(ascii: "\\")) else { return Array(inner) }
@@ -94,7 +94,7 @@ enum JSONText {
     return bytes
   }
 
-  static func append(escaping byte: UInt8, to out: inout [UInt8]) {
+  package static func append(escaping byte: UInt8, to out: inout [UInt8]) {
     switch byte {
     case UInt8(ascii: "\""), UInt8(ascii: "\\"): out += [UInt8(ascii: "\\"), byte]
     case 8: out += [UInt8(ascii: "\\"), UInt8(ascii: "b")]
@@ -108,14 +108,14 @@ enum JSONText {
   }
 
   /// As \u and four digits.
-  static func append(numberOf character: UInt32, to out: inout [UInt8]) {
+  package static func append(numberOf character: UInt32, to out: inout [UInt8]) {
     let digits = Array("0123456789abcdef".utf8)
     out += [UInt8(ascii: "\\"), UInt8(ascii: "u")]
     for shift: UInt32 in [12, 8, 4, 0] { out.append(digits[Int(character >> shift & 15)]) }
   }
 
   /// 0xff for a byte that is no digit.
-  static func hexValue(_ byte: UInt8) -> UInt8 {
+  package static func hexValue(_ byte: UInt8) -> UInt8 {
     switch byte {
     case UInt8(ascii: "0")...UInt8(ascii: "9"): byte - UInt8(ascii: "0")
     case UInt8(ascii: "a")...UInt8(ascii: "f"): byte - UInt8(ascii: "a") + 10

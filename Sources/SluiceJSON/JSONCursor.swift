@@ -5,27 +5,27 @@
 // recurses.
 
 @safe
-struct JSONCursor {
+package struct JSONCursor {
   private let text: UnsafeBufferPointer<UInt8>
-  private(set) var place = 0
+  package private(set) var place = 0
 
   /// A string as it stands in the text.
-  struct Span {
+  package struct Span {
     /// Between the quotes.
-    var range: Range<Int>
+    package var range: Range<Int>
     /// Its length as JavaScript counts it: in UTF-16 code units.
-    var utf16Count: Int
-    var hasEscapes: Bool
+    package var utf16Count: Int
+    package var hasEscapes: Bool
   }
 
-  init(_ text: UnsafeRawBufferPointer) {
+  package init(_ text: UnsafeRawBufferPointer) {
     unsafe self.text = unsafe text.assumingMemoryBound(to: UInt8.self)
   }
 
   /// The next byte; 0, which is never JSON, at the end.
   private var next: UInt8 { unsafe place < text.count ? text[place] : 0 }
 
-  mutating func skipBlanks() {
+  package mutating func skipBlanks() {
     while true {
       switch next {
       case UInt8(ascii: " "), 9, 10, 13: place += 1
@@ -35,20 +35,20 @@ struct JSONCursor {
   }
 
   /// Goes over this byte, and blanks before it, if it comes next.
-  mutating func take(_ byte: UInt8) -> Bool {
+  package mutating func take(_ byte: UInt8) -> Bool {
     skipBlanks()
     guard next == byte else { return false }
     place += 1
     return true
   }
 
-  mutating func isAtEnd() -> Bool {
+  package mutating func isAtEnd() -> Bool {
     skipBlanks()
     return unsafe place == text.count
   }
 
   /// Whether a string, array or object comes next.
-  mutating func begins(with byte: UInt8) -> Bool {
+  package mutating func begins(with byte: UInt8) -> Bool {
     skipBlanks()
     return next == byte
   }
@@ -57,7 +57,7 @@ struct JSONCursor {
 
   /// Goes through the members of an object. `body` has to go over the value; it gives false if that
   /// is no JSON.
-  mutating func members(_ body: (inout JSONCursor, Span) -> Bool) -> Bool {
+  package mutating func members(_ body: (inout JSONCursor, Span) -> Bool) -> Bool {
     guard take(UInt8(ascii: "{")) else { return false }
     if take(UInt8(ascii: "}")) { return true }
     while true {
@@ -68,7 +68,7 @@ struct JSONCursor {
   }
 
   /// Goes through the elements of an array in the same way.
-  mutating func elements(_ body: (inout JSONCursor) -> Bool) -> Bool {
+  package mutating func elements(_ body: (inout JSONCursor) -> Bool) -> Bool {
     guard take(UInt8(ascii: "[")) else { return false }
     if take(UInt8(ascii: "]")) { return true }
     while true {
@@ -79,7 +79,7 @@ struct JSONCursor {
   }
 
   /// Goes over any value.
-  mutating func skipValue() -> Bool {
+  package mutating func skipValue() -> Bool {
     /// The closing brackets of what is open.
     var open: [UInt8] = []
     repeat {
@@ -163,7 +163,7 @@ struct JSONCursor {
 
   // MARK: Strings
 
-  mutating func string() -> Span? {
+  package mutating func string() -> Span? {
     guard take(UInt8(ascii: "\"")) else { return nil }
     let start = place
     var span = Span(range: start..<start, utf16Count: 0, hasEscapes: false)
@@ -212,7 +212,7 @@ struct JSONCursor {
   }
 
   /// Whether the string says this text, which is ASCII.
-  func equals(_ span: Span, _ word: StaticString) -> Bool {
+  package func equals(_ span: Span, _ word: StaticString) -> Bool {
     if span.hasEscapes {
       guard let bytes = bytes(of: span) else { return false }
       return unsafe bytes.elementsEqual(
@@ -228,7 +228,7 @@ struct JSONCursor {
   }
 
   /// The string's text in UTF-8; nil if it has a lone surrogate, which UTF-8 has not.
-  func bytes(of span: Span) -> [UInt8]? {
+  package func bytes(of span: Span) -> [UInt8]? {
     let raw = unsafe UnsafeBufferPointer(rebasing: text[span.range])
     guard span.hasEscapes else { return unsafe Array(raw) }
     var scanner = unsafe JSONScanner(

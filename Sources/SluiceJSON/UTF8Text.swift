@@ -1,7 +1,7 @@
 // Whether bytes are UTF-8: no longer forms than needed, no surrogates, nothing above U+10FFFF.
 
-enum UTF8Text {
-  static func isValid(_ bytes: some RandomAccessCollection<UInt8>) -> Bool {
+package enum UTF8Text {
+  package static func isValid(_ bytes: some RandomAccessCollection<UInt8>) -> Bool {
     let valid: Bool? = bytes.withContiguousStorageIfAvailable { bytes in
       var place = 0
       while place < bytes.count {
@@ -19,7 +19,8 @@ enum UTF8Text {
   }
 
   /// The size of the character that begins at `place`; 0 if none does.
-  static func characterByteCount(in bytes: UnsafeBufferPointer<UInt8>, at place: Int) -> Int {
+  package static func characterByteCount(in bytes: UnsafeBufferPointer<UInt8>, at place: Int) -> Int
+  {
     let first = unsafe bytes[place]
     if first < 0x80 { return 1 }
     let count = first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4
