@@ -17,6 +17,7 @@ struct RecordsBenchmark: Benchmark {
     case stock = "the original's algorithm in the process"
     case own = "Sluice, private engine"
     case shared = "Sluice, shared engine"
+    case ownFiles = "Sluice, shared engine, own files"
     case storage = "Sluice, RecordStorage, private engine"
 
     var variant: Variant { Variant(name: rawValue, kind: .stock) }
@@ -76,8 +77,8 @@ struct RecordsBenchmark: Benchmark {
     case .stock: return try bench.runPeer("records-stock", nil, [bench.path(name)])
     case .own: return try bench.runPeer("records-connection", nil, [bench.path(name)])
     case .storage: return try bench.runPeer("records-storage", nil, [bench.path(name)])
-    case .shared:
-      let engine = try SharedEngine(on: bench)
+    case .shared, .ownFiles:
+      let engine = try SharedEngine(on: bench, hasOwnFiles: contender == .ownFiles)
       defer { engine.stop() }
       return try bench.runPeer("records-connection", nil, ["--socket", engine.socket, name])
     }
@@ -94,8 +95,8 @@ struct RecordsBenchmark: Benchmark {
         report.add(
           try durableRate("records-durable-stock", [bench.path(name)], clients, on: bench),
           of: contender.rawValue, to: subject)
-      case .shared:
-        let engine = try SharedEngine(on: bench)
+      case .shared, .ownFiles:
+        let engine = try SharedEngine(on: bench, hasOwnFiles: contender == .ownFiles)
         defer { engine.stop() }
         let words = ["--socket", engine.socket, name]
         report.add(
@@ -169,13 +170,13 @@ final class SharedEngine {
 
   var id: Int32 { process.id }
 
-  init(on bench: Workbench) throws(ToolError) {
+  init(on bench: Workbench, hasOwnFiles: Bool = false) throws(ToolError) {
     socket = bench.path(bench.freshName()) + ".socket"
     do throws(Errno) {
       process = try MeasuredProcess(
         [
           bench.sidecarProgram, "engine", "--root", bench.path("."), "--socket", socket, "--quiet",
-        ])
+        ] + (hasOwnFiles ? ["--own-files"] : []))
     } catch {
       throw .system(bench.sidecarProgram, error)
     }
