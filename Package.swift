@@ -55,6 +55,9 @@ let clientTargets: [Target] = [
     name: "SluiceSQL", dependencies: ["CSluice", "SluiceClient"],
     // Swift's own engines need what Embedded Swift does not have.
     exclude: embedded ? ["Engine"] : [], swiftSettings: clientSettings),
+  .target(
+    name: "SluiceRecords", dependencies: ["CSluice", "SluiceClient"],
+    exclude: embedded ? ["Storage"] : [], swiftSettings: clientSettings),
   .target(name: "CSluiceSQL", dependencies: ["CSluice"], cSettings: cSettings),
   .target(
     name: "SluiceSQLLibrary",
@@ -89,7 +92,8 @@ let hostTargets: [Target] = [
   .target(
     name: "SluiceEngine",
     dependencies: [
-      "CEngine", "CPlugin", "CSluice", "SluiceJSON", "SluiceSQL", "SluiceServer", "SluiceVFS",
+      "CEngine", "CPlugin", "CSluice", "SluiceJSON", "SluiceRecords", "SluiceSQL", "SluiceServer",
+      "SluiceVFS",
     ],
     swiftSettings: swiftSettings),
   .target(name: "CSluiceCommand", cSettings: cSettings),
@@ -146,6 +150,10 @@ let hostTargets: [Target] = [
       "CEngine", "SluiceEngine", "SluiceJSON", "SluiceSQL", "SluiceServer", "TestSupport",
     ],
     swiftSettings: swiftSettings),
+  .testTarget(
+    name: "SluiceRecordsTests",
+    dependencies: ["CEngine", "SluiceEngine", "SluiceRecords", "SluiceServer", "TestSupport"],
+    swiftSettings: swiftSettings),
   // Nearly all users' tests: stock programs with libsluice.so, as Tools/build has made it.
   .testTarget(
     name: "SluiceVFSTests", dependencies: ["SluiceVFS", "TestSupport"],
@@ -176,6 +184,7 @@ let package = Package(
       .executable(name: "sluice-bench", targets: ["sluice-bench"]),
       .library(name: "SluiceClient", targets: ["SluiceClient"]),
       .library(name: "SluiceSQL", targets: ["SluiceSQL"]),
+      .library(name: "SluiceRecords", targets: ["SluiceRecords"]),
       .library(name: "SluiceEngine", targets: ["SluiceEngine"]),
     ],
   targets: clientTargets + (embedded ? embeddedTargets : hostTargets) + (fuzz ? fuzzTargets : [])

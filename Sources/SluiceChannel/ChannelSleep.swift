@@ -4,7 +4,8 @@
 internal import SluiceSystem
 internal import Synchronization
 
-/// A word with which other threads of this process end a `ChannelSleep`.
+/// A word with which other threads of this process end a `ChannelSleep`, or a client's wait for an
+/// answer.
 public final class WakeWord: Sendable {
   private let count = Atomic<UInt32>(0)
 
@@ -20,7 +21,12 @@ public final class WakeWord: Sendable {
   @inline(__always)
   public var signals: UInt32 { count.load(ordering: .acquiring) }
 
-  fileprivate var address: SharedWord { unsafe withUnsafePointer(to: count) { unsafe $0 } }
+  var address: SharedWord { unsafe withUnsafePointer(to: count) { unsafe $0 } }
+
+  /// Sleeps until there are other signals than `signals`. May return early for no reason.
+  public func wait(after signals: UInt32, timeoutNanoseconds: Int64) {
+    unsafe Futex.wait(address, while: signals, timeoutNanoseconds: timeoutNanoseconds)
+  }
 }
 
 /// The proxy's sleep: on all channels of a reactor at once, and on its wake word.

@@ -136,12 +136,36 @@ public struct RequestRing: ~Copyable, Sendable {
     to number: UInt32, stuckNanoseconds: Int64, peerIsGone: () -> Bool
   ) throws(ChannelFailure) -> PlacedAnswer {
     if let failure { throw failure }
+    let wait = completionWait(number, stuckNanoseconds)
+    return try placed(number, after: wait.wait(&habit, &crowd, peerIsGone: peerIsGone))
+  }
+
+  /// The same, unless `wake` has other signals than `signals` before: then nil.
+  public mutating func answer(
+    to number: UInt32, orWake wake: WakeWord, after signals: UInt32, stuckNanoseconds: Int64,
+    peerIsGone: () -> Bool
+  ) throws(ChannelFailure) -> PlacedAnswer? {
+    if let failure { throw failure }
+    let wait = completionWait(number, stuckNanoseconds)
+    let result = wait.wait(orWake: wake, after: signals, &habit, &crowd, peerIsGone: peerIsGone)
+    guard let result else { return nil }
+    return try placed(number, after: result)
+  }
+
+  @inline(__always)
+  private func completionWait(_ number: UInt32, _ stuckNanoseconds: Int64) -> CompletionWait {
     precondition(number &- released &- 1 < submitted &- released, "a request under way")
-    let wait = unsafe CompletionWait(
+    return unsafe CompletionWait(
       sequence: regions.sequence(of: number), sleeps: regions.clientSleeps,
       awaited: regions.clientAwaits, number: number, timeoutNanoseconds: stuckNanoseconds,
       pulse: regions.proxyPulse, firstLookCount: Self.firstLookCount)
-    switch wait.wait(&habit, &crowd, peerIsGone: peerIsGone) {
+  }
+
+  @inline(__always)
+  private mutating func placed(
+    _ number: UInt32, after result: WaitResult
+  ) throws(ChannelFailure) -> PlacedAnswer {
+    switch result {
     case .reached: break
     case .peerGone: throw remembered(.peerGone)
     case .timedOut: throw remembered(.timedOut)

@@ -11,7 +11,8 @@
 //
 // The word is the `sequence` of a slot: the next slot for the proxy, the last slot for the client.
 // A sleeping client says which answer it awaits, and only that answer wakes it, because several
-// answers may be under way.
+// answers may be under way. A client that may have further requests meanwhile waits for a wake word
+// too.
 
 internal import CSluice
 internal import SluiceSystem
@@ -114,12 +115,40 @@ struct CompletionWait {
     return sleep(peerIsGone: peerIsGone)
   }
 
+  /// The same, unless `wake` has other signals than `signals` before: then nil.
+  @inline(never)
+  func wait(
+    orWake wake: WakeWord, after signals: UInt32, _ habit: inout WaitHabit, _ crowd: inout Crowd,
+    peerIsGone: () -> Bool
+  ) -> WaitResult? {
+    if isReached { return .reached }
+    let start = Clock.monotonicNanoseconds()
+    let hasOther = { wake.signals != signals }
+    if !crowd.isThere(at: start),
+      spin(from: start, for: habit.spinNanoseconds, &crowd, unless: hasOther)
+    {
+      habit.note(Clock.monotonicNanoseconds() - start)
+      return .reached
+    }
+    var words = FutexSet()
+    let result = sleep(peerIsGone: peerIsGone) { (value, nanoseconds) in
+      words.removeAll()
+      unsafe words.append(wake.address, while: signals)
+      unsafe words.append(sequence, while: value)
+      words.wait(timeoutNanoseconds: nanoseconds)
+      return !hasOther()
+    }
+    if result != nil { habit.note(Clock.monotonicNanoseconds() - start) }
+    return result
+  }
+
   /// Spins, and yields the processor now and then, because the peer may be waiting for it.
   private func spin(
-    from start: Int64, for nanoseconds: Int64, _ crowd: inout Crowd
+    from start: Int64, for nanoseconds: Int64, _ crowd: inout Crowd,
+    unless isOver: () -> Bool = { false }
   ) -> Bool {
     var now = start
-    while now < start + nanoseconds {
+    while now < start + nanoseconds, !isOver() {
       for _ in 0..<64 {
         spinHint()
         if isReached { return true }
@@ -133,6 +162,19 @@ struct CompletionWait {
   /// Waits without spinning.
   @inline(never)
   func sleep(peerIsGone: () -> Bool) -> WaitResult {
+    let result = sleep(peerIsGone: peerIsGone) { (value, nanoseconds) in
+      unsafe Futex.wait(sequence, while: value, timeoutNanoseconds: nanoseconds)
+      return true
+    }
+    return result ?? .timedOut
+  }
+
+  /// Waits in slices. `slice` sleeps while the word holds a value, for at most some nanoseconds; if
+  /// it gives false, the wait ends with nil.
+  @inline(__always)
+  private func sleep(
+    peerIsGone: () -> Bool, _ slice: (UInt32, Int64) -> Bool
+  ) -> WaitResult? {
     let sliceNanoseconds: Int64 = 100_000_000
     var deadline = Clock.monotonicNanoseconds() + timeoutNanoseconds
     var lastPulse = unsafe pulse?.pointee.load(ordering: .relaxed)
@@ -143,7 +185,7 @@ struct CompletionWait {
       let value = unsafe sequence.pointee.load(ordering: .sequentiallyConsistent)
       if value == ~number { return .reached }
       if value != number { return .impossible }
-      unsafe Futex.wait(sequence, while: value, timeoutNanoseconds: sliceNanoseconds)
+      if !slice(value, sliceNanoseconds) { return nil }
       let present = unsafe pulse?.pointee.load(ordering: .relaxed)
       if present != lastPulse {
         lastPulse = present

@@ -102,6 +102,16 @@ public final class RingSession: Sendable {
       to: number, stuckNanoseconds: Self.stuckNanoseconds, peerIsGone: { socket.peerIsGone() })
   }
 
+  /// The same, unless `wake` has other signals than `signals` before: then nil. So a thread may
+  /// submit further requests while it waits.
+  public func answer(
+    to number: UInt32, orWake wake: WakeWord, after signals: UInt32, in ring: inout RequestRing
+  ) throws(ChannelFailure) -> PlacedAnswer? {
+    try ring.answer(
+      to: number, orWake: wake, after: signals, stuckNanoseconds: Self.stuckNanoseconds,
+      peerIsGone: { socket.peerIsGone() })
+  }
+
   @inline(never)
   private func ended(by failure: ChannelFailure) -> CallError {
     switch failure {

@@ -106,14 +106,14 @@ public enum Operation: UInt16, CaseIterable, Sendable {
     switch self {
     case .nothing, .channelOpen, .close, .sync, .fileSize, .checkReservedLock, .hasMoved,
       .openWindow, .pinWindow, .syncPromise, .syncAwait, .hasExternalReader, .sqlExecute, .sqlFetch,
-      .sqlReset, .recordsNext, .recordsCount, .recordsClose:
+      .sqlReset, .recordsNext, .recordsTrack, .recordsCount, .recordsClose:
       true
     case .channelClose, .fullPathname, .open, .delete, .access, .read, .write, .truncate, .lock,
       .unlock, .allocate, .lockAwait, .walIndexMap, .walIndexLock, .walIndexUnmap, .sqlOpen,
       .sqlValueRead, .sqlValueWrite, .sqlExport, .sqlChangesAwait, .recordsOpen, .recordsStore,
       .recordsStage, .recordsLoad, .recordsKnownState, .recordsErase, .recordsUnmount,
-      .recordsTrack, .recordsUnsynced, .recordsStopTracking, .recordsIDs, .recordsLock,
-      .recordsVerify, .recordsImport:
+      .recordsUnsynced, .recordsStopTracking, .recordsIDs, .recordsLock, .recordsVerify,
+      .recordsImport:
       false
     }
   }

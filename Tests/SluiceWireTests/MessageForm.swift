@@ -43,7 +43,7 @@ extension Operation {
     switch self {
     case .nothing, .channelOpen, .close, .sync, .fileSize, .checkReservedLock, .hasMoved,
       .openWindow, .pinWindow, .syncPromise, .syncAwait, .hasExternalReader, .sqlExecute, .sqlFetch,
-      .sqlReset:
+      .sqlReset, .recordsNext, .recordsTrack, .recordsCount, .recordsClose:
       MessageForm(NoFields.self)
     case .sqlOpen: MessageForm(SQLOpenRequest.self)
     case .sqlValueRead: MessageForm(SQLValueReadRequest.self)
@@ -60,6 +60,16 @@ extension Operation {
     case .walIndexMap: MessageForm(WALIndexMapRequest.self)
     case .walIndexLock: MessageForm(WALIndexLockRequest.self)
     case .walIndexUnmap: MessageForm(WALIndexUnmapRequest.self)
+    case .recordsOpen: MessageForm(RecordsOpenRequest.self)
+    case .recordsStore: MessageForm(RecordsStoreRequest.self)
+    case .recordsStage: MessageForm(RecordsStageRequest.self)
+    case .recordsLoad: MessageForm(RecordsLoadRequest.self)
+    case .recordsKnownState: MessageForm(RecordsKnownStateRequest.self)
+    case .recordsErase: MessageForm(RecordsErasureRequest.self)
+    case .recordsUnmount, .recordsStopTracking: MessageForm(RecordIDRequest.self)
+    case .recordsUnsynced, .recordsIDs, .recordsVerify: MessageForm(RecordsPageRequest.self)
+    case .recordsLock: MessageForm(RecordsLockRequest.self)
+    case .recordsImport: MessageForm(RecordsImportRequest.self)
     }
   }
 
@@ -67,7 +77,9 @@ extension Operation {
     switch self {
     case .nothing, .channelClose, .delete, .close, .read, .write, .truncate, .sync, .lock, .unlock,
       .allocate, .openWindow, .pinWindow, .syncPromise, .syncAwait, .lockAwait, .walIndexLock,
-      .walIndexUnmap, .sqlExecute, .sqlFetch, .sqlReset, .sqlValueRead, .sqlValueWrite:
+      .walIndexUnmap, .sqlExecute, .sqlFetch, .sqlReset, .sqlValueRead, .sqlValueWrite,
+      .recordsStage, .recordsLoad, .recordsNext, .recordsUnmount, .recordsTrack,
+      .recordsStopTracking, .recordsImport, .recordsClose:
       MessageForm(NoFields.self)
     case .sqlOpen: MessageForm(SQLOpenReply.self)
     case .channelOpen: MessageForm(ChannelFields.self)
@@ -77,6 +89,11 @@ extension Operation {
     case .fileSize, .sqlExport: MessageForm(OffsetFields.self)
     case .sqlChangesAwait: MessageForm(SQLChangesReply.self)
     case .walIndexMap: MessageForm(WALIndexMapReply.self)
+    case .recordsOpen: MessageForm(RecordsOpenReply.self)
+    case .recordsStore, .recordsErase, .recordsCount: MessageForm(RecordsNumberReply.self)
+    case .recordsKnownState, .recordsUnsynced, .recordsIDs, .recordsVerify:
+      MessageForm(RecordsPageReply.self)
+    case .recordsLock: MessageForm(RecordsLockReply.self)
     }
   }
 
