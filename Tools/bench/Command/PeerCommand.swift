@@ -37,6 +37,10 @@ private let works: [String: Work] = [
   "records-stock": RecordsPeers.stock, "records-connection": RecordsPeers.connection,
   "records-storage": RecordsPeers.storage, "records-durable-stock": RecordsPeers.durableStock,
   "records-durable-connection": RecordsPeers.durableConnection,
+  "records-fill-large": RecordsScalePeers.fillLarge,
+  "records-load-large": RecordsScalePeers.loadLarge,
+  "records-small-loads": RecordsScalePeers.smallLoads,
+  "records-fill-many": RecordsScalePeers.fillMany, "records-list": RecordsScalePeers.list,
   "scale-read": ScaleBenchmark.read, "scale-crowd": ScaleBenchmark.crowd,
 ]
 

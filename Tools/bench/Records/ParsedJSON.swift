@@ -31,6 +31,7 @@ private struct Parser {
 
   init(text: UnsafeBufferPointer<UInt8>) { unsafe self.text = unsafe text }
 
+  private var byteCount: Int { unsafe text.count }
   private var next: UInt8 { unsafe place < text.count ? text[place] : 0 }
 
   private mutating func take(_ byte: UInt8) -> Bool {
@@ -45,7 +46,7 @@ private struct Parser {
       var members: [(name: String, value: ParsedJSON)] = []
       members.reserveCapacity(4)
       place += 1
-      while !take(UInt8(ascii: "}")), place < text.count {
+      while !take(UInt8(ascii: "}")), place < byteCount {
         _ = take(UInt8(ascii: ","))
         let name = string()
         _ = take(UInt8(ascii: ":"))
@@ -55,7 +56,7 @@ private struct Parser {
     case UInt8(ascii: "["):
       var values: [ParsedJSON] = []
       place += 1
-      while !take(UInt8(ascii: "]")), place < text.count {
+      while !take(UInt8(ascii: "]")), place < byteCount {
         _ = take(UInt8(ascii: ","))
         values.append(value())
       }
@@ -82,7 +83,7 @@ private struct Parser {
       whole = whole &* 10 &+ Int(next - UInt8(ascii: "0"))
       place += 1
     }
-    if place == start { place = text.count }
+    if place == start { place = byteCount }
     return Double(whole)
   }
 
@@ -90,14 +91,14 @@ private struct Parser {
     place += 1
     let start = place
     var escapeCount = 0
-    while next != UInt8(ascii: "\""), place < text.count {
+    while next != UInt8(ascii: "\""), place < byteCount {
       if next == UInt8(ascii: "\\") {
         escapeCount += 1
         place += 1
       }
       place += 1
     }
-    let end = min(place, text.count)
+    let end = min(place, byteCount)
     place += 1
     let raw = unsafe UnsafeBufferPointer(rebasing: text[start..<end])
     if escapeCount == 0 { return unsafe String(decoding: raw, as: UTF8.self) }
@@ -105,7 +106,7 @@ private struct Parser {
     return unsafe String(unsafeUninitializedCapacity: raw.count - escapeCount) { room in
       var count = 0
       var isEscaped = false
-      for byte in unsafe raw {
+      for unsafebyte in unsafe raw {
         if byte == UInt8(ascii: "\\"), !isEscaped {
           isEscaped = true
           continue

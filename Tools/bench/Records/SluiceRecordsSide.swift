@@ -50,15 +50,12 @@ struct SluiceRecordsSide: RecordsSide {
   mutating func store(_ message: RecordStore) throws(ToolError) { try storeAll([message]) }
 
   mutating func storeAll(_ messages: [RecordStore]) throws(ToolError) {
-    do throws(RecordFailure) {
-      let results = try connection.store(messages)
-      guard results.count == messages.count, results.last?.isStored == true else {
-        throw ToolError.failed("a message was not stored: \(results.last.map { "\($0)" } ?? "")")
-      }
-    } catch let error as ToolError {
-      throw error
-    } catch {
+    let results: [RecordStoreResult]
+    do throws(RecordFailure) { results = try connection.store(messages) } catch {
       throw .failed("a store: \(error)")
+    }
+    guard results.count == messages.count, results.last?.isStored == true else {
+      throw .failed("a message was not stored: \(results.last.map { "\($0)" } ?? "")")
     }
   }
 
@@ -89,7 +86,7 @@ struct SluiceRecordsSide: RecordsSide {
   private func requestNumber() throws(ToolError) -> UInt32 {
     do throws(CallError) {
       return try session.withRing { (ring) throws(ChannelFailure) in
-        let number = try ring.submit(.nothing, file: 0, NoFields(), room: 0, fill: { _ in })!
+        let number = try unsafe ring.submit(.nothing, file: 0, NoFields(), room: 0, fill: { _ in })!
         _ = try session.answer(to: number, in: &ring)
         ring.release(number)
         return number

@@ -258,7 +258,7 @@ private struct StockConnection {
   }
 
   func run(_ sql: String) throws(ToolError) {
-    let statement = try prepare(sql)
+    let statement = try unsafe prepare(sql)
     while unsafe sqlite.step(statement) == SQLITE_ROW {}
     guard unsafe sqlite.finalize(statement) == SQLITE_OK else {
       throw unsafe .failed("\(sql): \(String(cString: sqlite.message(database)))")

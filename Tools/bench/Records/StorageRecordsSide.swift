@@ -3,6 +3,7 @@
 
 internal import SluiceChannel
 internal import SluiceClient
+internal import SluiceCommand
 internal import SluiceRecords
 internal import SluiceSystem
 internal import Synchronization

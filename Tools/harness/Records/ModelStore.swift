@@ -107,7 +107,9 @@ struct ModelStore {
       session.signatures.append((session.transactions.count - 1, part.signature))
       session.sizeSinceSignature = 0
     }
-    if let index { values[id]!.sessions[index] = session } else {
+    if let index {
+      values[id]!.sessions[index] = session
+    } else {
       values[id]!.sessions.append(session)
     }
     return UInt64(session.transactions.count)
