@@ -106,7 +106,8 @@ private struct Parser {
     return unsafe String(unsafeUninitializedCapacity: raw.count - escapeCount) { room in
       var count = 0
       var isEscaped = false
-      for unsafebyte in unsafe raw {
+      for index in unsafe raw.indices {
+        let byte = unsafe raw[index]
         if byte == UInt8(ascii: "\\"), !isEscaped {
           isEscaped = true
           continue
