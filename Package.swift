@@ -102,7 +102,10 @@ let hostTargets: [Target] = [
     swiftSettings: swiftSettings),
   .executableTarget(
     name: "sluice",
-    dependencies: ["CSluiceCommand", "SluiceClient", "SluiceCommand", "SluiceFiles", "SluiceSQL"],
+    dependencies: [
+      "CSluiceCommand", "SluiceClient", "SluiceCommand", "SluiceFiles", "SluiceJSON", "SluiceRecords",
+      "SluiceSQL",
+    ],
     swiftSettings: swiftSettings),
   .executableTarget(
     name: "sluice-engine", dependencies: ["CSluice", "SluiceCommand", "SluiceEngine"],

@@ -37,6 +37,9 @@ public struct RecordByteWriter {
   /// Gives up what was written behind `count`.
   public mutating func truncate(to count: Int) { bytes.removeLast(bytes.count - count) }
 
+  /// Gives up the first `count` bytes.
+  public mutating func dropFirst(_ count: Int) { bytes.removeFirst(count) }
+
   /// Writes a number over what was written at `place`.
   public mutating func overwrite<T: FixedWidthInteger>(_ value: T, at place: Int) {
     for index in 0..<MemoryLayout<T>.size {

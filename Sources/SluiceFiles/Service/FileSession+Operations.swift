@@ -21,7 +21,10 @@ extension FileSession {
     switch operation {
     case .nothing, .channelOpen, .channelClose: preconditionFailure("the server does these")
     case .sqlOpen, .sqlExecute, .sqlFetch, .sqlReset, .sqlValueRead, .sqlValueWrite, .sqlExport,
-      .sqlChangesAwait:
+      .sqlChangesAwait, .recordsOpen, .recordsStore, .recordsStage, .recordsLoad, .recordsNext,
+      .recordsKnownState, .recordsErase, .recordsUnmount, .recordsTrack, .recordsUnsynced,
+      .recordsStopTracking, .recordsIDs, .recordsCount, .recordsLock, .recordsVerify,
+      .recordsImport, .recordsClose:
       preconditionFailure("no operation of this service")
     case .sync:
       let work = try syncWork(request, channel, now: now)

@@ -41,25 +41,20 @@ final class RecordHub: Sendable {
   }
 
   /// A client comes that wants this durability. All get the strongest.
-  func enter(_ durability: RecordDurability) throws(DatabaseError) { try change(durability, by: 1) }
+  func enter(_ durability: RecordDurability) { change(durability, by: 1) }
 
   /// Whether this was the last client.
   func leave(_ durability: RecordDurability) -> Bool {
-    try? change(durability, by: -1)
+    change(durability, by: -1)
     return clients.withLock { $0.count == 0 }
   }
 
-  private func change(_ durability: RecordDurability, by difference: Int) throws(DatabaseError) {
-    let (wasFull, isFull) = clients.withLock { clients in
-      let wasFull = clients.fullCount > 0
+  private func change(_ durability: RecordDurability, by difference: Int) {
+    clients.withLock { clients in
       clients.count += difference
       if durability == .full { clients.fullCount += difference }
-      return (wasFull, clients.fullCount > 0)
+      unsafe base.want(clients.fullCount > 0 ? .full : .normal)
     }
-    guard wasFull != isFull else { return }
-    _ = try turn.take { false }
-    defer { turn.giveBack() }
-    try unsafe base.setDurability(isFull ? .full : .normal)
   }
 
   // MARK: Import
@@ -71,6 +66,8 @@ final class RecordHub: Sendable {
       turn.giveBack()
       throw error
     }
+    // Another engine may have changed the store before.
+    store.forget()
     return store
   }
 
@@ -95,13 +92,13 @@ final class RecordHubs: Sendable {
         if request.mode == .create {
           throw DatabaseError(SQLITE_CANTOPEN, "the store exists already")
         }
-        try hub.enter(request.durability)
+        hub.enter(request.durability)
         return hub
       }
       let hub = try RecordHub(
         path: request.path, at: place, mode: request.mode,
         busyMilliseconds: request.busyMilliseconds)
-      try hub.enter(request.durability)
+      hub.enter(request.durability)
       // A store in memory is its client's own.
       if hub.isShared { hubs[request.path] = hub }
       return hub

@@ -27,9 +27,12 @@ struct RecordPage {
     return true
   }
 
-  /// The answer. A page without room for its first item is none.
-  func answer(hasMore: Bool, nextOffset: UInt64 = 0) -> (RecordOutcome, RecordsPageReply) {
-    if hasMore, itemCount == 0, limit > 0 {
+  /// The answer. A page without room for its first item is none, unless a part of the list may have
+  /// no items.
+  func answer(
+    hasMore: Bool, mayBeEmpty: Bool = false, nextOffset: UInt64 = 0
+  ) -> (RecordOutcome, RecordsPageReply) {
+    if hasMore, itemCount == 0, limit > 0, !mayBeEmpty {
       return (RecordOutcome(status: .tooLittleRoom), RecordsPageReply())
     }
     return (

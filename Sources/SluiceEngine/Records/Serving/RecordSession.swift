@@ -256,13 +256,21 @@ final class RecordSession {
     unsafe UnsafeMutableRawBufferPointer(rebasing: payload[4...]).copyBytes(
       from: stream.bytes[streamTaken..<streamTaken + count])
     streamTaken += count
-    if streamTaken == stream.count {
-      stream.removeAll()
-      streamTaken = 0
-    }
+    dropTaken()
     let hasMore = streamTaken < stream.count || !loads.isEmpty
     unsafe payload.storeBytes(of: UInt32(hasMore ? 1 : 0).littleEndian, as: UInt32.self)
     return RecordOutcome(byteCount: 4 + count)
+  }
+
+  /// Frames are as large as messages, so that the stream hardly ever ends with a page.
+  private func dropTaken() {
+    if streamTaken == stream.count {
+      stream.removeAll()
+      streamTaken = 0
+    } else if streamTaken > stream.count / 2 {
+      stream.dropFirst(streamTaken)
+      streamTaken = 0
+    }
   }
 
   func knownState(
@@ -420,7 +428,7 @@ final class RecordSession {
       let next = try read(open) { (store) throws(DatabaseError) in
         try RecordVerification(store).check(behind: request.offset) { page.add($0) }
       }
-      return page.answer(hasMore: next != nil, nextOffset: next ?? 0)
+      return page.answer(hasMore: next != nil, mayBeEmpty: true, nextOffset: next ?? 0)
     }
   }
 

@@ -73,7 +73,9 @@ final class WriteTurn: Sendable {
       guard work.word.load(ordering: .relaxed) == Work.waiting, isDue() else { continue }
       // Unless the leader has taken it.
       let isOut = state.withLock { state in
-        guard let index = state.queue.firstIndex(where: { $0 === work }) else { return false }
+        guard work.word.load(ordering: .relaxed) == Work.waiting,
+          let index = state.queue.firstIndex(where: { $0 === work })
+        else { return false }
         state.queue.remove(at: index)
         return true
       }
@@ -98,11 +100,11 @@ final class WriteTurn: Sendable {
   }
 
   private func passOn() {
-    let next: Work? = state.withLock { state in
+    // Within the lock, so that nobody takes out of the queue who leads already.
+    state.withLock { state in
       state.isLed = !state.queue.isEmpty
-      return state.queue.first
+      state.queue.first?.change(to: Work.leads)
     }
-    next?.change(to: Work.leads)
   }
 
   private func doesTogether(_ works: [Work]) -> Bool {

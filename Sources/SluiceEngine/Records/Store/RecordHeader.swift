@@ -18,6 +18,9 @@ struct RecordHeader: Equatable {
       var cursor = unsafe JSONCursor(text)
       let isObject = cursor.members { (cursor, name) in
         if cursor.equals(name, "type") { return Self.string(&cursor, &type) }
+        // Of equal names the last counts.
+        if cursor.equals(name, "meta") { (metaType, source) = (nil, nil) }
+        if cursor.equals(name, "ruleset") { (rulesetType, group) = (nil, nil) }
         if cursor.equals(name, "meta"), cursor.begins(with: UInt8(ascii: "{")) {
           return cursor.members { (cursor, name) in
             if cursor.equals(name, "type") { return Self.string(&cursor, &metaType) }

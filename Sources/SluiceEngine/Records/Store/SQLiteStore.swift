@@ -6,6 +6,7 @@
 internal import CEngine
 internal import SluiceSystem
 internal import SluiceWire
+internal import Synchronization
 
 @safe
 final class SQLiteStore: OrderedStore {
@@ -27,6 +28,9 @@ final class SQLiteStore: OrderedStore {
   /// The version of the file after this store's last commit.
   private var versionLeft: UInt32 = 0
   private var foreignChangeCount: UInt32 = 0
+  private let wantsFull = Atomic<Bool>(false)
+  /// What SQLite does now; nil before the first transaction.
+  private var isFull: Bool?
 
   /// The version of the tables, in `meta` under this key, in 32 bits big-endian.
   static let schemaVersionKey = Array("schema_version".utf8)
@@ -39,7 +43,7 @@ final class SQLiteStore: OrderedStore {
     busyMilliseconds: Int64
   ) throws(DatabaseError) {
     let connection = try StoreConnection(
-      path: path, at: place, creates: mode != .open && !isReader, isReader: isReader)
+      path: path, at: place, creates: mode != .open && !isReader)
     unsafe handle = unsafe connection.handle
     busyNanoseconds = busyMilliseconds * 1_000_000
     if !isReader { try connection.makeTables(mode, version: Self.schemaVersion) }
@@ -88,11 +92,19 @@ final class SQLiteStore: OrderedStore {
     return 1
   }
 
-  /// With `full`, what is changed from now on outlives a loss of power.
-  func setDurability(_ durability: RecordDurability) throws(DatabaseError) {
-    let level = durability == .full ? "FULL" : "NORMAL"
+  /// With `full`, what is changed from the next transaction on outlives a loss of power. Any thread
+  /// may call it.
+  func want(_ durability: RecordDurability) {
+    wantsFull.store(durability == .full, ordering: .relaxed)
+  }
+
+  private func useWantedDurability() throws(DatabaseError) {
+    let wanted = wantsFull.load(ordering: .relaxed)
+    guard wanted != isFull else { return }
+    let level = wanted ? "FULL" : "NORMAL"
     let code = unsafe sqlite3_exec(handle, "PRAGMA synchronous = \(level)", nil, nil, nil)
     guard code == SQLITE_OK else { throw unsafe DatabaseError(of: handle, code) }
+    isFull = wanted
   }
 
   // MARK: Reading
@@ -175,6 +187,7 @@ final class SQLiteStore: OrderedStore {
 
   func atomically<R>(_ body: () throws(DatabaseError) -> R) throws(DatabaseError) -> R {
     if unsafe sqlite3_get_autocommit(handle) == 0 { return try withSavepoint(body) }
+    try useWantedDurability()
     try begin.run()
     let version = fileVersion
     if version != versionLeft { foreignChangeCount &+= 1 }
@@ -219,7 +232,10 @@ final class SQLiteStore: OrderedStore {
 
   /// Begins a transaction that goes on until `endLong`. What is done atomically meanwhile is a part
   /// of it. Another connection that wants to write waits.
-  func beginLong() throws(DatabaseError) { try begin.run() }
+  func beginLong() throws(DatabaseError) {
+    try useWantedDurability()
+    try begin.run()
+  }
 
   func endLong(commits: Bool) throws(DatabaseError) {
     try commits ? commit.run() : rollback.run()
@@ -234,10 +250,11 @@ private final class StoreConnection {
   private var isKept = false
 
   init(
-    path: [UInt8], at place: DatabasePlace, creates: Bool, isReader: Bool
+    path: [UInt8], at place: DatabasePlace, creates: Bool
   ) throws(DatabaseError) {
     var flags = cengine_open_flags
-    flags |= isReader ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE
+    // A reader, too, may have to recover the WAL.
+    flags |= SQLITE_OPEN_READWRITE
     if creates { flags |= SQLITE_OPEN_CREATE }
     let uri = path == Connection.memoryPath ? path : try place.uri(of: path)
     let name = uri.map { CChar(bitPattern: $0) } + [0]

@@ -12,14 +12,20 @@ enum TransactionText {
     var changes: Int?
     var encryptedChanges: Int?
     let isObject = cursor.members { (cursor, name) in
-      guard cursor.begins(with: UInt8(ascii: "\"")) else { return cursor.skipValue() }
-      guard let value = cursor.string() else { return false }
+      var value: JSONCursor.Span?
+      if cursor.begins(with: UInt8(ascii: "\"")) {
+        guard let string = cursor.string() else { return false }
+        value = string
+      } else if !cursor.skipValue() {
+        return false
+      }
+      // Of equal names the last counts.
       if cursor.equals(name, "changes") {
-        changes = value.utf16Count
+        changes = value?.utf16Count
       } else if cursor.equals(name, "encryptedChanges") {
-        encryptedChanges = value.utf16Count
+        encryptedChanges = value?.utf16Count
       } else if cursor.equals(name, "privacy") {
-        isPrivate = cursor.equals(value, "private")
+        isPrivate = value.map { cursor.equals($0, "private") } ?? false
       }
       return true
     }
