@@ -124,14 +124,15 @@ let hostTargets: [Target] = [
   .executableTarget(
     name: "sluice-harness",
     dependencies: [
-      "CSQLite", "CSluice", "SluiceClient", "SluiceCommand", "SluiceSQL", "ToolSupport",
+      "CSQLite", "CSluice", "SluiceClient", "SluiceCommand", "SluiceRecords", "SluiceSQL",
+      "ToolSupport",
     ],
     path: "Tools/harness", exclude: ["README.md"], swiftSettings: swiftSettings),
   .executableTarget(
     name: "sluice-bench",
     dependencies: [
       "CSQLite", "CSluice", "CSluiceCommand", "CSluiceSQL", "SluiceClient", "SluiceCommand",
-      "SluiceSQL", "ToolSupport",
+      "SluiceRecords", "SluiceSQL", "ToolSupport",
     ],
     path: "Tools/bench", exclude: ["README.md", "results"], swiftSettings: swiftSettings),
   .executableTarget(
@@ -180,7 +181,7 @@ let fuzzTargets: [Target] = [
     name: "fuzzers",
     dependencies: [
       "CSluice", "SluiceAutomerge", "SluiceWire", "SluiceChannel", "SluiceClient", "SluiceServer",
-      "SluiceFiles", "SluiceEngine", "SluiceSQL", "SluiceVFS", "TestSupport",
+      "SluiceFiles", "SluiceEngine", "SluiceJSON", "SluiceSQL", "SluiceVFS", "TestSupport",
     ],
     path: "Tools/fuzzers", swiftSettings: swiftSettings)
 ]

@@ -21,7 +21,7 @@ struct ScaleBenchmark: Benchmark {
 
   init(_ parameters: BenchmarkParameters, on bench: Workbench) {
     seconds = parameters.seconds ?? 1
-    gigabytes = parameters.gigabytes
+    gigabytes = parameters.gigabytes ?? 2
     databases = parameters.databases
     connections = parameters.connections
   }

@@ -37,6 +37,11 @@ let benchCommand = Command(
                   connections to one database
       sql         SQL by a private engine in another process, beside SQLite in the process; and, where
                   they are installed, Python's sqlite3, PostgreSQL and a service on a Unix socket
+      records     records of replicated values by an engine, beside the original's algorithm on SQLite in
+                  the process
+      records-scale
+                  one large value and many values in an engine: memory, small loads beside the load of
+                  the large one, lists of ids, and the opening after a crash
       start       the first query of a new process, the start of its private sidecar included
       all         all of these, in this order
       combine     measures nothing: shows what earlier runs on one machine with --json have printed
@@ -49,17 +54,20 @@ let benchCommand = Command(
       --svg FILE         also draw the ratios as a chart
       --markdown FILE    also write the tables as Markdown
       --count N          channel, vfs: calls of each kind in a round (20000, of slow ones fewer);
-                         open: how often a database is opened in a run (2400)
-      --seconds S        onecpu, txn, select, contend, beside, group, idle, scale: how long a run lasts
-                         (1; contend, beside and group 3)
+                         open: how often a database is opened in a run (2400);
+                         records: durable stores of each client in a round (150)
+      --seconds S        onecpu, txn, select, contend, beside, group, idle, scale, records-scale: how long
+                         a run lasts (1; contend, beside, group and records-scale 3)
       --file-size MIB    vfs: the database's size (100)
       --size N           speedtest, onecpu: speedtest1's --size (100)
       --speedtest1 PATH  speedtest, onecpu: the program (the one that Tools/sqlite-suite build made)
-      --writers N        contend: processes (8); beside, group: only so many
+      --writers N        contend: processes (8); beside, group: only so many; records: clients that
+                         store durably (8)
       --readers N        beside: only so many; 0 is a checkpointer
       --sync-delay MS    group: each sync takes MS milliseconds longer, with every VFS (0)
       --sessions N       idle: sessions (200)
-      --gigabytes N      scale: size of the large database (2)
+      --gigabytes N      scale: size of the large database (2); records-scale: size of the value (1)
+      --values N         records-scale: how many values (1000000)
       --databases N      scale: databases open at a time (1000)
       --connections N    scale: connections to one database (500)
       --cancels N        sql: cancelled statements in a round (50)
@@ -78,7 +86,7 @@ private var benchmarks: [any Benchmark.Type] {
     TransactionBenchmark.self,
     SelectBenchmark.self, ContentionBenchmark.self, BesideBenchmark.self, GroupBenchmark.self,
     IdleBenchmark.self, OpenBenchmark.self, ScaleBenchmark.self,
-    SQLBenchmark.self, StartBenchmark.self,
+    SQLBenchmark.self, RecordsBenchmark.self, RecordsScaleBenchmark.self, StartBenchmark.self,
   ]
 }
 

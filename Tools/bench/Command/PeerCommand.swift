@@ -34,6 +34,13 @@ private let works: [String: Work] = [
   "program": ProgramRun.peer, "open": OpenBenchmark.peer, "scale-fill": ScaleBenchmark.fill,
   "sql-stock": SQLPeers.stock, "sql-sluice": SQLPeers.sluice, "sql-socket": SQLPeers.socket,
   "sql-service": SocketSQLService.run, "sql-empty": SQLPeers.empty,
+  "records-stock": RecordsPeers.stock, "records-connection": RecordsPeers.connection,
+  "records-storage": RecordsPeers.storage, "records-durable-stock": RecordsPeers.durableStock,
+  "records-durable-connection": RecordsPeers.durableConnection,
+  "records-fill-large": RecordsScalePeers.fillLarge,
+  "records-load-large": RecordsScalePeers.loadLarge,
+  "records-small-loads": RecordsScalePeers.smallLoads,
+  "records-fill-many": RecordsScalePeers.fillMany, "records-list": RecordsScalePeers.list,
   "scale-read": ScaleBenchmark.read, "scale-crowd": ScaleBenchmark.crowd,
 ]
 

@@ -20,7 +20,8 @@ struct BenchmarkParameters {
   let syncDelayMilliseconds: Int
   let sessions: Int
   let processes: Int
-  let gigabytes: Double
+  let gigabytes: Double?
+  let values: Int?
   let databases: Int
   let connections: Int
   let size: Int
@@ -57,6 +58,7 @@ struct BenchmarkParameters {
     speedtestProgram = own.contains("--speedtest1") ? try options.value("--speedtest1") : nil
     cancels = try number("--cancels", 1...100_000)
     installsPeers = own.contains("--install-peers") && options.flag("--install-peers")
+    values = try number("--values", 1000...100_000_000)
     databases = try number("--databases", 1...4000) ?? 1000
     connections = try number("--connections", 1...1000) ?? 500
 
@@ -69,7 +71,7 @@ struct BenchmarkParameters {
       return number
     }
     seconds = try decimal("--seconds", 0.01...3600)
-    gigabytes = try decimal("--gigabytes", 0.01...1000) ?? 2
+    gigabytes = try decimal("--gigabytes", 0.01...1000)
   }
 
   /// ~/.cache/sluice: durable writes must be durable there, and /tmp is often memory.

@@ -202,6 +202,9 @@ final class Workbench {
     }
   }
 
+  /// Says what goes on, until something else is said.
+  func tell(_ what: String) { progress.show(what) }
+
   // MARK: Results
 
   /// Prints the text at once.

@@ -33,6 +33,9 @@ let harnessCommand = Command(
                 beside a session that works), kill (clients and engines die in transactions), state-kill
                 (the same with the state: versions, merges, files), cancel (how long a cancelled
                 statement goes on)
+      records PART  the same for the engine's record stores. PART is: model (random calls, compared with a
+                plain model), hostile, kill (clients and engines die in stores, imports and erasures;
+                the tables that a killed engine leaves are read, too)
 
       --socket PATH      the sidecar that listens there. In its root the run makes and removes files
                          whose names begin with model-; no other program may use them. With hostile,
@@ -40,14 +43,14 @@ let harnessCommand = Command(
       --directory DIR    where the harness's own sidecar has its files (/dev/shm, else TMPDIR)
       --seed N           repeats the run that had this seed
       --sessions N       how many sessions (model: 8; hostile: 4 honest ones; kill: 3 clients of each
-                         sidecar; soak: 3 raw ones; sql: 6, kill 4)
-      --operations N     model: how many operations (1000000; sql model: 20000)
+                         sidecar; soak: 3 raw ones; sql, records: 6, kill 4)
+      --operations N     model: how many operations (1000000; sql model, records model: 20000)
       --script FILE      model: where the script of a failure goes (sluice-SEED.script)
       --replay FILE      model: run the steps of a script instead
       --canary KIND      do or believe something wrong on purpose, which the run must find.
                          model: truncate, pending or close; kill: acknowledge or table; soak: hoard;
-                         sql: model, kill or state-kill
-      --runs N           sql: how many kills (200) or cancels (1000)
+                         sql: model, kill or state-kill; records: model or kill
+      --runs N           sql, records: how many kills (200); sql: cancels (1000)
       --kills N          kill: how many kills under SQLite (400)
       --rounds N         kill: how often to go through the table (1)
       --stock N          kill: one in N lives of a sidecar's last client is that of stock SQLite (8)
@@ -76,6 +79,7 @@ private func harness(_ words: [String]) throws(CommandError) -> Int32 {
   case "soak": command = try SoakMode(&options, parameters)
   case "kill": command = try KillMode(&options, parameters)
   case "sql": command = try SQLMode(&options, parameters)
+  case "records": command = try RecordsMode(&options, parameters)
   default: throw .usage("\(mode): no such mode")
   }
   try options.finish()

@@ -17,6 +17,9 @@ let peerCommand = Command(
     case "sql":
       endWithInput()
       try SQLWorker.run(&options)
+    case "records":
+      endWithInput()
+      try RecordsWorker.run(&options)
     default: throw .usage("'sluice-harness' starts this")
     }
     return 0

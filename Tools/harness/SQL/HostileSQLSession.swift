@@ -5,7 +5,7 @@ internal import SluiceWire
 internal import ToolSupport
 
 @safe
-struct HostileSQLSession {
+struct HostileSQLSession: HostileEngineSession {
   var random: SplitMix64
   private var statements: [UInt64] = []
   private let sql = [
@@ -27,9 +27,12 @@ struct HostileSQLSession {
 
   init(seed: UInt64) { random = SplitMix64(seed: seed) }
 
-  mutating func path() -> String {
+  mutating func open(_ raw: RawSession) throws(HarnessError) {
     statements = []
-    return [":memory:", "hostile.db", "hostile.db", "sub/none.db", "../x", ""][random.below(6)]
+    let path = [":memory:", "hostile.db", "hostile.db", "sub/none.db", "../x", ""][random.below(6)]
+    let request = SQLOpenRequest(
+      path: Array(path.utf8), mode: .either, options: [], busyMilliseconds: 0)
+    if try raw.ask(.sqlOpen, request).status == nil { throw .difference("sqlOpen: no status") }
   }
 
   private mutating func statement() -> UInt64 {
@@ -37,7 +40,6 @@ struct HostileSQLSession {
     return statements.isEmpty ? 0 : statements[random.below(statements.count)]
   }
 
-  /// Posts one request. The channel has no other.
   mutating func post(on channel: RawChannel) {
     let operation = operations[random.below(operations.count)]
     let room = [0, 8, 16, 40, 56, 255, 256, 300, 4096, 16384, 65535, 65536][random.below(12)]
@@ -124,13 +126,13 @@ struct HostileSQLSession {
   }
 
   /// Takes a statement's id out of an answer.
-  mutating func learn(_ answer: RawAnswer) -> UInt64? {
+  mutating func learn(_ answer: RawAnswer) -> String? {
     guard answer.slot.operation == Operation.sqlExecute.rawValue, answer.status == .done,
       answer.slot.payload_byte_count >= 40
     else { return nil }
     let page = unsafe sluice_sql_page_copy(answer.payload)
     statements.append(page.statement)
     if statements.count > 100 { statements.removeFirst(50) }
-    return page.statement
+    return page.statement > 1 << 40 ? "statement \(page.statement)" : nil
   }
 }

@@ -72,29 +72,15 @@ struct SQLMode: HarnessMode {
   }
 
   private func hostile(_ stop: StopRequest) throws(HarnessError) -> [(String, JSON)] {
-    let outcome = try SQLHostileRun(parameters: parameters, seconds: seconds, stop: stop).run()
-    return [
-      ("requests", .integer(Int64(outcome.requests))), ("words", .integer(Int64(outcome.words))),
-      ("lives", .integer(Int64(outcome.lives))),
-      ("honest_transactions", .integer(Int64(outcome.honest))),
-      ("memory_kib", .array(outcome.kibibytes.map { .integer(Int64($0)) })),
-    ]
+    try EngineHostileRun(
+      parameters: parameters, seconds: seconds, stop: stop,
+      session: HostileSQLSession(seed: parameters.seed), honest: HonestSQL.work
+    ).run().members
   }
 
   private func kill(_ stop: StopRequest) throws(HarnessError) -> [(String, JSON)] {
-    let outcome = try SQLKillRun(
-      parameters, clients: sessions, runs: runs, acknowledgesEarly: canary == part,
-      isOnState: part == .stateKill, stop
-    ).run()
-    return [
-      ("client_kills", .integer(Int64(outcome.clientKills))),
-      ("engine_kills", .integer(Int64(outcome.engineKills))),
-      ("checks", .integer(Int64(outcome.checks))),
-      ("transactions", .integer(Int64(outcome.transactions))),
-      ("next_writer_p50_us", .integer(outcome.recovery.percentile(0.5) / 1000)),
-      ("next_writer_p99_us", .integer(outcome.recovery.percentile(0.99) / 1000)),
-      ("next_writer_max_us", .integer(outcome.recovery.nanosecondsMaximum / 1000)),
-    ]
+    let work = SQLKillWork(isOnState: part == .stateKill, acknowledgesEarly: canary == part)
+    return try EngineKillRun(parameters, clients: sessions, runs: runs, work, stop).run().members
   }
 
   private func cancel(_ stop: StopRequest) throws(HarnessError) -> [(String, JSON)] {

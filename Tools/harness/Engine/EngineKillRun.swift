@@ -1,18 +1,31 @@
-// sluice-harness sql kill: clients and engines are killed with SIGKILL at random moments while
-// transactions run. No acknowledged transaction is lost, none is there in part, no database is
-// corrupt, no client hangs, and the next open works.
+// sluice-harness sql kill, records kill: clients and engines are killed with SIGKILL at random moments
+// while they work. No acknowledged work is lost, none is there in part, no file is corrupt, no client
+// hangs, and the next open works.
 
 internal import CSluice
 internal import SluiceCommand
 internal import SluiceSystem
 internal import ToolSupport
 
-final class SQLKillRun {
+/// What the clients do, and what has to hold whenever one looks.
+protocol EngineKillWork {
+  /// What a client's process is told beside its number, the socket and the seed.
+  var words: [String] { get }
+  /// Looks through the engine.
+  func check(_ engine: HarnessEngine) throws(HarnessError)
+  /// Looks at the files of an engine that is dead.
+  func checkFiles(_ engine: HarnessEngine) throws(HarnessError)
+}
+
+extension EngineKillWork {
+  func checkFiles(_ engine: HarnessEngine) throws(HarnessError) {}
+}
+
+final class EngineKillRun {
   private let parameters: HarnessParameters
   private let clients: Int
   private let runs: Int
-  private let acknowledgesEarly: Bool
-  private let isOnState: Bool
+  private let work: any EngineKillWork
   private let stop: StopRequest
   private let engine: HarnessEngine
   private let board: KillBoard
@@ -32,6 +45,18 @@ final class SQLKillRun {
     var transactions: UInt64 = 0
     /// The longest time from a kill until another client's transaction was acknowledged.
     var recovery = LatencyHistogram()
+
+    /// For the report.
+    var members: [(String, JSON)] {
+      [
+        ("client_kills", .integer(Int64(clientKills))),
+        ("engine_kills", .integer(Int64(engineKills))), ("checks", .integer(Int64(checks))),
+        ("transactions", .integer(Int64(transactions))),
+        ("next_writer_p50_us", .integer(recovery.percentile(0.5) / 1000)),
+        ("next_writer_p99_us", .integer(recovery.percentile(0.99) / 1000)),
+        ("next_writer_max_us", .integer(recovery.nanosecondsMaximum / 1000)),
+      ]
+    }
   }
 
   private struct SocketEnds {
@@ -40,14 +65,13 @@ final class SQLKillRun {
   }
 
   init(
-    _ parameters: HarnessParameters, clients: Int, runs: Int, acknowledgesEarly: Bool,
-    isOnState: Bool, _ stop: StopRequest
+    _ parameters: HarnessParameters, clients: Int, runs: Int, _ work: any EngineKillWork,
+    _ stop: StopRequest
   ) throws(HarnessError) {
     self.parameters = parameters
     self.clients = clients
     self.runs = runs
-    self.acknowledgesEarly = acknowledgesEarly
-    self.isOnState = isOnState
+    self.work = work
     self.stop = stop
     random = SplitMix64(seed: parameters.seed)
     workers = Array(repeating: nil, count: clients)
@@ -103,10 +127,10 @@ final class SQLKillRun {
     board[worker, .state] = WorkerState.starting.rawValue
     board[worker, .callBegan] = 0
     workers[worker] = try DoomedProcess(
-      [
-        "sql", "--worker", "\(worker)", "--workers", "\(clients)", "--socket", engine.socket,
-        "--seed", "\(random.next() >> 2)",
-      ] + (acknowledgesEarly ? ["--acknowledge-early"] : []) + (isOnState ? ["--state"] : []),
+      work.words + [
+        "--worker", "\(worker)", "--workers", "\(clients)", "--socket", engine.socket, "--seed",
+        "\(random.next() >> 2)",
+      ],
       program: program,
       input: lifeline.theirs.descriptor.rawValue, output: 2,
       board: boardDescriptor.descriptor.rawValue)
@@ -118,6 +142,7 @@ final class SQLKillRun {
     if random.below(10) < 3 {
       engine.kill()
       outcome.engineKills += 1
+      if outcome.engineKills % 10 == 0 { try work.checkFiles(engine) }
       try engine.start()
       if outcome.engineKills % 10 == 0 { try check() }
     } else {
@@ -175,25 +200,6 @@ final class SQLKillRun {
 
   private func check() throws(HarnessError) {
     outcome.checks += 1
-    let side = try EngineSide(
-      engine.socket, path: SQLWorker.database, options: isOnState ? .state : [],
-      busyMilliseconds: 30_000)
-    let integrity = try side.result("PRAGMA integrity_check")
-    guard integrity.rows == [[.text(Array("ok".utf8))]] else {
-      throw .difference("integrity_check: \(integrity.text)")
-    }
-    if isOnState {
-      for (fault, sql) in StateWork.faults {
-        let found = try side.result(sql)
-        guard found.code == 0, found.rows.isEmpty else {
-          throw .difference("\(fault): \(found.text.prefix(1000))")
-        }
-      }
-      return
-    }
-    let parts = try side.result("SELECT client, n FROM t GROUP BY client, n HAVING count(*) <> 3")
-    guard parts.code == 0, parts.rows.isEmpty else {
-      throw .difference("a transaction is there in part: \(parts.text)")
-    }
+    try work.check(engine)
   }
 }

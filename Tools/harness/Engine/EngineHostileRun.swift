@@ -1,15 +1,26 @@
-// sluice-harness sql hostile: one session writes nonsense into SQL requests, into both regions, and
-// into pages that the engine is writing, while another session works. The engine lives, the other
-// session's answers are right, and the engine's memory stays bounded.
+// sluice-harness sql hostile, records hostile: one session writes nonsense into requests, into both
+// regions, and into pages that the engine is writing, while another session works. The engine lives,
+// the other session's answers are right, and the engine's memory stays bounded.
 
 internal import CSluice
+internal import SluiceCommand
 internal import SluiceSystem
-internal import SluiceWire
 internal import Synchronization
 internal import ToolSupport
 
+/// The requests of a session that misbehaves.
+protocol HostileEngineSession {
+  var random: SplitMix64 { get set }
+  /// Begins a session as any client does.
+  mutating func open(_ raw: RawSession) throws(HarnessError)
+  /// Posts one request. The channel has no other.
+  mutating func post(on channel: RawChannel)
+  /// Takes from an answer what later requests can use; what the engine must never say.
+  mutating func learn(_ answer: RawAnswer) -> String?
+}
+
 /// What the threads of the run see.
-private final class HostileSQLBoard: @unchecked Sendable {
+final class EngineHostileBoard: @unchecked Sendable {
   let isOver = Atomic<Bool>(false)
   let words = Atomic<Int>(0)
   let requests = Atomic<Int>(0)
@@ -21,10 +32,14 @@ private final class HostileSQLBoard: @unchecked Sendable {
   func fail(_ text: String) { wrong.withLock { if $0 == nil { $0 = text } } }
 }
 
-struct SQLHostileRun {
+struct EngineHostileRun<Session: HostileEngineSession> {
   let parameters: HarnessParameters
   let seconds: Int
   let stop: StopRequest
+  let session: Session
+  /// What the honest session does on that socket until the board says that it is over. Its answers must
+  /// be right whatever happens beside it.
+  let honest: @Sendable (String, EngineHostileBoard) throws(HarnessError) -> Void
 
   struct Outcome {
     var requests = 0
@@ -32,6 +47,15 @@ struct SQLHostileRun {
     var lives = 0
     var honest = 0
     var kibibytes: [Int] = []
+
+    /// For the report.
+    var members: [(String, JSON)] {
+      [
+        ("requests", .integer(Int64(requests))), ("words", .integer(Int64(words))),
+        ("lives", .integer(Int64(lives))), ("honest_transactions", .integer(Int64(honest))),
+        ("memory_kib", .array(kibibytes.map { .integer(Int64($0)) })),
+      ]
+    }
   }
 
   func run() throws(HarnessError) -> Outcome {
@@ -41,12 +65,16 @@ struct SQLHostileRun {
   }
 
   private func run(on engine: HarnessEngine) throws(HarnessError) -> Outcome {
-    let board = HostileSQLBoard()
+    let board = EngineHostileBoard()
     let seed = parameters.seed
     let socket = engine.socket
+    let honest = honest
     let threads = try needed("threads") { () throws(Errno) in
       [
-        JoinableThread(try Thread("honest") { work(socket, board) }),
+        JoinableThread(
+          try Thread("honest") {
+            do throws(HarnessError) { try honest(socket, board) } catch { board.fail(error.text) }
+          }),
         JoinableThread(try Thread("scribbler") { scribble(board, seed: seed &+ 1) }),
       ]
     }
@@ -54,7 +82,7 @@ struct SQLHostileRun {
       board.isOver.store(true, ordering: .releasing)
       for thread in threads { thread.join() }
     }
-    var session = HostileSQLSession(seed: seed)
+    var session = session
     var outcome = Outcome()
     let began = Clock.monotonicNanoseconds()
     var nextLook = began
@@ -88,12 +116,10 @@ struct SQLHostileRun {
 
   /// One session, until the engine ends it or it is bored.
   private func live(
-    _ session: inout HostileSQLSession, _ socket: String, _ board: HostileSQLBoard
+    _ session: inout Session, _ socket: String, _ board: EngineHostileBoard
   ) throws(HarnessError) {
     let raw = try RawSession(socket)
-    let request = SQLOpenRequest(
-      path: Array(session.path().utf8), mode: .either, options: [], busyMilliseconds: 0)
-    if try raw.ask(.sqlOpen, request).status == nil { throw .difference("sqlOpen: no status") }
+    try session.open(raw)
     let scribbles = session.random.below(3) == 0
     if scribbles { board.channel.withLock { $0 = raw.home } }
     defer { board.channel.withLock { $0 = nil } }
@@ -111,38 +137,13 @@ struct SQLHostileRun {
       if !scribbles, answer.status == nil {
         throw .difference("status \(answer.slot.return_code)")
       }
-      if let statement = session.learn(answer), statement > 1 << 40, !scribbles {
-        throw .difference("statement \(statement)")
-      }
+      if let wrong = session.learn(answer), !scribbles { throw .difference(wrong) }
     }
     raw.vanish()
   }
 }
 
-/// The honest session: its answers must be right whatever happens beside it.
-private func work(_ socket: String, _ board: HostileSQLBoard) {
-  do throws(HarnessError) {
-    let side = try EngineSide(socket, path: "honest.db", busyMilliseconds: 10_000)
-    func expect(_ sql: String, _ values: [SQLValue], _ rows: [[SQLValue]]) throws(HarnessError) {
-      let result = try side.result(sql, values)
-      if result.code != 0 || result.rows != rows { throw .difference("\(sql): \(result.text)") }
-    }
-    try expect("CREATE TABLE t(k INTEGER PRIMARY KEY, a)", [], [])
-    var number: Int64 = 0
-    while !board.isOver.load(ordering: .acquiring) {
-      number += 1
-      let text = SQLValue.text(Array("row \(number)".utf8))
-      try expect("INSERT INTO t VALUES(?, ?)", [.integer(number % 1000), text], [])
-      try expect("SELECT a FROM t WHERE k = ?", [.integer(number % 1000)], [[text]])
-      let count = SQLValue.integer(1)
-      try expect("SELECT count(*) FROM t", [], [[count]])
-      try expect("DELETE FROM t", [], [])
-      board.honest.add(1, ordering: .relaxed)
-    }
-  } catch { board.fail(error.text) }
-}
-
-private func scribble(_ board: HostileSQLBoard, seed: UInt64) {
+private func scribble(_ board: EngineHostileBoard, seed: UInt64) {
   var words = HostileWords(seed: seed)
   while !board.isOver.load(ordering: .acquiring) {
     let wrote = board.channel.withLock { channel -> Bool in
