@@ -106,7 +106,7 @@ private struct Parser {
     return unsafe String(unsafeUninitializedCapacity: raw.count - escapeCount) { room in
       var count = 0
       var isEscaped = false
-      for index in unsafe raw.indices {
+      for index in raw.indices {
         let byte = unsafe raw[index]
         if byte == UInt8(ascii: "\\"), !isEscaped {
           isEscaped = true

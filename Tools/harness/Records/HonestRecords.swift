@@ -11,7 +11,7 @@ enum HonestRecords {
     var number: UInt64 = 0
     while !board.isOver.load(ordering: .acquiring) {
       let id = "co_zHonest\(number / 40)"
-      do throws(RecordFailure) {
+      do {
         let message = KillValue.message(id, number % 40, byteCount: Int(number % 300))
         let results = try connection.store([RecordStore(message)])
         guard results.first?.isStored == true else {

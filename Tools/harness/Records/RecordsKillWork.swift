@@ -1,5 +1,6 @@
 // The work of `records kill`: values that grow in two sessions, are deleted and erased.
 
+internal import CSluice
 internal import SluiceCommand
 internal import SluiceRecords
 internal import SluiceSystem
@@ -51,12 +52,15 @@ struct RecordsKillWork: EngineKillWork {
       let source = try unsafe FileDescriptor.open(zeroTerminated(from), [])
       let target = try unsafe FileDescriptor.open(
         zeroTerminated(to), [.readWrite, .create], permissions: 0o600)
+      let room = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 20, alignment: 16)
+      defer { unsafe room.deallocate() }
       var offset: Int64 = 0
       while true {
-        let count = unsafe copy_file_range(
-          source.rawValue, &offset, target.rawValue, nil, 1 << 20, 0)
+        let count = unsafe try source.read(into: room, at: offset)
         if count == 0 { return }
-        guard count > 0 else { throw Errno(sluice_errno()) }
+        try unsafe target.write(
+          UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(room)[..<count]), at: offset)
+        offset += Int64(count)
       }
     }
   }

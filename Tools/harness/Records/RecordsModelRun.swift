@@ -84,7 +84,7 @@ final class RecordsModelRun {
   }
 
   private func step(_ client: Client) throws(HarnessError) {
-    do throws(RecordFailure) {
+    do {
       switch generator.random.below(40) {
       case 0..<16: try store(client)
       case 16..<26: try load(client)

@@ -26,7 +26,7 @@ extension RecordFailure {
 extension RecordMessage {
   /// For people; equal messages have equal texts, and others do not.
   var text: String {
-    func text(_ bytes: some Sequence<UInt8>) -> String { String(decoding: bytes, as: UTF8.self) }
+    func text(_ bytes: some Collection<UInt8>) -> String { String(decoding: bytes, as: UTF8.self) }
     let sessions = sessions.map { session in
       let transactions = session.transactions.map { text($0) }.joined(separator: " | ")
       return "\(text(session.session)) \(session.after) [\(transactions)]"
