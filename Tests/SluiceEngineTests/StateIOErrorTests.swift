@@ -60,7 +60,7 @@ import Testing
 
     func open() throws -> SQLConnection {
       try SQLConnection(
-        try LocalChannel.connect(at: DatabasePlace(vfs: FaultyVFS.name, parameters: [])),
+        try LocalChannel.connect(at: DatabasePlace.host(through: FaultyVFS.name)),
         path: Array(path.utf8), mode: .either, options: .state, busyMilliseconds: 0, seed: nil)
     }
   }

@@ -86,7 +86,7 @@ import Testing
     table = StatementTable()
   }
 
-  @Test func aPathIsANameAndNothingElse() {
+  @Test func aPathIsANameAndNothingElse() throws {
     let place = DatabasePlace.sidecar(socket: "/run/a b?c&d=e")
     let socket = "socket=/run/a%20b%3Fc%26d%3De"
     for (path, name) in [
@@ -96,10 +96,22 @@ import Testing
       ("a&mode=memory", "file:/a%26mode%3Dmemory?"),
       ("//host/x", "file://host/x?"),
     ] {
-      #expect(String(decoding: place.uri(of: Array(path.utf8)), as: UTF8.self) == name + socket)
+      #expect(
+        try String(decoding: place.uri(of: Array(path.utf8)), as: UTF8.self) == name + socket)
     }
-    #expect(DatabasePlace.host.uri(of: [0xff]) == Array("file:%FF".utf8))
-    #expect(DatabasePlace.sidecar(socket: nil).uri(of: [65]) == Array("file:A".utf8))
+    #expect(try DatabasePlace.host.uri(of: [0xff]) == Array("file:%FF".utf8))
+    #expect(try DatabasePlace.sidecar(socket: nil).uri(of: [65]) == Array("file:A".utf8))
+  }
+
+  @Test func aPathBeneathADirectoryStaysThere() throws {
+    let place = DatabasePlace.beneath("/srv/data")
+    for path in ["a.db", "/a.db", "//a.db", "./a.db"] {
+      let uri = String(decoding: try place.uri(of: Array(path.utf8)), as: UTF8.self)
+      #expect(uri == "file:/srv/data/" + (path == "./a.db" ? "./a.db" : "a.db"))
+    }
+    for path in ["", "/", "..", "../a.db", "a/../../b.db", "a\0b"] {
+      #expect(throws: DatabaseError.self) { try place.uri(of: Array(path.utf8)) }
+    }
   }
 
   @Test func anyBytesAreOneFileOfThatName() throws {

@@ -6,8 +6,8 @@ internal import SluiceSystem
 package struct DatabasePlace: Sendable {
   /// Who has the files.
   private enum Keeper {
-    /// The host, by its own names, through SQLite's own VFS.
-    case host
+    /// The host, by its own names, through a VFS of this process; nil for SQLite's own.
+    case host(vfs: String?)
     /// This process, beneath a directory, through SQLite's own VFS.
     case directory([UInt8])
     /// The sidecar on a socket, beneath its root.
@@ -18,7 +18,10 @@ package struct DatabasePlace: Sendable {
 
   private let keeper: Keeper
 
-  package static let host = DatabasePlace(keeper: .host)
+  package static let host = DatabasePlace(keeper: .host(vfs: nil))
+
+  /// The host's databases, through a VFS that is known to this process's SQLite.
+  static func host(through vfs: String) -> DatabasePlace { DatabasePlace(keeper: .host(vfs: vfs)) }
 
   /// Databases beneath a directory (an absolute path), whose files this process opens itself.
   package static func beneath(_ directory: String) -> DatabasePlace {
@@ -34,7 +37,8 @@ package struct DatabasePlace: Sendable {
   /// The VFS's name; nil for SQLite's own.
   var vfs: String? {
     switch keeper {
-    case .host, .directory: nil
+    case .host(let vfs): vfs
+    case .directory: nil
     case .sidecar, .privateSidecar: "sluice"
     }
   }

@@ -23,9 +23,9 @@ final class MemoryOrderedStore: OrderedStore {
     _ body: (UnsafeRawBufferPointer, UnsafeRawBufferPointer) throws(DatabaseError) -> Bool
   ) throws(DatabaseError) {
     for row in partitions[partition, default: []] where contains(row.key, range) {
-      let result: Result<Bool, DatabaseError> = row.key.withUnsafeBytes { key in
-        row.value.withUnsafeBytes { value in
-          do throws(DatabaseError) { return .success(try body(key, value)) } catch {
+      let result: Result<Bool, DatabaseError> = unsafe row.key.withUnsafeBytes { key in
+        unsafe row.value.withUnsafeBytes { value in
+          do throws(DatabaseError) { return unsafe .success(try body(key, value)) } catch {
             return .failure(error)
           }
         }
@@ -42,9 +42,9 @@ final class MemoryOrderedStore: OrderedStore {
   func put(_ partition: Partition, _ key: [UInt8], _ value: UnsafeRawBufferPointer) {
     let (index, isThere) = place(partition, key)
     if isThere {
-      partitions[partition]?[index].value = Array(value)
+      unsafe partitions[partition]?[index].value = Array(value)
     } else {
-      partitions[partition, default: []].insert((key, Array(value)), at: index)
+      unsafe partitions[partition, default: []].insert((key, Array(value)), at: index)
     }
   }
 

@@ -19,8 +19,8 @@ struct OrderedStoreTests {
     _ store: any OrderedStore, _ range: KeyRange = .all, limit: Int = .max
   ) throws -> [[UInt8]] {
     var found: [[UInt8]] = []
-    try store.scan(.transactions, range) { (key, _) in
-      found.append(Array(key))
+    try unsafe store.scan(.transactions, range) { (key, _) in
+      unsafe found.append(Array(key))
       return found.count < limit
     }
     return found
@@ -101,10 +101,10 @@ struct OrderedStoreTests {
         for key: UInt8 in 0..<5 { try store.put(.transactions, [key], [key]) }
       }
       var sums: [Int] = []
-      try store.scan(.transactions, .all) { (_, value) throws(DatabaseError) in
-        var sum = Int(value[0])
-        try store.scan(.transactions, .all) { (_, value) throws(DatabaseError) in
-          sum += Int(try store.get(.transactions, [value[0]])![0])
+      try unsafe store.scan(.transactions, .all) { (_, value) throws(DatabaseError) in
+        var sum = unsafe Int(value[0])
+        try unsafe store.scan(.transactions, .all) { (_, value) throws(DatabaseError) in
+          unsafe sum += Int(try store.get(.transactions, [value[0]])![0])
           return true
         }
         sums.append(sum)
@@ -146,8 +146,8 @@ struct OrderedStoreTests {
         var found: [[[UInt8]]] = []
         for store in [model, store] as [any OrderedStore] {
           var rows: [[UInt8]] = []
-          try store.scan(partition, range) { (key, value) in
-            rows.append(Array(key) + Array(value))
+          try unsafe store.scan(partition, range) { (key, value) in
+            unsafe rows.append(Array(key) + Array(value))
             return true
           }
           found.append(rows)

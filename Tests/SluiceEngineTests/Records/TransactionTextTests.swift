@@ -6,13 +6,13 @@ import Testing
 
 struct TransactionTextTests {
   private func size(_ text: String) -> Int? {
-    Array(text.utf8).withUnsafeBytes { TransactionText.size(of: $0) }
+    unsafe Array(text.utf8).withUnsafeBytes { unsafe TransactionText.size(of: $0) }
   }
 
   private func keys(_ text: String) -> [String] {
     var keys: [String] = []
-    Array(text.utf8).withUnsafeBytes { bytes in
-      TransactionText.keysSet(in: bytes) { keys.append(String(decoding: $0, as: UTF8.self)) }
+    unsafe Array(text.utf8).withUnsafeBytes { bytes in
+      unsafe TransactionText.keysSet(in: bytes) { keys.append(String(decoding: $0, as: UTF8.self)) }
     }
     return keys
   }
@@ -46,7 +46,9 @@ struct TransactionTextTests {
   }
 
   @Test func brokenTextIsNoTransaction() {
-    #expect([UInt8]([0x7b, 0xff, 0x7d]).withUnsafeBytes { TransactionText.size(of: $0) } == nil)
+    let broken: [UInt8] = [0x7b, 0xff, 0x7d]
+    let found = unsafe broken.withUnsafeBytes { unsafe TransactionText.size(of: $0) }
+    #expect(found == nil)
     let deep = #"{"changes":"a","b":"# + String(repeating: "[", count: 100_000)
     #expect(size(deep) == nil)
   }

@@ -18,12 +18,12 @@ struct WriteTurnTests {
     func scan(
       _ partition: Partition, _ range: KeyRange,
       _ body: (UnsafeRawBufferPointer, UnsafeRawBufferPointer) throws(DatabaseError) -> Bool
-    ) throws(DatabaseError) { try base.scan(partition, range, body) }
+    ) throws(DatabaseError) { unsafe try base.scan(partition, range, body) }
     func put(
       _ partition: Partition, _ key: [UInt8], _ value: UnsafeRawBufferPointer
     ) throws(DatabaseError) {
       if refuses?(key) == true { throw DatabaseError(13, "full") }
-      base.put(partition, key, value)
+      unsafe base.put(partition, key, value)
     }
     func delete(_ partition: Partition, _ key: [UInt8]) { base.delete(partition, key) }
     func delete(_ partition: Partition, _ range: KeyRange) { base.delete(partition, range) }
@@ -52,16 +52,16 @@ struct WriteTurnTests {
             try store.base.put(.meta, [UInt8(thread), UInt8(number)], [1])
           }
         } catch {
-          lock.withLock { failures[thread] += 1 }
+          lock.withLock { unsafe failures[thread] += 1 }
         }
       }
     }
-    return failures
+    return unsafe failures
   }
 
   private func keyCount(_ store: any OrderedStore) throws -> Int {
     var count = 0
-    try store.scan(.meta, .all) { (_, _) in
+    try unsafe store.scan(.meta, .all) { (_, _) in
       count += 1
       return true
     }
