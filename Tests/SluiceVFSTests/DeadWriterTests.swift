@@ -144,4 +144,24 @@ import Testing
         """)
     outcome.expectLines(["IOERR", "[('ok',)]", "[(100, 26)]"])
   }
+
+  @Test func aForkedChildKeepsNoRightToWrite() throws {
+    let fixture = try Fixture()
+    _ = try fixture.startSidecar()
+    let outcome = try fixture.runPython(
+      Self.prelude + """
+        n = native("app.db"); n.execute("PRAGMA journal_mode=WAL"); n.execute("CREATE TABLE t(x, y)")
+        c = proxied("app.db"); c.execute("BEGIN IMMEDIATE"); insert(c, 200, 1)
+        child = os.fork()
+        if child == 0:
+            time.sleep(60)
+            os._exit(0)
+        kill_sidecar()
+        print(result(insert, n, 100, 1))
+        result(c.execute, "ROLLBACK")
+        print(result(insert, n, 101, 1), os.waitpid(child, os.WNOHANG))
+        os.kill(child, signal.SIGKILL)
+        """)
+    outcome.expectLines(["SQLITE_BUSY", "OK (0, 0)"])
+  }
 }

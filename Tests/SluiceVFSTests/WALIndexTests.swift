@@ -117,6 +117,7 @@ struct WALIndexTests {
       d.execute("BEGIN IMMEDIATE")
       ready()
       print(open_at_once("app.db"), os.waitpid(child, os.WNOHANG))
+      result(d.execute, "ROLLBACK")
       stock = Peer("native", "app.db")
       print(stock("BEGIN EXCLUSIVE"), stock("INSERT INTO t VALUES (1)"), stock("COMMIT"))
       os.kill(child, signal.SIGKILL)
