@@ -32,6 +32,11 @@ struct DeltaWriter {
 
   var bytes: [UInt8] { runs.bytes }
 
+  @inline(__always)
+  func give(_ column: UInt32, to take: (UInt32, [UInt8]) -> Void) {
+    runs.give(column, to: take)
+  }
+
   mutating func append(_ value: Int64) {
     runs.append(value &- absolute)
     absolute = value

@@ -99,15 +99,25 @@ struct RunWriter<Item: RunItem> {
   }
 
   /// Completes the column. It stays empty if all values are null.
+  @inline(__always)
   mutating func finish(from source: [UInt8] = []) {
-    flushValues(source)
-    if hasValue, nullCount > 0 { flushNulls() }
+    if hasValue {
+      flushValues(source)
+      if nullCount > 0 { flushNulls() }
+    }
     nullCount = 0
   }
 
+  /// Hands the column over unless it is empty.
+  @inline(__always)
+  func give(_ column: UInt32, to take: (UInt32, [UInt8]) -> Void) {
+    if hasValue { take(column, bytes) }
+  }
+
   /// Begins another column, and keeps the memory.
+  @inline(__always)
   mutating func reset() {
-    if !bytes.isEmpty { bytes.removeAll(keepingCapacity: true) }
+    if hasValue { bytes.removeAll(keepingCapacity: true) }
     hasValue = false
   }
 

@@ -102,24 +102,24 @@ struct OperationWriter {
     referenceCounter.finish()
     expand.finish()
     markName.finish(from: source)
-    func give(_ column: UInt32, _ bytes: [UInt8]) {
-      if !bytes.isEmpty { take(column, bytes) }
-    }
-    give(Column.objectActor, objectActor.bytes)
-    give(Column.objectCounter, objectCounter.bytes)
-    give(Column.keyActor, keyActor.bytes)
-    give(Column.keyCounter, keyCounter.bytes)
-    give(Column.keyText, keyText.bytes)
-    give(Column.idActor, idActor.bytes)
-    give(Column.idCounter, idCounter.bytes)
-    give(Column.insert, insert.bytes)
-    give(Column.action, action.bytes)
-    give(Column.valueMetadata, valueMetadata.bytes)
-    give(Column.value, value)
-    give(ofDocument ? Column.successorGroup : Column.predecessorGroup, referenceGroup.bytes)
-    give(ofDocument ? Column.successorActor : Column.predecessorActor, referenceActor.bytes)
-    give(ofDocument ? Column.successorCounter : Column.predecessorCounter, referenceCounter.bytes)
-    if expand.hasTrue { give(Column.expand, expand.bytes) }
-    give(Column.markName, markName.bytes)
+    objectActor.give(Column.objectActor, to: take)
+    objectCounter.give(Column.objectCounter, to: take)
+    keyActor.give(Column.keyActor, to: take)
+    keyCounter.give(Column.keyCounter, to: take)
+    keyText.give(Column.keyText, to: take)
+    idActor.give(Column.idActor, to: take)
+    idCounter.give(Column.idCounter, to: take)
+    if !insert.bytes.isEmpty { take(Column.insert, insert.bytes) }
+    action.give(Column.action, to: take)
+    valueMetadata.give(Column.valueMetadata, to: take)
+    if !value.isEmpty { take(Column.value, value) }
+    referenceGroup.give(
+      ofDocument ? Column.successorGroup : Column.predecessorGroup, to: take)
+    referenceActor.give(
+      ofDocument ? Column.successorActor : Column.predecessorActor, to: take)
+    referenceCounter.give(
+      ofDocument ? Column.successorCounter : Column.predecessorCounter, to: take)
+    if expand.hasTrue { take(Column.expand, expand.bytes) }
+    markName.give(Column.markName, to: take)
   }
 }
