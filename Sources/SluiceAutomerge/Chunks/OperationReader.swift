@@ -191,6 +191,9 @@ struct OperationReader {
   ) throws(AutomergeError) {
     let count = try referenceGroup.next() ?? 0
     operation.referenceStart = UInt32(references.count)
+    guard count <= UInt64(referenceCountMax - references.count) else {
+      throw AutomergeError(.limitReached, .init(column: Column.predecessorGroup))
+    }
     var remaining = count
     while remaining > 0 {
       guard let actor = try referenceActor.next(), let counter = try referenceCounter.nextCounter()
@@ -199,9 +202,6 @@ struct OperationReader {
       }
       guard counter > 0 else {
         throw AutomergeError(.counterZero, .init(column: Column.predecessorCounter))
-      }
-      guard references.count < referenceCountMax else {
-        throw AutomergeError(.limitReached, .init(column: Column.predecessorGroup))
       }
       references.append(
         LocalID(actor: try checkedActor(actor, Column.predecessorActor), counter: counter))
