@@ -65,7 +65,8 @@ final class EngineChannel {
       sql = channel
       try channel.serve(request, operation)
     case .records where offer.services.contains(.records):
-      let channel = RecordChannel(end, offer, isClientGone: isClientGone)
+      let channel = RecordChannel(
+        end, offer.hubs, offer.clock, isClientGone: isClientGone)
       records = channel
       try channel.serve(request, operation)
     case .sql, .records, .server, .files: end.complete(.unknownOperation)

@@ -8,10 +8,13 @@ final class RecordChannel {
   private let end: ProxyEnd
   let session: RecordSession
 
-  init(_ end: ProxyEnd, _ offer: EngineOffer, isClientGone: @escaping () -> Bool) {
+  init(
+    _ end: ProxyEnd, _ hubs: RecordHubs, _ clock: any RecordClock,
+    isClientGone: @escaping () -> Bool
+  ) {
     self.end = end
     session = RecordSession(
-      offer.hubs, offer.clock, isCancelled: { [unowned end] in end.isCancelled },
+      hubs, clock, isCancelled: { [unowned end] in end.isCancelled },
       isClientGone: isClientGone, hasFurtherRequest: { [unowned end] in end.hasFurtherRequest })
   }
 

@@ -11,7 +11,8 @@ internal import Synchronization
 final class WriteTurn: Sendable {
   /// What one thread wants done.
   private final class Work: @unchecked Sendable {
-    let body: (RecordStore) throws(DatabaseError) -> Void
+    /// Dropped before the word changes: it must not outlive its thread's call.
+    var body: ((RecordStore) throws(DatabaseError) -> Void)?
     /// Written by the leader before the word changes.
     var failure: DatabaseError?
     let word = Atomic<UInt32>(Work.waiting)
@@ -23,6 +24,7 @@ final class WriteTurn: Sendable {
     init(_ body: @escaping (RecordStore) throws(DatabaseError) -> Void) { self.body = body }
 
     func change(to state: UInt32) {
+      if state == Work.done { body = nil }
       word.store(state, ordering: .releasing)
       unsafe withUnsafePointer(to: word) { unsafe Futex.wake($0) }
     }
@@ -55,8 +57,8 @@ final class WriteTurn: Sendable {
         defer { state.isLed = true }
         return !state.isLed
       }
-      guard leads || waitsToLead(work, isDue) else { return work.failure }
-      lead()
+      if leads || waitsToLead(work, isDue) { lead() }
+      work.body = nil
       return work.failure
     }
     if let failure { throw failure }
@@ -110,7 +112,7 @@ final class WriteTurn: Sendable {
   private func doesTogether(_ works: [Work]) -> Bool {
     do throws(DatabaseError) {
       try unsafe store.atomically { () throws(DatabaseError) in
-        for work in works { try unsafe work.body(store) }
+        for work in works { try unsafe work.body?(store) }
       }
       for work in works { work.failure = nil }
       return true
@@ -123,7 +125,7 @@ final class WriteTurn: Sendable {
   /// The failure of one must not be that of the others.
   private func doesAlone(_ work: Work) {
     do throws(DatabaseError) {
-      try unsafe store.atomically { () throws(DatabaseError) in try unsafe work.body(store) }
+      try unsafe store.atomically { () throws(DatabaseError) in try unsafe work.body?(store) }
       work.failure = nil
     } catch {
       work.failure = error
