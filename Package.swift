@@ -150,8 +150,8 @@ let fuzzTargets: [Target] = [
   .executableTarget(
     name: "fuzzers",
     dependencies: [
-      "CSluice", "SluiceWire", "SluiceChannel", "SluiceClient", "SluiceServer", "SluiceFiles",
-      "SluiceEngine", "SluiceSQL", "SluiceVFS", "TestSupport",
+      "CEngine", "CPlugin", "CSluice", "SluiceWire", "SluiceChannel", "SluiceClient",
+      "SluiceServer", "SluiceFiles", "SluiceEngine", "SluiceSQL", "SluiceVFS", "TestSupport",
     ],
     path: "Tools/fuzzers", swiftSettings: swiftSettings)
 ]

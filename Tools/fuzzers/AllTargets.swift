@@ -3,7 +3,7 @@
 let allTargets: [any FuzzTarget.Type] = [
   SerializerTarget.self, HandshakeTarget.self, SlotTarget.self, AnswerTarget.self,
   StandingLockTarget.self, WindowTarget.self, WALTarget.self, PathTarget.self, SessionTarget.self,
-  SQLTarget.self, PageTarget.self, CanaryTarget.self,
+  SQLTarget.self, PageTarget.self, PluginTarget.self, JSONTarget.self, CanaryTarget.self,
 ]
 
 struct UnknownTarget: Error, CustomStringConvertible {

@@ -36,6 +36,8 @@ let benchCommand = Command(
                   connections to one database
       sql         SQL by a private engine in another process, beside SQLite in the process; and, where
                   they are installed, Python's sqlite3, PostgreSQL and a service on a Unix socket
+      state       rows through the table `state` of a private engine, tracked and with their history,
+                  beside the same rows in a plain table of it
       start       the first query of a new process, the start of its private sidecar included
       all         all of these, in this order
 
@@ -47,7 +49,8 @@ let benchCommand = Command(
       --svg FILE         also draw the ratios as a chart
       --markdown FILE    also write the tables as Markdown
       --count N          channel, vfs: calls of each kind in a round (20000, of slow ones fewer);
-                         open: how often a database is opened in a run (2400)
+                         open: how often a database is opened in a run (2400);
+                         state: commits in a round (2000)
       --seconds S        onecpu, txn, select, contend, beside, group, idle, scale: how long a run lasts
                          (1; contend, beside and group 3)
       --file-size MIB    vfs: the database's size (100)
@@ -76,7 +79,7 @@ private var benchmarks: [any Benchmark.Type] {
     TransactionBenchmark.self,
     SelectBenchmark.self, ContentionBenchmark.self, BesideBenchmark.self, GroupBenchmark.self,
     IdleBenchmark.self, OpenBenchmark.self, ScaleBenchmark.self,
-    SQLBenchmark.self, StartBenchmark.self,
+    SQLBenchmark.self, StateBenchmark.self, StartBenchmark.self,
   ]
 }
 

@@ -34,6 +34,7 @@ private let works: [String: Work] = [
   "program": ProgramRun.peer, "open": OpenBenchmark.peer, "scale-fill": ScaleBenchmark.fill,
   "sql-stock": SQLPeers.stock, "sql-sluice": SQLPeers.sluice, "sql-socket": SQLPeers.socket,
   "sql-service": SocketSQLService.run, "sql-empty": SQLPeers.empty,
+  "sql-state": StateBenchmark.peer,
   "scale-read": ScaleBenchmark.read, "scale-crowd": ScaleBenchmark.crowd,
 ]
 
