@@ -180,8 +180,9 @@ let fuzzTargets: [Target] = [
   .executableTarget(
     name: "fuzzers",
     dependencies: [
-      "CSluice", "SluiceAutomerge", "SluiceWire", "SluiceChannel", "SluiceClient", "SluiceServer",
-      "SluiceFiles", "SluiceEngine", "SluiceJSON", "SluiceSQL", "SluiceVFS", "TestSupport",
+      "CEngine", "CPlugin", "CSluice", "SluiceAutomerge", "SluiceWire", "SluiceChannel",
+      "SluiceClient", "SluiceServer", "SluiceFiles", "SluiceEngine", "SluiceJSON", "SluiceSQL",
+      "SluiceVFS", "TestSupport",
     ],
     path: "Tools/fuzzers", swiftSettings: swiftSettings)
 ]

@@ -1,7 +1,6 @@
-// The installed SQLite, loaded at run time: tools start, and show their help, where there is none.
+// The installed SQLite, loaded at run time.
 
 package import CSQLite
-internal import CSluice
 
 /// The functions of libsqlite3 that tools call. The library is never unloaded.
 @safe
@@ -46,48 +45,40 @@ package final class SQLiteLibrary {
     ) -> UnsafeMutablePointer<CChar>?
   package let journalFilename: @convention(c) (Text) -> Text?
 
-  private static let fileName = "libsqlite3.so.0"
-
   package init() throws(ToolError) {
-    guard let library = unsafe dlopen(SQLiteLibrary.fileName, RTLD_NOW) else {
-      let reason = unsafe dlerror().map { unsafe String(cString: $0) } ?? "no reason given"
-      throw .failed(
-        "\(SQLiteLibrary.fileName): cannot be loaded: \(reason); install libsqlite3-0")
-    }
-    unsafe libraryVersion = try unsafe function("libversion", of: library)
-    unsafe open = try unsafe function("open_v2", of: library)
-    unsafe close = try unsafe function("close_v2", of: library)
-    unsafe busyTimeout = try unsafe function("busy_timeout", of: library)
-    unsafe message = try unsafe function("errmsg", of: library)
-    unsafe prepare = try unsafe function("prepare_v2", of: library)
-    unsafe step = try unsafe function("step", of: library)
-    unsafe reset = try unsafe function("reset", of: library)
-    unsafe finalize = try unsafe function("finalize", of: library)
-    unsafe bind = try unsafe function("bind_int64", of: library)
-    unsafe bindDouble = try unsafe function("bind_double", of: library)
-    unsafe bindText = try unsafe function("bind_text", of: library)
-    unsafe columnText = try unsafe function("column_text", of: library)
-    unsafe columnByteCount = try unsafe function("column_bytes", of: library)
-    unsafe columnInteger = try unsafe function("column_int64", of: library)
-    unsafe columnDouble = try unsafe function("column_double", of: library)
-    unsafe columnType = try unsafe function("column_type", of: library)
-    unsafe interrupt = try unsafe function("interrupt", of: library)
-    unsafe enableLoadExtension = try unsafe function("enable_load_extension", of: library)
-    unsafe loadExtension = try unsafe function("load_extension", of: library)
-    unsafe findVFS = try unsafe function("vfs_find", of: library)
-    unsafe registerVFS = try unsafe function("vfs_register", of: library)
-    unsafe createFilename = try unsafe function("create_filename", of: library)
-    unsafe journalFilename = try unsafe function("filename_journal", of: library)
+    let library = try DynamicLibrary.sqlite()
+    unsafe libraryVersion = try library.function("libversion")
+    unsafe open = try library.function("open_v2")
+    unsafe close = try library.function("close_v2")
+    unsafe busyTimeout = try library.function("busy_timeout")
+    unsafe message = try library.function("errmsg")
+    unsafe prepare = try library.function("prepare_v2")
+    unsafe step = try library.function("step")
+    unsafe reset = try library.function("reset")
+    unsafe finalize = try library.function("finalize")
+    unsafe bind = try library.function("bind_int64")
+    unsafe bindDouble = try library.function("bind_double")
+    unsafe bindText = try library.function("bind_text")
+    unsafe columnText = try library.function("column_text")
+    unsafe columnByteCount = try library.function("column_bytes")
+    unsafe columnInteger = try library.function("column_int64")
+    unsafe columnDouble = try library.function("column_double")
+    unsafe columnType = try library.function("column_type")
+    unsafe interrupt = try library.function("interrupt")
+    unsafe enableLoadExtension = try library.function("enable_load_extension")
+    unsafe loadExtension = try library.function("load_extension")
+    unsafe findVFS = try library.function("vfs_find")
+    unsafe registerVFS = try library.function("vfs_register")
+    unsafe createFilename = try library.function("create_filename")
+    unsafe journalFilename = try library.function("filename_journal")
   }
 
   package var version: String { unsafe String(cString: libraryVersion()) }
 }
 
-private func function<Function>(
-  _ name: String, of library: UnsafeMutableRawPointer
-) throws(ToolError) -> Function {
-  guard let address = unsafe dlsym(library, "sqlite3_" + name) else {
-    throw .failed("libsqlite3.so.0: has no sqlite3_\(name); SQLite 3.32 or newer is needed")
+extension DynamicLibrary {
+  /// SQLite 3.32 or newer.
+  package static func sqlite() throws(ToolError) -> DynamicLibrary {
+    try DynamicLibrary("libsqlite3.so.0", prefix: "sqlite3_", advice: "install libsqlite3-0")
   }
-  return unsafe unsafeBitCast(address, to: Function.self)
 }

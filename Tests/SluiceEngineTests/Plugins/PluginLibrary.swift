@@ -103,3 +103,14 @@ func message(_ body: () throws -> Void) -> String {
     return error.message
   } catch { return "\(error)" }
 }
+
+/// The processes that have this library in their memory.
+func processes(with library: String) -> [pid_t] {
+  let ids = (try? FileManager.default.contentsOfDirectory(atPath: "/proc")) ?? []
+  return ids.compactMap { pid_t($0) }.filter { id in
+    // A String of the file would be its first page only.
+    let maps = FileHandle(forReadingAtPath: "/proc/\(id)/maps")
+    let bytes = try? maps?.readToEnd()
+    return String(decoding: bytes ?? Data(), as: UTF8.self).contains(library)
+  }
+}

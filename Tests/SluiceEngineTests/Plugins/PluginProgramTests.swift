@@ -1,5 +1,6 @@
 // `sluice engine --plugin`: the processes of an engine begin and end with it.
 
+import CEngine
 import Foundation
 import Glibc
 import TestSupport
@@ -28,15 +29,6 @@ import Testing
       output: libraries.directory.appending(path: "output").path)
   }
 
-  /// The processes that have this library in their memory.
-  private func processes(with library: String) -> [String] {
-    ((try? FileManager.default.contentsOfDirectory(atPath: "/proc")) ?? []).filter { id in
-      Int(id) != nil
-        && (try? String(contentsOfFile: "/proc/\(id)/maps", encoding: .utf8))?.contains(library)
-          == true
-    }
-  }
-
   @Test(arguments: [SIGTERM, SIGKILL]) func noProcessOutlivesTheEngine(_ signal: Int32) throws {
     let library = try libraries.make("outliving")
     let engine = try start("--plugin", library)
@@ -44,10 +36,43 @@ import Testing
     #expect(eventually { output().contains("SQL for") })
     // The nursery, and a process that waits for a call. Not the engine itself.
     #expect(eventually { processes(with: library).count == 2 })
-    #expect(!processes(with: library).contains("\(engine)"))
+    #expect(!processes(with: library).contains(engine))
     kill(engine, signal)
     _ = waitpid(engine, nil, 0)
     #expect(eventually { processes(with: library).isEmpty })
+  }
+
+  /// The engine, which may make no process, writes a file with the plugin after that was killed.
+  @Test func aConfinedEngineGetsAnotherNursery() throws {
+    let library = try libraries.make(
+      "program", detect: "while (after->byte_count == 1) sleep(1); emit(host, \"a\", \"{}\");")
+    let engine = try EngineProgram("--plugin", library, "--plugin-seconds", "60")
+    let connection = try engine.connect(options: .state)
+    let write = "INSERT INTO file(path, data) VALUES(?, ?)"
+    for round in 0..<3 {
+      try connection.rows(write, .text("/\(round).t"), .blob([]))
+      for process in processes(with: library) { kill(process, SIGKILL) }
+    }
+    #expect(try connection.rows("SELECT count(*) FROM file") == [[3]])
+
+    // A cancel, and the end of a client, reach the plugin.
+    let box = Handed(connection)
+    let cancelling = try onThread {
+      _ = eventually { processes(with: library).count == 3 }
+      box.value.cancel()
+    }
+    let failure = connection.failure(write, .text("/x.t"), .blob([1]))
+    cancelling.join()
+    #expect(failure?.code == SQLITE_INTERRUPT)
+    #expect(failure?.text == "interrupted in a call of plugin program")
+    #expect(eventually { processes(with: library).count == 2 })
+    let gone = Handed(try engine.connect(options: .state))
+    let waiting = try onThread { _ = gone.value.failure(write, .text("/y.t"), .blob([1])) }
+    #expect(eventually { processes(with: library).count == 3 })
+    gone.value.end()
+    waiting.join()
+    #expect(eventually { processes(with: library).count == 2 })
+    #expect(try connection.rows("SELECT count(*) FROM file") == [[3]])
   }
 
   @Test func aPluginThatCannotBeLoadedEndsTheStart() throws {

@@ -37,6 +37,8 @@ let benchCommand = Command(
                   connections to one database
       sql         SQL by a private engine in another process, beside SQLite in the process; and, where
                   they are installed, Python's sqlite3, PostgreSQL and a service on a Unix socket
+      state       rows through the table `state` of a private engine, tracked and with their history,
+                  beside the same rows in a plain table of it
       records     records of replicated values by an engine, beside the original's algorithm on SQLite in
                   the process
       records-scale
@@ -55,7 +57,8 @@ let benchCommand = Command(
       --markdown FILE    also write the tables as Markdown
       --count N          channel, vfs: calls of each kind in a round (20000, of slow ones fewer);
                          open: how often a database is opened in a run (2400);
-                         records: durable stores of each client in a round (150)
+                           state: commits in a round (2000);
+                           records: durable stores of each client in a round (150)
       --seconds S        onecpu, txn, select, contend, beside, group, idle, scale, records-scale: how long
                          a run lasts (1; contend, beside, group and records-scale 3)
       --file-size MIB    vfs: the database's size (100)
@@ -86,7 +89,8 @@ private var benchmarks: [any Benchmark.Type] {
     TransactionBenchmark.self,
     SelectBenchmark.self, ContentionBenchmark.self, BesideBenchmark.self, GroupBenchmark.self,
     IdleBenchmark.self, OpenBenchmark.self, ScaleBenchmark.self,
-    SQLBenchmark.self, RecordsBenchmark.self, RecordsScaleBenchmark.self, StartBenchmark.self,
+    SQLBenchmark.self, StateBenchmark.self, RecordsBenchmark.self, RecordsScaleBenchmark.self,
+    StartBenchmark.self,
   ]
 }
 

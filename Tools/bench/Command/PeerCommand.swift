@@ -34,6 +34,7 @@ private let works: [String: Work] = [
   "program": ProgramRun.peer, "open": OpenBenchmark.peer, "scale-fill": ScaleBenchmark.fill,
   "sql-stock": SQLPeers.stock, "sql-sluice": SQLPeers.sluice, "sql-socket": SQLPeers.socket,
   "sql-service": SocketSQLService.run, "sql-empty": SQLPeers.empty,
+  "sql-state": StateBenchmark.peer,
   "records-stock": RecordsPeers.stock, "records-connection": RecordsPeers.connection,
   "records-storage": RecordsPeers.storage, "records-durable-stock": RecordsPeers.durableStock,
   "records-durable-connection": RecordsPeers.durableConnection,

@@ -1,6 +1,5 @@
 // The functions of sluice.h in an installed libsluice-sql.so, as a program in C has them.
 
-internal import CSluice
 internal import CSluiceSQL
 internal import ToolSupport
 
@@ -29,30 +28,18 @@ struct SluiceSQLFunctions {
     ) -> Int32
   let cancel: @convention(c) (Handle?) -> Int32
 
-  /// The library is never unloaded.
   init(_ path: String) throws(ToolError) {
-    guard let library = unsafe dlopen(path, RTLD_NOW) else {
-      throw .failed("\(path): \(unsafe dlerror().map { unsafe String(cString: $0) } ?? "")")
-    }
-    unsafe open = try unsafe function("open", of: library)
-    unsafe message = try unsafe function("error_message", of: library)
-    unsafe execute = try unsafe function("execute", of: library)
-    unsafe step = try unsafe function("step", of: library)
-    unsafe integer = try unsafe function("column_int64", of: library)
-    unsafe double = try unsafe function("column_double", of: library)
-    unsafe text = try unsafe function("column_text", of: library)
-    unsafe nextRows = try unsafe function("next_rows", of: library)
-    unsafe closeResult = try unsafe function("result_close", of: library)
-    unsafe batch = try unsafe function("batch", of: library)
-    unsafe cancel = try unsafe function("cancel", of: library)
+    let library = try DynamicLibrary(path, prefix: "sluice_", advice: "build it with Tools/build")
+    unsafe open = try library.function("open")
+    unsafe message = try library.function("error_message")
+    unsafe execute = try library.function("execute")
+    unsafe step = try library.function("step")
+    unsafe integer = try library.function("column_int64")
+    unsafe double = try library.function("column_double")
+    unsafe text = try library.function("column_text")
+    unsafe nextRows = try library.function("next_rows")
+    unsafe closeResult = try library.function("result_close")
+    unsafe batch = try library.function("batch")
+    unsafe cancel = try library.function("cancel")
   }
-}
-
-private func function<Function>(
-  _ name: String, of library: UnsafeMutableRawPointer
-) throws(ToolError) -> Function {
-  guard let address = unsafe dlsym(library, "sluice_" + name) else {
-    throw .failed("libsluice-sql.so has no sluice_\(name)")
-  }
-  return unsafe unsafeBitCast(address, to: Function.self)
 }

@@ -117,7 +117,7 @@ final class EngineKillRun {
       throw error
     }
     for worker in 0..<clients {
-      outcome.transactions += board[worker, .acknowledged, SQLWorker.store]
+      outcome.transactions += board[worker, .acknowledged, KillStore.allCases[0]]
     }
     if let ending = engine.stop() { throw .difference(ending) }
     return outcome
@@ -138,7 +138,7 @@ final class EngineKillRun {
 
   private func killOne() throws(HarnessError) {
     let began = Clock.monotonicNanoseconds()
-    let before = (0..<clients).map { board[$0, .acknowledged, SQLWorker.store] }
+    let before = (0..<clients).map { board[$0, .acknowledged, KillStore.allCases[0]] }
     if random.below(10) < 3 {
       engine.kill()
       outcome.engineKills += 1
@@ -153,7 +153,7 @@ final class EngineKillRun {
       guard clients > 1 else { return }
       // The next writer goes on.
       while !(0..<clients).contains(where: {
-        $0 != worker && board[$0, .acknowledged, SQLWorker.store] > before[$0]
+        $0 != worker && board[$0, .acknowledged, KillStore.allCases[0]] > before[$0]
       }) {
         try look()
         Clock.sleep(nanoseconds: 50_000)
@@ -175,7 +175,7 @@ final class EngineKillRun {
       if workers[worker]?.endedByItself() ?? false {
         throw .difference("client \(worker) has ended by itself")
       }
-      let number = board[worker, .acknowledged, SQLWorker.store]
+      let number = board[worker, .acknowledged, KillStore.allCases[0]]
       if number != seen[worker].number { seen[worker] = (number, now) }
       let call = board[worker, .callBegan]
       if call > 0, now - Int64(call) > 2 * hangNanoseconds {
@@ -186,9 +186,9 @@ final class EngineKillRun {
 
   /// Each client does one more transaction.
   private func settle() throws(HarnessError) {
-    let before = (0..<clients).map { board[$0, .acknowledged, SQLWorker.store] }
+    let before = (0..<clients).map { board[$0, .acknowledged, KillStore.allCases[0]] }
     let deadline = Clock.monotonicNanoseconds() + 3 * hangNanoseconds
-    while (0..<clients).contains(where: { board[$0, .acknowledged, SQLWorker.store] <= before[$0] })
+    while (0..<clients).contains(where: { board[$0, .acknowledged, KillStore.allCases[0]] <= before[$0] })
     {
       try look()
       guard Clock.monotonicNanoseconds() < deadline else {

@@ -39,7 +39,8 @@ struct SQLModelRun {
   }
 
   private func run(on engine: HarnessEngine) throws(HarnessError) -> Outcome {
-    let sqlite = try StockSQLite()
+    let sqlite: StockSQLite
+    do throws(ToolError) { sqlite = try StockSQLite() } catch { throw harnessError(error) }
     let directory = try engine.subdirectory("stock")
     var pairs: [Pair] = []
     for number in 0..<sessions {

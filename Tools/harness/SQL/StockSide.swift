@@ -1,8 +1,8 @@
 // SQLite in this process: the right answers. Confined to one thread.
 
 internal import CSQLite
-internal import CSluice
 internal import SluiceCommand
+internal import ToolSupport
 
 /// The functions of libsqlite3 that the comparison calls.
 @safe
@@ -43,47 +43,36 @@ struct StockSQLite {
   let columnText: @convention(c) (Handle, Int32) -> UnsafeRawPointer?
   let columnByteCount: @convention(c) (Handle, Int32) -> Int32
 
-  init() throws(HarnessError) {
-    guard let library = unsafe dlopen("libsqlite3.so.0", RTLD_NOW) else {
-      throw .failed("libsqlite3.so.0 cannot be loaded; install libsqlite3-0")
-    }
-    unsafe open = try unsafe find("open_v2", library)
-    unsafe close = try unsafe find("close_v2", library)
-    unsafe prepare = try unsafe find("prepare_v2", library)
-    unsafe step = try unsafe find("step", library)
-    unsafe finalize = try unsafe find("finalize", library)
-    unsafe reset = try unsafe find("reset", library)
-    unsafe message = try unsafe find("errmsg", library)
-    unsafe extendedCodes = try unsafe find("extended_result_codes", library)
-    unsafe changes = try unsafe find("changes", library)
-    unsafe totalChanges = try unsafe find("total_changes", library)
-    unsafe lastRowID = try unsafe find("last_insert_rowid", library)
-    unsafe autocommit = try unsafe find("get_autocommit", library)
-    unsafe readOnly = try unsafe find("stmt_readonly", library)
-    unsafe parameterCount = try unsafe find("bind_parameter_count", library)
-    unsafe bindInteger = try unsafe find("bind_int64", library)
-    unsafe bindReal = try unsafe find("bind_double", library)
-    unsafe bindNull = try unsafe find("bind_null", library)
-    unsafe bindText = try unsafe find("bind_text64", library)
-    unsafe bindBlob = try unsafe find("bind_blob64", library)
-    unsafe columnCount = try unsafe find("column_count", library)
-    unsafe columnName = try unsafe find("column_name", library)
-    unsafe columnType = try unsafe find("column_type", library)
-    unsafe columnInteger = try unsafe find("column_int64", library)
-    unsafe columnReal = try unsafe find("column_double", library)
-    unsafe columnBlob = try unsafe find("column_blob", library)
-    unsafe columnText = try unsafe find("column_text", library)
-    unsafe columnByteCount = try unsafe find("column_bytes", library)
+  init() throws(ToolError) {
+    let library = try DynamicLibrary.sqlite()
+    unsafe open = try library.function("open_v2")
+    unsafe close = try library.function("close_v2")
+    unsafe prepare = try library.function("prepare_v2")
+    unsafe step = try library.function("step")
+    unsafe finalize = try library.function("finalize")
+    unsafe reset = try library.function("reset")
+    unsafe message = try library.function("errmsg")
+    unsafe extendedCodes = try library.function("extended_result_codes")
+    unsafe changes = try library.function("changes")
+    unsafe totalChanges = try library.function("total_changes")
+    unsafe lastRowID = try library.function("last_insert_rowid")
+    unsafe autocommit = try library.function("get_autocommit")
+    unsafe readOnly = try library.function("stmt_readonly")
+    unsafe parameterCount = try library.function("bind_parameter_count")
+    unsafe bindInteger = try library.function("bind_int64")
+    unsafe bindReal = try library.function("bind_double")
+    unsafe bindNull = try library.function("bind_null")
+    unsafe bindText = try library.function("bind_text64")
+    unsafe bindBlob = try library.function("bind_blob64")
+    unsafe columnCount = try library.function("column_count")
+    unsafe columnName = try library.function("column_name")
+    unsafe columnType = try library.function("column_type")
+    unsafe columnInteger = try library.function("column_int64")
+    unsafe columnReal = try library.function("column_double")
+    unsafe columnBlob = try library.function("column_blob")
+    unsafe columnText = try library.function("column_text")
+    unsafe columnByteCount = try library.function("column_bytes")
   }
-}
-
-private func find<Function>(
-  _ name: String, _ library: UnsafeMutableRawPointer
-) throws(HarnessError) -> Function {
-  guard let address = unsafe dlsym(library, "sqlite3_" + name) else {
-    throw .failed("libsqlite3.so.0 has no sqlite3_\(name)")
-  }
-  return unsafe unsafeBitCast(address, to: Function.self)
 }
 
 @safe
