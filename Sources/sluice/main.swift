@@ -10,7 +10,8 @@ exit(
   Program(
     name: "sluice", title: "SQLite's files on the other side of shared memory",
     commands: [
-      serveCommand, engineCommand, sqlCommand, recordsCommand, runCommand, statsCommand, doctorCommand,
+      serveCommand, engineCommand, sqlCommand, recordsCommand, runCommand, statsCommand,
+      doctorCommand,
       confinementCommand,
       watchCommand, automergeCommand,
     ]

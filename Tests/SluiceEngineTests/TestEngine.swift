@@ -30,7 +30,8 @@ final class TestEngine: @unchecked Sendable {
       try Thread("test-engine") {
         do throws(Errno) {
           let server = try Server(
-            EngineService(EngineOffer(at: .host)), ServerConfiguration(), .shared(socket.listener, lifeline: far),
+            EngineService(EngineOffer(at: .host)), ServerConfiguration(),
+            .shared(socket.listener, lifeline: far),
             metrics: Metrics(), socketName: socket.name)
           try server.run()
         } catch {

@@ -24,7 +24,10 @@ enum RecordLine {
         if index > 0 { line.append(UInt8(ascii: ",")) }
         line += oneLine(transaction)
       }
-      line += Array(#"],"lastSignature":"#.utf8) + JSONText.quoted(session.lastSignature) + [UInt8(ascii: "}")]
+      line +=
+        Array(#"],"lastSignature":"#.utf8) + JSONText.quoted(session.lastSignature) + [
+          UInt8(ascii: "}")
+        ]
     }
     return line + Array("}}".utf8)
   }

@@ -139,7 +139,9 @@ private struct RecordsTool {
     }
     print("id      \(name(id))")
     print("header  \(name(header))")
-    for counter in counters { print("session \(name(counter.session))  \(counter.count) transactions") }
+    for counter in counters {
+      print("session \(name(counter.session))  \(counter.count) transactions")
+    }
     return 0
   }
 

@@ -45,17 +45,22 @@ struct WriteTurnTests {
   private func write(_ turn: WriteTurn) -> [Int] {
     nonisolated(unsafe) var failures = [Int](repeating: 0, count: Self.threadCount)
     let lock = NSLock()
-    DispatchQueue.concurrentPerform(iterations: Self.threadCount) { thread in
-      for number in 0..<Self.writeCount {
-        do throws(DatabaseError) {
-          try turn.perform(unless: { false }) { (store) throws(DatabaseError) in
-            try store.base.put(.meta, [UInt8(thread), UInt8(number)], [1])
+    let ended = DispatchSemaphore(value: 0)
+    for thread in 0..<Self.threadCount {
+      Thread.detachNewThread {
+        for number in 0..<Self.writeCount {
+          do throws(DatabaseError) {
+            try turn.perform(unless: { false }) { (store) throws(DatabaseError) in
+              try store.base.put(.meta, [UInt8(thread), UInt8(number)], [1])
+            }
+          } catch {
+            lock.withLock { unsafe failures[thread] += 1 }
           }
-        } catch {
-          lock.withLock { unsafe failures[thread] += 1 }
         }
+        ended.signal()
       }
     }
+    for _ in 0..<Self.threadCount { ended.wait() }
     return unsafe failures
   }
 

@@ -188,8 +188,9 @@ final class EngineKillRun {
   private func settle() throws(HarnessError) {
     let before = (0..<clients).map { board[$0, .acknowledged, KillStore.allCases[0]] }
     let deadline = Clock.monotonicNanoseconds() + 3 * hangNanoseconds
-    while (0..<clients).contains(where: { board[$0, .acknowledged, KillStore.allCases[0]] <= before[$0] })
-    {
+    while (0..<clients).contains(where: {
+      board[$0, .acknowledged, KillStore.allCases[0]] <= before[$0]
+    }) {
       try look()
       guard Clock.monotonicNanoseconds() < deadline else {
         throw .difference("a client does not go on")

@@ -42,7 +42,9 @@ struct MessageBytes {
 
   init(from reader: inout RecordByteReader) throws(WireError) {
     let flags = RecordMessageFlags(rawValue: try reader.number(UInt32.self))
-    guard flags.isSubset(of: [.hasHeader, .deleteIsValid]) else { throw .outOfRange }
+    guard flags.isSubset(of: [.hasHeader, .hasExpectation, .deleteIsValid]) else {
+      throw .outOfRange
+    }
     deleteIsValid = flags.contains(.deleteIsValid)
     id = unsafe Array(try reader.string())
     unsafe header = flags.contains(.hasHeader) ? try reader.string() : nil
@@ -64,6 +66,8 @@ struct MessageBytes {
           id: id, after: after, lastSignature: signature, transactions: transactions))
     }
     self.sessions = sessions
+    // How far a peer's or a store's messages go is nothing to store.
+    if flags.contains(.hasExpectation) { _ = try reader.counters() }
   }
 }
 
