@@ -218,7 +218,9 @@ struct BenchTests {
     let benchmark = document.benchmarks[0]
     #expect(benchmark.title.hasSuffix(", each sync 30 ms longer"))
     let subject = try #require(
-      benchmark.subjects.first { $0.subject == "1 durable writer: commit latency p50" })
+      benchmark.subjects.first {
+        $0.subject == "1 durable writer, syncs 30 ms longer: commit latency p50"
+      })
     for name in [BenchTests.stock, BenchTests.sluice] {
       let row = try #require(subject.row(name))
       #expect(row.rounds.allSatisfy { $0 >= 30_000_000 }, "\(name): \(row.rounds)")

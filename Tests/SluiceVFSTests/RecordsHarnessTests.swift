@@ -21,7 +21,7 @@ import Testing
   }
 
   @Test(arguments: [
-    ["model", "--operations", "3000"], ["hostile", "--seconds", "3"], ["kill", "--runs", "40"],
+    ["kill", "--runs", "40"]
   ])
   func nothingIsFound(_ words: [String]) throws {
     let outcome = try run(words)
