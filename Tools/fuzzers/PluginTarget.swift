@@ -94,12 +94,10 @@ struct PluginTarget: FuzzTarget {
       broken("a good description is refused")
     }
     return ProcessPlugin(description, secondsMaximum: 10) {
-      guard let pair = try? SocketPair() else { broken("no sockets") }
-      let theirs = SharedDescriptor(pair.theirs)
-      let ours = SharedDescriptor(pair.ours)
+      let (ours, theirs) = sockets()
       // Room for all of it is in the socket.
-      bytes.withUnsafeBytes {
-        _ = unsafe cplugin_send(theirs.descriptor.rawValue, $0.baseAddress, $0.count, .max)
+      _ = unsafe bytes.withUnsafeBytes {
+        unsafe cplugin_send(theirs.descriptor.rawValue, $0.baseAddress, $0.count, .max)
       }
       shutdown(theirs.descriptor.rawValue, Int32(SHUT_WR))
       return PluginProcess(socket: ours, end: { _ = theirs }, signal: { 0 })
@@ -111,6 +109,16 @@ struct PluginTarget: FuzzTarget {
     let end = Clock.monotonicNanoseconds() + 20_000_000
     return Interruption(
       isCancelled: { Clock.monotonicNanoseconds() > end }, isClientGone: { false })
+  }
+}
+
+private func sockets() -> (ours: SharedDescriptor, theirs: SharedDescriptor) {
+  do {
+    let pair = try SocketPair()
+    let theirs = pair.theirs
+    return (SharedDescriptor(pair.ours), SharedDescriptor(theirs))
+  } catch {
+    broken("no sockets: \(error)")
   }
 }
 
