@@ -1,11 +1,16 @@
 #include "cautomerge.h"
+// The calls for one algorithm are old, but they alone do without libcrypto's providers.
+#define OPENSSL_SUPPRESS_DEPRECATED
 #include <limits.h>
-#include <sodium.h>
+#include <openssl/sha.h>
 #include <string.h>
 #include <zlib.h>
 
 void cautomerge_sha256(const uint8_t *bytes, size_t byte_count, uint8_t *digest) {
-  crypto_hash_sha256(digest, bytes, byte_count);
+  SHA256_CTX context;
+  SHA256_Init(&context);
+  SHA256_Update(&context, bytes, byte_count);
+  SHA256_Final(digest, &context);
 }
 
 // zlib counts in `uInt`; whatever is larger is handed to it piece by piece.
@@ -13,8 +18,10 @@ static uInt piece(size_t byte_count) {
   return byte_count > UINT_MAX ? UINT_MAX : (uInt)byte_count;
 }
 
-enum cautomerge_inflation cautomerge_inflate(
-    const uint8_t *input, size_t input_count, uint8_t *output, size_t room, size_t *output_count) {
+// `output` may be null: then the bytes are counted and thrown away.
+static enum cautomerge_inflation run(
+    const uint8_t *input, size_t input_count, uint8_t *output, struct cautomerge_room room,
+    size_t *output_count) {
   uint8_t thrown_away[16384];
   z_stream stream;
   memset(&stream, 0, sizeof stream);
@@ -23,7 +30,7 @@ enum cautomerge_inflation cautomerge_inflate(
   int result = Z_OK;
   enum cautomerge_inflation outcome = cautomerge_damaged;
   while (result == Z_OK) {
-    size_t space = room - made;
+    size_t space = room.byte_count_max - made;
     // One byte more than the room tells a stream that fills it from one that exceeds it.
     uint8_t *target = output && space ? output + made : thrown_away;
     size_t target_count = output && space ? space : sizeof thrown_away;
@@ -40,6 +47,10 @@ enum cautomerge_inflation cautomerge_inflate(
       break;
     }
     made += written;
+    if (made > room.byte_count_free && (made - room.byte_count_free) / room.ratio_max > taken) {
+      outcome = cautomerge_too_large;
+      break;
+    }
     // No progress: the stream wants bytes that are not there.
     if (result == Z_OK && taken == input_count && stream.avail_out > 0) break;
   }
@@ -49,6 +60,17 @@ enum cautomerge_inflation cautomerge_inflate(
   inflateEnd(&stream);
   *output_count = made;
   return outcome;
+}
+
+enum cautomerge_inflation cautomerge_measure(
+    const uint8_t *input, size_t input_count, struct cautomerge_room room, size_t *output_count) {
+  return run(input, input_count, NULL, room, output_count);
+}
+
+enum cautomerge_inflation cautomerge_inflate(
+    const uint8_t *input, size_t input_count, uint8_t *output, size_t room, size_t *output_count) {
+  struct cautomerge_room any = {.byte_count_max = room, .byte_count_free = room, .ratio_max = 1};
+  return run(input, input_count, output, any, output_count);
 }
 
 size_t cautomerge_deflate_bound(size_t input_count) { return compressBound(input_count) + 64; }

@@ -23,6 +23,11 @@ extension [UInt8] {
     }
   }
 
+  /// A part of other bytes.
+  mutating func append(_ range: ByteRange, of source: [UInt8]) {
+    if range.count > 0 { append(contentsOf: source[range.range]) }
+  }
+
   /// A byte string with its length before it.
   mutating func append(lengthPrefixed bytes: some Collection<UInt8>) {
     append(unsigned: UInt64(bytes.count))

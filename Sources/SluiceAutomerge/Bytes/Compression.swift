@@ -7,14 +7,11 @@ internal import CAutomerge
 func inflated(
   _ bytes: [UInt8], _ range: Range<Int>, limits: Limits
 ) throws(AutomergeError) -> [UInt8] {
-  let (ratioRoom, overflow) = range.count.multipliedReportingOverflow(by: limits.inflationRatioMax)
-  let room = min(
-    limits.inflatedByteCountMax,
-    max(limits.inflatedByteCountFree, overflow ? Int.max : ratioRoom))
+  let room = limits.inflationRoom
   let outcome = unsafe bytes.withUnsafeBufferPointer { input in
     let stream = unsafe UnsafeBufferPointer(rebasing: input[range])
     var byteCount = 0
-    let counted = unsafe cautomerge_inflate(stream.baseAddress, stream.count, nil, room, &byteCount)
+    let counted = unsafe cautomerge_measure(stream.baseAddress, stream.count, room, &byteCount)
     guard counted == cautomerge_inflated else { return (counted, [UInt8]()) }
     var result = cautomerge_inflated
     let output = unsafe [UInt8](unsafeUninitializedCapacity: byteCount) {
@@ -46,8 +43,20 @@ func deflated(_ bytes: [UInt8]) -> [UInt8]? {
     }
   }
   guard !stream.isEmpty, stream.count < bytes.count else { return nil }
-  let isWithinRatio =
-    bytes.count <= limits.inflatedByteCountFree
-    || bytes.count / stream.count < limits.inflationRatioMax
-  return isWithinRatio ? stream : nil
+  if bytes.count > limits.inflatedByteCountFree {
+    var byteCount = 0
+    let measured = unsafe stream.withUnsafeBufferPointer {
+      unsafe cautomerge_measure($0.baseAddress, $0.count, limits.inflationRoom, &byteCount)
+    }
+    guard measured == cautomerge_inflated else { return nil }
+  }
+  return stream
+}
+
+extension Limits {
+  fileprivate var inflationRoom: cautomerge_room {
+    cautomerge_room(
+      byte_count_max: max(0, inflatedByteCountMax), byte_count_free: max(0, inflatedByteCountFree),
+      ratio_max: max(1, inflationRatioMax))
+  }
 }

@@ -12,12 +12,19 @@ extension Document {
     var reader = ByteReader(bytes)
     guard bytes.count < Int(Int32.max) else { throw reader.error(.limitReached) }
     var changes: [Change] = []
+    var changeByteCount = 0
     var beginsWithDocument = false
     while !reader.isAtEnd {
       let isFirst = reader.position == 0
       let chunk = try Chunk(&reader, limits: limits)
       if chunk.kind == .change {
-        changes.append(try Change(chunk, limits: limits))
+        let change = try Change(chunk, limits: limits)
+        // Compressed ones may be many times as large as the file.
+        changeByteCount += change.bytes.count
+        guard changeByteCount <= limits.contentByteCountMax else {
+          throw reader.error(.limitReached)
+        }
+        changes.append(change)
       } else {
         let loaded = try DocumentDecoding.store(chunk, limits: limits)
         if isFirst {

@@ -70,11 +70,7 @@ public struct ChangeHash: Hashable, Comparable, Sendable, CustomStringConvertibl
   }
 
   private func append(_ word: UInt64, to bytes: inout [UInt8]) {
-    var shift: UInt64 = 64
-    while shift > 0 {
-      shift -= 8
-      bytes.append(UInt8(truncatingIfNeeded: word >> shift))
-    }
+    unsafe withUnsafeBytes(of: word.bigEndian) { unsafe bytes.append(contentsOf: $0) }
   }
 
   /// Bits to find the hash in a table.
@@ -97,7 +93,7 @@ public struct ChangeHash: Hashable, Comparable, Sendable, CustomStringConvertibl
 }
 
 /// Lower-case hexadecimal digits.
-func hexText(_ bytes: some Sequence<UInt8>) -> String {
+package func hexText(_ bytes: some Sequence<UInt8>) -> String {
   let digits = Array("0123456789abcdef".utf8)
   var text: [UInt8] = []
   for byte in bytes {

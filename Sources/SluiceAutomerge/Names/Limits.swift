@@ -7,9 +7,10 @@ public struct Limits: Sendable, Hashable {
   public var chunkByteCountMax = 256 << 20
   /// The bytes that one compressed chunk or column may become.
   public var inflatedByteCountMax = 64 << 20
-  /// A stream that stays below so many bytes may have any ratio.
+  /// So many bytes may come of a stream with any ratio.
   public var inflatedByteCountFree = 1 << 20
-  /// The most bytes that one compressed byte may become.
+  /// The most bytes that one compressed byte may become beyond `inflatedByteCountFree`. It holds at
+  /// every point of a stream, so that a bomb is refused after its first part. At least 1.
   public var inflationRatioMax = 256
 
   /// At most 2^31 − 1, like those of documents, changes and actors.

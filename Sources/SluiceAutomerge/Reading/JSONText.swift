@@ -25,8 +25,8 @@ private struct JSONText {
 
   /// An object of which some entries are written.
   private struct Open {
-    var keys: [UInt32]
-    var winners: [UInt32]
+    /// Keys of a map count, those of a list do not.
+    var rows: [(key: UInt32, winner: UInt32)]
     var next = 0
     var isMap: Bool
   }
@@ -42,23 +42,23 @@ private struct JSONText {
     var stack: [Open] = []
     begin(slot, &stack)
     while var open = stack.popLast() {
-      guard open.next < open.winners.count else {
+      guard open.next < open.rows.count else {
         bytes.append(UInt8(ascii: open.isMap ? "}" : "]"))
         continue
       }
       if open.next > 0 { bytes.append(UInt8(ascii: ",")) }
+      let (key, winner) = open.rows[open.next]
       if open.isMap {
-        writeText(view.store.contents[view.store.keys.ranges[Int(open.keys[open.next])].range])
+        writeText(view.store.keys.ranges[Int(key)].range, of: view.store.contents)
         bytes.append(UInt8(ascii: ":"))
       }
-      let winner = open.winners[open.next]
       open.next += 1
       stack.append(open)
       let row = view.store.rows[Int(winner)]
       if Action.makesObject(row.action) {
         begin(row.valueStart, &stack)
       } else if row.valueCode == ValueCode.text {
-        writeText(view.store.contents[row.value.range])
+        writeText(row.value.range, of: view.store.contents)
       } else {
         write(view.scalar(of: winner))
       }
@@ -71,20 +71,18 @@ private struct JSONText {
     case .text:
       var text: [UInt8] = []
       view.appendText(of: slot, to: &text)
-      writeText(text[...])
+      writeText(text.indices, of: text)
     case .list:
-      var winners: [UInt32] = []
+      var rows: [(key: UInt32, winner: UInt32)] = []
       view.forEachElement(of: slot) { _, register in
-        winners.append(register.winner!)
+        rows.append((0, register.winner!))
         return true
       }
       bytes.append(UInt8(ascii: "["))
-      stack.append(Open(keys: [], winners: winners, isMap: false))
+      stack.append(Open(rows: rows, isMap: false))
     case .map, .table:
-      let properties = view.propertyRows(of: slot)
       bytes.append(UInt8(ascii: "{"))
-      stack.append(
-        Open(keys: properties.map(\.key), winners: properties.map { $0.1.winner! }, isMap: true))
+      stack.append(Open(rows: view.propertyRows(of: slot), isMap: true))
     }
   }
 
@@ -97,7 +95,9 @@ private struct JSONText {
     case .uint(let value): bytes.append(contentsOf: String(value).utf8)
     case .double(let value):
       bytes.append(contentsOf: (value.isFinite ? "\(value)" : "null").utf8)
-    case .text(let value): writeText(Array(value.utf8)[...])
+    case .text(let value):
+      let text = Array(value.utf8)
+      writeText(text.indices, of: text)
     case .bytes(let value), .unknown(_, let value):
       bytes.append(UInt8(ascii: "["))
       for (index, byte) in value.enumerated() {
@@ -108,9 +108,15 @@ private struct JSONText {
     }
   }
 
-  private mutating func writeText(_ text: ArraySlice<UInt8>) {
+  /// Copies what stands between characters that must be escaped.
+  private mutating func writeText(_ range: Range<Int>, of source: [UInt8]) {
     bytes.append(UInt8(ascii: "\""))
-    for byte in text {
+    var start = range.lowerBound
+    for index in range {
+      let byte = source[index]
+      if byte >= 0x20, byte != UInt8(ascii: "\""), byte != UInt8(ascii: "\\") { continue }
+      bytes.append(contentsOf: source[start..<index])
+      start = index + 1
       switch byte {
       case UInt8(ascii: "\""), UInt8(ascii: "\\"):
         bytes.append(UInt8(ascii: "\\"))
@@ -118,10 +124,10 @@ private struct JSONText {
       case UInt8(ascii: "\n"): bytes.append(contentsOf: "\\n".utf8)
       case UInt8(ascii: "\r"): bytes.append(contentsOf: "\\r".utf8)
       case UInt8(ascii: "\t"): bytes.append(contentsOf: "\\t".utf8)
-      case 0..<0x20: bytes.append(contentsOf: "\\u00\(hexText([byte]))".utf8)
-      default: bytes.append(byte)
+      default: bytes.append(contentsOf: "\\u00\(hexText([byte]))".utf8)
       }
     }
+    bytes.append(contentsOf: source[start..<range.upperBound])
     bytes.append(UInt8(ascii: "\""))
   }
 }

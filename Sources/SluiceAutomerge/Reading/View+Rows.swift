@@ -42,17 +42,17 @@ extension View {
   func isChanged(_ slot: UInt32) -> Bool { overlay?.sequences.contains(slot) == true }
 
   /// The keys of a map with something visible, in byte order.
-  func propertyRows(of slot: UInt32) -> [(key: UInt32, Register)] {
-    var properties = store.objects[Int(slot)].map
-    if let past = overlay?.maps[slot] {
-      for (key, register) in past { properties[key] = register }
+  func propertyRows(of slot: UInt32) -> [(key: UInt32, winner: UInt32)] {
+    var rows: [(key: UInt32, winner: UInt32)] = []
+    let past = overlay?.maps[slot]
+    for (key, register) in store.objects[Int(slot)].map where past?[key] == nil {
+      if let winner = register.winner { rows.append((key, winner)) }
     }
-    func name(_ key: UInt32) -> ArraySlice<UInt8> {
-      store.contents[store.keys.ranges[Int(key)].range]
+    for (key, register) in past ?? [:] {
+      if let winner = register.winner { rows.append((key, winner)) }
     }
-    return properties.filter { !$0.value.isEmpty }
-      .sorted { name($0.key).lexicographicallyPrecedes(name($1.key)) }
-      .map { ($0.key, $0.value) }
+    rows.sort { store.keys.precedes($0.key, $1.key, in: store.contents) }
+    return rows
   }
 
   /// Calls `body` with each visible element of a sequence, until it gives false.
@@ -150,8 +150,11 @@ extension View {
       return
     }
     bytes.reserveCapacity(bytes.count + store.objects[Int(slot)].sequence.width)
-    store.trees.forEach(store.objects[Int(slot)].sequence) { element, _ in
-      if let winner = store.winner(of: element) { appendText(ofRow: winner, to: &bytes) }
+    store.trees.forEach(store.objects[Int(slot)].sequence) { element, width in
+      // What has no width has no text either.
+      if width > 0, let winner = store.winner(of: element) {
+        appendText(ofRow: winner, to: &bytes)
+      }
       return true
     }
   }

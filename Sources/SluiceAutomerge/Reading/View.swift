@@ -30,8 +30,9 @@ public struct View: Sendable {
 
   /// The keys of a map, ascending by their UTF-8 bytes, with what stands there.
   public func properties(of object: ObjectID) throws(AutomergeError) -> [(key: String, Entry)] {
-    try propertyRows(of: slot(of: object, isSequence: false)).map { key, register in
-      (text(store.keys.ranges[Int(key)]), entry(register))
+    let slot = try slot(of: object, isSequence: false)
+    return propertyRows(of: slot).map { key, _ in
+      (text(store.keys.ranges[Int(key)]), entry(register(slot, key: key)))
     }
   }
 

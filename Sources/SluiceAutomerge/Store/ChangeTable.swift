@@ -26,6 +26,8 @@ struct ChangeTable: Sendable {
   private var dependencyIndexes: [UInt32] = []
   /// Open addressing: the index of a change, or `.max`. A power of two, at most half full.
   private var slots: [UInt32] = Array(repeating: .max, count: 16)
+  /// Odd and secret, so that nobody can choose hashes that meet in one slot.
+  private let multiplier = UInt64.random(in: 0...UInt64.max) | 1
 
   /// Changes on which no other depends.
   private(set) var heads: [UInt32] = []
@@ -60,6 +62,15 @@ struct ChangeTable: Sendable {
     records.append(record)
   }
 
+  /// Makes room for so many changes in all.
+  mutating func reserve(_ count: Int) {
+    records.reserveCapacity(count)
+    dependencyIndexes.reserveCapacity(count)
+    var slotCount = slots.count
+    while slotCount < count * 2 { slotCount *= 2 }
+    if slotCount > slots.count { rebuild(slotCount: slotCount, count: UInt32(records.count)) }
+  }
+
   /// Makes the change known by its hash. False if another change has it.
   mutating func setHash(_ hash: ChangeHash, of index: UInt32) -> Bool {
     let slot = slot(for: hash)
@@ -89,9 +100,9 @@ struct ChangeTable: Sendable {
   }
 
   private func slot(for hash: ChangeHash) -> Int {
-    var hasher = Hasher()
-    hasher.combine(hash.tableBits)
-    var slot = hasher.finalize() & (slots.count - 1)
+    // The upper bits of the product depend on all bits of the hash.
+    let product = hash.tableBits &* multiplier
+    var slot = Int(product >> UInt64(64 - slots.count.trailingZeroBitCount))
     while slots[slot] != .max, records[Int(slots[slot])].hash != hash {
       slot = (slot + 1) & (slots.count - 1)
     }

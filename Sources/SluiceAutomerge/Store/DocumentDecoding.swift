@@ -136,6 +136,7 @@ struct DocumentDecoding {
     var store = Store(limits: limits)
     for actor in chunk.actors { _ = store.actors.insert(actor) }
     store.rows.reserveCapacity(sources.count)
+    store.changes.reserve(changes.count)
     var room = RegenerationRoom()
     var encoder = ChangeEncoder()
     var hashRoom: [UInt8] = []
