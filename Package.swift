@@ -97,10 +97,10 @@ let hostTargets: [Target] = [
     ],
     swiftSettings: swiftSettings),
   // Linked from the archives, so that programs need libc only. zlib does not hash, and no hash is
-  // written here: SHA-256 comes from libsodium.
+  // written here: SHA-256 comes from OpenSSL's libcrypto.
   .target(
     name: "CAutomerge", cSettings: cSettings,
-    linkerSettings: [.linkedLibrary(":libz.a"), .linkedLibrary(":libsodium.a")]),
+    linkerSettings: [.linkedLibrary(":libz.a"), .linkedLibrary(":libcrypto.a")]),
   .target(
     name: "SluiceAutomerge", dependencies: ["CAutomerge"], swiftSettings: swiftSettings),
   .target(name: "CSluiceCommand", cSettings: cSettings),
@@ -136,8 +136,12 @@ let hostTargets: [Target] = [
     ],
     path: "Tools/bench", exclude: ["README.md", "results"], swiftSettings: swiftSettings),
   .executableTarget(
-    name: "automerge-bench", dependencies: ["SluiceAutomerge"], path: "Tools/automerge",
-    swiftSettings: swiftSettings),
+    name: "automerge-bench", dependencies: ["AutomergeScenarios", "SluiceAutomerge"],
+    path: "Tools/automerge", swiftSettings: swiftSettings),
+  // Random histories, for tests and automerge-bench.
+  .target(
+    name: "AutomergeScenarios", dependencies: ["SluiceAutomerge"],
+    path: "Tools/automerge-scenarios", swiftSettings: swiftSettings),
   .executableTarget(
     name: "stress", dependencies: ["CSQLite"], path: "Tools/stress", swiftSettings: swiftSettings,
     linkerSettings: [.linkedLibrary("sqlite3")]),
@@ -169,10 +173,11 @@ let hostTargets: [Target] = [
     dependencies: ["CEngine", "SluiceEngine", "SluiceRecords", "SluiceServer", "TestSupport"],
     swiftSettings: swiftSettings),
   .testTarget(
-    name: "SluiceAutomergeTests", dependencies: ["SluiceAutomerge"], swiftSettings: swiftSettings),
+    name: "SluiceAutomergeTests", dependencies: ["AutomergeScenarios", "SluiceAutomerge"],
+    swiftSettings: swiftSettings),
   // Nearly all users' tests: stock programs with libsluice.so, as Tools/build has made it.
   .testTarget(
-    name: "SluiceVFSTests", dependencies: ["SluiceVFS", "TestSupport"],
+    name: "SluiceVFSTests", dependencies: ["SluiceAutomerge", "SluiceVFS", "TestSupport"],
     swiftSettings: swiftSettings),
 ]
 

@@ -1,5 +1,6 @@
 // Edits, batches, the queue, recovery: what a user of a document notices.
 
+import AutomergeScenarios
 import Testing
 
 @testable import SluiceAutomerge

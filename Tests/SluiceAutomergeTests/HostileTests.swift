@@ -1,6 +1,7 @@
 // Inputs that are made to exhaust or confuse a reader: each is refused for its reason, and leaves the
 // document as it was.
 
+import AutomergeScenarios
 import Testing
 
 @testable import SluiceAutomerge

@@ -1,5 +1,6 @@
 // What must be refused, each for its own reason.
 
+import AutomergeScenarios
 import Testing
 
 @testable import SluiceAutomerge

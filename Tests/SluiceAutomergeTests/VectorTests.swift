@@ -1,5 +1,6 @@
 // The reference's answers: bytes, hashes, states, conflicts, and what must be refused.
 
+import AutomergeScenarios
 import Testing
 
 @testable import SluiceAutomerge

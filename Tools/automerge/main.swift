@@ -8,6 +8,10 @@
 //   automerge-bench refuse FILE          load a file that must be refused
 //   automerge-bench view FILE            the state when half of the changes were there, and the patches
 //                                        from there to now
+//   automerge-bench scenarios [--count N] [--seed S] [--threads T] [--past-every E] [--canary]
+//                                        N random histories, from the seed S on, each applied in two
+//                                        orders; every E-th with its past and patches. The canary breaks
+//                                        ties the wrong way, and must be found in most of them
 //
 // Prints the task's milliseconds, the least of several runs where a run changes nothing, and the greatest
 // memory that the process had.
@@ -39,8 +43,12 @@ func report(_ name: String, _ time: Double, _ more: String = "") {
 }
 
 let words = Array(CommandLine.arguments.dropFirst())
+if words.first == "scenarios" {
+  guard let run = ScenarioRun(Array(words.dropFirst())) else { fail("scenarios: wrong options") }
+  exit(run.run() ? 0 : 1)
+}
 guard words.count >= 2, let data = FileManager.default.contents(atPath: words[1]) else {
-  fail("usage: automerge-bench load | save | apply | json | refuse | view FILE")
+  fail("usage: automerge-bench load | save | apply | json | refuse | view FILE, or scenarios")
 }
 let bytes = [UInt8](data)
 let count = words.count > 2 ? Int(words[2]) : nil

@@ -10,7 +10,7 @@
 public struct Document: Sendable {
   /// The writer of the edits made here. Two documents that are edited must never share one.
   public var actor: ActorID
-  var store: Store
+  package var store: Store
   var queue = WaitingQueue()
 
   /// A document without changes.

@@ -1,10 +1,11 @@
 // The actors of a document. An actor keeps its index for ever; its rank among all changes when
 // another actor comes. The order of any two actors never changes.
 
-struct ActorTable: Sendable {
+package struct ActorTable: Sendable {
   private(set) var names: [[UInt8]] = []
-  /// By index: the place in ascending byte order. Only `insert` and `truncate` may change it.
-  var ranks: [UInt32] = []
+  /// By index: the place in ascending byte order. Only `insert` and `truncate` may change it,
+  /// and the canary of the random histories, which puts the ranks into a wrong order.
+  package var ranks: [UInt32] = []
   /// By rank: the index.
   private(set) var byRank: [UInt32] = []
   private var indexes: [[UInt8]: UInt32] = [:]
@@ -15,7 +16,7 @@ struct ActorTable: Sendable {
 
   func index(of name: [UInt8]) -> UInt32? { indexes[name] }
 
-  mutating func insert(_ name: [UInt8]) -> UInt32 {
+  package mutating func insert(_ name: [UInt8]) -> UInt32 {
     if let index = indexes[name] { return index }
     let index = UInt32(names.count)
     var low = 0

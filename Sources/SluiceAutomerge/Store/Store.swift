@@ -5,9 +5,9 @@
 // A batch is first admitted as a whole, which changes the tables' ends only and may fail; then it
 // takes effect, which cannot fail. So a refused batch is cut off again, and nothing has changed.
 
-struct Store: Sendable {
+package struct Store: Sendable {
   var limits: Limits
-  var actors = ActorTable()
+  package var actors = ActorTable()
   /// The bytes of keys, values, messages and extra bytes.
   var contents: [UInt8] = []
   var keys = KeyTable()

@@ -1,14 +1,14 @@
 // Random histories of several writers who edit at once and merge now and then.
 
-@testable import SluiceAutomerge
+package import SluiceAutomerge
 
 /// A generator whose numbers depend on the seed only.
-struct SeededGenerator: RandomNumberGenerator {
+package struct SeededGenerator: RandomNumberGenerator {
   private var state: UInt64
 
-  init(seed: UInt64) { state = seed }
+  package init(seed: UInt64) { state = seed }
 
-  mutating func next() -> UInt64 {
+  package mutating func next() -> UInt64 {
     state &+= 0x9e37_79b9_7f4a_7c15
     var mixed = state
     mixed = (mixed ^ (mixed >> 30)) &* 0xbf58_476d_1ce4_e5b9
@@ -16,16 +16,18 @@ struct SeededGenerator: RandomNumberGenerator {
     return mixed ^ (mixed >> 31)
   }
 
-  mutating func number(below bound: Int) -> Int { Int.random(in: 0..<bound, using: &self) }
+  package mutating func number(below bound: Int) -> Int { Int.random(in: 0..<bound, using: &self) }
 }
 
 /// The changes that some writers made, in the order in which one of them knows them.
-struct Scenario {
-  var changes: [Change] = []
-  var generator: SeededGenerator
+package struct Scenario {
+  package private(set) var changes: [Change] = []
+  package var generator: SeededGenerator
   private var replicas: [Document] = []
 
-  init(seed: UInt64, actorCountMax: Int, changeCountMax: Int) throws {
+  package init(
+    seed: UInt64, actorCountMax: Int, changeCountMax: Int
+  ) throws(AutomergeError) {
     generator = SeededGenerator(seed: seed)
     let actorCount = 2 + generator.number(below: actorCountMax - 1)
     for index in 0..<actorCount {
@@ -52,7 +54,7 @@ struct Scenario {
   }
 
   /// Objects that all writers share from the beginning.
-  private mutating func begin() throws {
+  private mutating func begin() throws(AutomergeError) {
     try replicas[0].edit { edit throws(AutomergeError) in
       let list = try edit.make(.list, forKey: "list")
       try edit.insert(.int(1), at: 0, in: list)
@@ -66,13 +68,13 @@ struct Scenario {
     }
   }
 
-  private mutating func merge(into target: Int, from source: Int) throws {
+  private mutating func merge(into target: Int, from source: Int) throws(AutomergeError) {
     guard target != source else { return }
     try replicas[target].apply(replicas[source].changes(since: replicas[target].heads))
   }
 
   /// All writers know the same and make one edit each, so that their operations have equal counters.
-  private mutating func editAllAtOnce() throws -> Int {
+  private mutating func editAllAtOnce() throws(AutomergeError) -> Int {
     for index in 1..<replicas.count { try merge(into: 0, from: index) }
     for index in 1..<replicas.count { try merge(into: index, from: 0) }
     let place = generator.number(below: 3)
@@ -93,7 +95,7 @@ struct Scenario {
   }
 
   /// False if nothing came of it.
-  private mutating func edit(_ index: Int) throws -> Bool {
+  private mutating func edit(_ index: Int) throws(AutomergeError) -> Bool {
     var generator = generator
     let change = try replicas[index].edit(
       message: generator.number(below: 4) == 0 ? "m" : nil, time: Int64(generator.number(below: 9)),

@@ -1,0 +1,65 @@
+// A state that follows another by patches, as a reader of patches keeps it.
+
+internal import SluiceAutomerge
+
+/// What a reader of patches keeps.
+indirect enum PatchedTree: Equatable {
+  case scalar(String)
+  case map([[UInt8]: PatchedTree])
+  case list([PatchedTree])
+  case text(String)
+
+  init(_ view: View) { self.init(.object(.map, .root), view) }
+
+  init(_ value: Value, _ view: View) {
+    switch value {
+    case .scalar(let scalar): self = .scalar(scalarText(scalar))
+    case .object(.list, let object):
+      self = .list(((try? view.elements(of: object)) ?? []).map { PatchedTree($0.1.value, view) })
+    case .object(.text, let object): self = .text((try? view.text(of: object)) ?? "")
+    case .object(_, let object):
+      var map: [[UInt8]: PatchedTree] = [:]
+      // Keys that Swift takes for equal are kept apart by their bytes.
+      for (key, entry) in (try? view.properties(of: object)) ?? [] {
+        map[Array(key.utf8)] = PatchedTree(entry.value, view)
+      }
+      self = .map(map)
+    }
+  }
+
+  mutating func apply(_ patch: Patch, _ view: View) { apply(patch, patch.path[...], view) }
+
+  private mutating func apply(_ patch: Patch, _ path: ArraySlice<View.Step>, _ view: View) {
+    if let step = path.first {
+      switch (self, step) {
+      case (.map(var map), .key(let key)):
+        map[Array(key.utf8)]?.apply(patch, path.dropFirst(), view)
+        self = .map(map)
+      case (.list(var list), .index(let index)):
+        list[index].apply(patch, path.dropFirst(), view)
+        self = .list(list)
+      // A text shows a character in place of the object that stands in it.
+      default: break
+      }
+      return
+    }
+    switch (self, patch.action) {
+    case (.map(var map), .put(let key, let value)):
+      map[Array(key.utf8)] = PatchedTree(value, view)
+      self = .map(map)
+    case (.map(var map), .remove(let key)):
+      map[Array(key.utf8)] = nil
+      self = .map(map)
+    case (.list(var list), .splice(let index, let removing, let inserting)):
+      list.replaceSubrange(index..<index + removing, with: inserting.map { PatchedTree($0, view) })
+      self = .list(list)
+    case (.text(let text), .spliceText(let index, let removing, let inserting)):
+      var scalars = Array(text.unicodeScalars)
+      scalars.replaceSubrange(index..<index + removing, with: inserting.unicodeScalars)
+      var result = String.UnicodeScalarView()
+      result.append(contentsOf: scalars)
+      self = .text(String(result))
+    default: break
+    }
+  }
+}
