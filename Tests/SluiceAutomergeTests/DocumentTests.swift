@@ -15,7 +15,7 @@ struct DocumentTests {
     }
     let change = try document.edit { edit throws(AutomergeError) in
       try edit.set(.int(1), forKey: "k")
-      try edit.remove(key: "absent")
+      try edit.removeValue(forKey: "absent")
     }
     #expect(change == nil)
     #expect(document.history.count == 1)
@@ -29,15 +29,15 @@ struct DocumentTests {
     var document = replica(1)
     try document.edit { edit throws(AutomergeError) in
       let text = try edit.make(.text, forKey: "t")
-      try edit.splice(text, at: 0, inserting: "hello")
+      try edit.append(contentsOf: "hello", to: text)
       try edit.set(.counter(1), forKey: "c")
     }
     let before = (document.save(), document.view.json())
     let reason = refusal {
       try document.edit { edit throws(AutomergeError) in
         guard case .object(_, let text)? = edit.view.value(at: ["t"]) else { return }
-        try edit.splice(text, at: 2, removing: 2, inserting: "xyz")
-        try edit.increment(key: "c", by: 5)
+        try edit.replaceSubrange(2..<4, in: text, with: "xyz")
+        try edit.incrementValue(forKey: "c", by: 5)
         try edit.set(.null, forKey: "new")
         try edit.remove(at: 99, in: text)
       }
@@ -45,7 +45,7 @@ struct DocumentTests {
     #expect(reason == .outOfRange)
     #expect((document.save(), document.view.json()) == before)
     #expect(document.view.json() == #"{"c":1,"t":"hello"}"#)
-    try document.edit { edit throws(AutomergeError) in try edit.increment(key: "c", by: 2) }
+    try document.edit { edit throws(AutomergeError) in try edit.incrementValue(forKey: "c", by: 2) }
     #expect(document.view.json() == #"{"c":3,"t":"hello"}"#)
   }
 
@@ -64,7 +64,7 @@ struct DocumentTests {
     var document = replica(1)
     let change = try document.edit { edit throws(AutomergeError) in
       let text = try edit.make(.text, forKey: "t")
-      try edit.splice(text, at: 0, inserting: "a😀e\u{301}")
+      try edit.append(contentsOf: "a😀e\u{301}", to: text)
     }
     #expect(change?.operationCount == 5)
   }
@@ -83,7 +83,7 @@ struct DocumentTests {
           let removing = min(models[index].count - place, generator.number(below: 4))
           let inserting = ["a", "bcd", "é😀", "0123456789"][generator.number(below: 4)]
           try writers[index].edit { edit throws(AutomergeError) in
-            try edit.splice(text, at: place, removing: removing, inserting: inserting)
+            try edit.replaceSubrange(place..<place + removing, in: text, with: inserting)
           }
           models[index].replaceSubrange(
             place..<place + removing, with: inserting.unicodeScalars)
@@ -118,10 +118,10 @@ struct DocumentTests {
       var text = ObjectID.root
       try document.edit { edit throws(AutomergeError) in
         text = try edit.make(.text, forKey: "t")
-        try edit.splice(text, at: 0, inserting: "one two")
+        try edit.append(contentsOf: "one two", to: text)
         try edit.mark(
           0..<3, in: text, name: "bold", value: .bool(true), expandsAfter: expands)
-        try edit.splice(text, at: 3, inserting: "!")
+        try edit.insert(contentsOf: "!", at: 3, in: text)
       }
       let marks = try document.view.marks(of: text)
       #expect(marks == [Mark(name: "bold", value: .bool(true), range: 0..<(expands ? 4 : 3))])
@@ -137,8 +137,8 @@ struct DocumentTests {
     try first.edit { edit throws(AutomergeError) in try edit.set(.counter(.max), forKey: "c") }
     var second = replica(2)
     try second.apply(first.history)
-    try first.edit { edit throws(AutomergeError) in try edit.increment(key: "c", by: 2) }
-    try second.edit { edit throws(AutomergeError) in try edit.increment(key: "c", by: 3) }
+    try first.edit { edit throws(AutomergeError) in try edit.incrementValue(forKey: "c", by: 2) }
+    try second.edit { edit throws(AutomergeError) in try edit.incrementValue(forKey: "c", by: 3) }
     try first.apply(second.history)
     #expect(try first.view.value(forKey: "c") == .scalar(.counter(.max &+ 5)))
   }

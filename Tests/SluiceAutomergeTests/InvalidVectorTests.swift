@@ -58,7 +58,7 @@ struct InvalidVectorTests {
       #expect(document.heads == hashes(vector.texts("heads")), "\(told)")
       #expect(document.history.count == vector["changes"] as? Int, "\(told)")
       #expect(
-        document.history.operationCount(withDeletions: false) == vector["ops"] as? Int,
+        document.history.operationCount(includingDeletions: false) == vector["ops"] as? Int,
         "\(told)")
       let hashText = document.history.hashes.map(\.description).joined(separator: "\n")
       let digest = ChangeHash(digestOf: Array(hashText.utf8), from: 0)

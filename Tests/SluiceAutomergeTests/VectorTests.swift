@@ -96,7 +96,7 @@ struct VectorTests {
       var own = Document(actor: genesis.actor)
       let made = try own.edit { edit throws(AutomergeError) in
         try edit.set(.int(1), forKey: "__genesis__")
-        try edit.remove(key: "__genesis__")
+        try edit.removeValue(forKey: "__genesis__")
       }
       #expect(made?.bytes == genesis.bytes)
     }

@@ -201,7 +201,7 @@ struct AutomergeCommandTests {
   /// The reference loads such a file, and cannot load what it saves of it: predecessors out of order
   /// do not come back out of a document chunk.
   @Test func aFileThatTheReferenceCannotSaveAndLoadIsRepairedFromItsGoodChanges() throws {
-    let chunks = Self.unsortedPredecessors.map { bytes(hex: $0) }
+    let chunks = Self.unsortedPredecessors.map { chunk(hex: $0) }
     var document = Document()
     for chunk in chunks[..<2] { try document.apply(Change(chunk)) }
     let bad = chunks[2]
@@ -271,12 +271,12 @@ struct AutomergeCommandTests {
     // A document chunk with a right checksum whose content is wrong.
     let bytes = try [UInt8](Data(contentsOf: vector("incorrect_max_op.automerge")))
     let text = Array("no document at all".utf8)
-    for content in [text, bytes] {
-      try put(content)
+    for unprovable in [text, bytes] {
+      try put(unprovable)
       let outcome = try automerge(file.path, "repair")
       #expect(outcome.ending == .exited(1), "\(outcome.output)")
       #expect(outcome.errors.contains("no change in it can be proved"), "\(outcome.errors)")
-      #expect(self.content(file) == content && self.content(damagedFile) == nil)
+      #expect(content(file) == unprovable && content(damagedFile) == nil)
     }
   }
 
@@ -292,7 +292,7 @@ struct AutomergeCommandTests {
       + "150334014202560257017002710373037f0161017f017f14017f027e01007e0100",
   ]
 
-  private func bytes(hex: String) -> [UInt8] {
+  private func chunk(hex: String) -> [UInt8] {
     let digits = hex.map { $0.hexDigitValue! }
     return stride(from: 0, to: digits.count, by: 2).map { UInt8(digits[$0] << 4 | digits[$0 + 1]) }
   }

@@ -15,13 +15,16 @@ indirect enum PatchedTree: Equatable {
     switch value {
     case .scalar(let scalar): self = .scalar(scalarText(scalar))
     case .object(.list, let object):
-      self = .list(((try? view.elements(of: object)) ?? []).map { PatchedTree($0.1.value, view) })
+      self = .list(
+        (try? view.elements(of: object))?.map { PatchedTree($0.entry.value, view) } ?? [])
     case .object(.text, let object): self = .text((try? view.text(of: object)) ?? "")
     case .object(_, let object):
       var map: [[UInt8]: PatchedTree] = [:]
       // Keys that Swift takes for equal are kept apart by their bytes.
-      for (key, entry) in (try? view.properties(of: object)) ?? [] {
-        map[Array(key.utf8)] = PatchedTree(entry.value, view)
+      if let properties = try? view.properties(of: object) {
+        for (key, entry) in properties {
+          map[Array(key.utf8)] = PatchedTree(entry.value, view)
+        }
       }
       self = .map(map)
     }
@@ -44,18 +47,18 @@ indirect enum PatchedTree: Equatable {
       return
     }
     switch (self, patch.action) {
-    case (.map(var map), .put(let key, let value)):
+    case (.map(var map), .set(let value, let key)):
       map[Array(key.utf8)] = PatchedTree(value, view)
       self = .map(map)
-    case (.map(var map), .remove(let key)):
+    case (.map(var map), .removeValue(let key)):
       map[Array(key.utf8)] = nil
       self = .map(map)
-    case (.list(var list), .splice(let index, let removing, let inserting)):
-      list.replaceSubrange(index..<index + removing, with: inserting.map { PatchedTree($0, view) })
+    case (.list(var list), .replaceSubrange(let range, let inserting)):
+      list.replaceSubrange(range, with: inserting.map { PatchedTree($0, view) })
       self = .list(list)
-    case (.text(let text), .spliceText(let index, let removing, let inserting)):
+    case (.text(let text), .replaceText(let range, let inserting)):
       var scalars = Array(text.unicodeScalars)
-      scalars.replaceSubrange(index..<index + removing, with: inserting.unicodeScalars)
+      scalars.replaceSubrange(range, with: inserting.unicodeScalars)
       var result = String.UnicodeScalarView()
       result.append(contentsOf: scalars)
       self = .text(String(result))

@@ -59,7 +59,7 @@ package struct Scenario {
       let list = try edit.make(.list, forKey: "list")
       try edit.insert(.int(1), at: 0, in: list)
       let text = try edit.make(.text, forKey: "text")
-      try edit.splice(text, at: 0, inserting: "shared é😀")
+      try edit.append(contentsOf: "shared é😀", to: text)
       try edit.set(.counter(1), forKey: "counter")
       _ = try edit.make(.map, forKey: "map")
     }
@@ -131,7 +131,8 @@ private func objects(
 ) throws(AutomergeError) -> [(ObjectKind, ObjectID)] {
   let values =
     kind.isSequence
-    ? try view.elements(of: object).map(\.1.value) : try view.properties(of: object).map(\.1.value)
+    ? try view.elements(of: object).map(\.entry.value)
+    : try view.properties(of: object).map(\.entry.value)
   return values.compactMap { value in
     if case .object(let kind, let object) = value { return (kind, object) }
     return nil
@@ -156,14 +157,14 @@ private func editMap(
 ) throws(AutomergeError) {
   let key = ["a", "b", "counter", "é", "e\u{301}", "😀", "\u{ffff}"][generator.number(below: 7)]
   switch generator.number(below: 8) {
-  case 0: try edit.remove(key: key, in: map)
+  case 0: try edit.removeValue(forKey: key, in: map)
   case 1:
     let kinds: [ObjectKind] = [.map, .list, .text, .table]
     try edit.make(kinds[generator.number(below: 4)], forKey: key, in: map)
   case 2, 3:
     let amount = generator.number(below: 3) == 0 ? Int64.max : Int64(generator.number(below: 9))
     if case .scalar(.counter)? = try edit.view.value(forKey: key, in: map) {
-      try edit.increment(key: key, in: map, by: amount)
+      try edit.incrementValue(forKey: key, by: amount, in: map)
     }
   default: try edit.set(randomValue(&generator), forKey: key, in: map)
   }
@@ -179,7 +180,7 @@ private func editList(
   case 1 where count > 0: try edit.set(randomValue(&generator), at: index, in: list)
   case 2 where count > 0:
     if case .scalar(.counter) = try edit.view.entry(at: index, in: list).value {
-      try edit.increment(at: index, in: list, by: 2)
+      try edit.incrementElement(at: index, by: 2, in: list)
     }
   case 3 where count > 0: try edit.make(.map, at: index, in: list)
   case 4: try edit.insert(.text, at: index, in: list)
@@ -204,9 +205,10 @@ private func editText(
   case 1: try edit.insert(.map, at: index, in: text)
   case 2 where count > 0: try edit.set(.text("two"), at: index == count ? 0 : index, in: text)
   case 3, 4:
-    try edit.splice(text, at: index, removing: generator.number(below: min(4, count - index + 1)))
+    let end = index + generator.number(below: min(4, count - index + 1))
+    try edit.removeSubrange(index..<end, in: text)
   default:
     let words = ["x", "yz", "é😀", "hello"]
-    try edit.splice(text, at: index, inserting: words[generator.number(below: 4)])
+    try edit.insert(contentsOf: words[generator.number(below: 4)], at: index, in: text)
   }
 }

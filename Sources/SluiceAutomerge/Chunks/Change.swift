@@ -9,6 +9,7 @@
 public struct Change: Sendable, Hashable {
   /// The uncompressed chunk.
   public let bytes: [UInt8]
+  /// The SHA-256 of `bytes`, by which all replicas know the change.
   public let hash: ChangeHash
   let contents: ChangeContents
 
@@ -40,11 +41,13 @@ public struct Change: Sendable, Hashable {
     self.contents = contents
   }
 
+  /// The writer.
   public var actor: ActorID { ActorID(contents.actors[0])! }
   /// 1 for the actor's first change.
   public var sequence: UInt64 { contents.sequence }
   /// The counter of the first operation.
   public var startCounter: UInt32 { contents.startCounter }
+  /// How many operations the change has.
   public var operationCount: Int { contents.operations.count }
   /// Opaque: some writers count seconds, some milliseconds.
   public var time: Int64 { contents.time }
@@ -74,7 +77,9 @@ public struct Change: Sendable, Hashable {
     return chunk
   }
 
+  /// Changes with equal hashes have equal bytes.
   public static func == (left: Change, right: Change) -> Bool { left.hash == right.hash }
 
+  /// Hashes the hash.
   public func hash(into hasher: inout Hasher) { hasher.combine(hash) }
 }

@@ -2,29 +2,43 @@
 
 /// One operation of a change.
 public struct Operation: Sendable, Hashable {
+  /// What an operation acts on within its object.
   public enum Key: Sendable, Hashable {
+    /// The key of a map.
     case property(String)
     /// The beginning of a sequence, before all elements.
     case head
+    /// An element of a sequence, by the operation that inserted it.
     case element(OperationID)
   }
 
+  /// What an operation does.
   public enum Action: Sendable, Hashable {
+    /// Makes an object, which is named by the operation.
     case make(ObjectKind)
+    /// Sets a value.
     case set(ScalarValue)
+    /// Removes what the predecessors set.
     case delete
     /// By an integer or unsigned value.
     case increment(ScalarValue)
+    /// Begins a mark. If it expands, text inserted at this edge is marked too.
     case beginMark(name: String, value: ScalarValue, expands: Bool)
+    /// Ends the mark that the operation before began.
     case endMark(expands: Bool)
   }
 
+  /// The operation's name.
   public var id: OperationID
+  /// The object on which it acts.
   public var object: ObjectID
+  /// The key or element on which it acts.
   public var key: Key
   /// Whether a new element follows the one that the key names.
   public var isInsert: Bool
+  /// What it does.
   public var action: Action
+  /// The operations whose values it overwrites, deletes or increments, ascending.
   public var predecessors: [OperationID]
 }
 

@@ -4,12 +4,19 @@
 ///
 /// Equal texts are compared as Swift does; the format itself compares bytes.
 public enum ScalarValue: Hashable, Sendable {
+  /// No value, at a key that is there.
   case null
+  /// True or false.
   case bool(Bool)
+  /// A whole number.
   case int(Int64)
+  /// A whole number that is not negative, written as such.
   case uint(UInt64)
+  /// A floating-point number; its bits are kept.
   case double(Double)
+  /// A string that writers replace as a whole. What is edited together is an object of kind `text`.
   case text(String)
+  /// Any bytes.
   case bytes([UInt8])
   /// Together with its increments, where it is read from a document.
   case counter(Int64)
@@ -75,8 +82,15 @@ extension ScalarValue {
   }
 }
 
-/// A value at a key or element: a scalar, or an object to look into.
-public enum Value: Hashable, Sendable {
-  case scalar(ScalarValue)
-  case object(ObjectKind, ObjectID)
+extension ScalarValue: ExpressibleByStringLiteral, ExpressibleByIntegerLiteral,
+  ExpressibleByFloatLiteral, ExpressibleByBooleanLiteral
+{
+  /// A text.
+  public init(stringLiteral value: String) { self = .text(value) }
+  /// A signed number.
+  public init(integerLiteral value: Int64) { self = .int(value) }
+  /// A floating-point number.
+  public init(floatLiteral value: Double) { self = .double(value) }
+  /// True or false.
+  public init(booleanLiteral value: Bool) { self = .bool(value) }
 }

@@ -46,6 +46,12 @@ extension Document {
     try apply(CollectionOfOne(change))
   }
 
+  /// Applies what the other document has and this one has not. What waits there stays there.
+  @discardableResult
+  public mutating func merge(_ other: Document) throws(AutomergeError) -> Application {
+    try apply(other.changes(since: heads))
+  }
+
   private struct Batch {
     var application = Application()
     /// Tickets from here on are those of this batch's changes that had to wait.

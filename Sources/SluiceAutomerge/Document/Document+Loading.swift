@@ -43,6 +43,7 @@ extension Document {
 
   /// What could not be used of a damaged file.
   public struct Damage: Sendable {
+    /// Why it could not be used.
     public var error: AutomergeError
     /// The part of the file that was left out.
     public var bytes: Range<Int>

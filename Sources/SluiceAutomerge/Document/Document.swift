@@ -19,6 +19,7 @@ public struct Document: Sendable {
     store = Store(limits: limits)
   }
 
+  /// What the document may ask of this process.
   public var limits: Limits { store.limits }
 
   // MARK: History
@@ -98,15 +99,19 @@ public struct Document: Sendable {
 public struct History: RandomAccessCollection, Sendable {
   let store: Store
 
+  /// The place of the first change.
   public var startIndex: Int { 0 }
+  /// The number of changes.
   public var endIndex: Int { store.changes.count }
+  /// The change at a place, written anew.
   public subscript(index: Int) -> Change { store.change(at: UInt32(index)) }
 
+  /// The hashes of all changes, without writing these.
   public var hashes: [ChangeHash] { store.changes.records.map(\.hash) }
 
   /// Operations of all changes. Documents do not store deletions.
-  public func operationCount(withDeletions: Bool) -> Int {
-    withDeletions
+  public func operationCount(includingDeletions: Bool) -> Int {
+    includingDeletions
       ? store.rows.count : store.rows.count { $0.action != Action.delete }
   }
 }

@@ -5,6 +5,12 @@ extension Document {
   /// Makes one change of all that `body` edits, and gives it; nil if nothing was edited. If `body`
   /// throws, the document is as it was.
   ///
+  ///     try document.edit(message: "Begin") { edit in
+  ///       try edit.set("Plan", forKey: "title")
+  ///       let list = try edit.make(.list, forKey: "tasks")
+  ///       try edit.append("write", to: list)
+  ///     }
+  ///
   /// The change follows upon all heads. With `evenIfEmpty` it is made without operations too, as the
   /// mere merge of the heads. `time` is opaque; most writers give seconds since 1970.
   @discardableResult
@@ -28,6 +34,25 @@ extension Document {
     }
     swap(&store, &edit.store)
     return store.commit(evenIfEmpty: evenIfEmpty, checkpoint)
+  }
+
+  /// The same, for a body that throws errors of its own too.
+  @discardableResult
+  public mutating func edit(
+    message: String? = nil, time: Int64 = 0, evenIfEmpty: Bool = false,
+    _ body: (inout Edit) throws -> Void
+  ) throws -> Change? {
+    var failure: (any Error)?
+    do throws(AutomergeError) {
+      return try edit(message: message, time: time, evenIfEmpty: evenIfEmpty) {
+        edit throws(AutomergeError) in
+        do { try body(&edit) } catch { failure = error }
+        // Whatever is thrown gives the edits up; the caller gets `failure`.
+        if failure != nil { throw AutomergeError(.outOfRange) }
+      }
+    } catch {
+      throw failure ?? error
+    }
   }
 }
 
@@ -110,8 +135,8 @@ public struct Edit {
   }
 
   /// Removes a key of a map. Makes no operation if nothing stands there.
-  public mutating func remove(
-    key: String, in object: ObjectID = .root
+  public mutating func removeValue(
+    forKey key: String, in object: ObjectID = .root
   ) throws(AutomergeError) {
     let slot = try slot(object, isSequence: false)
     guard let index = store.keys.index(of: key.utf8, in: store.contents),
@@ -120,9 +145,9 @@ public struct Edit {
     try append(Action.delete, slot, key: index, predecessors: register.rows)
   }
 
-  /// Adds to the counter at a key of a map.
-  public mutating func increment(
-    key: String, in object: ObjectID = .root, by amount: Int64
+  /// Adds to the counter at a key of a map. The sum wraps.
+  public mutating func incrementValue(
+    forKey key: String, by amount: Int64 = 1, in object: ObjectID = .root
   ) throws(AutomergeError) {
     let slot = try slot(object, isSequence: false)
     guard let index = store.keys.index(of: key.utf8, in: store.contents),
@@ -151,6 +176,21 @@ public struct Edit {
     let slot = try slot(list, isSequence: true)
     return .made(
       try append(kind.rawValue, slot, key: try reference(for: index, slot), isInsert: true))
+  }
+
+  /// Inserts a value behind the last element.
+  public mutating func append(
+    _ value: ScalarValue, to list: ObjectID
+  ) throws(AutomergeError) {
+    try insert(value, at: end(of: list), in: list)
+  }
+
+  /// Inserts an object behind the last element.
+  @discardableResult
+  public mutating func append(
+    _ kind: ObjectKind, to list: ObjectID
+  ) throws(AutomergeError) -> ObjectID {
+    try insert(kind, at: end(of: list), in: list)
   }
 
   /// Sets an element. Makes no operation if it has this value already, without conflict.
@@ -183,9 +223,9 @@ public struct Edit {
     try delete(try element(at: index, slot), slot)
   }
 
-  /// Adds to the counter at an index of a list.
-  public mutating func increment(
-    at index: Int, in list: ObjectID, by amount: Int64
+  /// Adds to the counter at an index of a list. The sum wraps.
+  public mutating func incrementElement(
+    at index: Int, by amount: Int64 = 1, in list: ObjectID
   ) throws(AutomergeError) {
     let slot = try slot(list, isSequence: true)
     let element = try element(at: index, slot)
@@ -197,18 +237,17 @@ public struct Edit {
 
   // MARK: Texts
 
-  /// Removes scalars of a text from `index` on, and inserts others there, one operation for each.
-  /// An element of several scalars is removed whole if one of them is.
-  public mutating func splice(
-    _ text: ObjectID, at index: Int, removing count: Int = 0, inserting inserted: String = ""
+  /// Replaces scalars of a text by others, with one operation for each. An element of several scalars
+  /// is removed whole if one of them is.
+  public mutating func replaceSubrange(
+    _ range: Range<Int>, in text: ObjectID, with inserted: String
   ) throws(AutomergeError) {
     let slot = try slot(text, isSequence: true)
-    let width = store.objects[Int(slot)].sequence.width
-    guard index >= 0, count >= 0, index <= width, count <= width - index else {
+    guard range.lowerBound >= 0, range.upperBound <= store.objects[Int(slot)].sequence.width else {
       throw AutomergeError(.outOfRange)
     }
-    var place = index
-    var remaining = count
+    var place = range.lowerBound
+    var remaining = range.count
     while remaining > 0 {
       guard
         let found = store.trees.element(
@@ -226,6 +265,27 @@ public struct Edit {
         Action.set, slot, key: reference, isInsert: true, value: .text(String(scalar)))
       reference = UInt32(store.rows.count - 1)
     }
+  }
+
+  /// Inserts a string before the scalar at `index` of a text, or at the end.
+  public mutating func insert(
+    contentsOf inserted: String, at index: Int, in text: ObjectID
+  ) throws(AutomergeError) {
+    try replaceSubrange(index..<index, in: text, with: inserted)
+  }
+
+  /// Inserts a string at the end of a text.
+  public mutating func append(
+    contentsOf inserted: String, to text: ObjectID
+  ) throws(AutomergeError) {
+    try insert(contentsOf: inserted, at: end(of: text), in: text)
+  }
+
+  /// Removes scalars of a text, or elements of a list.
+  public mutating func removeSubrange(
+    _ range: Range<Int>, in sequence: ObjectID
+  ) throws(AutomergeError) {
+    try replaceSubrange(range, in: sequence, with: "")
   }
 
   /// Marks a range of a text. A value of null takes a mark of this name off. What is typed later at
@@ -256,6 +316,10 @@ public struct Edit {
     guard let slot = store.slot(of: object) else { throw AutomergeError(.noSuchObject) }
     guard store.isSequence(slot) == isSequence else { throw AutomergeError(.wrongKind) }
     return slot
+  }
+
+  private func end(of sequence: ObjectID) throws(AutomergeError) -> Int {
+    store.objects[Int(try slot(sequence, isSequence: true))].sequence.width
   }
 
   private mutating func intern(_ key: String) throws(AutomergeError) -> UInt32 {

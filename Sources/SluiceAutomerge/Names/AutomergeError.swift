@@ -3,9 +3,12 @@
 
 /// Why bytes, a change or an edit are refused, and where the fault stands.
 public struct AutomergeError: Error, Hashable, Sendable {
+  /// The class of the refusal.
   public var reason: Reason
+  /// Where the fault stands.
   public var place: Place
 
+  /// A refusal for a reason, at a place that may be unknown.
   public init(_ reason: Reason, _ place: Place = Place()) {
     self.reason = reason
     self.place = place
@@ -19,8 +22,10 @@ public struct AutomergeError: Error, Hashable, Sendable {
     public var column: UInt32?
     /// The row of the column: an operation of a change, an operation or change of a document.
     public var row: Int?
+    /// The change that is at fault.
     public var change: ChangeHash?
 
+    /// A place of which some things are known.
     public init(
       byteOffset: Int? = nil, column: UInt32? = nil, row: Int? = nil, change: ChangeHash? = nil
     ) {
@@ -108,6 +113,7 @@ public struct AutomergeError: Error, Hashable, Sendable {
 }
 
 extension AutomergeError: CustomStringConvertible {
+  /// The reason's raw value, and what is known of the place: "bad-key in change 3f…, row 2".
   public var description: String {
     var text = reason.rawValue
     if let change = place.change { text += " in change \(change)" }

@@ -7,6 +7,7 @@ public struct ChangeHash: Hashable, Comparable, Sendable, CustomStringConvertibl
   /// The digest as four big-endian words, so that comparing words compares bytes.
   private var words: (UInt64, UInt64, UInt64, UInt64)
 
+  /// The length of every hash.
   public static let byteCount = 32
 
   /// The hash of nothing, for a change whose hash is still to come.
@@ -76,16 +77,20 @@ public struct ChangeHash: Hashable, Comparable, Sendable, CustomStringConvertibl
   /// Bits to find the hash in a table.
   var tableBits: UInt64 { words.0 }
 
+  /// 64 lower-case hexadecimal digits.
   public var description: String { hexText(bytes) }
 
+  /// Compares the bytes.
   public static func == (left: ChangeHash, right: ChangeHash) -> Bool {
     left.words == right.words
   }
 
+  /// Compares the bytes.
   public static func < (left: ChangeHash, right: ChangeHash) -> Bool {
     left.words < right.words
   }
 
+  /// Half of the bytes are enough.
   public func hash(into hasher: inout Hasher) {
     hasher.combine(words.0)
     hasher.combine(words.1)

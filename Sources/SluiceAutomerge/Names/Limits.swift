@@ -13,23 +13,31 @@ public struct Limits: Sendable, Hashable {
   /// every point of a stream, so that a bomb is refused after its first part. At least 1.
   public var inflationRatioMax = 256
 
-  /// At most 2^31 − 1, like those of documents, changes and actors.
+  /// The operations of one change. At most 2^31 − 1, like those of documents, changes and actors.
   public var operationCountPerChangeMax = 1 << 22
+  /// The operations of a document, deletions included.
   public var operationCountMax = 1 << 24
+  /// The changes of a document.
   public var changeCountMax = 1 << 23
+  /// The actors of a document.
   public var actorCountMax = 1 << 16
+  /// The bytes of one actor.
   public var actorByteCountMax = 1 << 12
+  /// The changes on which one may depend.
   public var dependencyCountPerChangeMax = 1 << 12
   /// The bytes of all keys, values and messages of a document. At most 2^32 − 1.
   public var contentByteCountMax = 1 << 30
   /// How many objects may contain each other. The root is at depth 0.
   public var nestingDepthMax = 512
 
-  /// The changes, their bytes and their operations that may wait for others that are missing.
+  /// The changes that may wait for others that are missing.
   public var waitingChangeCountMax = 1 << 16
+  /// The bytes of all changes that wait.
   public var waitingByteCountMax = 64 << 20
+  /// The operations of all changes that wait.
   public var waitingOperationCountMax = 1 << 20
 
+  /// The ordinary limits.
   public init() {}
 
   /// The same, but no more than the tables can number.

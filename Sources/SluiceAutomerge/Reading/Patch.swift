@@ -5,20 +5,25 @@
 /// An object that comes into sight is given as a value: its content is what the new view shows.
 /// Objects within it have no steps of their own.
 public struct Patch: Sendable, Hashable {
+  /// What a step does to its object.
   public enum Action: Sendable, Hashable {
-    case put(key: String, Value)
-    case remove(key: String)
-    /// Replaces `removing` elements of a list from `index` on.
-    case splice(index: Int, removing: Int, inserting: [Value])
-    /// Replaces `removing` scalars of a text from `index` on.
-    case spliceText(index: Int, removing: Int, inserting: String)
+    /// Sets a key of a map.
+    case set(Value, forKey: String)
+    /// Removes a key of a map.
+    case removeValue(forKey: String)
+    /// Replaces elements of a list.
+    case replaceSubrange(Range<Int>, with: [Value])
+    /// Replaces scalars of a text.
+    case replaceText(Range<Int>, with: String)
     /// The marks of a text may be others: these are all of them.
     case marks([Mark])
   }
 
+  /// The object that the step changes.
   public var object: ObjectID
   /// The path of the object in the new state.
   public var path: [View.Step]
+  /// What the step does.
   public var action: Action
 }
 
@@ -115,9 +120,9 @@ extension View {
       let name = text(store.keys.ranges[Int(key)])
       switch (old.register(slot, key: key).winner, register(slot, key: key).winner) {
       case (nil, nil): return nil
-      case (.some, nil): return .remove(key: name)
+      case (.some, nil): return .removeValue(forKey: name)
       case (let before?, let now?) where isSame(before, in: old, now): return nil
-      case (_, let now?): return .put(key: name, value(of: now))
+      case (_, let now?): return .set(value(of: now), forKey: name)
       }
     }
   }
@@ -135,10 +140,9 @@ extension View {
       if removing > 0 || inserted > 0 {
         actions.append(
           isText
-            ? .spliceText(
-              index: index, removing: removing,
-              inserting: String(decoding: bytes, as: UTF8.self))
-            : .splice(index: index, removing: removing, inserting: values))
+            ? .replaceText(
+              index..<index + removing, with: String(decoding: bytes, as: UTF8.self))
+            : .replaceSubrange(index..<index + removing, with: values))
       }
       index += inserted
       removing = 0

@@ -2,11 +2,14 @@
 
 /// A range of a text that carries a value.
 public struct Mark: Hashable, Sendable {
+  /// Marks of different names do not touch each other.
   public var name: String
+  /// Null takes a mark off.
   public var value: ScalarValue
   /// Scalars of the text.
   public var range: Range<Int>
 
+  /// A mark on a range.
   public init(name: String, value: ScalarValue, range: Range<Int>) {
     self.name = name
     self.value = value
@@ -18,6 +21,7 @@ public struct Mark: Hashable, Sendable {
 public enum Span: Hashable, Sendable {
   /// Marks by name, ascending. A value of null says that a mark was taken off.
   case text(String, marks: [Mark])
+  /// An object within the text: a block, or what else was inserted there.
   case object(ObjectKind, ObjectID, marks: [Mark])
 }
 

@@ -51,7 +51,12 @@ extension View {
     for (key, register) in past ?? [:] {
       if let winner = register.winner { rows.append((key, winner)) }
     }
-    rows.sort { store.keys.precedes($0.key, $1.key, in: store.contents) }
+    if rows.count > 1 {
+      // The closure holds these two only; of `self` it would hold each table anew at every call.
+      let keys = store.keys
+      let contents = store.contents
+      rows.sort { keys.precedes($0.key, $1.key, in: contents) }
+    }
     return rows
   }
 
@@ -131,7 +136,9 @@ extension View {
   }
 
   func entry(_ register: Register) -> Entry {
-    let candidates = register.rows.map { (id: store.id(of: $0), value: value(of: $0)) }
+    let candidates = register.rows.map {
+      Entry.Candidate(id: store.id(of: $0), value: value(of: $0))
+    }
     return Entry(
       id: candidates[candidates.count - 1].id, value: candidates[candidates.count - 1].value,
       candidates: candidates)

@@ -9,15 +9,25 @@ public struct View: Sendable {
   let store: Store
   let overlay: Overlay?
 
-  /// A key or element, and what stands there.
-  public struct Entry: Sendable {
-    /// The operation whose value this is.
-    public var id: OperationID
-    public var value: Value
-    /// All values that concurrent writers left here, in ascending order; the last is the one that
-    /// counts. One entry where there is no conflict.
-    public var candidates: [(id: OperationID, value: Value)]
+  /// What stands at a key or element.
+  public struct Entry: Hashable, Sendable {
+    /// One of the values that concurrent writers left.
+    public struct Candidate: Hashable, Sendable {
+      /// The operation whose value this is.
+      public var id: OperationID
+      /// What it set or made.
+      public var value: Value
+    }
 
+    /// The operation whose value counts.
+    public var id: OperationID
+    /// The value that counts.
+    public var value: Value
+    /// All values that concurrent writers left here, in ascending order of their operations; the last
+    /// is the one that counts. One where there is no conflict.
+    public var candidates: [Candidate]
+
+    /// Whether concurrent writers left several values.
     public var isConflict: Bool { candidates.count > 1 }
   }
 
@@ -29,11 +39,10 @@ public struct View: Sendable {
   // MARK: Maps
 
   /// The keys of a map, ascending by their UTF-8 bytes, with what stands there.
-  public func properties(of object: ObjectID) throws(AutomergeError) -> [(key: String, Entry)] {
-    let slot = try slot(of: object, isSequence: false)
-    return propertyRows(of: slot).map { key, _ in
-      (text(store.keys.ranges[Int(key)]), entry(register(slot, key: key)))
-    }
+  public func properties(
+    of object: ObjectID = .root
+  ) throws(AutomergeError) -> Properties {
+    Properties(self, try slot(of: object, isSequence: false))
   }
 
   /// What stands at a key of a map; nil if nothing does.
@@ -67,16 +76,8 @@ public struct View: Sendable {
   }
 
   /// The elements of a list or text in order, with the operations that inserted them.
-  public func elements(
-    of object: ObjectID
-  ) throws(AutomergeError) -> [(element: OperationID, Entry)] {
-    let slot = try slot(of: object, isSequence: true)
-    var elements: [(element: OperationID, Entry)] = []
-    forEachElement(of: slot) { row, register in
-      elements.append((store.id(of: row), entry(register)))
-      return true
-    }
-    return elements
+  public func elements(of object: ObjectID) throws(AutomergeError) -> Elements {
+    Elements(self, try slot(of: object, isSequence: true))
   }
 
   /// The element that covers an index of a list, or a scalar of a text.
@@ -98,11 +99,25 @@ public struct View: Sendable {
 
   /// A step from an object to what stands in it.
   public enum Step: Hashable, Sendable, ExpressibleByStringLiteral, ExpressibleByIntegerLiteral {
+    /// To what stands at a key of a map.
     case key(String)
+    /// To an element of a list, or to the one that covers a scalar of a text.
     case index(Int)
 
+    /// A key.
     public init(stringLiteral key: String) { self = .key(key) }
+    /// An index.
     public init(integerLiteral index: Int) { self = .index(index) }
+  }
+
+  /// What stands at the end of a path from the root: `view["list", 0, "done"]`. Nil if the path leads
+  /// nowhere.
+  public subscript(path: Step...) -> Value? { value(at: path) }
+
+  /// The object at the end of a path from the root.
+  public func object(at path: some Sequence<Step>) throws(AutomergeError) -> ObjectID {
+    guard let object = value(at: path)?.objectID else { throw AutomergeError(.noSuchObject) }
+    return object
   }
 
   /// What stands at the end of a path from the root; nil if the path leads nowhere.

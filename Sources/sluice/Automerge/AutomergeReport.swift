@@ -10,14 +10,15 @@ struct AutomergeReport {
   init(_ document: Document) { self.document = document }
 
   func show(asJSON: Bool) {
-    let properties = (try? document.view.properties(of: .root)) ?? []
+    // The root is always a map.
+    guard let properties = try? document.view.properties() else { return }
     if asJSON {
-      let root = properties.map { ($0.key, JSON.text(kind(of: $0.1.value))) }
+      let root = properties.map { ($0.key, JSON.text(kind(of: $0.entry.value))) }
       print(
         JSON.object([
           ("heads", texts(document.heads)),
           ("changes", .integer(Int64(document.history.count))),
-          ("operations", .integer(Int64(document.history.operationCount(withDeletions: true)))),
+          ("operations", .integer(Int64(operationCount))),
           ("waiting", .integer(Int64(document.waitingChanges.count))),
           ("missing", texts(document.missingDependencies)),
           ("root", .object(root)),
@@ -26,7 +27,7 @@ struct AutomergeReport {
     }
     print("heads: \(document.heads.map(\.description).joined(separator: " "))")
     print("changes: \(document.history.count)")
-    print("operations: \(document.history.operationCount(withDeletions: true))")
+    print("operations: \(operationCount)")
     if !document.waitingChanges.isEmpty {
       print("waiting changes: \(document.waitingChanges.count)")
       print("missing: \(document.missingDependencies.map(\.description).joined(separator: " "))")
@@ -36,6 +37,8 @@ struct AutomergeReport {
       print("\(quoted(key)): \(kind(of: entry.value))\(conflict)")
     }
   }
+
+  private var operationCount: Int { document.history.operationCount(includingDeletions: true) }
 
   func showHeads(asJSON: Bool) {
     if asJSON {
