@@ -55,6 +55,11 @@ let clientTargets: [Target] = [
     name: "SluiceSQL", dependencies: ["CSluice", "SluiceClient"],
     // Swift's own engines need what Embedded Swift does not have.
     exclude: embedded ? ["Engine"] : [], swiftSettings: clientSettings),
+  .target(
+    name: "SluiceRecords", dependencies: ["CSluice", "SluiceClient"],
+    // Tasks wait as Embedded Swift cannot.
+    exclude: embedded ? ["Storage/RecordStorage+Async.swift", "Storage/SidecarRecords.swift"] : [],
+    swiftSettings: clientSettings),
   .target(name: "CSluiceSQL", dependencies: ["CSluice"], cSettings: cSettings),
   .target(
     name: "SluiceSQLLibrary",
@@ -84,9 +89,6 @@ let hostTargets: [Target] = [
     name: "CEngine", cSettings: cSettings, linkerSettings: [.linkedLibrary("sqlite3")]),
   // What engine and plugins say to each other, and the processes of plugins.
   .target(name: "CPlugin", dependencies: ["CSluice"], cSettings: cSettings),
-  .target(
-    name: "SluiceRecords", dependencies: ["CSluice", "SluiceClient"],
-    swiftSettings: swiftSettings),
   // JSON texts without loss: what engine and command read of them.
   .target(name: "SluiceJSON", swiftSettings: swiftSettings),
   .target(

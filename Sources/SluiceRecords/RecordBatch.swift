@@ -112,7 +112,7 @@ struct RecordBatch {
         return nil
       }
     }
-    guard let results, let last = results.last, results.dropLast().allSatisfy(\.isStored) else {
+    guard let results, let last = results.last, results.dropLast().allSatisfy({ $0.isStored }) else {
       return nil
     }
     return handledCount == messageCount || !last.isStored ? results : nil
