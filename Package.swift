@@ -60,12 +60,25 @@ let clientTargets: [Target] = [
     // Tasks wait as Embedded Swift cannot.
     exclude: embedded ? ["Storage/RecordStorage+Async.swift", "Storage/SidecarRecords.swift"] : [],
     swiftSettings: clientSettings),
-  .target(name: "CSluiceSQL", dependencies: ["CSluice"], cSettings: cSettings),
+  // What the C interfaces have in common.
+  .target(name: "CSluiceLibrary", cSettings: cSettings),
+  .target(
+    name: "SluiceLibrary", dependencies: ["CSluice", "CSluiceLibrary", "SluiceClient"],
+    swiftSettings: clientSettings),
+  .target(
+    name: "CSluiceSQL", dependencies: ["CSluice", "CSluiceLibrary"], cSettings: cSettings),
   .target(
     name: "SluiceSQLLibrary",
-    dependencies: ["CSluice", "CSluiceSQL", "SluiceClient", "SluiceSQL"],
+    dependencies: ["CSluice", "CSluiceSQL", "SluiceClient", "SluiceLibrary", "SluiceSQL"],
     exclude: ["exports.map"], swiftSettings: clientSettings,
     linkerSettings: libraryLinking("SluiceSQLLibrary")),
+  .target(
+    name: "CSluiceRecords", dependencies: ["CSluice", "CSluiceLibrary"], cSettings: cSettings),
+  .target(
+    name: "SluiceRecordsLibrary",
+    dependencies: ["CSluice", "CSluiceRecords", "SluiceClient", "SluiceLibrary", "SluiceRecords"],
+    exclude: ["exports.map"], swiftSettings: clientSettings,
+    linkerSettings: libraryLinking("SluiceRecordsLibrary")),
   .target(
     name: "SluiceVFS",
     dependencies: ["CSluice", "CSQLite", "SluiceChannel", "SluiceClient"]
@@ -195,6 +208,7 @@ let package = Package(
     ? [
       .library(name: "sluice", type: .dynamic, targets: ["SluiceVFS"]),
       .library(name: "sluice-sql", type: .dynamic, targets: ["SluiceSQLLibrary"]),
+      .library(name: "sluice-records", type: .dynamic, targets: ["SluiceRecordsLibrary"]),
     ]
     : [
       .executable(name: "sluice", targets: ["sluice"]),
