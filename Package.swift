@@ -18,6 +18,9 @@ let clientSettings =
       // So that the linker leaves out what the library does not call.
       .unsafeFlags(["-wmo", "-Xfrontend", "-function-sections"]),
     ] : [])
+// Of what is called once a message, not once a row, the smaller code is the better.
+let smallSettings =
+  clientSettings + (embedded ? [.unsafeFlags(["-Osize"])] : [])
 let cSettings: [CSetting] =
   [.define("_GNU_SOURCE")]
   // C waits for system calls; what is hot is inline, in headers that Swift compiles.
@@ -59,7 +62,7 @@ let clientTargets: [Target] = [
     name: "SluiceRecords", dependencies: ["CSluice", "SluiceClient"],
     // Tasks wait as Embedded Swift cannot.
     exclude: embedded ? ["Storage/RecordStorage+Async.swift", "Storage/SidecarRecords.swift"] : [],
-    swiftSettings: clientSettings),
+    swiftSettings: smallSettings),
   // What the C interfaces have in common.
   .target(name: "CSluiceLibrary", cSettings: cSettings),
   .target(
@@ -77,7 +80,7 @@ let clientTargets: [Target] = [
   .target(
     name: "SluiceRecordsLibrary",
     dependencies: ["CSluice", "CSluiceRecords", "SluiceClient", "SluiceLibrary", "SluiceRecords"],
-    exclude: ["exports.map"], swiftSettings: clientSettings,
+    exclude: ["exports.map"], swiftSettings: smallSettings,
     linkerSettings: libraryLinking("SluiceRecordsLibrary")),
   .target(
     name: "SluiceVFS",

@@ -19,13 +19,23 @@ public struct EnginePlace {
     }
   }
 
-  public func connect() throws(CallFailure) -> RingSession {
+  /// Connects, and makes what the session is for. It is generic so that its code comes into the library
+  /// that calls it, beside the session's other code: a further object with the session's metadata costs
+  /// each library 4 KB.
+  public func connect<R>(
+    _ make: (RingSession) throws(CallFailure) -> R
+  ) throws(CallFailure) -> R {
+    let session: RingSession
     do throws(ConnectError) {
-      if let socket { return try RingSession.connect(toSocket: socket) }
-      return try RingSession.startPrivateEngine()
+      if let socket {
+        session = try RingSession.connect(toSocket: socket)
+      } else {
+        session = try RingSession.startPrivateEngine()
+      }
     } catch {
       throw CallFailure(SLUICE_CANTOPEN, words(error))
     }
+    return try make(session)
   }
 
   private func words(_ error: ConnectError) -> [UInt8] {

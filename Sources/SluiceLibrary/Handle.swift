@@ -11,11 +11,9 @@ open class Handled {
   public init(_ kind: HandleKind) { self.kind = kind }
 }
 
-/// Which class an object has: one number for each class of a library.
-public struct HandleKind: Equatable, Sendable {
-  private let number: UInt8
-  public init(_ number: UInt8) { self.number = number }
-}
+/// Which class an object has: one number for each class of a library. No type of its own, because that
+/// would bring its metadata into each library.
+public typealias HandleKind = UInt8
 
 @safe
 private struct Block {

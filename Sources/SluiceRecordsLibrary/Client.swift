@@ -70,7 +70,7 @@ final class LogWords: Sendable {
 }
 
 extension HandleKind {
-  static let client = HandleKind(1)
-  static let correction = HandleKind(2)
-  static let present = HandleKind(3)
+  static var client: HandleKind { 1 }
+  static var correction: HandleKind { 2 }
+  static var present: HandleKind { 3 }
 }

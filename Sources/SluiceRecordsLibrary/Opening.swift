@@ -63,7 +63,7 @@ private func open(
   let options = try unsafe recordOptions(given)
   let log = unsafe Log(function: given.log, context: given.log_context)
   let words = LogWords()
-  let session = try unsafe EnginePlace(given.socket).connect()
+  let session = try unsafe EnginePlace(given.socket).connect { $0 }
   let opening = StorageOpening()
   RecordStorage.start(
     path: path, options,

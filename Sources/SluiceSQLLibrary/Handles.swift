@@ -3,8 +3,8 @@
 internal import SluiceLibrary
 
 extension HandleKind {
-  static let client = HandleKind(1)
-  static let rows = HandleKind(2)
+  static var client: HandleKind { 1 }
+  static var rows: HandleKind { 2 }
 }
 
 extension Handle {

@@ -38,11 +38,12 @@ struct Opening {
   }
 
   func connect(image: [UInt8]?) throws(CallFailure) -> SQLConnection {
-    let session = try place.connect()
-    return try sql { () throws(SQLFailure) in
-      try SQLConnection(
-        session, path: database, mode: mode, options: options, busyMilliseconds: busyMilliseconds,
-        seed: image)
+    try place.connect { (session) throws(CallFailure) in
+      try sql { () throws(SQLFailure) in
+        try SQLConnection(
+          session, path: database, mode: mode, options: options, busyMilliseconds: busyMilliseconds,
+          seed: image)
+      }
     }
   }
 }
