@@ -17,8 +17,8 @@ extension Fixture {
     #include <unistd.h>
     #define T SLUICE_RECORDS_TEXT
     static sluice_records *store;
-    #define ok(wanted, call) do { int code = (call); if (code != (wanted)) { \\
-      printf("line %d: code %d: %s\\n", __LINE__, code, sluice_records_error_message()); exit(1); } } while (0)
+    #define ok(wanted, call) do { int got = (call); if (got != (wanted)) { \\
+      printf("line %d: code %d: %s\\n", __LINE__, got, sluice_records_error_message()); exit(1); } } while (0)
     #define must(what) do { if (!(what)) { \\
       printf("line %d: %s: %s\\n", __LINE__, #what, sluice_records_error_message()); exit(1); } } while (0)
     static const char *header = "{\\"type\\":\\"comap\\",\\"ruleset\\":{\\"type\\":\\"unsafeAllowAll\\"}}";

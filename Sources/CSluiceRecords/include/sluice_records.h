@@ -8,7 +8,9 @@
 // Calls. What may take long has a `done`, and there are two ways to call it. With a function for `done`,
 // the call returns at once; `done` is called once, with the code of the outcome, after all other callbacks
 // of the call, if the call itself gave SLUICE_OK (else never). With NULL for `done`, the call waits and
-// gives that code itself. All of a store is done in the order of the calls; several are under way at once.
+// gives that code itself. Calls are sent in their order, and several are under way at once. Messages are
+// stored in the order of the calls; but those behind one that fails or is corrected are sent again, and
+// so other calls may overtake them.
 //
 // Threads. Any thread may call any function, but no other thread may use a store once
 // sluice_records_close was called. A store has a thread of its own. All callbacks are called there, one
