@@ -251,7 +251,7 @@ struct RecordsFromCTests {
       }
       static void *waits(void *context) {
         (void)context;
-        ok(SLUICE_INTERRUPT, sluice_records_wait_for_sync(store, T("co_z9"), never, NULL, NULL));
+        ok(SLUICE_INTERRUPT, sluice_records_wait_for_sync(store, T("co_absent"), never, NULL, NULL));
         return NULL;
       }
       static void *stores(void *context) {
@@ -296,7 +296,7 @@ struct RecordsFromCTests {
 
         // A waiter learns of the end, and `done` of the close is the last.
         *order = 0;
-        ok(0, sluice_records_wait_for_sync(store, T("co_z9"), never, note, "wait"));
+        ok(0, sluice_records_wait_for_sync(store, T("co_absent"), never, note, "wait"));
         ok(0, sluice_records_close(store, ends, NULL));
         for (int i = 0; i < 1000 && !closed; i++) usleep(10000);
         must(closed == 1 && strcmp(order, "wait1 ") == 0);
