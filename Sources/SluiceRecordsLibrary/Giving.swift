@@ -35,7 +35,9 @@ func withMessage<R>(
     for session in message.sessions { count += session.transactions.count }
     unsafe texts.reserveCapacity(count)
     for session in message.sessions {
-      for transaction in session.transactions { unsafe texts.append(sluice_records_text(transaction)) }
+      for transaction in session.transactions {
+        unsafe texts.append(sluice_records_text(transaction))
+      }
     }
     return unsafe withList(texts) { start in
       let sessions = unsafe sessions(message, start)

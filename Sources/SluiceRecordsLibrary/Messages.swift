@@ -181,5 +181,7 @@ public func sluice_records_note_change(
 
 extension CallFailure {
   static var notFound: CallFailure { .own(SLUICE_NOTFOUND, "the value is not in the store") }
-  static var noTaker: CallFailure { .own(SLUICE_MISUSE, "the function that takes the result is NULL") }
+  static var noTaker: CallFailure {
+    .own(SLUICE_MISUSE, "the function that takes the result is NULL")
+  }
 }

@@ -44,7 +44,8 @@ private func given(
 /// What a program is told, in the storage's thread.
 @safe
 private struct Log: @unchecked Sendable {
-  let function: (@convention(c) (UnsafeMutableRawPointer?, Int32, UnsafePointer<CChar>?, Int) -> Void)?
+  let function:
+    (@convention(c) (UnsafeMutableRawPointer?, Int32, UnsafePointer<CChar>?, Int) -> Void)?
   let context: UnsafeMutableRawPointer?
 
   func tell(_ level: RecordLogLevel, _ text: [UInt8]) {
