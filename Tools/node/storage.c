@@ -11,7 +11,6 @@ struct event {
   int code;
   struct storage *storage;
   struct bytes text;
-  bool is_message;        // counts in `queued`
 };
 
 // --- Events --------------------------------------------------------------------------------------
@@ -31,11 +30,12 @@ void release(struct storage *storage) {
 static bool post(
     struct storage *storage, enum event_kind kind, double number, int code, struct bytes text) {
   struct event *event = checked(malloc(sizeof *event));
-  *event = (struct event){kind, number, code, storage, text, kind == EVENT_MESSAGE};
+  *event = (struct event){kind, number, code, storage, text};
   pthread_mutex_lock(&storage->lock);
   bool is_posted = !storage->dead
     && napi_call_threadsafe_function(storage->events, event, napi_tsfn_nonblocking) == napi_ok;
-  if (is_posted && event->is_message) storage->queued += text.length;
+  // The event may be gone.
+  if (is_posted && kind == EVENT_MESSAGE) storage->queued += text.length;
   pthread_mutex_unlock(&storage->lock);
   if (!is_posted) {
     free(text.start);
@@ -56,7 +56,7 @@ void tell(napi_env env, napi_value listener, void *context, void *data) {
     if (napi_create_string_utf8(env, event->text.start ? event->text.start : "", event->text.length,
                                 &arguments[3]) != napi_ok)
       arguments[3] = nothing;
-    if (event->is_message) {
+    if (event->kind == EVENT_MESSAGE) {
       pthread_mutex_lock(&event->storage->lock);
       event->storage->queued -= event->text.length;
       pthread_cond_signal(&event->storage->changed);
