@@ -185,9 +185,17 @@ public final class RecordStorage: Sendable {
   /// not begun are dropped; all other calls finish. Then the store is closed, and `done` is called.
   /// Later calls fail. Who waits for a value learns that the storage has ended.
   public func close(done: @escaping @Sendable () -> Void) {
-    inbox.close(done)
     known.close()
+    inbox.close(done)
   }
+
+  // MARK: Failures
+
+  /// Why nothing can be done any more; nil while the engine answers.
+  public var loss: RecordFailure? { inbox.loss }
+
+  /// Takes the reason why a call failed, in its `done`; nil if the log alone tells it.
+  package func takeFailure() -> RecordFailure? { inbox.takeFailure() }
 
   private func call(_ call: StorageCall) { inbox.add(.call(call)) }
   private func post(_ request: RecordRequest) { call(.post(request)) }
