@@ -12,6 +12,8 @@ final class LoadQueue {
   /// The values that the client has: stored or loaded by it, and not dropped since.
   private(set) var inMemory: Set<[UInt8]> = []
   private var loads: [Load] = []
+  /// Loads ended and messages given since this was last taken.
+  var counts = RecordCounts()
 
   /// A client that holds more gets some dependencies twice.
   private static let inMemoryCountMaximum = 1 << 20
@@ -121,10 +123,12 @@ final class LoadQueue {
       try writer.frame(load.number, .message) { (writer) throws(DatabaseError) in
         try value.writeMessage(from: snapshot.store, to: &writer)
       }
+      counts.chunks += 1
       return .written
     }
     remove(load)
     writer.frame(load.number, .found) { _ in }
+    counts.loads += 1
     return .written
   }
 

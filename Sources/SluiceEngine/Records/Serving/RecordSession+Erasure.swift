@@ -76,7 +76,7 @@ extension RecordSession {
         return run
       }
       switch try erase(id, open) {
-      case .done: break
+      case .done: counts.erased += 1
       case .hasNoTombstone: run.withoutTombstoneCount += 1
       case nil: run.loadedCount += 1
       }

@@ -35,6 +35,8 @@ final class RecordSession {
   private var streamTaken = 0
   /// Whether the last store stopped early.
   private var chainIsBroken = false
+  /// Messages stored and values erased since the counts were last taken.
+  var counts = RecordCounts()
 
   init(
     _ hubs: RecordHubs, _ clock: any RecordClock, isCancelled: @escaping () -> Bool,
@@ -79,6 +81,18 @@ final class RecordSession {
     staged.removeAll()
     schedule = ErasureSchedule()
     hubs.close(open.hub, open.durability)
+  }
+
+  /// What was done since the last call.
+  func takeCounts() -> RecordCounts {
+    defer {
+      counts = RecordCounts()
+      loads.counts = RecordCounts()
+    }
+    var all = loads.counts
+    all.stored = counts.stored
+    all.erased = counts.erased
+    return all
   }
 
   private func mustStop() -> Bool { isCancelled() || isClientGone() }
@@ -209,6 +223,7 @@ final class RecordSession {
     } catch {
       return unsafe (refusal(error, payload), RecordsNumberReply())
     }
+    counts.stored += UInt64(results.count { $0.isStored })
     // The client's memory has the value once it is a row.
     for (message, result) in zip(messages, results) {
       switch result {
