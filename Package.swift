@@ -18,6 +18,9 @@ let clientSettings =
       // So that the linker leaves out what the library does not call.
       .unsafeFlags(["-wmo", "-Xfrontend", "-function-sections"]),
     ] : [])
+// Of what is called once a message, not once a row, the smaller code is the better.
+let smallSettings =
+  clientSettings + (embedded ? [.unsafeFlags(["-Osize"])] : [])
 let cSettings: [CSetting] =
   [.define("_GNU_SOURCE")]
   // C waits for system calls; what is hot is inline, in headers that Swift compiles.
@@ -55,12 +58,30 @@ let clientTargets: [Target] = [
     name: "SluiceSQL", dependencies: ["CSluice", "SluiceClient"],
     // Swift's own engines need what Embedded Swift does not have.
     exclude: embedded ? ["Engine"] : [], swiftSettings: clientSettings),
-  .target(name: "CSluiceSQL", dependencies: ["CSluice"], cSettings: cSettings),
+  .target(
+    name: "SluiceRecords", dependencies: ["CSluice", "SluiceClient"],
+    // Tasks wait as Embedded Swift cannot.
+    exclude: embedded ? ["Storage/RecordStorage+Async.swift", "Storage/SidecarRecords.swift"] : [],
+    swiftSettings: smallSettings),
+  // What the C interfaces have in common.
+  .target(name: "CSluiceLibrary", cSettings: cSettings),
+  .target(
+    name: "SluiceLibrary", dependencies: ["CSluice", "CSluiceLibrary", "SluiceClient"],
+    swiftSettings: clientSettings),
+  .target(
+    name: "CSluiceSQL", dependencies: ["CSluice", "CSluiceLibrary"], cSettings: cSettings),
   .target(
     name: "SluiceSQLLibrary",
-    dependencies: ["CSluice", "CSluiceSQL", "SluiceClient", "SluiceSQL"],
+    dependencies: ["CSluice", "CSluiceSQL", "SluiceClient", "SluiceLibrary", "SluiceSQL"],
     exclude: ["exports.map"], swiftSettings: clientSettings,
     linkerSettings: libraryLinking("SluiceSQLLibrary")),
+  .target(
+    name: "CSluiceRecords", dependencies: ["CSluice", "CSluiceLibrary"], cSettings: cSettings),
+  .target(
+    name: "SluiceRecordsLibrary",
+    dependencies: ["CSluice", "CSluiceRecords", "SluiceClient", "SluiceLibrary", "SluiceRecords"],
+    exclude: ["exports.map"], swiftSettings: smallSettings,
+    linkerSettings: libraryLinking("SluiceRecordsLibrary")),
   .target(
     name: "SluiceVFS",
     dependencies: ["CSluice", "CSQLite", "SluiceChannel", "SluiceClient"]
@@ -84,9 +105,6 @@ let hostTargets: [Target] = [
     name: "CEngine", cSettings: cSettings, linkerSettings: [.linkedLibrary("sqlite3")]),
   // What engine and plugins say to each other, and the processes of plugins.
   .target(name: "CPlugin", dependencies: ["CSluice"], cSettings: cSettings),
-  .target(
-    name: "SluiceRecords", dependencies: ["CSluice", "SluiceClient"],
-    swiftSettings: swiftSettings),
   // JSON texts without loss: what engine and command read of them.
   .target(name: "SluiceJSON", swiftSettings: swiftSettings),
   .target(
@@ -193,6 +211,7 @@ let package = Package(
     ? [
       .library(name: "sluice", type: .dynamic, targets: ["SluiceVFS"]),
       .library(name: "sluice-sql", type: .dynamic, targets: ["SluiceSQLLibrary"]),
+      .library(name: "sluice-records", type: .dynamic, targets: ["SluiceRecordsLibrary"]),
     ]
     : [
       .executable(name: "sluice", targets: ["sluice"]),

@@ -112,9 +112,9 @@ struct RecordBatch {
         return nil
       }
     }
-    guard let results, let last = results.last, results.dropLast().allSatisfy(\.isStored) else {
-      return nil
-    }
+    guard let results, let last = results.last,
+      results.dropLast().allSatisfy({ $0.isStored })
+    else { return nil }
     return handledCount == messageCount || !last.isStored ? results : nil
   }
 

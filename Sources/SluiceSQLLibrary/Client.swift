@@ -2,6 +2,7 @@
 
 internal import CSluiceSQL
 internal import CSluice
+internal import SluiceLibrary
 internal import SluiceSQL
 internal import SluiceSystem
 internal import Synchronization
@@ -101,20 +102,10 @@ final class Client: Handled {
   /// Keeps a failure for the caller, and gives its code.
   @discardableResult @inline(never)
   func note(_ failure: CallFailure) -> Int32 {
-    switch failure {
-    case .sql(let failure):
-      note(failure.code, failure.message)
-      if case .sqlite(_, _, let offset) = failure { errorOffset = offset }
-    case .own(let code, let text): note(code, bytes(text))
-    case .text(let code, let text): note(code, text)
-    }
+    errorCode = failure.code == SLUICE_OK ? SLUICE_ERROR : failure.code
+    errorOffset = failure.offset
+    message = failure.message + [0]
     return errorCode
-  }
-
-  private func note(_ code: Int32, _ text: [UInt8]) {
-    errorCode = code == SLUICE_OK ? SLUICE_ERROR : code
-    errorOffset = -1
-    message = text + [0]
   }
 
   /// The last failure's text. The array has its own memory, which stays where it is until the next
@@ -126,14 +117,12 @@ final class Client: Handled {
   }
 }
 
-/// Why a function of sluice.h fails.
-enum CallFailure: Error {
-  case sql(SQLFailure)
-  case own(Int32, StaticString)
-  case text(Int32, [UInt8])
-}
-
-@inline(never)
-func bytes(_ text: StaticString) -> [UInt8] {
-  unsafe Array(UnsafeBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
+extension CallFailure {
+  @inline(never)
+  static func sql(_ failure: SQLFailure) -> CallFailure {
+    guard case .sqlite(let code, let message, let offset) = failure else {
+      return CallFailure(failure.code, failure.message)
+    }
+    return CallFailure(code, message, offset: offset)
+  }
 }

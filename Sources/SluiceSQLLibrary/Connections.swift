@@ -5,6 +5,7 @@
 
 internal import CSluiceSQL
 internal import CSluice
+internal import SluiceLibrary
 internal import SluiceSQL
 internal import SluiceSystem
 

@@ -6,6 +6,7 @@
 
 internal import CSluiceSQL
 internal import CSluice
+internal import SluiceLibrary
 internal import SluiceSQL
 internal import SluiceSystem
 internal import SluiceWire

@@ -5,6 +5,7 @@
 
 public import CSluiceSQL
 internal import CSluice
+internal import SluiceLibrary
 internal import SluiceSQL
 
 @c @implementation

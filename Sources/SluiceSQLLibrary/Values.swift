@@ -2,6 +2,7 @@
 
 internal import CSluiceSQL
 internal import CSluice
+internal import SluiceLibrary
 internal import SluiceSQL
 
 /// The values of a call, which were checked.

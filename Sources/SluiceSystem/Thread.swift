@@ -8,10 +8,6 @@ public struct Thread: ~Copyable, @unchecked Sendable {
 
   /// Runs `body` on a new thread. `name` has at most 15 bytes.
   public init(_ name: StaticString, _ body: @escaping @Sendable () -> Void) throws(Errno) {
-    final class Box {
-      let body: @Sendable () -> Void
-      init(_ body: @escaping @Sendable () -> Void) { self.body = body }
-    }
     let box = unsafe Unmanaged.passRetained(Box(body))
     var thread = pthread_t()
     let result = unsafe sluice_thread_start(
@@ -32,6 +28,12 @@ public struct Thread: ~Copyable, @unchecked Sendable {
 
   /// Lets it end by itself.
   public consuming func detach() { pthread_detach(handle) }
+}
+
+/// What a thread runs, while it starts.
+private final class Box {
+  let body: @Sendable () -> Void
+  init(_ body: @escaping @Sendable () -> Void) { self.body = body }
 }
 
 /// A thread that is kept in a list and joined once.

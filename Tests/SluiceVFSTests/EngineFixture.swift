@@ -36,11 +36,20 @@ extension Fixture {
 
   /// Compiles a C program with `sluice.h`.
   func compileSQL(_ name: String, _ source: String) throws -> String {
+    try compile(name, source, library: "sluice-sql")
+  }
+
+  /// Compiles a C program with `sluice_records.h`.
+  func compileRecords(_ name: String, _ source: String) throws -> String {
+    try compile(name, source, library: "sluice-records")
+  }
+
+  private func compile(_ name: String, _ source: String, library: String) throws -> String {
     try compile(
       name, source,
       [
         "-Wall", "-Wextra", "-Werror", "-I\(Fixture.build.path)/include",
-        "-L\(Fixture.libraryDirectory)", "-lsluice-sql", "-lpthread",
+        "-L\(Fixture.libraryDirectory)", "-l\(library)", "-lpthread",
       ])
   }
 

@@ -1,11 +1,8 @@
 // Every message of the protocol by its operation, handled alike.
-//
-// This repeats the table of Tests/SluiceWireTests, because here the compiler has to see each type.
-// From `any Message.Type` it makes generic code, in which the fuzzer tells fewer paths apart (751
-// places of the serializer instead of 861).
 
 import SluiceChannel
 import SluiceWire
+import TestSupport
 
 /// A message type without its type.
 struct MessageForm: Sendable {
@@ -82,45 +79,12 @@ private func encode<M: Message>(_ message: M, _ byteCount: Int, _ order: ByteOrd
   }
 }
 
-extension SluiceWire.Operation {
-  var request: MessageForm {
-    switch self {
-    case .nothing, .channelOpen, .close, .sync, .fileSize, .checkReservedLock, .hasMoved,
-      .openWindow, .pinWindow, .syncPromise, .syncAwait, .hasExternalReader, .sqlExecute, .sqlFetch,
-      .sqlReset:
-      MessageForm(NoFields.self)
-    case .sqlOpen: MessageForm(SQLOpenRequest.self)
-    case .sqlValueRead: MessageForm(SQLValueReadRequest.self)
-    case .sqlValueWrite: MessageForm(SQLValueWriteRequest.self)
-    case .channelClose: MessageForm(ChannelFields.self)
-    case .fullPathname: MessageForm(PathFields.self)
-    case .open: MessageForm(OpenRequest.self)
-    case .delete: MessageForm(DeleteRequest.self)
-    case .access: MessageForm(AccessRequest.self)
-    case .read, .write, .truncate, .allocate, .sqlExport: MessageForm(OffsetFields.self)
-    case .sqlChangesAwait: MessageForm(SQLChangesRequest.self)
-    case .lock, .unlock: MessageForm(LockFields.self)
-    case .lockAwait: MessageForm(LockAwaitRequest.self)
-    case .walIndexMap: MessageForm(WALIndexMapRequest.self)
-    case .walIndexLock: MessageForm(WALIndexLockRequest.self)
-    case .walIndexUnmap: MessageForm(WALIndexUnmapRequest.self)
-    }
-  }
+/// Makes the form of a message type.
+private struct FormMaker: MessageVisitor {
+  func callAsFunction<M: Message>(_ type: M.Type) -> MessageForm { MessageForm(type) }
+}
 
-  var reply: MessageForm {
-    switch self {
-    case .nothing, .channelClose, .delete, .close, .read, .write, .truncate, .sync, .lock, .unlock,
-      .allocate, .openWindow, .pinWindow, .syncPromise, .syncAwait, .lockAwait, .walIndexLock,
-      .walIndexUnmap, .sqlExecute, .sqlFetch, .sqlReset, .sqlValueRead, .sqlValueWrite:
-      MessageForm(NoFields.self)
-    case .sqlOpen: MessageForm(SQLOpenReply.self)
-    case .channelOpen: MessageForm(ChannelFields.self)
-    case .fullPathname: MessageForm(PathFields.self)
-    case .open: MessageForm(OpenReply.self)
-    case .access, .checkReservedLock, .hasMoved, .hasExternalReader: MessageForm(AnswerReply.self)
-    case .fileSize, .sqlExport: MessageForm(OffsetFields.self)
-    case .sqlChangesAwait: MessageForm(SQLChangesReply.self)
-    case .walIndexMap: MessageForm(WALIndexMapReply.self)
-    }
-  }
+extension SluiceWire.Operation {
+  var request: MessageForm { withRequest(FormMaker()) }
+  var reply: MessageForm { withReply(FormMaker()) }
 }

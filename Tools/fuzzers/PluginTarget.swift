@@ -4,6 +4,7 @@
 
 import CPlugin
 import Glibc
+import SluiceJSON
 import SluiceSystem
 
 @testable import SluiceEngine

@@ -117,7 +117,7 @@ private struct RecordsClient {
     }
   }
 
-  private func room(_ range: UnsafeMutableRawBufferPointer) -> Int { unsafe range.count }
+  private func room(_ range: UnsafeMutableRawBufferPointer) -> Int { range.count }
 
   private func id(_ input: inout FuzzInput) -> [UInt8] {
     let choice = input.choice(8)
@@ -148,10 +148,10 @@ private struct RecordsClient {
     }
     compareReaders(bytes)
     if isStaged {
-      let request = RecordsStageRequest(offset: 0, byteCount: Int64(unsafe range.count))
+      let request = RecordsStageRequest(offset: 0, byteCount: Int64(range.count))
       unsafe range.copyBytes(from: bytes.prefix(room(range)))
       unsafe check(session.stage(request, range), range)
-    } else if bytes.count <= room(range) {
+    } else if unsafe bytes.count <= room(range) {
       unsafe range.copyBytes(from: bytes)
     }
     let request = RecordsStoreRequest(
@@ -240,7 +240,7 @@ private struct RecordsClient {
   // MARK: Answers
 
   private func check(_ outcome: RecordOutcome, _ range: UnsafeMutableRawBufferPointer) {
-    require(unsafe outcome.byteCount <= range.count, "an answer beyond its range")
+    require(outcome.byteCount <= range.count, "an answer beyond its range")
   }
 
   private func checkPage(

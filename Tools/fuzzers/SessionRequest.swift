@@ -39,10 +39,14 @@ struct SessionRequest {
     switch operation {
     case .nothing, .channelOpen, .close, .sync, .fileSize, .checkReservedLock, .hasMoved,
       .openWindow, .pinWindow, .syncPromise, .syncAwait, .hasExternalReader, .sqlExecute, .sqlFetch,
-      .sqlReset:
+      .sqlReset, .recordsNext, .recordsTrack, .recordsCount, .recordsClose:
       written(NoFields())
-    // A file sidecar does not know them; SQLTarget has them for an engine.
-    case .sqlOpen, .sqlValueRead, .sqlValueWrite, .sqlExport, .sqlChangesAwait: input.sequence()
+    // A file sidecar does not know them; SQLTarget and RecordsTarget have them for an engine.
+    case .sqlOpen, .sqlValueRead, .sqlValueWrite, .sqlExport, .sqlChangesAwait, .recordsOpen,
+      .recordsStore, .recordsStage, .recordsLoad, .recordsKnownState, .recordsErase,
+      .recordsUnmount, .recordsStopTracking, .recordsUnsynced, .recordsIDs, .recordsVerify,
+      .recordsLock, .recordsImport:
+      input.sequence()
     case .channelClose: written(ChannelFields(channel: UInt64(input.choice(4))))
     case .fullPathname: written(PathFields(path: path(&input)))
     case .open: written(open(&input))

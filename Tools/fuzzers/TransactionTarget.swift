@@ -23,7 +23,7 @@ struct TransactionTarget: FuzzTarget {
     let depth = input.reduce(0) {
       $0 + ($1 == UInt8(ascii: "[") || $1 == UInt8(ascii: "{") ? 1 : 0)
     }
-    guard depth < JSONText.depthMaximum / 2 else { return unsafe look(at: input) }
+    guard depth < JSONText.depthMaximum / 2 else { return look(at: input) }
     var members: [JSONText.Member]?
     if case .object(let found) = JSONText.root(of: input) { members = found }
     let size = unsafe input.withUnsafeBytes { unsafe TransactionText.size(of: $0) }
@@ -33,7 +33,7 @@ struct TransactionTarget: FuzzTarget {
     }
     require(
       (RecordHeader(input) != nil) == (members != nil), "a header that is one for one alone")
-    unsafe look(at: input)
+    look(at: input)
   }
 
   /// In memory of its own, so that the sanitizer sees what lies beyond.

@@ -25,6 +25,7 @@
 #ifndef SLUICE_H
 #define SLUICE_H
 
+#include <sluice_codes.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -34,22 +35,6 @@ extern "C" {
 
 typedef struct sluice_connection sluice_connection;
 typedef struct sluice_result sluice_result;
-
-// Result codes: SQLite's own numbers.
-#define SLUICE_OK 0
-#define SLUICE_ERROR 1      // wrong SQL, or a table that is not there
-#define SLUICE_ABORT 4      // a callback asked for the end
-#define SLUICE_BUSY 5       // others held a lock for the whole busy time
-#define SLUICE_READONLY 8
-#define SLUICE_INTERRUPT 9  // by sluice_cancel or by the deadline
-#define SLUICE_GONE 10      // SQLITE_IOERR: the engine is gone; other kinds of it are of its files
-#define SLUICE_CANTOPEN 14  // no engine, or no such database
-#define SLUICE_TOOBIG 18    // a value above 64 MiB, SQL above 1 MiB
-#define SLUICE_CONSTRAINT 19
-#define SLUICE_MISUSE 21
-#define SLUICE_RANGE 25     // another number of values than the statement has parameters
-#define SLUICE_ROW 100
-#define SLUICE_DONE 101
 
 // The types of values.
 #define SLUICE_INTEGER 1

@@ -26,7 +26,7 @@ struct FIFO<Element> {
   }
 
   mutating func prepend(_ others: [Element]) {
-    elements.replaceSubrange(..<head, with: others.map { $0 })
+    elements.replaceSubrange(..<head, with: others.map { Optional($0) })
     head = 0
   }
 

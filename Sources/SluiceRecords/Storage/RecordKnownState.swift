@@ -41,7 +41,7 @@ public struct RecordKnownState: Equatable, Sendable {
   /// Takes over what the other has more of.
   public mutating func merge(_ other: RecordKnownState) {
     hasHeader = hasHeader || other.hasHeader
-    sessions.merge(other.sessions) { max($0, $1) }
+    for (session, count) in other.sessions where count > self[session] { self[session] = count }
   }
 
   /// Without the sessions of which the other has nothing.

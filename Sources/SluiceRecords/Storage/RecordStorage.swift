@@ -189,9 +189,18 @@ public final class RecordStorage: Sendable {
   /// not begun are dropped; all other calls finish. Then the store is closed, and `done` is called.
   /// Later calls fail. Who waits for a value learns that the storage has ended.
   public func close(done: @escaping @Sendable () -> Void) {
-    inbox.close(done)
     known.close()
+    inbox.close(done)
   }
+
+  // MARK: Failures
+
+  /// Why the last calls failed: the connection is lost. Nil while the engine answers, also when the next
+  /// call has opened the store again.
+  public var loss: RecordFailure? { inbox.loss }
+
+  /// Takes the reason why a call failed, in its `done`; nil if the log alone tells it.
+  package func takeFailure() -> RecordFailure? { inbox.takeFailure() }
 
   private func call(_ call: StorageCall) { inbox.add(.call(call)) }
   private func post(_ request: RecordRequest) { call(.post(request)) }

@@ -2,7 +2,6 @@
 // process.
 
 internal import SluiceClient
-internal import SluiceSystem
 
 public enum SidecarRecords {
   /// Opens a store of the engine that listens on a socket. Paths are relative to the engine's root;
@@ -29,40 +28,10 @@ extension RecordStorage {
     _ connect: @escaping @Sendable () throws(RecordFailure) -> RingSession
   ) async throws(RecordFailure) -> RecordStorage {
     let result = await withCheckedContinuation { continuation in
-      do throws(Errno) {
-        try Thread("sluice-records") {
-          run(path, options, log, connect) { continuation.resume(returning: $0) }
-        }.detach()
-      } catch {
-        continuation.resume(returning: .failure(.notConnected(.system(error))))
+      start(path: Array(path.utf8), options, log, connect: connect) {
+        continuation.resume(returning: $0)
       }
     }
     return try result.get()
-  }
-
-  private static func run(
-    _ path: String, _ options: RecordOpenOptions, _ log: @escaping RecordLog,
-    _ connect: @escaping @Sendable () throws(RecordFailure) -> RingSession,
-    _ opened: (Result<RecordStorage, RecordFailure>) -> Void
-  ) {
-    let inbox = StorageInbox()
-    let known = KnownStates()
-    let deletions = ValidDeletions()
-    func open(_ options: RecordOpenOptions) throws(RecordFailure) -> RecordConnection {
-      try RecordConnection(try connect(), path: Array(path.utf8), options: options)
-    }
-    let connection: RecordConnection
-    do throws(RecordFailure) { connection = try open(options) } catch {
-      return opened(.failure(error))
-    }
-    // The thread must not keep the storage, whose end ends it.
-    opened(.success(RecordStorage(connection, inbox, known, deletions)))
-    StorageThread(connection, inbox, known, deletions, log) { () throws(RecordFailure) in
-      // A store in memory has died with its engine.
-      guard path != ":memory:" else { throw .closed }
-      var options = options
-      options.mode = .open
-      return try open(options)
-    }.run()
   }
 }

@@ -10,6 +10,8 @@ final class StorageInbox: Sendable {
     var jobs: [StorageJob] = []
     var isClosed = false
     var isAbandoned = false
+    var failure: RecordFailure?
+    var loss: RecordFailure?
   }
 
   private let contents = FutexLock(Contents())
@@ -46,6 +48,18 @@ final class StorageInbox: Sendable {
   var isOver: Bool {
     contents.withLock { $0.jobs.isEmpty && ($0.isClosed || $0.isAbandoned) }
   }
+
+  // MARK: Failures
+
+  /// Why a call failed; nil if the log alone says it.
+  func note(_ failure: RecordFailure?) { contents.withLock { $0.failure = failure } }
+  func takeFailure() -> RecordFailure? { contents.withLock { $0.failure.take() } }
+
+  /// Why nothing can be done before the store is open again; nil when it is.
+  func lose(_ failure: RecordFailure?) { contents.withLock { $0.loss = failure } }
+  var loss: RecordFailure? { contents.withLock { $0.loss } }
+
+  // MARK: Jobs
 
   /// Takes the jobs that are in.
   func take() -> (jobs: [StorageJob], isClosed: Bool) {

@@ -127,6 +127,7 @@ extension StorageThread {
       log(
         .warning,
         "the known state of \(ask.id): \(String(decoding: failure.message, as: UTF8.self))")
+      inbox.note(failure)
       end(ask, nil)
     case .success(let answer):
       do throws(RecordFailure) {

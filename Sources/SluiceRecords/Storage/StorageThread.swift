@@ -66,7 +66,10 @@ final class StorageThread {
     self.inbox = inbox
     self.known = known
     self.deletions = deletions
-    self.log = log
+    self.log = { (level, text) in
+      inbox.note(nil)
+      log(level, text)
+    }
   }
 
   // MARK: The loop
@@ -224,6 +227,7 @@ final class StorageThread {
 
   func tell(_ failure: RecordFailure, _ what: String) {
     log(.error, "\(what) failed: \(String(decoding: failure.message, as: UTF8.self))")
+    inbox.note(failure)
   }
 
   /// Does `body`; a failure that ends the connection fails all that is under way.
@@ -234,6 +238,7 @@ final class StorageThread {
   private func lose(_ failure: RecordFailure) {
     loss = failure
     hasToldReopening = false
+    inbox.lose(failure)
     connection.end()
     tell(failure, "the connection to the record store")
     for store in line.removeAll() { store.done(false) }
@@ -258,6 +263,7 @@ final class StorageThread {
     do throws(RecordFailure) {
       connection = try reopen()
       loss = nil
+      inbox.lose(nil)
       log(.warning, "the record store is open again")
     } catch {
       if !hasToldReopening { tell(error, "opening the record store again") }

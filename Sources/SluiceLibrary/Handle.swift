@@ -6,11 +6,14 @@
 internal import SluiceSystem
 
 /// An object that has a handle.
-class Handled {
-  final let kind: Kind
-  enum Kind { case client, rows }
-  init(_ kind: Kind) { self.kind = kind }
+open class Handled {
+  public final let kind: HandleKind
+  public init(_ kind: HandleKind) { self.kind = kind }
 }
+
+/// Which class an object has: one number for each class of a library. No type of its own, because that
+/// would bring its metadata into each library.
+public typealias HandleKind = UInt8
 
 @safe
 private struct Block {
@@ -26,9 +29,9 @@ private struct FreeBlocks: @unchecked Sendable {
 
 private let freeBlocks = FutexLock(FreeBlocks())
 
-enum Handle {
+public enum Handle {
   /// A handle that keeps the object.
-  static func make(_ object: Handled) -> OpaquePointer {
+  public static func make(_ object: Handled) -> OpaquePointer {
     let block = unsafe freeBlocks.withLock { (free) -> UnsafeMutablePointer<Block> in
       if unsafe free.first == nil { unsafe free.first = more() }
       let block = unsafe free.first!
@@ -51,23 +54,25 @@ enum Handle {
 
   /// The object of a handle that is not closed; nil for everything else.
   @inline(__always)
-  static func client(_ handle: OpaquePointer?) -> Client? {
-    guard let object = unsafe object(handle)?.takeUnretainedValue(), object.kind == .client else {
+  public static func object<T: Handled>(
+    _ handle: OpaquePointer?, _ kind: HandleKind, as type: T.Type
+  ) -> T? {
+    guard let object = unsafe object(handle)?.takeUnretainedValue(), object.kind == kind else {
       return nil
     }
-    return unsafe unsafeDowncast(object, to: Client.self)
+    return unsafe unsafeDowncast(object, to: T.self)
   }
 
-  /// Does something with a result. Its handle stays open meanwhile, as sluice.h asks of the caller,
-  /// so its references are not counted: they would cost as much as the call.
+  /// Does something with an object whose handle stays open meanwhile, as the header asks of the
+  /// caller. So its references are not counted: they would cost as much as the call.
   @inline(__always)
-  static func withRows<R>(
-    _ handle: OpaquePointer?, otherwise: R, _ body: (Rows) -> R
+  public static func with<T: Handled, R>(
+    _ handle: OpaquePointer?, _ kind: HandleKind, as type: T.Type, otherwise: R, _ body: (T) -> R
   ) -> R {
     guard let object = unsafe object(handle) else { return otherwise }
     return unsafe object._withUnsafeGuaranteedRef { object in
-      guard object.kind == .rows else { return otherwise }
-      return unsafe body(unsafeDowncast(object, to: Rows.self))
+      guard object.kind == kind else { return otherwise }
+      return unsafe body(unsafeDowncast(object, to: T.self))
     }
   }
 
@@ -78,7 +83,7 @@ enum Handle {
   }
 
   /// Lets the object go.
-  static func close(_ handle: OpaquePointer) {
+  public static func close(_ handle: OpaquePointer) {
     let block = unsafe UnsafeMutablePointer<Block>(handle)
     let object = unsafe block.pointee.object.take()
     defer { unsafe object?.release() }

@@ -1,0 +1,116 @@
+// What C gives: texts, messages and states, copied and checked.
+
+internal import CSluiceLibrary
+internal import CSluiceRecords
+internal import SluiceLibrary
+internal import SluiceRecords
+
+/// More is in no message.
+private let byteCountMaximum = 1 << 30
+
+extension sluice_records_text {
+  func read() throws(CallFailure) -> [UInt8] {
+    guard unsafe length > 0 else { return [] }
+    guard let start = unsafe bytes else {
+      throw .own(SLUICE_MISUSE, "a text is NULL, and its length is not 0")
+    }
+    guard unsafe length <= byteCountMaximum else {
+      throw .own(SLUICE_TOOBIG, "a text is larger than a message may be (64 MiB)")
+    }
+    return unsafe Array(UnsafeRawBufferPointer(start: start, count: Int(length)))
+  }
+
+  /// The name of a value, a session or a peer.
+  func name() throws(CallFailure) -> RecordID {
+    let name = try unsafe read()
+    guard !name.isEmpty else { throw .own(SLUICE_MISUSE, "a name is NULL or empty") }
+    return RecordID(name)
+  }
+}
+
+/// The items of a list.
+private func items<T>(
+  _ start: UnsafePointer<T>?, _ count: Int
+) throws(CallFailure) -> UnsafeBufferPointer<T> {
+  guard unsafe count == 0 || (count > 0 && start != nil) else {
+    throw .own(SLUICE_MISUSE, "a list is NULL, and its count is not 0")
+  }
+  return unsafe UnsafeBufferPointer(start: start, count: count)
+}
+
+private func counters(
+  _ start: UnsafePointer<sluice_records_counter>?, _ count: Int
+) throws(CallFailure) -> [RecordCounter] {
+  let items = try unsafe items(start, count)
+  var counters: [RecordCounter] = []
+  for index in 0..<count {
+    counters.append(
+      RecordCounter(
+        session: try unsafe items[index].session.read(), count: unsafe items[index].count))
+  }
+  return counters
+}
+
+func state(
+  _ given: UnsafePointer<sluice_records_state>?
+) throws(CallFailure) -> RecordKnownState {
+  guard let given = unsafe given?.pointee else { throw .own(SLUICE_MISUSE, "the state is NULL") }
+  return RecordKnownState(
+    try unsafe given.id.name(), hasHeader: unsafe given.has_header != 0,
+    try unsafe counters(given.counters, given.counter_count))
+}
+
+func message(
+  _ given: UnsafePointer<sluice_records_message>?
+) throws(CallFailure) -> RecordMessage {
+  guard let given = unsafe given?.pointee else { throw .own(SLUICE_MISUSE, "the message is NULL") }
+  var message = RecordMessage(id: try unsafe given.id.name().bytes)
+  if unsafe given.header.bytes != nil { message.header = try unsafe given.header.read() }
+  message.priority = unsafe UInt8(clamping: given.priority)
+  if unsafe given.expected != nil {
+    message.expectContentUntil = try unsafe counters(given.expected, given.expected_count)
+  }
+  let sessions = try unsafe items(given.sessions, given.session_count)
+  for index in 0..<sessions.count {
+    let session = unsafe sessions[index]
+    message.sessions.append(
+      RecordSessionContent(
+        session: try unsafe session.session.read(), after: unsafe session.after,
+        transactions: try unsafe transactions(session.transactions, session.transaction_count),
+        lastSignature: try unsafe session.last_signature.read()))
+  }
+  return message
+}
+
+private func transactions(
+  _ start: UnsafePointer<sluice_records_text>?, _ count: Int
+) throws(CallFailure) -> RecordTransactions {
+  let items = try unsafe items(start, count)
+  var transactions = RecordTransactions()
+  for index in 0..<count {
+    let item = unsafe items[index]
+    guard unsafe item.length == 0 || item.bytes != nil else {
+      throw .own(SLUICE_MISUSE, "a transaction is NULL, and its length is not 0")
+    }
+    guard unsafe item.length <= byteCountMaximum,
+      transactions.byteCount <= byteCountMaximum
+    else { throw .own(SLUICE_TOOBIG, "the transactions are larger than a message may be (64 MiB)") }
+    unsafe transactions.append(
+      UnsafeRawBufferPointer(start: item.bytes, count: Int(item.length)))
+  }
+  return transactions
+}
+
+func updates(
+  _ start: UnsafePointer<sluice_records_update>?, _ count: Int
+) throws(CallFailure) -> [RecordSyncUpdate] {
+  let items = try unsafe items(start, count)
+  var updates: [RecordSyncUpdate] = []
+  for index in 0..<count {
+    updates.append(
+      RecordSyncUpdate(
+        id: try unsafe items[index].id.name().bytes, peer: try unsafe items[index].peer.read(),
+        isSynced: unsafe items[index].is_synced != 0))
+  }
+  return updates
+}
