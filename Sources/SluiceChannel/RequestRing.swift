@@ -56,6 +56,8 @@ public struct RequestRing: ~Copyable, Sendable {
   public var payloadByteCount: Int { regions.shape.payloadByteCount }
   /// How many requests are not released.
   public var underWayCount: Int { Int(submitted &- released) }
+  /// How many requests were submitted so far.
+  package var submittedCount: UInt32 { submitted }
 
   /// By which any thread interrupts the request under way. Valid while the ring exists.
   public var cancelling: Cancelling { unsafe Cancelling(word: regions.clientCancels) }

@@ -17,7 +17,7 @@ extension RecordConnection {
       case .message(let message): try body(message)
       case .found: return true
       case .notFound: return false
-      case .failed(let reason): throw .sqlite(code: 0, message: reason)
+      case .failed(let reason): throw loads.takeRefusal() ?? .sqlite(code: 0, message: reason)
       }
     }
     throw malformed()
@@ -26,15 +26,17 @@ extension RecordConnection {
   /// Asks for a value. Returns the load's number.
   public func beginLoad(_ id: [UInt8]) throws(RecordFailure) -> UInt32 {
     let load = loads.begin()
-    do throws(RecordFailure) { try askPage(.load(load, id)) } catch {
+    do throws(RecordFailure) { try askPage(.load(load, id), of: load) } catch {
       loads.forget(load)
       throw error
     }
     return load
   }
 
-  private func askPage(_ request: RecordRequest) throws(RecordFailure) {
-    pages.append((try submitAwaitingRoom(request), request))
+  private func askPage(
+    _ request: RecordRequest, of load: UInt32? = nil
+  ) throws(RecordFailure) {
+    pages.append((try submitAwaitingRoom(request), request, load))
     loads.pageAsked()
   }
 
@@ -58,11 +60,16 @@ extension RecordConnection {
   /// Takes the oldest page that was asked for; false if none was.
   func takePage() throws(RecordFailure) -> Bool {
     guard !pages.isEmpty else { return false }
-    let (number, request) = pages.removeFirst()
+    let (number, request, load) = pages.removeFirst()
     loads.pageAnswered()
-    guard let page = RecordStreamPage(try answer(to: number, of: request)) else {
-      throw malformed()
+    let answer: RecordAnswer
+    do throws(RecordFailure) { answer = try self.answer(to: number, of: request) } catch {
+      // A refused load was never begun, and concerns no other one.
+      guard let load, !error.endsConnection else { throw error }
+      loads.refuse(load, error)
+      return true
     }
+    guard let page = RecordStreamPage(answer) else { throw malformed() }
     do throws(WireError) { try loads.take(page) } catch { throw malformed() }
     return true
   }

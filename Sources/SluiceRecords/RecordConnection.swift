@@ -37,7 +37,7 @@ public final class RecordConnection {
   private let awaited = Atomic<UInt32>(0)
   var loads = RecordLoads()
   /// The requests for pages of the loads, the oldest first.
-  var pages: [(number: UInt32, request: RecordRequest)] = []
+  var pages: [(number: UInt32, request: RecordRequest, load: UInt32?)] = []
 
   /// Opens the store at `path` (":memory:" for one in the engine's memory) in a session of its own.
   public init(

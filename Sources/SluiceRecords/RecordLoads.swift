@@ -30,6 +30,7 @@ struct RecordLoads {
   private var last: UInt32 = 0
   /// What has come and was not taken, the oldest first.
   private(set) var events: [(load: UInt32, event: RecordLoadEvent)] = []
+  private var refusal: RecordFailure?
   /// How many requests for pages are under way.
   private var askedCount = 0
   /// Whether the last page that came said that there is more.
@@ -49,6 +50,16 @@ struct RecordLoads {
 
   /// The load was never asked for.
   mutating func forget(_ number: UInt32) { loads.removeAll { $0.number == number } }
+
+  /// The engine refused to begin the load.
+  mutating func refuse(_ number: UInt32, _ failure: RecordFailure) {
+    forget(number)
+    events.append((number, .failed(failure.message)))
+    refusal = failure
+  }
+
+  /// Why the load that failed last was refused, once.
+  mutating func takeRefusal() -> RecordFailure? { refusal.take() }
 
   /// The request for the next page, if it has to be asked for.
   var nextRequest: RecordRequest? {

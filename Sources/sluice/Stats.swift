@@ -89,6 +89,9 @@ extension MetricsReading {
       lines.append(
         "SQL       \(grouped(statementCount)) statements, \(grouped(prepareHitCount)) of them kept"
           + " compiled, \(grouped(rowCount)) rows")
+      lines.append(
+        "records   \(grouped(storedMessageCount)) messages stored, \(grouped(loadCount)) loads of"
+          + " \(grouped(loadedMessageCount)) messages, \(grouped(erasedValueCount)) values erased")
     } else {
       lines += [
         "leases    \(grouped(leasesTaken)) taken, \(grouped(leasesBroken)) broken",
@@ -115,6 +118,8 @@ extension MetricsReading {
       ? """
       "sql": {"statements": \(statementCount), "prepare_hits": \(prepareHitCount), \
       "prepare_misses": \(prepareMissCount), "rows": \(rowCount)},
+          "records": {"stored": \(storedMessageCount), "loads": \(loadCount), \
+      "chunks": \(loadedMessageCount), "erased": \(erasedValueCount)},
       """
       : """
       "leases": {"taken": \(leasesTaken), "broken": \(leasesBroken)},

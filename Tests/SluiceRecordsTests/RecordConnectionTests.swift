@@ -1,6 +1,7 @@
 // The blocking connection on a real engine.
 
 import SluiceRecords
+import SluiceSystem
 import SluiceWire
 import TestSupport
 import Testing
@@ -127,5 +128,75 @@ import Testing
     #expect(try connection.load(id) { _ in })
     #expect(try !connection.load([9]) { _ in })
     try connection.roundTrip()
+  }
+
+  @Test func anErasureTellsHowManyValuesWait() throws {
+    let store = try VectorStore(.inProcess)
+    let connection = try store.connect()
+    for value in 0..<5 {
+      let id = "co_z\(value)"
+      // The third has its delete session behind a gap, which is not stored.
+      let deletion = message(id, "x$", after: value == 3 ? 1 : 0)
+      _ = try connection.store([
+        RecordStore(message(id)), RecordStore(deletion, deleteIsValid: true),
+      ])
+    }
+    #expect(try connection.erase(.enable) == 0)
+    #expect(try connection.erase(.all) == 1)
+    #expect(try connection.erase(.all) == 1)
+    _ = try connection.store([RecordStore(message("co_z3", "x$"))])
+    #expect(try connection.erase(.all) == 0)
+  }
+
+  @Test(arguments: VectorEngine.allCases)
+  func aValueIsNotErasedWhileItIsLoaded(_ engine: VectorEngine) throws {
+    let store = try VectorStore(engine)
+    let (connection, eraser) = (try store.connect(), try store.connect())
+    for part in 0..<20 {
+      let content = message("co_z1", after: UInt64(10 * part), count: 10, byteCount: 12_000)
+      #expect(try connection.store([RecordStore(content)]).first?.isStored == true)
+    }
+    let deletion = RecordStore(message("co_z1", "x$"), deleteIsValid: true)
+    #expect(try eraser.store([deletion]).first?.isStored == true)
+    var count = 0
+    var waitingCount: UInt64 = 0
+    let isFound = try connection.load(Array("co_z1".utf8)) { message throws(RecordFailure) in
+      if count == 0 { waitingCount = try eraser.erase(.all) }
+      for session in message.sessions { count += session.transactions.count }
+    }
+    #expect(isFound && count == 201 && waitingCount == 1)
+    #expect(try eraser.erase(.all) == 0)
+    #expect(try connection.knownState(Array("co_z1".utf8))?.count == 1)
+    // A client that ends in the middle of a load holds nothing up.
+    let other = RecordStore(message("co_z2", count: 90, byteCount: 12_000))
+    let gone = RecordStore(message("co_z2", "x$"), deleteIsValid: true)
+    _ = try eraser.store([other, gone])
+    _ = try connection.beginLoad(Array("co_z2".utf8))
+    _ = try connection.loadedNext()
+    connection.end()
+    while try eraser.erase(.all) > 0 { Clock.sleep(nanoseconds: 1_000_000) }
+  }
+
+  @Test func aRefusedLoadConcernsNoOtherOne() throws {
+    let store = try VectorStore(.inProcess)
+    let connection = try store.connect()
+    _ = try connection.store([RecordStore(message("co_z1"))])
+    // More than an argument area holds.
+    #expect(throws: RecordFailure.tooLarge) {
+      try connection.load([UInt8](repeating: 1, count: 5000)) { _ in }
+    }
+    #expect(try connection.load(Array("co_z1".utf8)) { _ in })
+    let refusing = FutexLock(1)
+    let engine = try ScriptedEngine { (operation, _, _) in
+      let isRefused = refusing.withLock { left in
+        left -= 1
+        return left == 0
+      }
+      if operation == .recordsLoad, isRefused { return .refused(.limitReached) }
+      return .done(ScriptedEngine.page(2, .found))
+    }
+    let refused = try engine.connection()
+    #expect(throws: RecordFailure.refused(.limitReached)) { try refused.load([1]) { _ in } }
+    #expect(try refused.load([2]) { _ in })
   }
 }

@@ -304,4 +304,20 @@ import Testing
       }
     }
   }
+
+  @Test func aStorageForgetsWhatAnotherErasedOnceItAsks() async throws {
+    let store = try VectorStore(.inProcess)
+    let (first, second) = (try await store.open(), try await store.open())
+    await first.store(message("co_v", count: 3))
+    #expect(first.knownState(of: "co_v")["s"] == 3)
+    second.markDeleteAsValid("co_v")
+    await second.store(message("co_v", "x$"))
+    await second.eraseDeletedValues()
+    #expect(await first.loadKnownState(of: "co_v")?["s"] == 0)
+    #expect(first.knownState(of: "co_v")["s"] == 0)
+    #expect(first.knownState(of: "co_v")["x$"] == 1)
+    // What it does not know it does not begin to know by asking.
+    #expect(await second.loadKnownState(of: "co_w") == nil)
+    #expect(second.knownState(of: "co_w") == RecordKnownState("co_w"))
+  }
 }

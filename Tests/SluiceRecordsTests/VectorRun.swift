@@ -13,7 +13,6 @@ final class VectorRun {
   private let errorCount = FutexLock(0)
   private let resolved = FutexLock<[String]>([])
   private var waiting: [String: (id: RecordID, state: FutexLock<RecordKnownState>)] = [:]
-  private var isClosed = false
 
   init(_ scenario: RecordVectors.Scenario, on engine: VectorEngine) async throws {
     self.scenario = scenario
@@ -64,9 +63,15 @@ final class VectorRun {
     let name = step["op"]?.string ?? ""
     switch name {
     case "store", "parallelStores": return try await performStores(step)
-    case "load":
-      return try await performLoad(try id(step), order: step["expectSync"]?["events"]?.array)
-    case "loadAll": return try await performLoads(try #require(step["ids"]?.strings))
+    case "load", "loadAll":
+      let ids = try step["ids"]?.strings ?? [try #require(step["id"]?.string)]
+      let loads = await perform(ids)
+      let tables = try store.tables
+      let order = step["expectSync"]?["events"]?.array
+      return { expected in
+        let events = try #require(expected["events"]?.array)
+        return try LoadJudgement(events, depthFirst: order, tables).difference(loads)
+      }
     case "loadKnownState":
       let state = await storage.loadKnownState(of: try id(step))
       return { try Self.difference(state, $0["knownState"]) }
@@ -92,7 +97,6 @@ final class VectorRun {
     case "advance": await advance(try #require(step["ms"]?.integer))
     case "close":
       await storage.close()
-      isClosed = true
     case "reopen": storage = try await Self.open(store, scenario, errorCount)
     case "injectTransaction": try inject(step)
     default: return try Self.pureCheck(step, name)
@@ -140,8 +144,10 @@ final class VectorRun {
       path: store.path)
   }
 
-  /// Moves the clock in small steps, and lets the engine do what is due.
+  /// Moves the clock in small steps, and lets the engine do what is due. All calls before were done
+  /// at the old time: the engine counts from then.
   private func advance(_ milliseconds: Int64) async {
+    _ = await storage.count()
     var rest = milliseconds
     while rest > 0 {
       let step = min(rest, 10)
@@ -199,7 +205,6 @@ final class VectorRun {
     }
     if step["thenClose"]?.bool == true {
       await storage.close()
-      isClosed = true
     }
     while !results.withLock({ $0.stores.allSatisfy(\.didEnd) }) { await Task.yield() }
     let found = results.withLock { $0 }
@@ -268,102 +273,17 @@ final class VectorRun {
 
   // MARK: Loads
 
-  private struct Loaded: Sendable {
-    var messages: [RecordMessage] = []
-    var isFound: Bool?
-
-    /// Without the messages of others.
-    func messages(of id: String) -> [RecordMessage] { messages.filter { $0.id == Array(id.utf8) } }
-    var order: [String] {
-      var ids: [String] = []
-      for message in messages {
-        let id = String(decoding: message.id, as: UTF8.self)
-        if !ids.contains(id) { ids.append(id) }
-      }
-      return ids
-    }
-  }
-
-  /// The order of the values is the synchronous engine's, which loads depth first without repeats.
-  private func performLoad(_ id: RecordID, order: [JSONValue]?) async throws -> Check {
-    let loaded = FutexLock(Loaded())
-    let isFound = await storage.load(id) { message in
-      loaded.withLock { $0.messages.append(message) }
-    }
-    let found = loaded.withLock { $0 }
-    let tables = isClosed ? nil : try store.tables
-    return { expected in
-      let wanted = LoadExpectation(try #require(expected["events"]?.array))
-      if isFound != wanted.isFound { return "found: \(isFound)" }
-      let order = order.map { LoadExpectation($0).order } ?? wanted.order
-      if found.order != order { return "in the order \(found.order)" }
-      // A chunk comes behind the chunks before it, and nothing twice.
-      for id in wanted.order {
-        let value = tables?.value(id)
-        let messages = try wanted.messages(of: id, stored: value)
-        if try found.messages(of: id).map({ try $0.vector }) != messages {
-          return "\(id) as \(try found.messages(of: id).map { try $0.vector })"
-        }
-      }
-      return nil
-    }
-  }
-
-  /// Loads of several values at a time. Which dependencies come with which load is open.
-  private func performLoads(_ ids: [String]) async throws -> Check {
-    let loads = ids.map { _ in FutexLock(Loaded()) }
-    for (id, load) in zip(ids, loads) {
+  private func perform(_ ids: [String]) async -> VectorLoads {
+    let loads = FutexLock(VectorLoads(ids))
+    for (index, id) in ids.enumerated() {
       storage.load(RecordID(id)) { message in
-        load.withLock { $0.messages.append(message) }
+        loads.withLock { $0.messages.append((index, message)) }
       } done: { isFound in
-        load.withLock { $0.isFound = isFound }
+        loads.withLock { $0.areFound[index] = isFound }
       }
     }
-    while !loads.allSatisfy({ $0.withLock { $0.isFound != nil } }) { await Task.yield() }
-    let tables = try store.tables
-    return { expected in
-      let wanted = LoadExpectation(try #require(expected["events"]?.array))
-      for (id, load) in zip(ids, loads) {
-        let found = load.withLock { $0 }
-        if found.isFound != true { return "\(id) was not found" }
-        for other in found.order {
-          let messages = try wanted.messages(of: other, stored: tables.value(other))
-          if try found.messages(of: other).map({ try $0.vector }) != messages {
-            return "\(other) as \(try found.messages(of: other).map { try $0.vector })"
-          }
-        }
-        if found.order.last != id { return "\(id) before a value on which it depends" }
-      }
-      return nil
-    }
-  }
-
-  /// What the original's loads gave.
-  private struct LoadExpectation {
-    private(set) var order: [String] = []
-    private(set) var isFound = false
-    private var contents: [String: [JSONValue]] = [:]
-
-    init(_ events: [JSONValue]) {
-      for event in events {
-        if let content = event["content"], let id = content["id"]?.string {
-          if contents[id] == nil { order.append(id) }
-          // The original may deliver a dependency twice.
-          if contents[id]?.contains(content) != true { contents[id, default: []].append(content) }
-        }
-        if let done = event["done"]?.bool { isFound = done }
-      }
-    }
-
-    func messages(of id: String, stored: StoreTables.Value?) throws -> [JSONValue] {
-      (contents[id] ?? []).map { content in
-        guard var members = content.object, let expected = members["expectContentUntil"] else {
-          return content
-        }
-        members["expectContentUntil"] = VectorImprovements.announced(expected, stored: stored)
-        return .object(members)
-      }
-    }
+    while loads.withLock({ $0.areFound.contains(nil) }) { await Task.yield() }
+    return loads.withLock { $0 }
   }
 
   // MARK: Pure

@@ -8,13 +8,6 @@ import Testing
     #expect(RecordVectors.all.scenarios.reduce(0) { $0 + $1.steps.count } == 1287)
   }
 
-  /// Not right yet: the order of dependencies in a later piece, as this test judges it, and what runs
-  /// of erasure do on a clock that a test moves.
-  private static let open: Set<String> = [
-    "deps/in-later-chunk", "eraser/startup-drain-after-1s", "eraser/budget-and-follow-up",
-    "eraser/throttle-counts-from-first-mark",
-  ]
-
   @Test(arguments: VectorEngine.allCases, RecordVectors.all.scenarios)
   func aStorageAnswersAsTheOriginal(
     engine: VectorEngine, scenario: RecordVectors.Scenario
@@ -22,11 +15,7 @@ import Testing
     let run = try await VectorRun(scenario, on: engine)
     for index in scenario.steps.indices {
       if let difference = try await run.difference(inStep: index) {
-        withKnownIssue(isIntermittent: true) {
-          Issue.record("\(scenario.name), step \(index): \(difference)")
-        } when: {
-          Self.open.contains(scenario.name)
-        }
+        Issue.record("\(scenario.name), step \(index): \(difference)")
       }
     }
   }

@@ -21,7 +21,9 @@ import Testing
   }
 
   @Test(arguments: [
-    ["kill", "--runs", "40"]
+    ["model", "--operations", "3000"], ["hostile", "--seconds", "5"], ["kill", "--runs", "40"],
+    // A part of an import that changes many pages: its savepoint wanted a temporary file.
+    ["model", "--operations", "1900", "--sessions", "4", "--seed", "31243857"],
   ])
   func nothingIsFound(_ words: [String]) throws {
     let outcome = try run(words)

@@ -269,6 +269,15 @@ enum sluice_metrics_sql_column {
   SLUICE_METRICS_SQL_PREPARE_MISSES = 63,
 };
 
+// The columns before them, of what an engine does with records: messages stored, loads that found their
+// value, messages given by loads, values erased.
+enum sluice_metrics_records_column {
+  SLUICE_METRICS_RECORDS_STORED = 57,
+  SLUICE_METRICS_RECORDS_LOADS = 58,
+  SLUICE_METRICS_RECORDS_CHUNKS = 59,
+  SLUICE_METRICS_RECORDS_ERASED = 60,
+};
+
 struct sluice_metrics {
   uint64_t magic;
   uint32_t version;

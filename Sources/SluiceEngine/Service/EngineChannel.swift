@@ -85,6 +85,9 @@ final class EngineChannel {
     return sql.session.counts
   }
 
+  /// The same of records.
+  func takeRecordCounts() -> RecordCounts? { records?.session.takeCounts() }
+
   /// When `doWhatIsDue` is wanted (monotonic nanoseconds); nil for never.
   @inline(__always)
   var dueAt: Int64? { records?.session.erasureDueAt.map { $0 * 1_000_000 } }

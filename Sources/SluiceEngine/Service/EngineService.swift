@@ -96,6 +96,7 @@ private final class EngineClient: ServiceSession {
   func doWhatIsDue() {
     for channel in channels.values {
       channel.doWhatIsDue()
+      thread.countRecords(of: channel)
       if let time = channel.dueAt { thread.post.alarm.set(time) }
     }
   }
@@ -115,10 +116,22 @@ private final class CountedChannel: ServiceChannel {
   ) throws(ProtocolViolation) -> Outcome {
     try channel.serve(request, operation)
     if let time = channel.dueAt { thread.post.alarm.set(time) }
-    guard let done = channel.takeCounts() else { return .answered }
-    thread.counts.add(done.rows, at: Int(SLUICE_METRICS_SQL_ROWS.rawValue))
-    thread.counts.add(done.hits, at: Int(SLUICE_METRICS_SQL_PREPARE_HITS.rawValue))
-    thread.counts.add(done.misses, at: Int(SLUICE_METRICS_SQL_PREPARE_MISSES.rawValue))
+    if let done = channel.takeCounts() {
+      thread.counts.add(done.rows, at: Int(SLUICE_METRICS_SQL_ROWS.rawValue))
+      thread.counts.add(done.hits, at: Int(SLUICE_METRICS_SQL_PREPARE_HITS.rawValue))
+      thread.counts.add(done.misses, at: Int(SLUICE_METRICS_SQL_PREPARE_MISSES.rawValue))
+    }
+    thread.countRecords(of: channel)
     return .answered
+  }
+}
+
+extension ServingThread {
+  fileprivate func countRecords(of channel: EngineChannel) {
+    guard let done = channel.takeRecordCounts(), done != RecordCounts() else { return }
+    counts.add(done.stored, at: Int(SLUICE_METRICS_RECORDS_STORED.rawValue))
+    counts.add(done.loads, at: Int(SLUICE_METRICS_RECORDS_LOADS.rawValue))
+    counts.add(done.chunks, at: Int(SLUICE_METRICS_RECORDS_CHUNKS.rawValue))
+    counts.add(done.erased, at: Int(SLUICE_METRICS_RECORDS_ERASED.rawValue))
   }
 }

@@ -20,6 +20,12 @@ public struct MetricsReading: Sendable {
   public var syncsShared: UInt64
   /// Whether it is an engine; `rootPath` is then the socket of its file sidecar.
   public var isEngine: Bool
+  /// Of records: messages stored, loads that found their value, messages that loads gave, and values
+  /// erased; all 0 for a sidecar.
+  public var storedMessageCount: UInt64
+  public var loadCount: UInt64
+  public var loadedMessageCount: UInt64
+  public var erasedValueCount: UInt64
   /// An engine's: the rows that it gave, and executions whose statement was kept compiled or not.
   public var rowCount: UInt64
   public var prepareHitCount: UInt64
@@ -52,6 +58,11 @@ public struct MetricsReading: Sendable {
     }
     let isEngine = copy.service == UInt64(SLUICE_METRICS_SQL.rawValue)
     self.isEngine = isEngine
+    func engineCount(_ column: UInt32) -> UInt64 { isEngine ? sums[Int(column)] : 0 }
+    storedMessageCount = engineCount(SLUICE_METRICS_RECORDS_STORED.rawValue)
+    loadCount = engineCount(SLUICE_METRICS_RECORDS_LOADS.rawValue)
+    loadedMessageCount = engineCount(SLUICE_METRICS_RECORDS_CHUNKS.rawValue)
+    erasedValueCount = engineCount(SLUICE_METRICS_RECORDS_ERASED.rawValue)
     rowCount = isEngine ? sums[Int(SLUICE_METRICS_SQL_ROWS.rawValue)] : 0
     prepareHitCount = isEngine ? sums[Int(SLUICE_METRICS_SQL_PREPARE_HITS.rawValue)] : 0
     prepareMissCount = isEngine ? sums[Int(SLUICE_METRICS_SQL_PREPARE_MISSES.rawValue)] : 0

@@ -54,6 +54,17 @@ final class KnownStates: Sendable {
     }
   }
 
+  /// The store was asked for all that it has; nil for nothing. What it has not, was erased, and is not
+  /// known any more. Several pages of an answer were not read at one time, so a store between them
+  /// may have been noted; `isOfOneTime` is false then, and the counts stay.
+  func noteAnswer(_ state: RecordKnownState?, of id: RecordID, isOfOneTime: Bool) {
+    contents.withLock { contents in
+      guard !contents.isClosed, let known = contents.states[id] else { return }
+      let stored = state ?? RecordKnownState(id)
+      contents.states[id] = isOfOneTime ? stored : known.limited(to: stored)
+    }
+  }
+
   // MARK: Waiting
 
   func wait(_ waiter: SyncWaiter, for id: RecordID) {

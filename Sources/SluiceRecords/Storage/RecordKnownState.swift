@@ -44,6 +44,13 @@ public struct RecordKnownState: Equatable, Sendable {
     for (session, count) in other.sessions where count > self[session] { self[session] = count }
   }
 
+  /// Without the sessions of which the other has nothing.
+  func limited(to other: RecordKnownState) -> RecordKnownState {
+    var limited = RecordKnownState(id, hasHeader: hasHeader && other.hasHeader)
+    for (session, count) in sessions where other[session] > 0 { limited[session] = count }
+    return limited
+  }
+
   /// The sessions of which this has more than the other, with their counts here.
   public func sessions(above other: RecordKnownState) -> [RecordID: UInt64] {
     sessions.filter { $0.value > other[$0.key] }

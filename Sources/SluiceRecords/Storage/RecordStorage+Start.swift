@@ -19,20 +19,27 @@ extension RecordStorage {
 
   private static func run(
     _ path: [UInt8], _ options: RecordOpenOptions, _ log: @escaping RecordLog,
-    _ connect: () throws(RecordFailure) -> RingSession,
+    _ connect: @escaping @Sendable () throws(RecordFailure) -> RingSession,
     _ opened: (Result<RecordStorage, RecordFailure>) -> Void
   ) {
     let inbox = StorageInbox()
     let known = KnownStates()
     let deletions = ValidDeletions()
+    func open(_ options: RecordOpenOptions) throws(RecordFailure) -> RecordConnection {
+      try RecordConnection(try connect(), path: path, options: options)
+    }
     let connection: RecordConnection
-    do throws(RecordFailure) {
-      connection = try RecordConnection(try connect(), path: path, options: options)
-    } catch {
+    do throws(RecordFailure) { connection = try open(options) } catch {
       return opened(.failure(error))
     }
     // The thread must not keep the storage, whose end ends it.
     opened(.success(RecordStorage(connection, inbox, known, deletions)))
-    StorageThread(connection, inbox, known, deletions, log).run()
+    StorageThread(connection, inbox, known, deletions, log) { () throws(RecordFailure) in
+      // A store in memory has died with its engine.
+      guard path != Array(":memory:".utf8) else { throw .closed }
+      var options = options
+      options.mode = .open
+      return try open(options)
+    }.run()
   }
 }

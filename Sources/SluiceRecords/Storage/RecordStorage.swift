@@ -4,7 +4,8 @@
 // Threads: calls come from any, and none waits. What a call asks for is sent in the order of the calls.
 // Closures are called in the storage's own thread, one at a time; they may call the storage, and must
 // not wait for it. Every `done` is called exactly once. When the engine dies, all that is under way
-// fails: stores and loads with false, questions with nil.
+// fails: stores and loads with false, questions with nil. The next call opens the store again, on the
+// engine that listens then; if none does, it fails, too.
 
 public import SluiceWire
 
@@ -107,7 +108,10 @@ public final class RecordStorage: Sendable {
   }
 
   /// Lets the engine erase deleted values of its own accord (`enableDeletedCoValuesErasure`).
-  public func enableErasure() { post(.erase(.enable)) }
+  public func enableErasure() {
+    deletions.enableErasure()
+    post(.erase(.enable))
+  }
 
   /// Erases the deleted values that wait for it (`eraseAllDeletedCoValues`). A load or store ends it
   /// early; the rest waits for the next time.
@@ -191,7 +195,8 @@ public final class RecordStorage: Sendable {
 
   // MARK: Failures
 
-  /// Why nothing can be done any more; nil while the engine answers.
+  /// Why the last calls failed: the connection is lost. Nil while the engine answers, also when the next
+  /// call has opened the store again.
   public var loss: RecordFailure? { inbox.loss }
 
   /// Takes the reason why a call failed, in its `done`; nil if the log alone tells it.

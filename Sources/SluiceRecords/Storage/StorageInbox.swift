@@ -55,8 +55,8 @@ final class StorageInbox: Sendable {
   func note(_ failure: RecordFailure?) { contents.withLock { $0.failure = failure } }
   func takeFailure() -> RecordFailure? { contents.withLock { $0.failure.take() } }
 
-  /// Why nothing can be done any more.
-  func lose(_ failure: RecordFailure) { contents.withLock { $0.loss = failure } }
+  /// Why nothing can be done before the store is open again; nil when it is.
+  func lose(_ failure: RecordFailure?) { contents.withLock { $0.loss = failure } }
   var loss: RecordFailure? { contents.withLock { $0.loss } }
 
   // MARK: Jobs

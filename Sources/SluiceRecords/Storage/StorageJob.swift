@@ -20,6 +20,8 @@ struct QueuedLoad: Sendable {
 final class KnownStateAsk {
   let id: RecordID
   var counters: [RecordCounter] = []
+  /// Whether all of the answer was read at one time: it was a single page.
+  private(set) var isOfOneTime = true
   var askers: [@Sendable (RecordKnownState?) -> Void]
 
   init(_ id: RecordID, _ asker: @escaping @Sendable (RecordKnownState?) -> Void) {
@@ -40,7 +42,10 @@ final class KnownStateAsk {
       throw .malformed
     }
     counters += page
-    if answer.page.hasMore { return .more }
+    if answer.page.hasMore {
+      isOfOneTime = false
+      return .more
+    }
     return .whole(RecordKnownState(id, hasHeader: true, counters))
   }
 

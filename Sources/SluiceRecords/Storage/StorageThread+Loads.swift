@@ -133,7 +133,10 @@ extension StorageThread {
       do throws(RecordFailure) {
         switch try ask.take(answer) {
         case .more: furtherAsks.append(ask)
-        case .whole(let state): end(ask, state)
+        case .whole(let state):
+          known.noteAnswer(state, of: ask.id, isOfOneTime: ask.isOfOneTime)
+          known.changed(ask.id)
+          end(ask, state)
         }
       } catch {
         end(ask, nil)

@@ -2,6 +2,9 @@
 // order of the calls, and waits for the oldest answer or for a further job, whichever is first. So a
 // call that takes long keeps no other from being sent.
 //
+// When the connection is lost, all that was asked for fails. The next job opens the store again, or
+// fails. What is known of the store stays true, because what was told as stored outlives its engine.
+//
 // The program's closures are called in this thread, one at a time.
 
 internal import SluiceChannel
@@ -9,7 +12,7 @@ internal import SluiceSystem
 internal import SluiceWire
 
 final class StorageThread {
-  let connection: RecordConnection
+  private(set) var connection: RecordConnection
   let inbox: StorageInbox
   let known: KnownStates
   let deletions: ValidDeletions
@@ -27,8 +30,11 @@ final class StorageThread {
   var furtherAsks: [KnownStateAsk] = []
   /// The requests under way, the oldest first.
   private var underWay = FIFO<UnderWay>()
-  /// Why nothing can be done any more.
+  /// Why nothing can be done before the store is open again.
   private var loss: RecordFailure?
+  /// Whether the program was told that the store cannot be opened again.
+  private var hasToldReopening = false
+  private let reopen: () throws(RecordFailure) -> RecordConnection
   private var hasDropped = false
   private var crowd = Crowd()
   private let policy = SpinPolicy(nanoseconds: 50_000)
@@ -52,8 +58,10 @@ final class StorageThread {
 
   init(
     _ connection: RecordConnection, _ inbox: StorageInbox, _ known: KnownStates,
-    _ deletions: ValidDeletions, _ log: @escaping RecordLog
+    _ deletions: ValidDeletions, _ log: @escaping RecordLog,
+    _ reopen: @escaping () throws(RecordFailure) -> RecordConnection
   ) {
+    self.reopen = reopen
     self.connection = connection
     self.inbox = inbox
     self.known = known
@@ -70,6 +78,7 @@ final class StorageThread {
     while true {
       let signals = inbox.wake.signals
       takeJobs()
+      if loss != nil { connectAgain() }
       if loss != nil {
         failWaiting()
       } else {
@@ -228,6 +237,7 @@ final class StorageThread {
 
   private func lose(_ failure: RecordFailure) {
     loss = failure
+    hasToldReopening = false
     inbox.lose(failure)
     connection.end()
     tell(failure, "the connection to the record store")
@@ -243,6 +253,24 @@ final class StorageThread {
     asks = [:]
     failWaiting()
     known.giveUpWaiting()
+  }
+
+  /// Opens the store again if a job wants it.
+  private func connectAgain() {
+    // To close, none has to be open.
+    guard let job = waiting.first else { return }
+    if case .call(.close) = job { return }
+    do throws(RecordFailure) {
+      connection = try reopen()
+      loss = nil
+      inbox.lose(nil)
+      log(.warning, "the record store is open again")
+    } catch {
+      if !hasToldReopening { tell(error, "opening the record store again") }
+      hasToldReopening = true
+      return
+    }
+    if deletions.isErasureEnabled { waiting.prepend([.call(.post(.erase(.enable)))]) }
   }
 
   private func failCalls(_ requests: FIFO<UnderWay>) {

@@ -162,7 +162,9 @@ private struct RecordsTool {
 
   private func erase() throws(RecordFailure) -> Int32 {
     let remaining = try connection.erase(.all)
-    print(remaining == 0 ? "all deleted values are erased" : "some deleted values still wait")
+    print(
+      remaining == 0
+        ? "all deleted values are erased" : "\(remaining) deleted values wait for their erasure")
     return 0
   }
 

@@ -69,8 +69,8 @@ struct HostileRecordsSession: HostileEngineSession {
     case .recordsLock:
       post(
         RecordsLockRequest(
-          action: RecordsLockAction.allCases[random.below(3)], peer: id(), holder: id(),
-          offset: number()))
+          action: RecordsLockAction.allCases[random.below(3)], peer: id(below: 540),
+          holder: id(below: 540), offset: number()))
     case .recordsImport:
       post(RecordsImportRequest(action: RecordsImportAction.allCases[random.below(3)]))
     case .recordsOpen: post(openRequest())
@@ -86,10 +86,11 @@ struct HostileRecordsSession: HostileEngineSession {
     }
   }
 
-  private mutating func id() -> [UInt8] {
+  /// More bytes than a name may have, and so few that the argument area holds them.
+  private mutating func id(below byteCountMaximum: Int = 1100) -> [UInt8] {
     switch random.below(8) {
     case 0: []
-    case 1: [UInt8](repeating: UInt8(random.below(256)), count: random.below(2000))
+    case 1: [UInt8](repeating: UInt8(random.below(256)), count: random.below(byteCountMaximum))
     default: Array(generator.id().utf8)
     }
   }

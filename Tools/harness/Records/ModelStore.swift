@@ -44,6 +44,15 @@ struct ModelStore {
     var deleteIsValid = false
     /// It has a flaw that is found before the store is looked at.
     var isRefused = false
+
+    /// In one line, for people.
+    var summary: String {
+      let parts = parts.map { part in
+        "\(part.session) \(part.after)+\(part.transactions.count)"
+      }
+      return id + (header == nil ? "" : " with header") + (deleteIsValid ? ", deletable" : "")
+        + (isRefused ? ", refused" : "") + " [\(parts.joined(separator: ", "))]"
+    }
   }
 
   /// What becomes of a message; the counts are those of its sessions.
@@ -129,6 +138,8 @@ struct ModelStore {
       erased[id] = true
     }
   }
+
+  var waitingForErasureCount: UInt64 { UInt64(erased.values.count { !$0 }) }
 
   // MARK: Peers
 

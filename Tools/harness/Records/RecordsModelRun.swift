@@ -16,6 +16,8 @@ final class RecordsModelRun {
   private var stores: [ModelStore]
   private var clients: [Client] = []
   private var outcome = Outcome()
+  /// The last calls, for whoever has to understand a difference.
+  private var steps: [String] = []
 
   struct Outcome {
     var operations = 0
@@ -40,6 +42,7 @@ final class RecordsModelRun {
   }
 
   private static let signatureInterval: UInt64 = 40
+  private static let stepCountMaximum = 60
 
   init(
     _ parameters: HarnessParameters, sessions: Int, operations: Int, hasCanary: Bool,
@@ -64,6 +67,7 @@ final class RecordsModelRun {
         let index = generator.random.below(clients.count)
         if generator.random.once(in: 500) {
           let store = clients[index].store
+          note(clients[index], "ends and connects again")
           clients[index].connection.end()
           clients[index] = try connect(engine, store)
         }
@@ -94,6 +98,7 @@ final class RecordsModelRun {
       case 32: try lists(client)
       case 33..<36:
         let id = generator.id()
+        note(client, "unmount \(id)")
         client.inMemory.remove(id)
         try client.connection.unmount(Array(id.utf8))
       case 36: try erase(client)
@@ -108,8 +113,21 @@ final class RecordsModelRun {
     } catch { throw .failed("\(error)") }
   }
 
+  /// The seed and the number of sessions repeat the run.
   private func difference(_ text: String) -> HarnessError {
-    .difference("seed \(parameters.seed), operation \(outcome.operations): \(text)")
+    .difference(
+      """
+      seed \(parameters.seed), \(sessionCount) sessions, operation \(outcome.operations): \(text)
+      the calls before, the last one at the end:
+      \(steps.map { "  " + $0 }.joined(separator: "\n"))
+      """)
+  }
+
+  /// Notes a call that begins.
+  private func note(_ client: Client, _ text: String) {
+    let index = clients.firstIndex { $0 === client } ?? -1
+    if steps.count == Self.stepCountMaximum { steps.removeFirst() }
+    steps.append("\(outcome.operations) client \(index), store \(client.store): \(text)")
   }
 
   private func expect<T: Equatable>(
@@ -142,6 +160,7 @@ final class RecordsModelRun {
     if hasCanary, outcome.operations > 300, case .stored(let counts)? = wanted.last {
       wanted[wanted.count - 1] = .stored(counts + [7])
     }
+    note(client, "store " + messages.map(\.summary).joined(separator: "; "))
     let got = try client.connection.store(messages.map { RecordStore($0) })
     outcome.messages += got.count
     if got.last?.isStored != true { outcome.refused += 1 }
@@ -150,6 +169,7 @@ final class RecordsModelRun {
 
   private func load(_ client: Client) throws {
     let id = generator.id()
+    note(client, "load \(id)")
     let isThere = stores[client.store].values[id] != nil
     let wanted = stores[client.store].load(id, &client.inMemory)
     var got: [RecordMessage] = []
@@ -167,6 +187,7 @@ final class RecordsModelRun {
   /// Loads at the same time: each gives its own value whole, whatever is sent for whom.
   private func loadSeveral(_ client: Client) throws {
     let ids = (0..<2 + generator.random.below(4)).map { _ in generator.id() }
+    note(client, "load \(ids.joined(separator: ", ")) at the same time")
     var loads: [UInt32: String] = [:]
     for id in ids { loads[try client.connection.beginLoad(Array(id.utf8))] = id }
     var got: [UInt32: [RecordMessage]] = [:]
@@ -192,6 +213,7 @@ final class RecordsModelRun {
 
   private func knownState(_ client: Client) throws {
     let id = generator.id()
+    note(client, "known state of \(id)")
     try expect(
       try client.connection.knownState(Array(id.utf8)), stores[client.store].knownState(id),
       "the known state of \(id)")
@@ -201,6 +223,7 @@ final class RecordsModelRun {
     let updates = (0..<generator.random.below(5)).map { _ in
       (id: generator.id(), peer: generator.peer(), isSynced: generator.random.once(in: 2))
     }
+    note(client, "track \(updates)")
     for (id, peer, isSynced) in updates {
       stores[client.store].track(id, peer: peer, isSynced: isSynced)
     }
@@ -219,6 +242,7 @@ final class RecordsModelRun {
   }
 
   private func lists(_ client: Client) throws {
+    note(client, "lists")
     let ids = stores[client.store].ids
     try expect(Int(try client.connection.count()), ids.count, "the number of values")
     let offset = generator.random.below(ids.count + 2)
@@ -230,13 +254,17 @@ final class RecordsModelRun {
   }
 
   private func erase(_ client: Client) throws {
+    note(client, "erase")
     stores[client.store].eraseAll()
-    _ = try client.connection.erase(.all)
+    try expect(
+      try client.connection.erase(.all), stores[client.store].waitingForErasureCount,
+      "how many wait for erasure")
     outcome.erasures += 1
   }
 
   /// An import: the others see the store as it was until it is committed.
   private func importing(_ client: Client) throws {
+    note(client, "begin of an import")
     let before = stores[client.store]
     let inMemoryBefore = clients.map(\.inMemory)
     try client.connection.importing(.begin)
@@ -255,7 +283,9 @@ final class RecordsModelRun {
       }
     }
     outcome.imports += 1
-    guard generator.random.once(in: 3) else { return try client.connection.importing(.commit) }
+    let givesUp = generator.random.once(in: 3)
+    note(client, givesUp ? "import given up" : "import committed")
+    guard givesUp else { return try client.connection.importing(.commit) }
     try client.connection.importing(.giveUp)
     stores[client.store] = before
     // The engine does not forget what it took for stored; the client drops it.
@@ -268,6 +298,7 @@ final class RecordsModelRun {
   }
 
   private func verify(_ client: Client) throws(HarnessError) {
+    note(client, "verify")
     var findings: [String] = []
     do throws(RecordFailure) {
       try client.connection.verify { findings.append(String(decoding: $0, as: UTF8.self)) }

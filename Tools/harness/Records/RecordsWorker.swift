@@ -155,9 +155,18 @@ final class RecordsWorker {
     }
     switch random.below(8) {
     case 0: try importMessages()
-    case 1: try look(at: value, atLeast: messageCount, atMost: messageCount)
+    case 1: try lookAgain()
     default: try storeMessages(1 + random.below(random.once(in: 4) ? 20 : 2))
     }
+  }
+
+  /// The engine completes what a killed client had submitted, perhaps after its successor has looked.
+  /// So there may be more than the successor knows of, and even the tombstone. False if it is there.
+  @discardableResult
+  private func lookAgain() throws(Trouble) -> Bool {
+    let found = try look(at: value, atLeast: messageCount, atMost: atMost(value))
+    if found == Self.deleted { acknowledged = (value + 1) * Self.numbersOfValue }
+    return found != Self.deleted
   }
 
   private func messages(_ count: Int) -> [RecordStore] {
@@ -173,6 +182,7 @@ final class RecordsWorker {
     var results: [RecordStoreResult] = []
     try call { (connection) throws(RecordFailure) in results = try connection.store(messages) }
     guard results.count == count, results.last?.isStored == true else {
+      guard try lookAgain() else { return }
       throw .wrong("\(id(value)): a store after message \(messageCount): \(results)")
     }
     if !acknowledgesEarly { acknowledged += UInt64(count) }
@@ -183,10 +193,15 @@ final class RecordsWorker {
     let messages = messages(1 + random.below(5))
     let commits = random.once(in: 2)
     if commits { begun = acknowledged + UInt64(messages.count) }
+    var results: [RecordStoreResult] = []
     try call { (connection) throws(RecordFailure) in
       try connection.importing(.begin)
-      _ = try connection.store(messages)
+      results = try connection.store(messages)
       try connection.importing(commits ? .commit : .giveUp)
+    }
+    guard results.count == messages.count, results.last?.isStored == true else {
+      guard try lookAgain() else { return }
+      throw .wrong("\(id(value)): an import after message \(messageCount): \(results)")
     }
     if commits { acknowledged += UInt64(messages.count) }
   }

@@ -12,6 +12,8 @@ final class LoadQueue {
   /// The values that the client has: stored or loaded by it, and not dropped since.
   private(set) var inMemory: Set<[UInt8]> = []
   private var loads: [Load] = []
+  /// Loads ended and messages given since this was last taken.
+  var counts = RecordCounts()
 
   /// A client that holds more gets some dependencies twice.
   private static let inMemoryCountMaximum = 1 << 20
@@ -54,57 +56,105 @@ final class LoadQueue {
 
   // MARK: Frames
 
-  /// Writes the next frame of some load; false if there is no load.
+  /// A consistent state of the store, from which loads are read.
+  struct Snapshot {
+    let store: RecordStore
+    let values: HeldValues
+    /// Of `values`, before the snapshot was taken.
+    let time: UInt64
+  }
+
+  enum Progress {
+    case written
+    /// There is no load.
+    case idle
+    /// A value that has to begin may have been erased since the snapshot.
+    case needsFreshSnapshot
+  }
+
+  /// Writes the next frame of some load.
   func writeFrame(
-    from store: RecordStore, to writer: inout RecordByteWriter
-  ) throws(DatabaseError) -> Bool {
-    guard let load = loads.min(by: { $0.rank < $1.rank }) else { return false }
+    from snapshot: Snapshot, to writer: inout RecordByteWriter
+  ) throws(DatabaseError) -> Progress {
+    guard let load = loads.min(by: { $0.rank < $1.rank }) else { return .idle }
     let start = writer.count
     do throws(DatabaseError) {
-      try writeFrame(of: load, from: store, to: &writer)
+      return try writeFrame(of: load, from: snapshot, to: &writer)
     } catch {
       writer.truncate(to: start)
       remove(load)
       writer.frame(load.number, .failed) { $0.write(error.message.utf8) }
+      return .written
     }
-    return true
   }
 
   private func writeFrame(
-    of load: Load, from store: RecordStore, to writer: inout RecordByteWriter
-  ) throws(DatabaseError) {
+    of load: Load, from snapshot: Snapshot, to writer: inout RecordByteWriter
+  ) throws(DatabaseError) -> Progress {
     if load.priority == nil {
-      guard let value = try begin(load.id, from: store) else {
+      switch try begin(load.id, from: snapshot) {
+      case .value(let value):
+        load.priority = value.priority
+        load.path = [value]
+      case .none:
         remove(load)
-        return writer.frame(load.number, .notFound) { _ in }
+        writer.frame(load.number, .notFound) { _ in }
+        return .written
+      case .stale: return .needsFreshSnapshot
       }
-      load.priority = value.priority
-      load.path = [value]
     }
     while let value = load.path.last {
       guard value.hasMore else {
         load.path.removeLast()
         continue
       }
-      if let dependency = try value.nextDependency(in: store) {
-        if !inMemory.contains(dependency), let next = try begin(dependency, from: store) {
-          load.path.append(next)
+      if let dependency = try value.nextDependency(in: snapshot.store) {
+        guard !inMemory.contains(dependency) else { continue }
+        switch try begin(dependency, from: snapshot) {
+        case .value(let next): load.path.append(next)
+        case .none: break
+        case .stale:
+          value.putBack(dependency)
+          return .needsFreshSnapshot
         }
         continue
       }
       if load.path.count == 1 { load.hasSent = true }
-      return try writer.frame(load.number, .message) { (writer) throws(DatabaseError) in
-        try value.writeMessage(from: store, to: &writer)
+      try writer.frame(load.number, .message) { (writer) throws(DatabaseError) in
+        try value.writeMessage(from: snapshot.store, to: &writer)
       }
+      counts.chunks += 1
+      return .written
     }
     remove(load)
     writer.frame(load.number, .found) { _ in }
+    counts.loads += 1
+    return .written
   }
 
-  private func begin(_ id: [UInt8], from store: RecordStore) throws(DatabaseError) -> ValueLoad? {
-    guard let value = try ValueLoad(id, from: store) else { return nil }
+  /// Ends a load that cannot go on, if it is under way, and says why.
+  func fail(_ number: UInt32, _ reason: String, in writer: inout RecordByteWriter) {
+    guard let load = loads.last(where: { $0.number == number }) else { return }
+    remove(load)
+    writer.frame(number, .failed) { $0.write(reason.utf8) }
+  }
+
+  private enum Beginning {
+    case value(ValueLoad)
+    /// The value is not in the store.
+    case none
+    case stale
+  }
+
+  private func begin(
+    _ id: [UInt8], from snapshot: Snapshot
+  ) throws(DatabaseError) -> Beginning {
+    guard let hold = snapshot.values.holdForLoad(id, snapshotAt: snapshot.time) else {
+      return .stale
+    }
+    guard let value = try ValueLoad(id, from: snapshot.store, hold) else { return .none }
     noteInMemory(id)
-    return value
+    return .value(value)
   }
 
   private func remove(_ load: Load) { loads.removeAll { $0 === load } }

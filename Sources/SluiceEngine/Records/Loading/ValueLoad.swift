@@ -2,14 +2,17 @@
 //
 // What the load gives was fixed when it began: the sessions and their counts. Transactions below a
 // count never change, so that later reads give what was there then. An erasure alone takes some
-// away; then the piece is left out as a whole.
+// away. It waits for the loads of its engine (HeldValues.swift); one of another engine fails the load.
 
+internal import CEngine
 internal import SluiceWire
 
 final class ValueLoad {
   let id: [UInt8]
   let header: RecordHeader?
   private let headerText: [UInt8]
+  /// Keeps the value from being erased.
+  private let hold: LoadHold
   private let sessions: [NamedSession]
   private let plan: PiecePlan
   private var nextMessage = 0
@@ -18,11 +21,12 @@ final class ValueLoad {
 
   /// Fixes what is given; nil if the value is not there. A header that cannot be read counts as
   /// none.
-  init?(_ id: [UInt8], from store: RecordStore) throws(DatabaseError) {
+  init?(_ id: [UInt8], from store: RecordStore, _ hold: LoadHold) throws(DatabaseError) {
     guard let stored = try store.coValue(id), let header = RecordHeader(stored.header) else {
       return nil
     }
     self.id = id
+    self.hold = hold
     self.header = header
     headerText = stored.header
     sessions = try store.sessions(of: stored.row)
@@ -46,6 +50,11 @@ final class ValueLoad {
   func nextDependency(in store: RecordStore) throws(DatabaseError) -> [UInt8]? {
     if dependencies == nil { dependencies = ArraySlice(try findDependencies(in: store)) }
     return dependencies?.popFirst()
+  }
+
+  /// The dependency that was given last could not be begun; it comes next again.
+  func putBack(_ dependency: [UInt8]) {
+    dependencies = [dependency] + (dependencies ?? [])
   }
 
   /// In order: the header's, the owners of the sessions, and what a group's transactions name.
@@ -96,7 +105,7 @@ final class ValueLoad {
     }
   }
 
-  /// Writes a piece; false, and nothing, if a part of it is not there any more.
+  /// Writes a piece; false, and nothing, if a part of it is not there, as in a damaged store.
   private func write(
     _ piece: Piece, from store: RecordStore, to writer: inout RecordByteWriter
   ) throws(DatabaseError) -> Bool {
@@ -113,7 +122,11 @@ final class ValueLoad {
       unsafe writer.string(text)
       count += 1
     }
-    if count != expected { writer.truncate(to: start) }
-    return count == expected
+    guard count != expected else { return true }
+    if try store.isErased(id) {
+      throw DatabaseError(SQLITE_ABORT, "the value was erased while it was loaded; load it again")
+    }
+    writer.truncate(to: start)
+    return false
   }
 }

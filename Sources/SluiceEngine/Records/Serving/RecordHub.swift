@@ -11,6 +11,7 @@ final class RecordHub: Sendable {
   let turn: WriteTurn
   /// Whether other connections can read what is written here.
   let isShared: Bool
+  let values = HeldValues()
   private let place: DatabasePlace
   private let clients = FutexLock(Clients())
   nonisolated(unsafe) private let base: SQLiteStore

@@ -25,16 +25,18 @@ final class RecordSession {
   private let isCancelled: () -> Bool
   private let isClientGone: () -> Bool
   /// Whether a further request has come.
-  private let hasFurtherRequest: () -> Bool
+  let hasFurtherRequest: () -> Bool
   private(set) var open: OpenRecords?
   private var staged = Pieces()
-  private var schedule = ErasureSchedule()
+  var schedule = ErasureSchedule()
   private var loads = LoadQueue()
   /// What the loads have given and no page has taken.
   private var stream = RecordByteWriter()
   private var streamTaken = 0
   /// Whether the last store stopped early.
   private var chainIsBroken = false
+  /// Messages stored and values erased since the counts were last taken.
+  var counts = RecordCounts()
 
   init(
     _ hubs: RecordHubs, _ clock: any RecordClock, isCancelled: @escaping () -> Bool,
@@ -79,6 +81,18 @@ final class RecordSession {
     staged.removeAll()
     schedule = ErasureSchedule()
     hubs.close(open.hub, open.durability)
+  }
+
+  /// What was done since the last call.
+  func takeCounts() -> RecordCounts {
+    defer {
+      counts = RecordCounts()
+      loads.counts = RecordCounts()
+    }
+    var all = loads.counts
+    all.stored = counts.stored
+    all.erased = counts.erased
+    return all
   }
 
   private func mustStop() -> Bool { isCancelled() || isClientGone() }
@@ -144,6 +158,8 @@ final class RecordSession {
 
   /// Room for what an answer has beside a part for each of the request's bytes.
   private static let answerByteCount = 512
+  /// What a page of the loads' stream begins with.
+  private static let flagsByteCount = 4
 
   func store(
     _ request: RecordsStoreRequest, _ payload: UnsafeMutableRawBufferPointer
@@ -207,6 +223,7 @@ final class RecordSession {
     } catch {
       return unsafe (refusal(error, payload), RecordsNumberReply())
     }
+    counts.stored += UInt64(results.count { $0.isStored })
     // The client's memory has the value once it is a row.
     for (message, result) in zip(messages, results) {
       switch result {
@@ -230,36 +247,60 @@ final class RecordSession {
   ) -> RecordOutcome {
     guard open != nil else { return RecordOutcome(status: .misuse) }
     guard !loads.isFull else { return RecordOutcome(status: .limitReached) }
-    loads.add(UInt32(request.number), request.id)
-    return unsafe page(payload)
+    guard payload.count >= Self.answerByteCount else {
+      return RecordOutcome(status: .tooLittleRoom)
+    }
+    let number = UInt32(request.number)
+    loads.add(number, request.id)
+    do throws(DatabaseError) { try fillStream(payload.count) } catch {
+      // A refused load would be under way here and not at the client.
+      loads.fail(number, error.message, in: &stream)
+    }
+    return unsafe nextPage(payload)
   }
 
   /// The next page of what the loads give.
   func page(_ payload: UnsafeMutableRawBufferPointer) -> RecordOutcome {
-    guard let open else { return RecordOutcome(status: .misuse) }
+    guard open != nil else { return RecordOutcome(status: .misuse) }
     guard payload.count >= Self.answerByteCount else {
       return RecordOutcome(status: .tooLittleRoom)
     }
-    let room = payload.count - 4
-    do throws(DatabaseError) {
-      if stream.count - streamTaken < room, !loads.isEmpty {
-        try read(open) { (store) throws(DatabaseError) in
-          while stream.count - streamTaken < room {
-            guard try loads.writeFrame(from: store, to: &stream) else { return }
-          }
-        }
-      }
-    } catch {
+    do throws(DatabaseError) { try fillStream(payload.count) } catch {
       return unsafe refusal(error, payload)
     }
-    let count = min(room, stream.count - streamTaken)
-    unsafe UnsafeMutableRawBufferPointer(rebasing: payload[4...]).copyBytes(
+    return unsafe nextPage(payload)
+  }
+
+  /// Makes as much of the stream as a page of `byteCount` bytes has room for.
+  private func fillStream(_ byteCount: Int) throws(DatabaseError) {
+    let room = byteCount - Self.flagsByteCount
+    guard let open, stream.count - streamTaken < room, !loads.isEmpty else { return }
+    let values = open.hub.values
+    while true {
+      let time = values.time
+      var progress = LoadQueue.Progress.written
+      try read(open) { (store) throws(DatabaseError) in
+        let snapshot = LoadQueue.Snapshot(store: store, values: values, time: time)
+        while progress == .written, stream.count - streamTaken < room {
+          progress = try loads.writeFrame(from: snapshot, to: &stream)
+        }
+      }
+      guard progress == .needsFreshSnapshot else { return }
+      // The erasure of a value takes about as long as its commit.
+      Clock.sleep(nanoseconds: 50_000)
+    }
+  }
+
+  /// Moves a page of the stream into the payload.
+  private func nextPage(_ payload: UnsafeMutableRawBufferPointer) -> RecordOutcome {
+    let count = min(payload.count - Self.flagsByteCount, stream.count - streamTaken)
+    unsafe UnsafeMutableRawBufferPointer(rebasing: payload[Self.flagsByteCount...]).copyBytes(
       from: stream.bytes[streamTaken..<streamTaken + count])
     streamTaken += count
     dropTaken()
     let hasMore = streamTaken < stream.count || !loads.isEmpty
     unsafe payload.storeBytes(of: UInt32(hasMore ? 1 : 0).littleEndian, as: UInt32.self)
-    return RecordOutcome(byteCount: 4 + count)
+    return RecordOutcome(byteCount: Self.flagsByteCount + count)
   }
 
   /// Frames are as large as messages, so that the stream hardly ever ends with a page.
@@ -323,55 +364,6 @@ final class RecordSession {
     guard let store = open?.import else { return }
     open?.import = nil
     try open?.hub.endImport(store, commits: commits)
-  }
-
-  // MARK: Erasure
-
-  func erase(
-    _ request: RecordsErasureRequest, _ payload: UnsafeMutableRawBufferPointer
-  ) -> (RecordOutcome, RecordsNumberReply) {
-    unsafe withOpen(payload) { (open) throws(DatabaseError) in
-      let now = clock.monotonicMilliseconds
-      switch request.action {
-      case .enable: schedule.enable(now: now)
-      case .marked: schedule.mark(now: now)
-      case .all:
-        let remaining = try eraseWaiting(open, until: .max)
-        return (RecordOutcome(), RecordsNumberReply(number: remaining ? 1 : 0))
-      }
-      return (RecordOutcome(), RecordsNumberReply())
-    }
-  }
-
-  /// When `eraseIfDue` is wanted next (milliseconds of the monotonic clock); nil for never.
-  var erasureDueAt: Int64? { open == nil ? nil : schedule.dueAt }
-
-  /// Does what the schedule says, between two requests.
-  func eraseIfDue() {
-    guard let open, open.import == nil, schedule.dueAt != nil else { return }
-    let now = clock.monotonicMilliseconds
-    guard schedule.isDue(now: now) else { return }
-    var remaining = false
-    do throws(DatabaseError) {
-      remaining = try eraseWaiting(open, until: now + ErasureSchedule.budget)
-    } catch {
-      Log.warning("erasure in a record store: \(error.message)")
-    }
-    schedule.runEnded(remaining: remaining, now: clock.monotonicMilliseconds)
-  }
-
-  /// Erases one value after another, until it is time or a request has come. Whether some remain.
-  private func eraseWaiting(_ open: OpenRecords, until end: Int64) throws(DatabaseError) -> Bool {
-    var last: [UInt8] = []
-    while true {
-      let id = try read(open) { (store) throws(DatabaseError) in
-        try store.waitingForErasure(behind: last, limit: 1).first
-      }
-      guard let id else { return false }
-      if !last.isEmpty, clock.monotonicMilliseconds >= end || hasFurtherRequest() { return true }
-      try write(open) { (store) throws(DatabaseError) in _ = try store.erase(id) }
-      last = id
-    }
   }
 }
 

@@ -12,6 +12,10 @@ extension RecordStore {
     if try base.get(.deleted, id) == nil { try base.put(.deleted, id, ErasureStatus.pending) }
   }
 
+  func isErased(_ id: [UInt8]) throws(DatabaseError) -> Bool {
+    try base.get(.deleted, id) == ErasureStatus.done
+  }
+
   /// The ids that wait for their erasure, behind `last`; at most `limit`.
   func waitingForErasure(behind last: [UInt8], limit: Int) throws(DatabaseError) -> [[UInt8]] {
     var found: [[UInt8]] = []
@@ -22,6 +26,16 @@ extension RecordStore {
       return found.count < limit
     }
     return found
+  }
+
+  /// How many ids wait for their erasure, behind `last`.
+  func waitingForErasureCount(behind last: [UInt8]) throws(DatabaseError) -> UInt64 {
+    var count: UInt64 = 0
+    try unsafe base.scan(.deleted, KeyRange(from: last + [0], to: nil)) { (_, status) in
+      if unsafe status.elementsEqual(ErasureStatus.pending) { count += 1 }
+      return true
+    }
+    return count
   }
 
   /// What became of the erasure of a value.

@@ -273,6 +273,8 @@ private final class StoreConnection {
     unsafe self.handle = unsafe handle
     unsafe sqlite3_busy_timeout(handle, 5000)
     try unsafe check(cengine_harden(handle))
+    // The place may have no temporary files. SQLite wants one for a savepoint of many pages.
+    try run("PRAGMA temp_store = MEMORY")
   }
 
   deinit { if !isKept { unsafe sqlite3_close_v2(handle) } }
