@@ -33,6 +33,18 @@ int csqlite_has_one_database(sqlite3 *connection) {
   return !sqlite3_db_name(connection, 2);
 }
 
+int csqlite_runs_writers_only(sqlite3 *connection) {
+  if (!sqlite3_api->next_stmt || !sqlite3_api->stmt_busy) return 0;
+  int writers = 0;
+  sqlite3_stmt *statement = 0;
+  while ((statement = sqlite3_next_stmt(connection, statement))) {
+    if (!sqlite3_stmt_busy(statement)) continue;
+    if (sqlite3_stmt_readonly(statement)) return 0;
+    writers++;
+  }
+  return writers > 0;
+}
+
 void csqlite_beside_unix_vfs(void (*body)(void)) {
   // SQLITE_MUTEX_STATIC_VFS1; a build for one thread has no mutexes.
   sqlite3_mutex *mutex = sqlite3_api->mutex_alloc ? sqlite3_mutex_alloc(11) : 0;

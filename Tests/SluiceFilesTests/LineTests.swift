@@ -189,6 +189,26 @@ struct LineTests {
     #expect(!scene.take(3) && scene.take(2))
   }
 
+  /// It was called, and one that came before it took the lock. With the claim of one that stands in line,
+  /// nobody was called until its grace was over.
+  @Test func whoStandsInLineAgainHasNoClaim() {
+    let scene = Scene()
+    #expect(scene.take(1))
+    #expect(!scene.take(7) && !scene.take(8))
+    scene.standInLine(2)
+    scene.giveBack()
+    scene.now += Patience.comebackNanoseconds
+    #expect(scene.look() == 2)
+    #expect(scene.take(8))
+    #expect(!scene.take(2))
+    scene.standInLine(2)
+    scene.standInLine(7)
+    scene.giveBack()
+    scene.now += Patience.comebackNanoseconds
+    #expect(scene.look() == 7)
+    #expect(scene.take(7))
+  }
+
   @Test func leavingFreesThePlaceAndTheClaim() {
     let scene = Scene()
     #expect(scene.take(1))

@@ -69,6 +69,7 @@ struct PlainLine {
     _ holder: UInt64, _ lock: AwaitedLock, _ waiter: Int?, isReader: Bool, now: Int64
   ) {
     sweep(now)
+    if waiter != nil, claim?.holder == holder { claim = nil }
     if waiter != nil, turn?.holder == holder, turn?.releasedAt != nil { turn = nil }
     if let place = places[holder] {
       places[holder]!.seenAt = now

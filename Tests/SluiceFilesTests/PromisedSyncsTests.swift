@@ -25,6 +25,11 @@ struct PromisedSyncsTests {
     var transaction: [Range<Int64>] = []
     var transactions: [(writes: [Range<Int64>], promise: UInt64)] = []
     var failure: Errno?
+    /// The last sync that failed without breaking a promise, and whether a commit may not know of it.
+    var failedNumber: UInt64 = 0
+    var isUntold = false
+
+    var isWanted: Bool { failure == nil && promised.contains { $0 > begun } }
 
     /// The sync that keeps a promise made now.
     var next: UInt64 {
@@ -57,6 +62,7 @@ struct PromisedSyncsTests {
           let range = end..<end + Int64.random(in: 1...5000, using: &random)
           end = range.upperBound
           syncs.wrote(range)
+          if range.lowerBound == 0 { plain.isUntold = false }
           plain.writes.append(.init(range: range, number: plain.begun + 1))
           plain.transaction.append(range)
         case 4..<6:
@@ -69,8 +75,13 @@ struct PromisedSyncsTests {
           syncs.wait(step)
           waiting.append(step)
         case 7..<9 where !plain.isUnderWay:
+          let isFinal = Int.random(in: 0..<8, using: &random) == 0
+          if plain.isUntold, isFinal || plain.isWanted {
+            plain.failure = .inputOutput
+            seen["told the next commit", default: 0] += 1
+          }
           do throws(Errno) {
-            try syncs.begin()
+            try syncs.begin(isFinal: isFinal)
             #expect(plain.failure == nil)
             plain.begun += 1
             plain.isUnderWay = true
@@ -96,9 +107,21 @@ struct PromisedSyncsTests {
             // Whoever asked for the sync is told. The next one has to cover its writes too.
             for index in plain.writes.indices where plain.writes[index].number <= plain.begun {
               plain.writes[index].number = plain.begun + 1
+              plain.isUntold = true
             }
+            plain.failedNumber = plain.begun
             seen["failed without a promise", default: 0] += 1
           }
+        }
+        let asked = UInt64.random(in: 1...plain.begun + 1, using: &random)
+        let hasFailed = asked <= plain.failedNumber
+        do throws(Errno) {
+          let isDone = try syncs.isDone(asked, isFinal: false)
+          #expect(plain.failure == nil && !hasFailed)
+          #expect(isDone == (asked <= plain.kept))
+          seen[isDone ? "done" : "not done", default: 0] += 1
+        } catch {
+          #expect(plain.failure != nil || hasFailed)
         }
         for number in plain.promised {
           let fate = syncs.fate(of: number)
@@ -125,7 +148,10 @@ struct PromisedSyncsTests {
         if undurable == nil { #expect(syncs.durableByteCount == .max) }
       }
     }
-    for wanted in ["refused", "broken", "failed without a promise", "shown", "hidden"] {
+    for wanted in [
+      "refused", "broken", "failed without a promise", "told the next commit", "shown", "hidden",
+      "done", "not done",
+    ] {
       #expect(seen[wanted, default: 0] > 20, "chance has not tried it: \(wanted), \(seen)")
     }
   }
@@ -209,6 +235,58 @@ struct PromisedSyncsTests {
     #expect(!syncs.isGroupWhole, "that sync has begun")
     syncs.press(syncs.begunCount + 1)
     #expect(syncs.isGroupWhole, "a reader waits")
+  }
+
+  /// The kernel says once that it could not write, and drops what it could not write. A checkpoint's sync
+  /// heard it; the frames of a commit were among what was dropped.
+  @Test func whatACheckpointWasToldFailsTheNextCommit() throws {
+    var syncs = PromisedSyncs<Int>()
+    syncs.wrote(32..<100)
+    let wanted = syncs.nextNumber
+    try syncs.begin()
+    _ = syncs.end(.inputOutput)
+    #expect(throws: Errno.inputOutput) { _ = try syncs.isDone(wanted, isFinal: false) }
+    var direct = syncs
+    #expect(throws: Errno.inputOutput) { try direct.begin(isFinal: true) }
+    #expect(throws: Errno.inputOutput, "for ever") { try direct.begin() }
+    var promised = syncs
+    let number = promised.promise(to: 1)
+    #expect(throws: Errno.inputOutput) { try promised.begin() }
+    #expect(promised.fate(of: number) == .broken(.inputOutput))
+    // All was copied in spite of that, and the WAL begins anew.
+    syncs.wrote(0..<32)
+    try syncs.begin(isFinal: true)
+  }
+
+  /// Whoever waited for the sync under way need not have one of its own.
+  @Test func aSyncThatBeginsLaterServesThoseThatAskedBefore() throws {
+    var syncs = PromisedSyncs<Int>()
+    syncs.wrote(0..<100)
+    try syncs.begin()
+    syncs.wrote(100..<200)
+    let number = syncs.nextNumber
+    _ = syncs.end(nil)
+    #expect(try !syncs.isDone(number, isFinal: true), "it began before the write")
+    try syncs.begin()
+    _ = syncs.end(nil)
+    #expect(try syncs.isDone(number, isFinal: true))
+  }
+
+  @Test func nobodyWaitsForAWriterThatCheckpoints() throws {
+    var syncs = PromisedSyncs<Int>()
+    for writer in [1, 2, 3] as [UInt64] {
+      syncs.wrote(0..<100)
+      _ = syncs.promise(to: writer)
+    }
+    try syncs.begin()
+    _ = syncs.end(nil)
+    for writer in [1, 2] as [UInt64] {
+      syncs.wrote(0..<100)
+      _ = syncs.promise(to: writer)
+    }
+    #expect(!syncs.isGroupWhole)
+    syncs.leave(3)
+    #expect(syncs.isGroupWhole)
   }
 
   /// A commit with synchronous=NORMAL follows a promised one. Its pages may show that one.

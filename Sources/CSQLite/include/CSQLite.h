@@ -60,6 +60,9 @@ int csqlite_boolean(const char *text);
 int csqlite_commits_one_database(sqlite3 *connection);
 // Whether nothing is attached to a connection. 0 where SQLite is too old to tell.
 int csqlite_has_one_database(sqlite3 *connection);
+// Whether a statement of a connection is being run, and each that is writes. To be called in the thread
+// that runs it.
+int csqlite_runs_writers_only(sqlite3 *connection);
 // Runs `body` at a time when SQLite's unix VFS opens and closes no file whose description it
 // shares.
 void csqlite_beside_unix_vfs(void (*body)(void));

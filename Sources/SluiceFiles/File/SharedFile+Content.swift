@@ -35,10 +35,10 @@ extension SharedFile {
 
   /// Makes the content durable. Syncs of one file follow one another. If one fails that is the last
   /// hope of a commit (`isFinal`), no later one succeeds.
-  func synchronize(isFinal: Bool = false) throws(FileError) {
+  func synchronize(isFinal: Bool = false, gathers: Bool = false) throws(FileError) {
     defer { content.show(promises) }
     try description.use { () throws(Errno) in
-      try promises.sync(isFinal: isFinal) { () throws(Errno) in
+      try promises.sync(isFinal: isFinal, gathers: gathers) { () throws(Errno) in
         if syncDelayNanoseconds > 0 { Clock.sleep(nanoseconds: syncDelayNanoseconds) }
         try description.descriptor.synchronizeData()
       }

@@ -44,9 +44,17 @@ extension SharedFile {
   /// For so long after the last change of writers others count as writing too.
   private static var recentNanoseconds: Int64 { 1_000_000_000 }
 
-  /// Whether `holder` writes to the WAL now. It may be shown what others were promised: its own commit,
-  /// behind that, makes it durable.
+  /// Whether `holder` writes to the WAL now.
   func isWriter(_ holder: LockHolder) -> Bool { state.withLock { _ in holder.writesWAL } }
+
+  /// Whether `holder` writes to the WAL now, or was called to do so. It may be shown what others were
+  /// promised: its own commit, behind that, makes it durable.
+  func isOrWillBeWriter(_ holder: LockHolder) -> Bool {
+    state.withLock { state in
+      holder.writesWAL
+        || state.line.isClaimed(by: holder.id, now: Clock.monotonicNanoseconds())
+    }
+  }
 
   /// Keeps what was promised, before a program outside sees the database.
   func keepPromises(_ state: borrowing State) {

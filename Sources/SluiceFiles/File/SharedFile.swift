@@ -61,6 +61,8 @@ final class SharedFile: Sendable {
     var walIndex: WALIndex?
     /// The WAL of which a part was promised to be durable; there while the index is.
     var promisedWAL: SharedFile?
+    /// How long the WAL was when the line paused for its checkpoint last.
+    var pausedFrameCount: UInt32 = 0
     /// The WAL whose read window is owned while the database is; there while some handle has it open.
     var shownWAL: SharedFile? {
       get { shownWALReference?.file }

@@ -93,6 +93,8 @@ struct Line<Ticket> {
     _ holder: UInt64, _ lock: AwaitedLock, _ ticket: Ticket?, isReader: Bool, now: Int64
   ) {
     sweep(now)
+    // It was called, and found that another, which came before it, had taken the lock.
+    if ticket != nil, claim?.holder == holder { claim = nil }
     // The handle that had the turn falls asleep now.
     if ticket != nil, turn?.holder == holder, turn?.keptUntil != nil { turn = nil }
     if let index = index(of: holder) {
@@ -189,6 +191,11 @@ struct Line<Ticket> {
     turn = nil
     guard hasWaited || first != nil else { return }
     claim = (holder, now + LinePatience.graceNanoseconds)
+  }
+
+  /// Whether `holder` was called, and others are refused the right to write for its sake.
+  func isClaimed(by holder: UInt64, now: Int64) -> Bool {
+    claim.map { $0.holder == holder && now < $0.until } ?? false
   }
 
   /// Whether `holder` may take the right to write, which is free.

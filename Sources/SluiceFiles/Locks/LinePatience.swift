@@ -26,6 +26,9 @@ enum LinePatience {
   /// `frameCountMaximum`: four times as many as those with which SQLite's own checkpoints begin.
   static let pauseNanoseconds: Int64 = 100_000_000
   static let frameCountMaximum: UInt32 = 4000
+  /// The same where writers share syncs: as many as those with which SQLite's own checkpoints begin.
+  /// If readers kept that checkpoint from copying all, there is the next pause after as many more.
+  static let sharedFrameCountMaximum: UInt32 = 1000
   /// So often, and for so long, nobody is called while programs outside may wait: they see only
   /// what they find when they look.
   static let gapIntervalNanoseconds: Int64 = 10_000_000

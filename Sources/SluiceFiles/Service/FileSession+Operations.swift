@@ -385,10 +385,12 @@ extension FileSession {
     let handle = try usableHandle(request, now: now)
     var work = SyncWork(
       file: handle.file, directory: handle.needsDirectorySync ? handle.location?.directory : nil)
-    if handle.kind == .wal, let database = database(of: handle.path, on: channel),
-      database.file.isWriter(database.holder)
-    {
-      work.committed = database.file
+    if handle.kind == .wal, let database = database(of: handle.path, on: channel) {
+      if database.file.isWriter(database.holder) {
+        work.committed = database.file
+      } else {
+        work.checkpointer = database.holder.id
+      }
     }
     return work
   }

@@ -53,7 +53,7 @@ extension FileSession {
       let database = database(of: handle.path, on: channel)
     else { return true }
     // On the home channel nothing tells which connection reads.
-    if channel.number != 0, database.file.isWriter(database.holder) {
+    if channel.number != 0, database.file.isOrWillBeWriter(database.holder) {
       handle.promise = max(handle.promise, number)
       return false
     }
@@ -117,10 +117,9 @@ extension FileParts {
   fileprivate func keepPromises(of wal: SharedFile, to database: SharedFile) {
     repeat {
       while wal.promises.isSyncWanted {
-        wal.promises.awaitGroup()
         metrics.add(to: \.syncs_shared)
         do throws(FileError) {
-          try wal.synchronize()
+          try wal.synchronize(gathers: true)
         } catch {
           giveUp(database, wal, error.status.errno)
         }

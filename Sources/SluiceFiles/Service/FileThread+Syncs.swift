@@ -20,12 +20,17 @@ struct SyncWork: Sendable {
   var directory: Directory?
   /// The database whose commit the file, a WAL, is synced for.
   var committed: SharedFile?
+  /// Who copies the file, a WAL, into its database.
+  var checkpointer: UInt64?
 
-  func run(_ parts: FileParts) throws(FileError) {
+  /// A sync that `gathers` may wait for others to share it.
+  func run(_ parts: FileParts, gathers: Bool = false) throws(FileError) {
     // Programs outside go by what they have read. Then only the commit fails, as without a sidecar.
     let lost = committed.flatMap { $0.isOpenOutside ? nil : $0 }
     do throws(FileError) {
-      try file?.synchronize(isFinal: lost != nil)
+      if let checkpointer { file?.promises.leaveGroup(checkpointer) }
+      try file?.synchronize(
+        isFinal: lost != nil, gathers: gathers && checkpointer != nil)
     } catch {
       if let lost, let file { parts.giveUp(lost, file, error.status.errno) }
       throw error
@@ -85,7 +90,7 @@ extension FileThread {
     parts.workers.take {
       let start = Clock.monotonicNanoseconds()
       var failure: FileError?
-      do throws(FileError) { try work.run(self.parts) } catch { failure = error }
+      do throws(FileError) { try work.run(self.parts, gathers: true) } catch { failure = error }
       let nanoseconds = Clock.monotonicNanoseconds() - start
       for file in files { self.parts.files.close(file) }
       self.post.send { [failure] in self.finish(errand, failure, nanoseconds: nanoseconds) }

@@ -8,7 +8,9 @@
 //                                                └───it fails──▶ broken, and every later one too
 //
 // A sync that failed is never tried again: the kernel has dropped what it could not write, and the
-// next sync would succeed without it.
+// next sync would succeed without it. So a sync that nobody was promised, a checkpoint's, fails for all
+// that asked for one before it began; and if something was written since the last sync, for the next
+// commit as well.
 //
 // A power cut may take back what is promised and not kept. So nobody is shown the WAL from there on,
 // except the writer whose own commit follows it. A transaction is one part: its first frames may be
@@ -41,6 +43,9 @@ struct PromisedSyncs<Ticket> {
   /// Whether a reader waits for the next sync.
   private var isPressing = false
   private var failure: Errno?
+  /// The last sync that failed without breaking a promise, and whether a commit may have lost something
+  /// by it.
+  private var lastFailure: (number: UInt64, errno: Errno, isUntold: Bool)?
 
   /// What was written since the last sync began, as one range; empty if nothing was. What was there
   /// before the first write was promised by nobody here.
@@ -60,6 +65,8 @@ struct PromisedSyncs<Ticket> {
 
   /// To be called after the write: what a sync does not cover for certain waits for the next one.
   mutating func wrote(_ range: Range<Int64>) {
+    // A new WAL begins. What was lost of the old one is in the database.
+    if range.lowerBound == 0 { lastFailure?.isUntold = false }
     written.formHull(range)
     unpromised.formHull(range)
   }
@@ -127,9 +134,30 @@ struct PromisedSyncs<Ticket> {
     isPressing || lately.last.allSatisfy(group.contains) && lately.before.allSatisfy(group.contains)
   }
 
-  /// A sync begins. Throws why the last one failed, if it broke a promise.
-  mutating func begin() throws(Errno) {
+  /// The number of the next sync to begin, which makes durable all that is written now.
+  var nextNumber: UInt64 { begunCount + 1 }
+
+  /// Whether sync `number`, or one after it, has succeeded. Throws why one of them failed: if that was the
+  /// last hope of a commit (`isFinal`), none begins any more.
+  mutating func isDone(_ number: UInt64, isFinal: Bool) throws(Errno) -> Bool {
+    if let failure { throw failure }
+    if let lastFailure, lastFailure.number >= number {
+      if isFinal { failure = lastFailure.errno }
+      throw lastFailure.errno
+    }
+    return keptNumber >= number
+  }
+
+  /// `writer` is about something else: nobody waits for it to commit again.
+  mutating func leave(_ writer: UInt64) {
+    lately.last.removeAll { $0 == writer }
+    lately.before.removeAll { $0 == writer }
+  }
+
+  /// A sync begins. Throws why one has failed, if that broke a promise or would break one now.
+  mutating func begin(isFinal: Bool = false) throws(Errno) {
     precondition(!isUnderWay, "one sync at a time")
+    if let lastFailure, lastFailure.isUntold, isFinal || isWanted { failure = lastFailure.errno }
     if let failure { throw failure }
     begunCount += 1
     isUnderWay = true
@@ -148,8 +176,9 @@ struct PromisedSyncs<Ticket> {
     if let error {
       if !isSettled || isFinal {
         failure = error
-      } else if !syncing.isEmpty {
-        // Nobody was promised it. Those who asked for the sync are told, and write again.
+      } else {
+        // Those who asked for it are told. Others will commit what was written.
+        lastFailure = (begunCount, error, !syncing.isEmpty || lastFailure?.isUntold ?? false)
         written.formHull(syncing)
         syncing = .nothing
       }
@@ -158,6 +187,11 @@ struct PromisedSyncs<Ticket> {
       syncing = .nothing
       hidden.now = .nothing
     }
+    return takeWaiting()
+  }
+
+  /// Hands over the requests that wait.
+  mutating func takeWaiting() -> [Ticket] {
     defer { waiting = [] }
     return waiting
   }

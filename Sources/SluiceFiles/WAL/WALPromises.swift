@@ -65,6 +65,12 @@ struct WALPromises: ~Copyable, Sendable {
     return syncs.withLock { $0.syncAwaited(by: offset..<offset + Int64(byteCount)) }
   }
 
+  /// Those that wait should wait no longer than they must.
+  func press() {
+    syncs.withLock { $0.press($0.nextNumber) }
+    endGathering()
+  }
+
   /// A reader waits for that promise.
   func press(_ number: UInt64) {
     syncs.withLock { $0.press(number) }
@@ -83,7 +89,7 @@ struct WALPromises: ~Copyable, Sendable {
   var isSyncWanted: Bool { syncs.withLock { $0.isWanted } }
 
   /// Waits until those have promises that committed lately, for as long as a usual sync takes.
-  func awaitGroup() {
+  private func awaitGroup() {
     let end = Clock.monotonicNanoseconds() + usualNanoseconds.load(ordering: .relaxed)
     while true {
       // Before the question: a promise made after it changes the count, and the sleep does not begin.
@@ -109,12 +115,23 @@ struct WALPromises: ~Copyable, Sendable {
     return !takeKeeping()
   }
 
-  /// Runs `body`, which makes all that was written durable, after the sync that is under way. A
-  /// failure breaks the promises that are open, for ever; then nothing is synced any more. Nor is it
-  /// after the failure of a sync that `isFinal`.
-  func sync(isFinal: Bool = false, _ body: () throws(Errno) -> Void) throws(Errno) {
+  /// `writer` will not commit for a while, because it copies the WAL into the database.
+  func leaveGroup(_ writer: UInt64) { syncs.withLock { $0.leave(writer) } }
+
+  /// Makes all that was written durable by `body`, after the sync that is under way, unless another
+  /// sync that begins meanwhile has done it. A failure breaks the promises that are open, for ever; then
+  /// nothing is synced any more. Nor is it after the failure of a sync that `isFinal`: others wait for
+  /// the right to write until it ends, so it begins at once. Any other that may wait (`gathers`) gives
+  /// those that committed lately time to share it.
+  func sync(
+    isFinal: Bool = false, gathers: Bool = false, _ body: () throws(Errno) -> Void
+  ) throws(Errno) {
+    let number = syncs.withLock { $0.nextNumber }
+    if isFinal { press(number) }
     try turn.withLock { (_) throws(Errno) in
-      try syncs.withLock { (syncs) throws(Errno) in try syncs.begin() }
+      if try isDone(number, isFinal: isFinal) { return }
+      if gathers { awaitGroup() }
+      try begin(isFinal: isFinal)
       var failure: Errno?
       let start = Clock.monotonicNanoseconds()
       do throws(Errno) { try body() } catch { failure = error }
@@ -126,9 +143,27 @@ struct WALPromises: ~Copyable, Sendable {
         hasOpen.store(!syncs.isSettled, ordering: .sequentiallyConsistent)
         return waiting
       }
-      let now = Clock.monotonicNanoseconds()
-      for waiter in waiting { waiter.tell(now) }
+      tell(waiting)
       if let failure { throw failure }
     }
+  }
+
+  private func isDone(_ number: UInt64, isFinal: Bool) throws(Errno) -> Bool {
+    try syncs.withLock { (syncs) throws(Errno) in try syncs.isDone(number, isFinal: isFinal) }
+  }
+
+  private func begin(isFinal: Bool) throws(Errno) {
+    do throws(Errno) {
+      try syncs.withLock { (syncs) throws(Errno) in try syncs.begin(isFinal: isFinal) }
+    } catch {
+      tell(syncs.withLock { $0.takeWaiting() })
+      throw error
+    }
+  }
+
+  private func tell(_ waiting: [Waiter]) {
+    if waiting.isEmpty { return }
+    let now = Clock.monotonicNanoseconds()
+    for waiter in waiting { waiter.tell(now) }
   }
 }

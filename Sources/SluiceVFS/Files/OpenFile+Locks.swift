@@ -115,6 +115,7 @@ extension OpenFile {
         if !wait.mustReadAgain { giveUpClaim() }
         wait.mustReadAgain = false
       }
+      if bits & 2 != 0, wait.hasClaim { giveUpClaim() }
       let reads = bits & 0xf8 != 0
       wait.gaveBackWALLocks(bits)
       defer { if reads, let walIndex, walIndex.isWriting { yieldProcessor() } }
@@ -123,8 +124,9 @@ extension OpenFile {
           snapshot = walIndex.transactionCount
           walIndex.isWriting = false
         }
-        awaitWhatWriterRead()
       }
+      // A writer's right, or the snapshot of one that had only the claim to it.
+      if bits & 0xf9 != 0 { awaitWhatWriterRead() }
       if knowledge?.giveBack(.walIndex(bits)) ?? false { return true }
       try remote.lockWALIndex(first: first, count: count, kind)
       return true
@@ -132,6 +134,7 @@ extension OpenFile {
     let isAlone = kind == .exclusive
     let lock = isAlone ? AwaitedLock.walIndexExclusive(bits) : .walIndexShared(bits)
     if isAlone {
+      if bits == 2 { waitBeforeCopying() }
       wait.wants(lock)
     } else if bits & 0xf8 != 0 {
       waitBeforeReading(.walWrite)

@@ -10,8 +10,8 @@
 // databases, SQLite may ignore the result of COMMIT_PHASETWO. The sync of a new WAL's header and that
 // of a checkpoint are relied on at once. The sidecar decides the rest (SharedFile+Promises).
 //
-// The connection that has the right to write may be shown what others were promised, because its own
-// commit makes that durable too. If it commits nothing, it waits when it gives the right back. SQLite
+// The connection that has the right to write, or the claim to it, may be shown what others were promised,
+// because its own commit makes that durable too. If it commits nothing, it waits when it gives the right back. SQLite
 // ignores that result, so `untold` keeps a failure for the next call whose result counts:
 //
 //   COMMIT_PHASETWO, for a COMMIT that did not sync
@@ -51,6 +51,23 @@ extension OpenFile {
   private func awaitWhatWasRead(_ wal: OpenFile) {
     do throws(CallError) { try wal.remote.awaitSync() } catch { untold = error }
     wal.remote.hasReadPromised = false
+  }
+
+  /// The connection has a claim to the right to write, and reads what may not be durable yet. SQLite reads
+  /// the first page before it asks for that right: if it had to wait for the disk there, so would all
+  /// that stand in line behind it. So who has the claim is shown the page, as a writer is. That must not
+  /// be one that only reads.
+  @inline(never)
+  func keepClaimToWrite() {
+    if !isCertainToWrite { giveUpClaim() }
+  }
+
+  /// Whether the transaction that begins now will ask for the right to write to this database, the only
+  /// one of its connection. (If it writes to a temporary table instead, it does not.)
+  var isCertainToWrite: Bool {
+    guard let connection = unsafe connection else { return false }
+    return unsafe csqlite_has_one_database(connection) != 0
+      && csqlite_runs_writers_only(connection) != 0
   }
 
   /// xShmBarrier. A writer is between its two copies of the index's header. If its sidecar is dead,

@@ -29,6 +29,9 @@ extension OpenFile {
     // An xSleep may follow. It has no file, and finds this one as the file that the thread used
     // last.
     noteThreadUses(token)
+    if wait.checkpoints, wait.millisecondsBeforeCopying > 0 {
+      return try awaitReaders(lock, body)
+    }
     wait.wasRefused(lock)
     guard wait.mayWait(for: lock, holding: level), !remote.channel.isShared else { return false }
     let deadline = Clock.monotonicNanoseconds() + wait.milliseconds * 1_000_000
@@ -55,7 +58,12 @@ extension OpenFile {
   /// because it cannot wait once it reads.
   @inline(__always)
   func waitBeforeReading(_ lock: AwaitedLock) {
-    let milliseconds = wait.millisecondsBeforeReading
+    // SQLite has read the index again, and takes this lock once more.
+    if wait.hasClaim { return }
+    var milliseconds = wait.millisecondsBeforeReading
+    if milliseconds == 0, wait.millisecondsBeforeWriting > 0, isCertainToWrite {
+      milliseconds = wait.millisecondsBeforeWriting
+    }
     guard milliseconds > 0, !remote.channel.isShared else { return }
     let count = walIndex?.transactionCount
     let wasCalled = try? remote.awaitLock(lock, milliseconds: milliseconds, sleepsAtOnce: false)
@@ -64,6 +72,37 @@ extension OpenFile {
     // SQLite has read the index before, and reads it again after this lock.
     wait.mustReadAgain = walIndex?.transactionCount != count
   }
+
+  /// A checkpoint was refused a reader's mark.
+  private func awaitReaders(
+    _ lock: AwaitedLock, _ body: () throws(CallError) -> Void
+  ) throws(CallError) -> Bool {
+    guard !remote.channel.isShared,
+      try remote.awaitLock(lock, milliseconds: wait.millisecondsBeforeCopying)
+    else {
+      wait.waitedInVain()
+      return false
+    }
+    do throws(CallError) { try body() } catch {
+      if error.isBusy { return false }
+      throw error
+    }
+    return true
+  }
+
+  /// A checkpoint begins. It waits for its turn, so that no transaction is under way that it would not
+  /// copy, and others wait for it then (SharedFile+Checkpoint).
+  func waitBeforeCopying() {
+    guard wait.millisecondsBeforeCopying > 0, knowledge?.isOwned ?? false,
+      !remote.channel.isShared, let walIndex, walIndex.frameCount >= Self.checkpointFrameCount
+    else { return }
+    let wasCalled = try? remote.awaitLock(
+      .walWrite, milliseconds: wait.millisecondsBeforeCopying)
+    wait.hasClaim = wasCalled ?? false
+  }
+
+  /// With so many frames SQLite's own checkpoints begin.
+  private static var checkpointFrameCount: UInt32 { 1000 }
 
   /// The transaction has only read: nobody keeps the right to write for it any more.
   @inline(never)

@@ -230,7 +230,9 @@ final class OpenFile: @unchecked Sendable {
       if try unsafe knowledge.read(into: buffer, at: offset) { return buffer.count }
       if knowledge.isRetired { renewKnowledge() }
     } else if kind == .wal {
-      return try unsafe walWindow.read(into: buffer, at: offset, of: remote)
+      if try unsafe walWindow.copy(into: buffer, at: offset, of: remote) { return buffer.count }
+      if let database, database.wait.hasClaim { database.keepClaimToWrite() }
+      return try unsafe walWindow.ask(into: buffer, at: offset, of: remote)
     }
     return try unsafe remote.read(into: buffer, at: offset)
   }

@@ -50,6 +50,8 @@ struct LockWait {
   var waitedForDisk = false
   /// Whether the right to write is kept for this transaction, which has not asked for it yet.
   var hasClaim = false
+  /// Until then a checkpoint does not wait for readers, because one of them has not come to its end.
+  private var hurriesUntil: Int64 = 0
   /// Whether SQLite will find that its snapshot is stale when it has the lock for it.
   var mustReadAgain = false
   /// The locks of the WAL index that the connection holds, a bit for each.
@@ -66,8 +68,11 @@ struct LockWait {
   /// later than this after the last sleep begins another wait.
   private static let freshness: Int64 = 50_000_000
   private static let contention: Int64 = 1_000_000_000
-  /// In milliseconds.
-  private static let patience: Int64 = 10
+  /// In milliseconds: longer than 32 writers take that share two syncs of a slow disk.
+  private static let patience: Int64 = 100
+
+  /// Longer than two large syncs of a slow disk take, and no longer than others pause for it.
+  private static let readerPatience: Int64 = 100
 
   // MARK: What happens to the connection
 
@@ -143,15 +148,30 @@ struct LockWait {
   }
 
   /// For how long a transaction may wait for its turn to write before it begins to read; 0 if it need
-  /// not wait. Those that waited for one sync all begin anew at the same moment, and a snapshot is
-  /// stale as soon as the first has written. So a connection that sleeps in its busy handler anyway
-  /// waits a little here instead.
+  /// not wait.
   @inline(__always)
   var millisecondsBeforeReading: Int64 {
-    if readsWAL { return 0 }
-    if milliseconds == 0 { return waitedForDisk && isContended ? Self.patience : 0 }
+    if readsWAL || milliseconds == 0 { return 0 }
     return writesUsually || isContended ? milliseconds : 0
   }
+
+  /// The same for a transaction that is certain to write. Those that waited for one sync all begin anew
+  /// at the same moment, and a snapshot is stale as soon as the first has written. So a connection that
+  /// sleeps in its busy handler anyway waits here instead.
+  @inline(__always)
+  var millisecondsBeforeWriting: Int64 {
+    !readsWAL && waitedForDisk && isContended ? Self.patience : 0
+  }
+
+  /// For how long a checkpoint may wait before it begins, or for the end of a reader's transaction; 0 if
+  /// it need not. It may after a commit that shared its sync: then the other writers are readers until
+  /// the next sync has ended.
+  var millisecondsBeforeCopying: Int64 {
+    waitedForDisk && isContended && !readsWAL && Clock.monotonicNanoseconds() >= hurriesUntil
+      ? Self.readerPatience : 0
+  }
+
+  mutating func waitedInVain() { hurriesUntil = Clock.monotonicNanoseconds() + Self.contention }
 
   private var isContended: Bool { Clock.monotonicNanoseconds() < contendedUntil }
 

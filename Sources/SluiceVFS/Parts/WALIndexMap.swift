@@ -72,6 +72,12 @@ final class WALIndexMap {
     return unsafe first.start.load(fromByteOffset: 8, as: UInt32.self)
   }
 
+  /// How many frames the WAL has (`mxFrame`); zero before the index is mapped.
+  var frameCount: UInt32 {
+    guard let first = units.first else { return 0 }
+    return unsafe first.start.load(fromByteOffset: 16, as: UInt32.self)
+  }
+
   /// Whether a connection has the right to write now. Its holder says so, in the bytes that SQLite
   /// reserves for locks and never reads or writes.
   var isWriting: Bool {
@@ -89,7 +95,7 @@ final class WALIndexMap {
   /// file format, section 4.2.2); nil if there is none.
   var newestReadMark: Int? {
     guard let first = units.first else { return nil }
-    let frameCount = unsafe first.start.load(fromByteOffset: 16, as: UInt32.self)
+    let frameCount = frameCount
     var newest: (lock: Int, mark: UInt32)?
     for lock in ReadMarks.locks {
       let mark = unsafe first.start.load(fromByteOffset: 88 + 4 * lock, as: UInt32.self)

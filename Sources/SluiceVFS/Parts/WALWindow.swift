@@ -45,11 +45,12 @@ struct WALWindow {
   @inline(__always)
   mutating func allIsWritten() { posted.removeAll() }
 
-  /// Reads into `buffer` from `offset`; how many bytes.
+  /// Fills `buffer` from `offset`. False if the sidecar must be asked: there is no window, or it does not
+  /// show that part.
   @inline(__always)
-  mutating func read(
+  mutating func copy(
     into buffer: UnsafeMutableRawBufferPointer, at offset: Int64, of wal: RemoteFile
-  ) throws(CallError) -> Int {
+  ) throws(CallError) -> Bool {
     if let region, let life,
       Clock.coarseNanoseconds() - confirmedAt < Self.beliefNanoseconds
     {
@@ -58,14 +59,15 @@ struct WALWindow {
         allIsWritten()
       }
       if unsafe region.copy(into: buffer, at: offset), !life.isOver, wal.channel.session.isUsable {
-        return buffer.count
+        return true
       }
     }
-    return try unsafe ask(into: buffer, at: offset, of: wal)
+    return false
   }
 
+  /// Reads into `buffer` from `offset`; how many bytes.
   @inline(never)
-  private mutating func ask(
+  mutating func ask(
     into buffer: UnsafeMutableRawBufferPointer, at offset: Int64, of wal: RemoteFile
   ) throws(CallError) -> Int {
     let byteCount = try unsafe wal.read(into: buffer, at: offset)
