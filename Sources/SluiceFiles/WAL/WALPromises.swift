@@ -15,7 +15,7 @@ struct WALPromises: ~Copyable, Sendable {
   /// Whether a promise is open: then reads have to ask.
   private let hasOpen = Atomic<Bool>(false)
   /// Grows when a gathering may end: the futex word of `awaitGroup`.
-  private let promiseCount = Atomic<UInt32>(0)
+  private let gatheringsEnded = Atomic<UInt32>(0)
   /// How long the last syncs took.
   private let usualNanoseconds = Atomic<Int64>(0)
 
@@ -35,18 +35,25 @@ struct WALPromises: ~Copyable, Sendable {
 
   /// Promises that what was written will be durable. The number is that of the promise.
   func promise(to writer: UInt64) -> UInt64 {
-    let (number, isWhole) = syncs.withLock { syncs in
+    regroup { syncs in
       let number = syncs.promise(to: writer)
       hasOpen.store(!syncs.isSettled, ordering: .sequentiallyConsistent)
-      return (number, syncs.isGroupWhole)
+      return number
     }
-    if isWhole { endGathering() }
-    return number
   }
 
-  private func endGathering() {
-    promiseCount.wrappingAdd(1, ordering: .sequentiallyConsistent)
-    unsafe withUnsafePointer(to: promiseCount) { unsafe Futex.wake($0) }
+  /// Changes for whom the next sync waits. If it has nobody left to wait for, it begins.
+  private func regroup<R>(_ change: (inout PromisedSyncs<Waiter>) -> R) -> R {
+    let (result, endsGathering) = syncs.withLock { syncs in
+      let gathered = !syncs.isGroupWhole
+      let result = change(&syncs)
+      return (result, gathered && syncs.isGroupWhole)
+    }
+    if endsGathering {
+      gatheringsEnded.wrappingAdd(1, ordering: .sequentiallyConsistent)
+      unsafe withUnsafePointer(to: gatheringsEnded) { unsafe Futex.wake($0) }
+    }
+    return result
   }
 
   /// What became of a promise. While it is open, `waiter` is told at the end of the next sync.
@@ -65,17 +72,8 @@ struct WALPromises: ~Copyable, Sendable {
     return syncs.withLock { $0.syncAwaited(by: offset..<offset + Int64(byteCount)) }
   }
 
-  /// Those that wait should wait no longer than they must.
-  func press() {
-    syncs.withLock { $0.press($0.nextNumber) }
-    endGathering()
-  }
-
-  /// A reader waits for that promise.
-  func press(_ number: UInt64) {
-    syncs.withLock { $0.press(number) }
-    endGathering()
-  }
+  /// Somebody waits for that promise, or for the next sync.
+  func press(_ number: UInt64? = nil) { regroup { $0.press(number ?? $0.nextNumber) } }
 
   /// Up to where the WAL is durable for certain.
   var durableByteCount: Int64 { syncs.withLock { $0.durableByteCount } }
@@ -93,10 +91,10 @@ struct WALPromises: ~Copyable, Sendable {
     let end = Clock.monotonicNanoseconds() + usualNanoseconds.load(ordering: .relaxed)
     while true {
       // Before the question: a promise made after it changes the count, and the sleep does not begin.
-      let seen = promiseCount.load(ordering: .sequentiallyConsistent)
+      let seen = gatheringsEnded.load(ordering: .sequentiallyConsistent)
       let rest = end - Clock.monotonicNanoseconds()
       if rest <= 0 || syncs.withLock({ $0.isGroupWhole }) { return }
-      unsafe withUnsafePointer(to: promiseCount) {
+      unsafe withUnsafePointer(to: gatheringsEnded) {
         unsafe Futex.wait($0, while: seen, timeoutNanoseconds: rest)
       }
     }
@@ -116,7 +114,7 @@ struct WALPromises: ~Copyable, Sendable {
   }
 
   /// `writer` will not commit for a while, because it copies the WAL into the database.
-  func leaveGroup(_ writer: UInt64) { syncs.withLock { $0.leave(writer) } }
+  func leaveGroup(_ writer: UInt64) { regroup { $0.leave(writer) } }
 
   /// Makes all that was written durable by `body`, after the sync that is under way, unless another
   /// sync that begins meanwhile has done it. A failure breaks the promises that are open, for ever; then
@@ -126,8 +124,10 @@ struct WALPromises: ~Copyable, Sendable {
   func sync(
     isFinal: Bool = false, gathers: Bool = false, _ body: () throws(Errno) -> Void
   ) throws(Errno) {
-    let number = syncs.withLock { $0.nextNumber }
-    if isFinal { press(number) }
+    let number = regroup { syncs in
+      if isFinal { syncs.press(syncs.nextNumber) }
+      return syncs.nextNumber
+    }
     try turn.withLock { (_) throws(Errno) in
       if try isDone(number, isFinal: isFinal) { return }
       if gathers { awaitGroup() }

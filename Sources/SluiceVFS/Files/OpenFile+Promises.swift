@@ -10,9 +10,10 @@
 // databases, SQLite may ignore the result of COMMIT_PHASETWO. The sync of a new WAL's header and that
 // of a checkpoint are relied on at once. The sidecar decides the rest (SharedFile+Promises).
 //
-// The connection that has the right to write, or the claim to it, may be shown what others were promised,
-// because its own commit makes that durable too. If it commits nothing, it waits when it gives the right back. SQLite
-// ignores that result, so `untold` keeps a failure for the next call whose result counts:
+// The connection that has the right to write, or the claim to it, may be shown what others were
+// promised, because its own commit makes that durable too. If it commits nothing, it waits when it gives
+// the right or its snapshot back. SQLite ignores that result, so `untold` keeps a failure for the next
+// call whose result counts:
 //
 //   COMMIT_PHASETWO, for a COMMIT that did not sync
 //   otherwise the next lock of a transaction

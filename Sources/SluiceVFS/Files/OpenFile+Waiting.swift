@@ -29,9 +29,7 @@ extension OpenFile {
     // An xSleep may follow. It has no file, and finds this one as the file that the thread used
     // last.
     noteThreadUses(token)
-    if wait.checkpoints, wait.millisecondsBeforeCopying > 0 {
-      return try awaitReaders(lock, body)
-    }
+    if wait.checkpoints, wait.mayAwaitReaders { return try awaitReaders(lock, body) }
     wait.wasRefused(lock)
     guard wait.mayWait(for: lock, holding: level), !remote.channel.isShared else { return false }
     let deadline = Clock.monotonicNanoseconds() + wait.milliseconds * 1_000_000
@@ -61,8 +59,8 @@ extension OpenFile {
     // SQLite has read the index again, and takes this lock once more.
     if wait.hasClaim { return }
     var milliseconds = wait.millisecondsBeforeReading
-    if milliseconds == 0, wait.millisecondsBeforeWriting > 0, isCertainToWrite {
-      milliseconds = wait.millisecondsBeforeWriting
+    if milliseconds == 0, wait.followsSharedSync, isCertainToWrite {
+      milliseconds = LockWait.patience
     }
     guard milliseconds > 0, !remote.channel.isShared else { return }
     let count = walIndex?.transactionCount
@@ -78,7 +76,7 @@ extension OpenFile {
     _ lock: AwaitedLock, _ body: () throws(CallError) -> Void
   ) throws(CallError) -> Bool {
     guard !remote.channel.isShared,
-      try remote.awaitLock(lock, milliseconds: wait.millisecondsBeforeCopying)
+      try remote.awaitLock(lock, milliseconds: LockWait.patience)
     else {
       wait.waitedInVain()
       return false
@@ -93,11 +91,10 @@ extension OpenFile {
   /// A checkpoint begins. It waits for its turn, so that no transaction is under way that it would not
   /// copy, and others wait for it then (SharedFile+Checkpoint).
   func waitBeforeCopying() {
-    guard wait.millisecondsBeforeCopying > 0, knowledge?.isOwned ?? false,
+    guard wait.mayAwaitReaders, knowledge?.isOwned ?? false,
       !remote.channel.isShared, let walIndex, walIndex.frameCount >= Self.checkpointFrameCount
     else { return }
-    let wasCalled = try? remote.awaitLock(
-      .walWrite, milliseconds: wait.millisecondsBeforeCopying)
+    let wasCalled = try? remote.awaitLock(.walWrite, milliseconds: LockWait.patience)
     wait.hasClaim = wasCalled ?? false
   }
 

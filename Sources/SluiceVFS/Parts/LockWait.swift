@@ -68,11 +68,9 @@ struct LockWait {
   /// later than this after the last sleep begins another wait.
   private static let freshness: Int64 = 50_000_000
   private static let contention: Int64 = 1_000_000_000
-  /// In milliseconds: longer than 32 writers take that share two syncs of a slow disk.
-  private static let patience: Int64 = 100
-
-  /// Longer than two large syncs of a slow disk take, and no longer than others pause for it.
-  private static let readerPatience: Int64 = 100
+  /// How long a connection waits for those with which it shared a sync, in milliseconds: longer than 32
+  /// writers take, or two large syncs of a slow disk, and no longer than others pause for a checkpoint.
+  static let patience: Int64 = 100
 
   // MARK: What happens to the connection
 
@@ -155,20 +153,16 @@ struct LockWait {
     return writesUsually || isContended ? milliseconds : 0
   }
 
-  /// The same for a transaction that is certain to write. Those that waited for one sync all begin anew
-  /// at the same moment, and a snapshot is stale as soon as the first has written. So a connection that
-  /// sleeps in its busy handler anyway waits here instead.
+  /// Whether what begins now follows a commit that shared its sync with others. Those that waited for
+  /// one sync all begin anew at the same moment, and a snapshot is stale as soon as the first has written.
+  /// So a transaction that is certain to write waits for its turn, instead of sleeping in its busy
+  /// handler. A checkpoint waits for the others, which are readers until the next sync has ended.
   @inline(__always)
-  var millisecondsBeforeWriting: Int64 {
-    !readsWAL && waitedForDisk && isContended ? Self.patience : 0
-  }
+  var followsSharedSync: Bool { !readsWAL && waitedForDisk && isContended }
 
-  /// For how long a checkpoint may wait before it begins, or for the end of a reader's transaction; 0 if
-  /// it need not. It may after a commit that shared its sync: then the other writers are readers until
-  /// the next sync has ended.
-  var millisecondsBeforeCopying: Int64 {
-    waitedForDisk && isContended && !readsWAL && Clock.monotonicNanoseconds() >= hurriesUntil
-      ? Self.readerPatience : 0
+  /// Whether a checkpoint may wait before it begins, or for the end of a reader's transaction.
+  var mayAwaitReaders: Bool {
+    followsSharedSync && Clock.monotonicNanoseconds() >= hurriesUntil
   }
 
   mutating func waitedInVain() { hurriesUntil = Clock.monotonicNanoseconds() + Self.contention }
