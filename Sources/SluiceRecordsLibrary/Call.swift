@@ -132,15 +132,21 @@ extension RecordFailure {
 
 // MARK: What functions of the header begin with
 
-/// Does something with an open store that takes no time.
+/// Gives the code of what becomes of `body`, and keeps its failure.
 @inline(never)
-func post(_ handle: OpaquePointer?, _ body: (Client) throws(CallFailure) -> Void) -> Int32 {
+func attempt(_ body: () throws(CallFailure) -> Void) -> Int32 {
   do throws(CallFailure) {
-    try body(unsafe client(handle))
+    try body()
     return SLUICE_OK
   } catch {
     return note(error)
   }
+}
+
+/// Does something with an open store that takes no time.
+@inline(never)
+func post(_ handle: OpaquePointer?, _ body: (Client) throws(CallFailure) -> Void) -> Int32 {
+  attempt { () throws(CallFailure) in try body(unsafe client(handle)) }
 }
 
 /// Begins a call; waits for its outcome if `done` is NULL.

@@ -44,14 +44,10 @@ public func sluice_records_store(
 public func sluice_records_correct_by(
   _ correction: OpaquePointer?, _ given: UnsafePointer<sluice_records_message>?
 ) -> Int32 {
-  guard let correction = unsafe Handle.object(correction, .correction, as: Correction.self) else {
-    return note(.own(SLUICE_MISUSE, "no correction; it is valid in its callback alone"))
-  }
-  do throws(CallFailure) {
+  attempt { () throws(CallFailure) in
+    guard let correction = unsafe Handle.object(correction, .correction, as: Correction.self)
+    else { throw .own(SLUICE_MISUSE, "no correction; it is valid in its callback alone") }
     correction.messages.append(try unsafe message(given))
-    return SLUICE_OK
-  } catch {
-    return note(error)
   }
 }
 
@@ -136,14 +132,11 @@ private final class Present: Handled {
 public func sluice_records_present_is(
   _ present: OpaquePointer?, _ given: UnsafePointer<sluice_records_state>?
 ) -> Int32 {
-  guard let present = unsafe Handle.object(present, .present, as: Present.self) else {
-    return note(.own(SLUICE_MISUSE, "no present state; it is valid in its callback alone"))
-  }
-  do throws(CallFailure) {
+  attempt { () throws(CallFailure) in
+    guard let present = unsafe Handle.object(present, .present, as: Present.self) else {
+      throw .own(SLUICE_MISUSE, "no present state; it is valid in its callback alone")
+    }
     present.state = try unsafe state(given)
-    return SLUICE_OK
-  } catch {
-    return note(error)
   }
 }
 

@@ -18,16 +18,13 @@ public func sluice_records_open(
   _ store: UnsafeMutablePointer<OpaquePointer?>?
 ) -> Int32 {
   unsafe store?.pointee = nil
-  do throws(CallFailure) {
+  return attempt { () throws(CallFailure) in
     guard let path = unsafe path, let store = unsafe store else {
       throw .own(SLUICE_MISUSE, "the path or the place for the store is NULL")
     }
     let client = try unsafe open(
       Array(UnsafeRawBufferPointer(start: path, count: strlen(path))), given(options))
     unsafe store.pointee = Handle.make(client)
-    return SLUICE_OK
-  } catch {
-    return note(error)
   }
 }
 

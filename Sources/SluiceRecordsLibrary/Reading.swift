@@ -9,16 +9,18 @@ internal import SluiceRecords
 private let byteCountMaximum = 1 << 30
 
 extension sluice_records_text {
-  func read() throws(CallFailure) -> [UInt8] {
-    guard unsafe length > 0 else { return [] }
-    guard let start = unsafe bytes else {
+  /// The bytes where they lie.
+  @inline(never)
+  fileprivate func view() throws(CallFailure) -> UnsafeRawBufferPointer {
+    guard unsafe length == 0 || bytes != nil else {
       throw .own(SLUICE_MISUSE, "a text is NULL, and its length is not 0")
     }
-    guard unsafe length <= byteCountMaximum else {
-      throw .own(SLUICE_TOOBIG, "a text is larger than a message may be (64 MiB)")
-    }
-    return unsafe Array(UnsafeRawBufferPointer(start: start, count: Int(length)))
+    // A length of 2⁶³ and more is negative here.
+    guard unsafe (0...byteCountMaximum).contains(length) else { throw .tooBig }
+    return unsafe UnsafeRawBufferPointer(start: bytes, count: length)
   }
+
+  func read() throws(CallFailure) -> [UInt8] { try unsafe Array(view()) }
 
   /// The name of a value, a session or a peer.
   func name() throws(CallFailure) -> RecordID {
@@ -88,15 +90,8 @@ private func transactions(
   let items = try unsafe items(start, count)
   var transactions = RecordTransactions()
   for index in 0..<count {
-    let item = unsafe items[index]
-    guard unsafe item.length == 0 || item.bytes != nil else {
-      throw .own(SLUICE_MISUSE, "a transaction is NULL, and its length is not 0")
-    }
-    guard unsafe item.length <= byteCountMaximum,
-      transactions.byteCount <= byteCountMaximum
-    else { throw .own(SLUICE_TOOBIG, "the transactions are larger than a message may be (64 MiB)") }
-    unsafe transactions.append(
-      UnsafeRawBufferPointer(start: item.bytes, count: Int(item.length)))
+    guard transactions.byteCount <= byteCountMaximum else { throw .tooBig }
+    unsafe transactions.append(try items[index].view())
   }
   return transactions
 }
@@ -113,4 +108,10 @@ func updates(
         isSynced: unsafe items[index].is_synced != 0))
   }
   return updates
+}
+
+extension CallFailure {
+  fileprivate static var tooBig: CallFailure {
+    .own(SLUICE_TOOBIG, "a text or all transactions are larger than a message may be (64 MiB)")
+  }
 }

@@ -57,6 +57,10 @@ struct RecordsFromCTests {
         content(&made, "co_z1", header, "s", 0, 1);
         made.transactions[0] = odd;
         ok(SLUICE_MISUSE, sluice_records_store(store, &made.message, NULL, NULL, NULL));
+        struct sluice_records_text endless = {"x", SIZE_MAX};
+        made.transactions[0] = endless;
+        ok(SLUICE_TOOBIG, sluice_records_store(store, &made.message, NULL, NULL, NULL));
+        ok(SLUICE_TOOBIG, sluice_records_load(store, endless, see, NULL, NULL));
         ok(SLUICE_MISUSE, sluice_records_load(store, T("co_z1"), NULL, NULL, NULL));
         ok(SLUICE_MISUSE, sluice_records_load(store, empty, see, NULL, NULL));
         ok(SLUICE_MISUSE, sluice_records_known_state(store, odd, take_state, NULL));
