@@ -158,7 +158,7 @@ let hostTargets: [Target] = [
     path: "Tools/automerge", swiftSettings: swiftSettings),
   // Random histories, for tests and automerge-bench.
   .target(
-    name: "AutomergeScenarios", dependencies: ["SluiceAutomerge"],
+    name: "AutomergeScenarios", dependencies: ["SluiceAutomerge", "TestSupport"],
     path: "Tools/automerge-scenarios", swiftSettings: swiftSettings),
   .executableTarget(
     name: "stress", dependencies: ["CSQLite"], path: "Tools/stress", swiftSettings: swiftSettings,
@@ -191,7 +191,8 @@ let hostTargets: [Target] = [
     dependencies: ["CEngine", "SluiceEngine", "SluiceRecords", "SluiceServer", "TestSupport"],
     swiftSettings: swiftSettings),
   .testTarget(
-    name: "SluiceAutomergeTests", dependencies: ["AutomergeScenarios", "SluiceAutomerge"],
+    name: "SluiceAutomergeTests",
+    dependencies: ["AutomergeScenarios", "SluiceAutomerge", "TestSupport"],
     swiftSettings: swiftSettings),
   // Nearly all users' tests: stock programs with libsluice.so, as Tools/build has made it.
   .testTarget(

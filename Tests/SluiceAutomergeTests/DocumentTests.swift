@@ -1,6 +1,7 @@
 // Edits, batches, the queue, recovery: what a user of a document notices.
 
 import AutomergeScenarios
+import TestSupport
 import Testing
 
 @testable import SluiceAutomerge
@@ -70,7 +71,7 @@ struct DocumentTests {
   }
 
   @Test func aTextOfManyEditsKeepsItsOrderAndItsIndexes() throws {
-    var generator = SeededGenerator(seed: 7)
+    var generator = SeededRandom(seed: 7)
     var writers = [replica(1), replica(2)]
     var text = ObjectID.root
     try writers[0].edit { edit throws(AutomergeError) in text = try edit.make(.text, forKey: "t") }

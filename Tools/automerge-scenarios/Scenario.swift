@@ -1,34 +1,22 @@
 // Random histories of several writers who edit at once and merge now and then.
 
 package import SluiceAutomerge
+package import TestSupport
 
-/// A generator whose numbers depend on the seed only.
-package struct SeededGenerator: RandomNumberGenerator {
-  private var state: UInt64
-
-  package init(seed: UInt64) { state = seed }
-
-  package mutating func next() -> UInt64 {
-    state &+= 0x9e37_79b9_7f4a_7c15
-    var mixed = state
-    mixed = (mixed ^ (mixed >> 30)) &* 0xbf58_476d_1ce4_e5b9
-    mixed = (mixed ^ (mixed >> 27)) &* 0x94d0_49bb_1331_11eb
-    return mixed ^ (mixed >> 31)
-  }
-
+extension SeededRandom {
   package mutating func number(below bound: Int) -> Int { Int.random(in: 0..<bound, using: &self) }
 }
 
 /// The changes that some writers made, in the order in which one of them knows them.
 package struct Scenario {
   package private(set) var changes: [Change] = []
-  package var generator: SeededGenerator
+  package var generator: SeededRandom
   private var replicas: [Document] = []
 
   package init(
     seed: UInt64, actorCountMax: Int, changeCountMax: Int
   ) throws(AutomergeError) {
-    generator = SeededGenerator(seed: seed)
+    generator = SeededRandom(seed: seed)
     let actorCount = 2 + generator.number(below: actorCountMax - 1)
     for index in 0..<actorCount {
       // Names of different lengths, some a prefix of others.
@@ -110,7 +98,7 @@ package struct Scenario {
 
 /// One edit of a random object in sight.
 private func randomEdit(
-  _ edit: inout Edit, _ generator: inout SeededGenerator
+  _ edit: inout Edit, _ generator: inout SeededRandom
 ) throws(AutomergeError) {
   var object = ObjectID.root
   var kind = ObjectKind.map
@@ -139,7 +127,7 @@ private func objects(
   }
 }
 
-private func randomValue(_ generator: inout SeededGenerator) -> ScalarValue {
+private func randomValue(_ generator: inout SeededRandom) -> ScalarValue {
   switch generator.number(below: 8) {
   case 0: .counter(Int64(generator.number(below: 5)))
   case 1: .text("v\(generator.number(below: 4))")
@@ -153,7 +141,7 @@ private func randomValue(_ generator: inout SeededGenerator) -> ScalarValue {
 }
 
 private func editMap(
-  _ edit: inout Edit, _ map: ObjectID, _ generator: inout SeededGenerator
+  _ edit: inout Edit, _ map: ObjectID, _ generator: inout SeededRandom
 ) throws(AutomergeError) {
   let key = ["a", "b", "counter", "é", "e\u{301}", "😀", "\u{ffff}"][generator.number(below: 7)]
   switch generator.number(below: 8) {
@@ -171,7 +159,7 @@ private func editMap(
 }
 
 private func editList(
-  _ edit: inout Edit, _ list: ObjectID, _ generator: inout SeededGenerator
+  _ edit: inout Edit, _ list: ObjectID, _ generator: inout SeededRandom
 ) throws(AutomergeError) {
   let count = try edit.view.count(of: list)
   let index = count == 0 ? 0 : generator.number(below: count)
@@ -190,7 +178,7 @@ private func editList(
 }
 
 private func editText(
-  _ edit: inout Edit, _ text: ObjectID, _ generator: inout SeededGenerator
+  _ edit: inout Edit, _ text: ObjectID, _ generator: inout SeededRandom
 ) throws(AutomergeError) {
   let count = try edit.view.count(of: text)
   let index = generator.number(below: count + 1)

@@ -63,9 +63,9 @@ public struct MetricsReading: Sendable {
     loadCount = engineCount(SLUICE_METRICS_RECORDS_LOADS.rawValue)
     loadedMessageCount = engineCount(SLUICE_METRICS_RECORDS_CHUNKS.rawValue)
     erasedValueCount = engineCount(SLUICE_METRICS_RECORDS_ERASED.rawValue)
-    rowCount = isEngine ? sums[Int(SLUICE_METRICS_SQL_ROWS.rawValue)] : 0
-    prepareHitCount = isEngine ? sums[Int(SLUICE_METRICS_SQL_PREPARE_HITS.rawValue)] : 0
-    prepareMissCount = isEngine ? sums[Int(SLUICE_METRICS_SQL_PREPARE_MISSES.rawValue)] : 0
+    rowCount = engineCount(SLUICE_METRICS_SQL_ROWS.rawValue)
+    prepareHitCount = engineCount(SLUICE_METRICS_SQL_PREPARE_HITS.rawValue)
+    prepareMissCount = engineCount(SLUICE_METRICS_SQL_PREPARE_MISSES.rawValue)
     operations = Operation.allCases
       .filter { operation in
         isEngine

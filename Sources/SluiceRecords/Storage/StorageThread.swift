@@ -31,7 +31,7 @@ final class StorageThread {
   /// The requests under way, the oldest first.
   private var underWay = FIFO<UnderWay>()
   /// Why nothing can be done before the store is open again.
-  private var loss: RecordFailure?
+  private var loss: RecordFailure? { didSet { inbox.lose(loss) } }
   /// Whether the program was told that the store cannot be opened again.
   private var hasToldReopening = false
   private let reopen: () throws(RecordFailure) -> RecordConnection
@@ -238,7 +238,6 @@ final class StorageThread {
   private func lose(_ failure: RecordFailure) {
     loss = failure
     hasToldReopening = false
-    inbox.lose(failure)
     connection.end()
     tell(failure, "the connection to the record store")
     for store in line.removeAll() { store.done(false) }
@@ -263,7 +262,6 @@ final class StorageThread {
     do throws(RecordFailure) {
       connection = try reopen()
       loss = nil
-      inbox.lose(nil)
       log(.warning, "the record store is open again")
     } catch {
       if !hasToldReopening { tell(error, "opening the record store again") }

@@ -8,13 +8,12 @@ internal import Synchronization
 
 final class ValidDeletions: Sendable {
   private let ids = FutexLock<Set<RecordID>>([])
+  private let erases = Atomic<Bool>(false)
 
   func allow(_ id: RecordID) { ids.withLock { _ = $0.insert(id) } }
-  private let erases = Atomic<Bool>(false)
+  func isValid(_ id: RecordID) -> Bool { ids.withLock { $0.contains(id) } }
 
   /// Whether the engine erases of its own accord.
   var isErasureEnabled: Bool { erases.load(ordering: .relaxed) }
   func enableErasure() { erases.store(true, ordering: .relaxed) }
-
-  func isValid(_ id: RecordID) -> Bool { ids.withLock { $0.contains(id) } }
 }
