@@ -114,6 +114,49 @@ struct FairnessTests {
     ])
   }
 
+  /// With `wait` a lock call stands in line. It must not where SQLite tries a reader's lock and has another
+  /// way if it is refused: a reader that sets its mark, a writer that begins the WAL anew, a checkpoint that
+  /// copies what it may. A TRUNCATE checkpoint waits for readers.
+  @Test func whoMayGoOnBesideAReaderDoesNotWaitForIt() throws {
+    let fixture = try Fixture(sidecar: true)
+    try fixture.makeDatabase(fixture.inRoot("app.db"))
+    let outcome = try fixture.runPython(
+      """
+      c = proxied("app.db"); c.execute("PRAGMA journal_mode=WAL"); c.close()
+      reader, writer, other = [Peer("proxied", "app.db", "wait=40000") for _ in range(3)]
+      began = time.monotonic()
+      def reads(): reader("BEGIN"); reader("SELECT count(*) FROM t")
+      reads()
+      writer("INSERT INTO t VALUES (1)")
+      print("marks", other("SELECT count(*) > 0 FROM t"))
+      print("copies", writer("PRAGMA wal_checkpoint")[0][0])
+      reader("COMMIT")
+      print("copies all", writer("PRAGMA wal_checkpoint")[0][0])
+      reads()
+      # The reader needs no frame. The next one reads the new WAL, and the writer leaves both alone.
+      writer("INSERT INTO t VALUES (1)")
+      other("BEGIN"); other("SELECT count(*) FROM t")
+      writer("INSERT INTO t VALUES (1)")
+      print("writes", writer("PRAGMA wal_checkpoint")[0][0])
+      other("COMMIT"); reader("COMMIT")
+      writer("PRAGMA wal_checkpoint")
+      other("BEGIN"); other("SELECT count(*) FROM t")
+      print("begins anew", writer("INSERT INTO t VALUES (1)"))
+      other("COMMIT")
+      print("in time", time.monotonic() - began < 30)
+      reads()
+      writer("INSERT INTO t VALUES (1)")
+      writer.tell("PRAGMA wal_checkpoint(TRUNCATE)")
+      time.sleep(0.3)
+      reader("COMMIT")
+      print("waits", writer.hear())
+      """)
+    outcome.expectLines([
+      "marks [[1]]", "copies 0", "copies all 0", "writes 0", "begins anew []", "in time True",
+      "waits [[0, 0, 0]]",
+    ])
+  }
+
   /// `wait` in the URI, with no busy timeout at all.
   @Test func programWithoutATimeoutWaitsWhereTheURISaysSo() throws {
     let fixture = try Fixture(sidecar: true)

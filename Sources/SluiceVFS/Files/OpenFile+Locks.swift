@@ -148,11 +148,17 @@ extension OpenFile {
     {
       return false
     } else {
-      try locking(lock) { () throws(CallError) in
-        if knowledge?.take(.walIndex(bits), alone: isAlone) ?? false { return }
-        if isAlone, !(knowledge?.isOwned ?? false) { try walIndex?.makeLocksLast(of: remote) }
-        try remote.lockWALIndex(first: first, count: count, kind)
-        wasGranted()
+      do throws(CallError) {
+        try locking(lock) { () throws(CallError) in
+          if knowledge?.take(.walIndex(bits), alone: isAlone) ?? false { return }
+          if isAlone, !(knowledge?.isOwned ?? false) { try walIndex?.makeLocksLast(of: remote) }
+          try remote.lockWALIndex(first: first, count: count, kind)
+          wasGranted()
+        }
+      } catch {
+        // Another copies: the turn that this one waited for goes to the next.
+        if bits == 2, wait.hasClaim { giveUpClaim() }
+        throw error
       }
     }
     wait.tookWALLocks(bits, alone: isAlone)

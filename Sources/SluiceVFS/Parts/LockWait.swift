@@ -60,6 +60,9 @@ struct LockWait {
   private var aloneWALLocks: UInt8 = 0
   /// The bits of the readers' locks.
   private static let readLocks: UInt8 = 0xf8
+  /// The lock of the mark that is always zero. A reader shares it only if it needs no frame, and takes
+  /// another one if it is refused.
+  private static let zeroMark: UInt8 = 0x08
 
   /// How much longer all sleeps of a wait may take than SQLite asked for. A hand-over among eight
   /// writers takes less. One sleep instead of three spares the holder two interruptions.
@@ -124,9 +127,11 @@ struct LockWait {
   func sharesWALLocks(_ locks: UInt8) -> Bool { walLocks & ~aloneWALLocks & locks != 0 }
 
   mutating func gaveBackWALLocks(_ locks: UInt8) {
+    // A connection that sets a mark or copies has a reader's lock alone. That is no transaction.
+    let hasRead = sharesWALLocks(locks & Self.readLocks)
     walLocks &= ~locks
     aloneWALLocks &= ~locks
-    if locks & Self.readLocks != 0, !readsWAL { transactionEnded() }
+    if hasRead, !readsWAL { transactionEnded() }
   }
 
   var holdsWALLocks: Bool { walLocks != 0 }
@@ -141,9 +146,17 @@ struct LockWait {
     if milliseconds == 0 { return false }
     return switch lock {
     case .file(let wanted): wanted == .shared || level > .shared
-    case .walIndexShared, .walIndexExclusive: lock != .walWrite || !readsWAL
+    case .walIndexShared(let locks): locks & Self.zeroMark == 0
+    case .walIndexExclusive(let locks):
+      locks & Self.readLocks == 0 ? lock != .walWrite || !readsWAL : waitsForReaders
     }
   }
+
+  /// Whether the connection wants a reader's lock alone in order to wait for the reader. To set its own
+  /// mark, to begin the WAL anew, to set up the index or to copy what may be copied now, SQLite tries one
+  /// after the other, and goes on without those that are refused (wal.c). Only a FULL, RESTART or TRUNCATE
+  /// checkpoint waits. It is the only one that has both of these locks, and not the one for recovery.
+  private var waitsForReaders: Bool { walLocks & 0b111 == 0b011 }
 
   /// For how long a transaction may wait for its turn to write before it begins to read; 0 if it need
   /// not wait.
