@@ -207,6 +207,19 @@ int sluice_socket_peer(int fd, uint32_t *uid, int *pid);
 // -ESRCH if it has ended, -ENOPROTOOPT before Linux 6.5.
 int sluice_socket_peer_end(int fd);
 
+// TCP: streams of bytes, which no call below waits for (EAGAIN).
+// `address` is an IPv4 or IPv6 address without brackets; -EINVAL for anything else. Port 0 is any.
+int sluice_stream_listen(const char *address, uint16_t port, int backlog);
+// The port of a listener.
+int sluice_stream_port(int fd);
+int sluice_stream_accept(int fd);
+// 0 at end of file.
+int64_t sluice_stream_receive(int fd, void *buffer, size_t count);
+// The bytes that were taken. Never raises SIGPIPE.
+int64_t sluice_stream_send(int fd, const void *buffer, size_t count);
+// Tells the peer that no more will come.
+int sluice_stream_end(int fd);
+
 // --- waiting for descriptors --------------------------------------------------------------------
 
 static inline int sluice_poll(struct pollfd *entries, uint64_t count, int timeout_ms) {
