@@ -18,17 +18,24 @@ struct FramesTarget: FuzzTarget {
   static func seeds(from vectors: SeedVectors) -> [[UInt8]] {
     let mask: [UInt8] = [1, 2, 3, 4]
     func frame(_ first: UInt8, _ payload: [UInt8]) -> [UInt8] {
-      [first, 0x80 | UInt8(payload.count)] + mask + zip(payload, 0...).map { $0 ^ mask[$1 & 3] }
+      var frame = [first, 0x80 | UInt8(payload.count)] + mask
+      for (index, byte) in payload.enumerated() { frame.append(byte ^ mask[index & 3]) }
+      return frame
     }
     let text = Array("κόσμε".utf8)
-    let frames = [
-      frame(0x81, text), frame(0x01, [text[0]]) + frame(0x89, [7]) + frame(0x80, [text[1]]),
-      frame(0x82, [0xff]), frame(0x88, [3, 232] + text), frame(0x88, []), frame(0x8a, [1]),
-      [0x82, 0xfe, 0, 126] + mask + [UInt8](repeating: 5, count: 126),
-      [0x82, 0xff, 0, 0, 0, 0, 0, 1, 0, 0] + mask, frame(0x81, [0xed, 0xa0, 0x80]),
+    let medium: [UInt8] = [0x82, 0xfe, 0, 126] + mask + [UInt8](repeating: 5, count: 126)
+    let huge: [UInt8] = [0x82, 0xff, 0, 0, 0, 0, 0, 1, 0, 0] + mask
+    let split = frame(0x01, [text[0]]) + frame(0x89, [7]) + frame(0x80, [text[1]])
+    let frames: [[UInt8]] = [
+      frame(0x81, text), split, frame(0x82, [0xff]), frame(0x88, [3, 232] + text),
+      frame(0x88, []), frame(0x8a, [1]), medium, huge, frame(0x81, [0xed, 0xa0, 0x80]),
     ]
-    return frames.flatMap { [[0] + $0, [1] + $0, [2] + $0, [3] + upgrade + $0] }
-      + [[3] + upgrade, [4] + upgrade.dropLast(4)]
+    var seeds: [[UInt8]] = [[3] + upgrade, [4] + upgrade.dropLast(4)]
+    for frame in frames {
+      for first in UInt8(0)..<3 { seeds.append([first] + frame) }
+      seeds.append([3] + upgrade + frame)
+    }
+    return seeds
   }
 
   init() {

@@ -17,7 +17,7 @@ final class RawPeer {
       + "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n").utf8)
 
   init(port: UInt16) throws {
-    socket = unsafe Foundation.socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+    socket = Foundation.socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
     var address = sockaddr_in()
     address.sin_family = sa_family_t(AF_INET)
     address.sin_port = port.bigEndian
@@ -47,7 +47,7 @@ final class RawPeer {
       if entry.revents & Int16(POLLIN) != 0, !receive() { return false }
       guard entry.revents & Int16(POLLOUT) != 0 else { continue }
       let count = unsafe Foundation.send(
-        socket, piece, piece.count, Int32(MSG_NOSIGNAL.rawValue | MSG_DONTWAIT.rawValue))
+        socket, piece, piece.count, Int32(MSG_NOSIGNAL | MSG_DONTWAIT))
       if count < 0, errno == EAGAIN { continue }
       guard count > 0 else { return false }
       rest = rest.dropFirst(count)

@@ -8,7 +8,8 @@ import TestSupport
 
 @testable import SluiceEngine
 
-@Suite struct WebSocketServerTests {
+/// One after the other, so that none waits for the others' work.
+@Suite(.serialized) struct WebSocketServerTests {
   private let hello = clientFrame(1, "hello")
 
   // MARK: The case list
@@ -136,16 +137,29 @@ import TestSupport
       let peer = try server.greeted()
       peer.send(half)
       // Bytes do not save it.
-      if half.count > 8 { peer.send(clientFrame(9)) }
+      if half[0] == 0x01 { peer.send(clientFrame(9)) }
       peer.receiveUntilEnd()
       #expect(peer.closeCode == 1008)
     }
   }
 
+  /// Bytes that always end within a frame are no message that does not end.
+  @Test func aBusyClientIsNotSlow() throws {
+    let server = try EchoServer(echoes: false) { $0.messageMilliseconds = 1000 }
+    let peer = try server.greeted()
+    peer.send(Array(hello.prefix(3)))
+    for _ in 0..<60 {
+      peer.send(Array(hello.dropFirst(3) + hello.prefix(3)))
+      Clock.sleep(nanoseconds: 25_000_000)
+    }
+    #expect(server.awaits { $0.messages.count == 60 })
+    #expect(server.handler.notes.withLock { $0.ends.isEmpty })
+  }
+
   @Test func aSilentClientIsPingedAndThenLost() throws {
     let server = try EchoServer {
       $0.pingMilliseconds = 100
-      $0.pongMilliseconds = 200
+      $0.pongMilliseconds = 3000
     }
     let answering = try server.greeted()
     let silent = try server.greeted()
@@ -216,6 +230,23 @@ import TestSupport
     two.receiveUntilEnd()
     #expect(two.closeCode == 1009)
     #expect(server.awaits { $0.ends == [.tooLarge, .tooLarge] })
+  }
+
+  @Test func halfMessagesOfAllClientsAreBounded() throws {
+    let server = try EchoServer { $0.heldByteCountMax = 2500 }
+    let part = clientFrame(1, [UInt8](repeating: 0x61, count: 1000), isFinal: false)
+    let peers = try (0..<3).map { _ in try server.greeted() }
+    for peer in peers {
+      peer.send(part + clientFrame(9))
+      #expect(peer.receive())
+    }
+    peers[2].receiveUntilEnd()
+    #expect(peers[2].closeCode == 1013)
+    peers[0].send(clientFrame(0, "b"))
+    #expect(peers[0].receive(byteCount: 2 + 1005))
+    let later = try server.greeted()
+    later.send(part + clientFrame(0, "b"))
+    #expect(later.receive(byteCount: 1005))
   }
 
   @Test func framesAboveTheRateWait() throws {
@@ -301,7 +332,9 @@ import TestSupport
     #expect(server.awaits { $0.sessions.count == 1 })
     let session = server.handler.notes.withLock { $0.sessions[0] }
     session.hold(true)
-    Clock.sleep(nanoseconds: 100_000_000)
+    // The server's thread takes both at once.
+    #expect(session.send(.text("held")) == .queued)
+    #expect(peer.receive())
     peer.send(hello)
     Clock.sleep(nanoseconds: 100_000_000)
     #expect(server.handler.notes.withLock { $0.messages.isEmpty })

@@ -6,7 +6,7 @@
 //
 // The framing is our own, because Debian's libwebsockets does not fit the engine: it asks for system
 // calls that the confined engine does not have (recvfrom, sendto, getsockname), owns the event loop, and
-// brings libraries of its own where our programs need libc only.
+// needs shared libraries (libssl, libcap and others) where our programs need libc only.
 
 /// A whole message.
 package struct WebSocketMessage: Equatable, Sendable {
@@ -74,11 +74,24 @@ package struct FrameReader: Sendable {
   private var isOver = false
   /// The frames that have begun, for whoever limits their rate.
   private(set) var frameCount = 0
+  /// The messages that are whole, and the control frames that stood in none.
+  private(set) var wholeCount = 0
 
   package init(limits: WebSocketLimits) { self.limits = limits }
 
   /// Whether a frame or a message is half there.
   package var isAmid: Bool { !header.isEmpty || frame != nil || message != nil }
+
+  /// What is kept of a message that is not whole.
+  var heldByteCount: Int { message?.bytes.count ?? 0 }
+
+  /// Forgets what is half there, and reads nothing any more.
+  mutating func stop() {
+    isOver = true
+    header = []
+    frame = nil
+    message = nil
+  }
 
   /// Reads all of the bytes, unless the events end with a violation or a close.
   package mutating func read(_ bytes: ArraySlice<UInt8>) -> [Event] {
@@ -224,6 +237,7 @@ package struct FrameReader: Sendable {
   private mutating func endFrame(_ events: inout [Event]) {
     guard let frame else { return }
     self.frame = nil
+    defer { if message == nil { wholeCount += 1 } }
     switch frame.opcode {
     case .ping: events.append(.ping(control))
     case .pong: events.append(.pong(control))

@@ -64,7 +64,11 @@ struct WebSocketConnection: Sendable {
 
   var isOpen: Bool { phase == .open }
   var isOver: Bool { phase == .over }
+  /// Whether it counts as one of the sessions that there may be.
+  var takesRoom: Bool { !isSurplus && phase != .finishing && phase != .over }
   var frameCount: Int { frames.frameCount }
+  /// What is kept of the client's bytes.
+  var heldByteCount: Int { head.count + frames.heldByteCount }
   var unsentByteCount: Int { output.count - sentByteCount }
   /// Whether all is sent, and our side has to be shut.
   var isToBeShut: Bool { phase == .finishing && unsentByteCount == 0 }
@@ -119,6 +123,7 @@ struct WebSocketConnection: Sendable {
 
   private mutating func receiveFrames(_ bytes: ArraySlice<UInt8>, _ now: Int64) -> [Event] {
     var events: [Event] = []
+    let wholeCount = frames.wholeCount
     for event in frames.read(bytes) {
       switch event {
       case .message(let message):
@@ -130,6 +135,7 @@ struct WebSocketConnection: Sendable {
       case .violation(let code, let reason): events.append(.ending(code, reason: reason))
       }
     }
+    if frames.wholeCount != wholeCount { messageStart = nil }
     messageStart = frames.isAmid ? messageStart ?? now : nil
     return events
   }
@@ -145,6 +151,7 @@ struct WebSocketConnection: Sendable {
 
   mutating func refuse(_ refusal: HTTPRefusal, now: Int64) {
     write(now) { $0.append(contentsOf: refusal.response) }
+    head = []
     begin(.finishing, now)
   }
 
@@ -174,6 +181,7 @@ struct WebSocketConnection: Sendable {
       write(now) { FrameWriter.appendClose(code, reason: reason, to: &$0) }
       closeCode = code
     }
+    frames.stop()
     begin(.finishing, now)
   }
 

@@ -9,6 +9,9 @@ package struct WebSocketLimits: Sendable {
   /// The payload of all frames of a message.
   package var messageByteCountMax = 16 << 20
 
+  /// What is kept of all clients' messages that are not whole. Whoever goes beyond it has to come again.
+  package var heldByteCountMax = 256 << 20
+
   /// What waits to be sent to one client. A message is taken if it fits, or if nothing waits.
   package var outputByteCountMax = 32 << 20
 

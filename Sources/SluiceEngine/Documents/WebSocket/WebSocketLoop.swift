@@ -17,6 +17,8 @@ final class WebSocketLoop {
     var isShut = false
     /// Whether it had as many frames as it may for now.
     var isSpent = false
+    /// The client's share of `heldByteCount`.
+    var heldByteCount = 0
 
     var wantsInput: Bool { connection.wantsInput && !isHeld && !isSpent }
 
@@ -49,6 +51,8 @@ final class WebSocketLoop {
   /// By the session's number.
   private var clientsByNumber: [UInt64: Client] = [:]
   private var lastNumber: UInt64 = 0
+  /// Of all connections.
+  private var heldByteCount = 0
   private var accepting: RateBucket
   /// No connection is taken before: there were no descriptors left.
   private var acceptTime: Int64 = 0
@@ -151,10 +155,11 @@ final class WebSocketLoop {
 
   private func add(_ descriptor: consuming FileDescriptor, _ now: Int64) {
     lastNumber += 1
+    let sessionCount = clients.count { $0.connection.takesRoom }
     let client = Client(
       descriptor,
       WebSocketConnection(
-        limits: limits, origins: origins, isSurplus: clients.count >= limits.sessionCountMax,
+        limits: limits, origins: origins, isSurplus: sessionCount >= limits.sessionCountMax,
         now: now),
       WebSocketSession(
         number: lastNumber, byteCountMax: limits.outputByteCountMax, mailbox: mailbox),
@@ -166,6 +171,7 @@ final class WebSocketLoop {
 
   private func forget(_ client: Client) {
     clientsByNumber.removeValue(forKey: client.session.number)
+    heldByteCount -= client.heldByteCount
     client.session.end()
     if client.isGreeted { handler.ended(client.session, code: client.connection.closeCode) }
   }
@@ -195,6 +201,16 @@ final class WebSocketLoop {
     let frameCount = client.connection.frameCount
     handle(client.connection.receive(input[..<count], now: now), client, now)
     client.bucket.take(client.connection.frameCount - frameCount)
+    noteHeld(client)
+    if heldByteCount > limits.heldByteCountMax {
+      client.connection.end(.tryAgainLater, reason: "too many large messages", now: now)
+      noteHeld(client)
+    }
+  }
+
+  private func noteHeld(_ client: Client) {
+    heldByteCount += client.connection.heldByteCount - client.heldByteCount
+    client.heldByteCount = client.connection.heldByteCount
   }
 
   private func receive(from descriptor: borrowing FileDescriptor) throws(Errno) -> Int {
