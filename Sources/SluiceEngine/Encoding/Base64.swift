@@ -61,6 +61,8 @@ struct Base64 {
       }
     } else {
       paddingCount = -digits.count & 3
+      // One digit is less than a byte.
+      guard paddingCount < 3 else { return nil }
     }
     var bytes: [UInt8] = []
     bytes.reserveCapacity(digits.count / 4 * 3 + 2)
