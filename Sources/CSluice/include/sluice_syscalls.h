@@ -132,6 +132,10 @@ static inline int sluice_fstatat(int directory, const char *path, struct stat *s
 static inline int sluice_unlinkat(int directory, const char *path) {
   return unlinkat(directory, path, 0) < 0 ? -errno : 0;
 }
+// Gives a file of a directory a second name there. Fails with EEXIST if the name is taken.
+static inline int sluice_linkat(int directory, const char *path, const char *name) {
+  return linkat(directory, path, directory, name, 0) < 0 ? -errno : 0;
+}
 static inline int sluice_fchdir(int directory) { return fchdir(directory) < 0 ? -errno : 0; }
 // faccessat(2) with the effective ids, as in open(2).
 int sluice_faccessat(int directory, const char *path, int mode);
@@ -202,6 +206,19 @@ int sluice_socket_peer(int fd, uint32_t *uid, int *pid);
 // A descriptor that becomes readable when the process that connected, or made the pair, ends;
 // -ESRCH if it has ended, -ENOPROTOOPT before Linux 6.5.
 int sluice_socket_peer_end(int fd);
+
+// TCP: streams of bytes, which no call below waits for (EAGAIN).
+// `address` is an IPv4 or IPv6 address without brackets; -EINVAL for anything else. Port 0 is any.
+int sluice_stream_listen(const char *address, uint16_t port, int backlog);
+// The port of a listener.
+int sluice_stream_port(int fd);
+int sluice_stream_accept(int fd);
+// 0 at end of file.
+int64_t sluice_stream_receive(int fd, void *buffer, size_t count);
+// The bytes that were taken. Never raises SIGPIPE.
+int64_t sluice_stream_send(int fd, const void *buffer, size_t count);
+// Tells the peer that no more will come.
+int sluice_stream_end(int fd);
 
 // --- waiting for descriptors --------------------------------------------------------------------
 
