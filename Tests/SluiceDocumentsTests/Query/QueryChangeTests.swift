@@ -9,6 +9,7 @@ import Testing
   @Test func followingEqualsEvaluatingFromNothing() throws {
     var random = SeededRandom(for: "followingEqualsEvaluatingFromNothing")
     var verdictChangeCount = 0
+    var innerChangeCount = 0
     var truncatedCount = 0
     for _ in 0..<600 {
       var scenario = RandomScenario(SeededRandom(seed: random.next()))
@@ -23,14 +24,15 @@ import Testing
       var followed = QueryEvaluation(
         query, in: TestDocuments(roots: scenario.roots), limits: limits)
       for _ in 0..<8 {
-        let (oldVerdict, oldTouches) = (followed.verdict, Set(followed.touches))
+        let old = Answer(followed)
+        let (oldVerdict, oldTouches) = (old.verdict, old.touches)
         let deltas = scenario.commit()
         let documents = TestDocuments(roots: scenario.roots)
         let change = followed.update(deltas, in: documents)
         let fresh = QueryEvaluation(query, in: documents, limits: limits)
+        let answer = Answer(followed)
         try #require(
-          Answer(followed) == Answer(fresh),
-          "\(limits) \(query.path) \(schema) \(scenario.roots) \(deltas)")
+          answer == Answer(fresh), "\(limits) \(path) \(schema) \(scenario.roots) \(deltas)")
         let touches = Set(followed.touches)
         if let change {
           #expect(change.oldVerdict == oldVerdict && change.newVerdict == followed.verdict)
@@ -39,6 +41,9 @@ import Testing
           #expect(change.touchAdded.count == Set(change.touchAdded).count)
         } else {
           #expect(touches == oldTouches && followed.verdict == oldVerdict)
+        }
+        innerChangeCount += answer.inner.count { key, verdict in
+          old.inner[key].map { $0 != verdict } ?? false
         }
         verdictChangeCount += followed.verdict == oldVerdict ? 0 : 1
         truncatedCount += followed.verdict == .maybeExceededDepth ? 1 : 0
@@ -49,9 +54,9 @@ import Testing
             && followed.links == model.links, "\(query.path) \(schema) \(scenario.roots)")
       }
     }
-    print("verdict changes \(verdictChangeCount), truncated \(truncatedCount)")
     // Otherwise the scenarios try nothing.
-    #expect(verdictChangeCount > 200 && truncatedCount > 40)
+    let counts = (verdictChangeCount, innerChangeCount, truncatedCount)
+    #expect(counts.0 > 10 && counts.1 > 200 && counts.2 > 2, "\(counts)")
   }
 
   /// Whatever an evaluation says, and what it cost.
@@ -59,6 +64,8 @@ import Testing
     var verdict: QueryVerdict
     var touches: Set<QueryPlace>
     var links: Set<QueryLinkEdge>
+    /// The verdict of each pair of schema and place.
+    var inner: [String: QueryVerdict] = [:]
     var counts: [Int]
 
     init(_ evaluation: QueryEvaluation) {
@@ -67,6 +74,11 @@ import Testing
       links = evaluation.links
       let (evaluations, edges) = evaluation.dependencyCounts
       let table = evaluation.table
+      for id in table.allIDs {
+        let place = table[id].place
+        let name = place < 0 ? "" : "\(evaluation.places.publicPlace(place))"
+        inner["\(table[id].node) \(name)"] = table[id].verdict
+      }
       counts = [evaluations, edges, table.stepCount, table.visitCount, table.truncatedCount]
     }
   }

@@ -127,6 +127,12 @@ struct QueryModel {
     guard case .object(let keywords) = schema else { return schema != .boolean(false) }
     var verdict = true
     if case .string(let type)? = keywords["type"], !isOfType(value, type) { verdict = false }
+    if case .array(let types)? = keywords["type"] {
+      let isListed = types.contains { type in
+        if case .string(let type) = type { isOfType(value, type) } else { false }
+      }
+      if !isListed { verdict = false }
+    }
     if let constant = keywords["const"], value != constant { verdict = false }
     if keywords["enum"] != nil, !parts(schema, "enum").contains(value) { verdict = false }
     if case .number(let minimum)? = keywords["minimum"] {

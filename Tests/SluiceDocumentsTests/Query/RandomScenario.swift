@@ -11,7 +11,7 @@ struct RandomScenario {
 
   init(_ random: any RandomNumberGenerator) {
     self.random = random
-    for name in Self.names where !chance(1, of: 5) { roots[name] = value(depth: 3) }
+    for name in Self.names where !chance(1, of: 8) { roots[name] = root() }
   }
 
   mutating func chance(_ part: Int, of whole: Int) -> Bool {
@@ -23,6 +23,13 @@ struct RandomScenario {
   }
 
   // MARK: Values and paths
+
+  private mutating func root() -> TestValue {
+    if chance(1, of: 8) { return value(depth: 3) }
+    var members: [String: TestValue] = [:]
+    for key in Self.keys where chance(3, of: 4) { members[key] = value(depth: 2) }
+    return .object(members)
+  }
 
   mutating func value(depth: Int) -> TestValue {
     if chance(3, of: 10) { return .link(pick(Self.names), path()) }
@@ -55,13 +62,24 @@ struct RandomScenario {
     return .object(keywords)
   }
 
+  /// Often with a way out, because otherwise nearly nothing would be Yes.
   private mutating func part(depth: Int) -> TestValue {
+    let part = strictPart(depth: depth)
+    if chance(1, of: 3) { return part }
+    let others = pick([
+      ["string", "number"], ["array", "null", "boolean"], ["integer", "object"],
+    ])
+    let wayOut = TestValue.object(["type": .array(others.map { .string($0) })])
+    return .object(["anyOf": .array(chance(1, of: 4) ? [wayOut, part] : [part, wayOut])])
+  }
+
+  private mutating func strictPart(depth: Int) -> TestValue {
     if chance(1, of: 4) {
       return .object(["$ref": .string(pick(["#/$defs/X", "#/$defs/Y", "#"]))])
     }
     guard depth > 0 else {
       return pick([
-        .boolean(true), .boolean(true), .object([:]), .object([:]), .boolean(false),
+        .boolean(true), .boolean(true), .object([:]), .object([:]), .object([:]), .boolean(false),
         .object(["type": .string(pick(["number", "string", "object", "array", "integer"]))]),
         .object(["const": pick([.number(1), .object([:]), .array([.number(1)])])]),
         .object(["enum": .array([.string("a"), .number(1), .null])]),
@@ -69,12 +87,12 @@ struct RandomScenario {
       ])
     }
     var keywords: [String: TestValue] = [:]
-    if chance(1, of: 3) {
+    if chance(1, of: 2) {
       var properties: [String: TestValue] = [:]
       for key in Self.keys where chance(1, of: 2) { properties[key] = part(depth: depth - 1) }
       keywords["properties"] = .object(properties)
       if chance(1, of: 3) { keywords["type"] = .string("object") }
-      if chance(1, of: 4) { keywords["required"] = .array([.string(pick(Self.keys))]) }
+      if chance(1, of: 5) { keywords["required"] = .array([.string(pick(Self.keys))]) }
       if chance(1, of: 3) { keywords["additionalProperties"] = part(depth: depth - 1) }
     }
     if chance(1, of: 6) { keywords["items"] = part(depth: depth - 1) }
@@ -99,7 +117,7 @@ struct RandomScenario {
   private mutating func edit() -> DocumentDelta {
     let name = pick(Self.names)
     guard var root = roots[name], !chance(1, of: 8) else {
-      roots[name] = chance(1, of: 3) ? nil : value(depth: 3)
+      roots[name] = chance(1, of: 4) ? nil : root()
       return DocumentDelta(document: name, changed: [[]])
     }
     defer { roots[name] = root }

@@ -91,12 +91,11 @@ struct QueryEvaluation: Sendable {
       let schema = query.schema
       let waiting = table.settle { evaluation in
         guard case .any(let parts) = schema[evaluation.node] else { return true }
-        return evaluation.partCount == parts.count
+        return evaluation.isTruncated || evaluation.partCount == parts.count
       }
       if waiting.isEmpty { return }
       for id in waiting {
-        let value = value(of: id, &reader)
-        if let value { expand(tryNextPart(of: id, value), &reader) }
+        if let value = value(of: id, &reader) { expand(tryNextPart(of: id, value), &reader) }
         table.unsettle(id)
       }
     }
@@ -310,12 +309,17 @@ struct QueryEvaluation: Sendable {
     return []
   }
 
+  /// The same for an evaluation whose value had to be found again.
   private mutating func tryNextPart<Value: QueryValue>(
     of id: Evaluation.ID, _ value: Value
   ) -> [Pending<Value>] {
     let stepCount = max(limits.stepCountMax - table.stepCount, 0)
     var meter = StepMeter(stepCount)
     defer { table.addSteps(stepCount - meter.left, of: id) }
+    guard meter.take(places.path(of: table[id].place).count) else {
+      truncate(id, max(table[id].ownVerdict, .maybeExceededDepth))
+      return []
+    }
     return tryNextPart(of: id, value, &meter)
   }
 
