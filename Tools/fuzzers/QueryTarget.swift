@@ -11,9 +11,11 @@ struct QueryTarget: FuzzTarget {
   static func seeds(from vectors: SeedVectors) -> [[UInt8]] {
     let link = #"{"/":{"link@1":{"id":"B","path":["x"]}}}"#
     let back = #"{"x":{"/":{"link@1":{"id":"A","path":[]}}},"y":[1,2.5,null,"text"]}"#
-    let recursive = ##"{"$defs":{"N":{"anyOf":[{"type":"null"},{"required":["x"]},##
-      + ##"{"properties":{"x":{"$ref":"#/$defs/N"}}}]}},"$ref":"#/$defs/N"}"##
-    let wide = #"{"items":[{"minimum":1,"exclusiveMaximum":3},{"enum":[{"a":[1]},2.5]}],"#
+    let recursive =
+      ##"{"$defs":{"N":{"anyOf":[{"type":"null"},{"required":["x"],"properties":{"##
+      + ##""x":{"$ref":"#/$defs/N"}}}]}},"$ref":"#/$defs/N"}"##
+    let wide =
+      #"{"items":[{"minimum":1,"exclusiveMaximum":3},{"enum":[{"a":[1]},2.5]}],"#
       + #""allOf":[{"type":["array","object"]},{"additionalProperties":{"const":{"b":null}}}]}"#
     let pattern = #"{"pattern":"^(?:a|[b-d\\w]{1,3})+\\b.?$"}"#
     return [

@@ -77,6 +77,10 @@ struct RandomScenario {
     if chance(1, of: 4) {
       return .object(["$ref": .string(pick(["#/$defs/X", "#/$defs/Y", "#"]))])
     }
+    if chance(1, of: 6), let root = roots[pick(Self.names)] {
+      // What stands somewhere, and may be changed within.
+      return .object(["const": root[pick(root.paths)[...]]!])
+    }
     guard depth > 0 else {
       return pick([
         .boolean(true), .boolean(true), .object([:]), .object([:]), .object([:]), .boolean(false),

@@ -10,8 +10,8 @@ struct DocumentQuery: Sendable {
   struct Limits: Sendable {
     /// Pairs of schema and place that are reached through a link.
     var visitCountMax = 16_384
-    /// The bound of time and memory. Each evaluation costs `stepsPerEvaluation`, each compared
-    /// scalar, member and state of a pattern one.
+    /// The bound of time and memory. Each evaluation costs `stepsPerEvaluation` and the steps of its
+    /// path; each compared scalar, member, element and state of a pattern costs one.
     var stepCountMax = 1 << 22
 
     static let stepsPerEvaluation = 16

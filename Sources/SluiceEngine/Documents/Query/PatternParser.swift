@@ -38,8 +38,11 @@ struct PatternParser {
         try beginAlternative(&groups[groups.count - 1])
         place += 1
       default:
+        let start = place
         if let (least, most) = readRepetition() {
-          try repeatAtom(&groups[groups.count - 1], least, most)
+          guard repeatAtom(&groups[groups.count - 1], least, most) else {
+            throw repetitionError(groups[groups.count - 1], least, most, at: start)
+          }
         } else if let assertion = readAssertion() {
           groups[groups.count - 1].current.append(assertion)
           groups[groups.count - 1].atom = nil
@@ -151,16 +154,22 @@ struct PatternParser {
     return (least, most, afterMost + 1)
   }
 
-  private func repeatAtom(
-    _ group: inout Group, _ least: Int, _ most: Int?
-  ) throws(PatternError) {
-    guard let start = group.atom else { throw error(.nothingToRepeat) }
-    if let most, most < least { throw error(.wrongRepetition) }
+  private func repetitionError(
+    _ group: Group, _ least: Int, _ most: Int?, at offset: Int
+  ) -> PatternError {
+    if group.atom == nil { return PatternError(reason: .nothingToRepeat, offset: offset) }
+    let isWrong = most.map { $0 < least } ?? false
+    return PatternError(reason: isWrong ? .wrongRepetition : .tooLarge, offset: offset)
+  }
+
+  /// False if it cannot be repeated so.
+  private func repeatAtom(_ group: inout Group, _ least: Int, _ most: Int?) -> Bool {
+    guard let start = group.atom, least <= most ?? least else { return false }
     let atom = Array(group.current[start...])
     let copyCount = max(most ?? least, 1)
     // Within bounds each: at most 2,000 instructions, 2,001 times.
     guard start + (atom.count + 2) * copyCount <= Pattern.instructionCountMax else {
-      throw error(.tooLarge)
+      return false
     }
     group.current.removeSubrange(start...)
     for _ in 0..<least { group.current += atom }
@@ -176,6 +185,7 @@ struct PatternParser {
       group.current.append(.jump(-atom.count - 1))
     }
     group.atom = nil
+    return true
   }
 
   // MARK: Atoms

@@ -21,6 +21,8 @@ struct PlaceTable {
     /// -1 for a document's root.
     var parent: PlaceID
     var key: ExactText
+    /// The steps from the root.
+    var depth: Int32
     var children: [ExactText: PlaceID] = [:]
     /// Evaluations that hold it, and places below it that are held.
     var holdCount: Int32 = 0
@@ -43,14 +45,16 @@ struct PlaceTable {
 
   mutating func root(ofDocument document: ExactText) -> PlaceID {
     if let root = roots[document] { return root }
-    let root = make(Node(document: document, parent: -1, key: ExactText("")))
+    let root = make(Node(document: document, parent: -1, key: ExactText(""), depth: 0))
     roots[document] = root
     return root
   }
 
   mutating func child(_ key: ExactText, of place: PlaceID) -> PlaceID {
     if let child = nodes[Int(place)].children[key] { return child }
-    let child = make(Node(document: nodes[Int(place)].document, parent: place, key: key))
+    // Only these are copied: the table of children must not be, or each insertion would copy it.
+    let (document, depth) = (nodes[Int(place)].document, nodes[Int(place)].depth)
+    let child = make(Node(document: document, parent: place, key: key, depth: depth + 1))
     nodes[Int(place)].children[key] = child
     return child
   }
@@ -70,6 +74,9 @@ struct PlaceTable {
   }
 
   func document(of place: PlaceID) -> ExactText { nodes[Int(place)].document }
+
+  /// The number of steps from the root.
+  func depth(of place: PlaceID) -> Int { Int(nodes[Int(place)].depth) }
 
   func path(of place: PlaceID) -> [ExactText] {
     var path: [ExactText] = []
@@ -134,8 +141,7 @@ struct PlaceTable {
     changed.append(place)
   }
 
-  /// What was touched since the last call and had not been, and the other way round. Forgets what is
-  /// not held.
+  /// What was touched since the last end of an update and had not been, and the other way round.
   mutating func endUpdate() -> (added: [QueryPlace], removed: [QueryPlace]) {
     var added: [QueryPlace] = []
     var removed: [QueryPlace] = []
@@ -144,13 +150,18 @@ struct PlaceTable {
       if node.holdCount > 0, !node.wasHeld { added.append(publicPlace(place)) }
       if node.holdCount == 0, node.wasHeld { removed.append(publicPlace(place)) }
     }
+    beginUpdates()
+    return (added, removed)
+  }
+
+  /// Takes what is held now as what was held before, and forgets what is not held.
+  mutating func beginUpdates() {
     for place in changed {
       nodes[Int(place)].isListed = false
       nodes[Int(place)].wasHeld = nodes[Int(place)].holdCount > 0
       if nodes[Int(place)].holdCount == 0 { forget(place) }
     }
     changed = []
-    return (added, removed)
   }
 
   private mutating func forget(_ place: PlaceID) {

@@ -31,7 +31,7 @@ struct QueryEvaluation: Sendable {
     self.space = space
     var reader = DocumentReader(documents)
     evaluateFromNothing(&reader)
-    _ = places.endUpdate()
+    places.beginUpdates()
   }
 
   // MARK: The answer
@@ -130,7 +130,8 @@ struct QueryEvaluation: Sendable {
     let (node, place) = (table[id].node, table[id].place)
     let stepCount = limits.stepCountMax - table.stepCount
     var meter = StepMeter(max(stepCount, 0))
-    guard meter.take(DocumentQuery.Limits.stepsPerEvaluation) else {
+    let depth = place < 0 ? query.path.count : places.depth(of: place)
+    guard meter.take(DocumentQuery.Limits.stepsPerEvaluation + depth) else {
       truncate(id, .maybeExceededDepth)
       if place >= 0 { hold([.init(place: place, reading: .kind)], by: id) }
       return []
@@ -259,7 +260,9 @@ struct QueryEvaluation: Sendable {
   ) -> [Pending<Value>] {
     let place = table[id].place
     let keys = rules.others == nil ? [] : value.keys
-    guard meter.take(rules.required.count + rules.listed.count + keys.count) else {
+    // Members that are not there cost their paths, as evaluations do.
+    let namedCount = rules.required.count + rules.listed.count
+    guard meter.take(namedCount * (1 + places.depth(of: place)) + keys.count) else {
       truncate(id, .maybeExceededDepth)
       return []
     }
@@ -316,7 +319,7 @@ struct QueryEvaluation: Sendable {
     let stepCount = max(limits.stepCountMax - table.stepCount, 0)
     var meter = StepMeter(stepCount)
     defer { table.addSteps(stepCount - meter.left, of: id) }
-    guard meter.take(places.path(of: table[id].place).count) else {
+    guard meter.take(places.depth(of: table[id].place)) else {
       truncate(id, max(table[id].ownVerdict, .maybeExceededDepth))
       return []
     }

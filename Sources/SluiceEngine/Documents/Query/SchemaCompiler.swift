@@ -25,8 +25,11 @@ struct SchemaCompiler {
   mutating func compile() throws(QueryError) -> (Schema.NodeID, [SchemaNode]) {
     try findSchemas()
     // Parts have higher indices than what they are parts of.
-    for index in schemas.keys.sorted(by: >) where schemas[index]!.reference == nil {
-      schemas[index]!.node = try node(of: schemas[index]!.value)
+    for index in schemas.keys.sorted(by: >) {
+      guard let schema = schemas[index], schema.reference == nil, schema.node == nil else {
+        continue
+      }
+      schemas[index]!.node = try node(of: schema.value)
     }
     let first = id(ofSchemaAt: root.index)
     let always = intern(.always)
@@ -56,12 +59,11 @@ struct SchemaCompiler {
   /// refutes.
   private func meaning(of node: Schema.NodeID) -> Schema.NodeID? {
     var node = node
-    var seen = Set<Schema.NodeID>()
-    while case .reference(let schema) = nodes[Int(node)] {
-      guard seen.insert(node).inserted else { return nil }
+    for _ in nodes.indices {
+      guard case .reference(let schema) = nodes[Int(node)] else { return node }
       node = schemas[schema]!.node!
     }
-    return node
+    return nil
   }
 
   // MARK: Which values are schemas
@@ -144,14 +146,19 @@ struct SchemaCompiler {
 
   /// The node of a schema that is compiled or waits for it.
   private mutating func id(ofSchemaAt index: Int) -> Schema.NodeID {
-    var index = index
-    var seen = Set<Int>()
-    while let next = schemas[index]!.reference {
+    var last = index
+    var passed: [Int] = []
+    while let next = schemas[last]!.reference {
+      passed.append(last)
+      last = next
+      guard passed.count > schemas.count else { continue }
       // Nothing refutes a reference to itself.
-      guard seen.insert(index).inserted else { return intern(.always) }
-      index = next
+      schemas[last]!.reference = nil
+      schemas[last]!.node = intern(.always)
     }
-    return schemas[index]!.node ?? intern(.reference(index))
+    // So that a long way is gone once.
+    for index in passed where index != last { schemas[index]!.reference = last }
+    return schemas[last]!.node ?? intern(.reference(last))
   }
 
   private mutating func node(of schema: QueryTree.Value) throws(QueryError) -> Schema.NodeID {
