@@ -64,7 +64,7 @@ struct PathWalker<Documents: QueryDocuments> {
       let linkStepCount =
         link.map { DocumentQuery.Limits.stepsPerEvaluation + $0.path.count } ?? 0
       guard meter.take(1 + linkStepCount) else {
-        walk.holds.insert(.init(place: place, reading: .kind))
+        walk.holds.insert(.init(place: place, reading: QueryLink.reading(current, for: .kind)))
         walk.end = .unknown
         return
       }
