@@ -5,7 +5,7 @@ let allTargets: [any FuzzTarget.Type] = [
   StandingLockTarget.self, WindowTarget.self, WALTarget.self, PathTarget.self, SessionTarget.self,
   SQLTarget.self, PageTarget.self, PluginTarget.self, JSONTarget.self, RecordsTarget.self,
   TransactionTarget.self, AutomergeChunkTarget.self, AutomergeChangeTarget.self, TokenTarget.self,
-  FramesTarget.self, CanaryTarget.self,
+  FramesTarget.self, QueryTarget.self, CanaryTarget.self,
 ]
 
 struct UnknownTarget: Error, CustomStringConvertible {

@@ -1,0 +1,83 @@
+// What a query reads: JSON values that stand elsewhere, in a parsed text or in a document's view.
+// Nothing is copied to be looked at.
+
+/// The kind of a JSON value.
+enum QueryValueKind: Hashable, Sendable {
+  case null, boolean, number, string, array, object
+}
+
+/// A JSON value without parts.
+enum QueryScalar: Hashable, Sendable {
+  case null
+  case boolean(Bool)
+  case number(QueryNumber)
+  case string(ExactText)
+}
+
+/// A JSON value that does not change while it is read.
+protocol QueryValue {
+  var kind: QueryValueKind { get }
+
+  /// Nil for arrays and objects.
+  var scalar: QueryScalar? { get }
+
+  /// The elements of an array, the members of an object; 0 for scalars.
+  var count: Int { get }
+
+  /// An element of an array; `index` is below its count.
+  func element(at index: Int) -> Self
+
+  /// Nil if this is no object, or has no such member.
+  func member(_ key: ExactText) -> Self?
+
+  /// The keys of an object, ascending by their UTF-8 bytes; none for others.
+  var keys: [ExactText] { get }
+}
+
+extension QueryValue {
+  /// What a step of a path leads to: a member of an object, or an element of an array. An index is
+  /// written in decimal without zeros before it.
+  func child(_ key: ExactText) -> Self? {
+    switch kind {
+    case .object: return member(key)
+    case .array:
+      guard let index = ArrayIndex.index(of: key), index < count else { return nil }
+      return element(at: index)
+    case .null, .boolean, .number, .string: return nil
+    }
+  }
+}
+
+/// The documents that a query may read.
+protocol QueryDocuments {
+  associatedtype Value: QueryValue
+
+  /// Nil if there is no such document, or if the reader may not see it.
+  func root(ofDocument id: String) -> Value?
+}
+
+/// Array indices as steps of a path.
+enum ArrayIndex {
+  static func key(_ index: Int) -> ExactText { ExactText(String(index)) }
+
+  /// Nil if the step is no index.
+  static func index(of key: ExactText) -> Int? {
+    let digits = key.text.utf8
+    guard digits.count <= 18, let first = digits.first,
+      first != UInt8(ascii: "0") || digits.count == 1
+    else { return nil }
+    var index = 0
+    for digit in digits {
+      guard digit >= UInt8(ascii: "0"), digit <= UInt8(ascii: "9") else { return nil }
+      index = index * 10 + Int(digit - UInt8(ascii: "0"))
+    }
+    return index
+  }
+}
+
+extension ExactText {
+  /// The order of keys: by UTF-8 bytes.
+  func precedes(_ other: ExactText) -> Bool {
+    text.utf8.lexicographicallyPrecedes(other.text.utf8)
+  }
+}
