@@ -3,7 +3,7 @@
 //
 // Of members with equal keys the last one counts, as in JavaScript.
 
-import SluiceJSON
+internal import SluiceJSON
 
 final class QueryTree: Sendable {
   /// Bounds of a text from elsewhere.

@@ -2,7 +2,7 @@
 // as in the view's JSON: texts are strings, counters and timestamps numbers, bytes arrays of
 // numbers, infinities and NaN null. Of conflicts the winner is seen.
 
-import SluiceAutomerge
+internal import SluiceAutomerge
 
 /// A value of a view.
 struct ViewValue: QueryValue {
