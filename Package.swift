@@ -110,8 +110,8 @@ let hostTargets: [Target] = [
   .target(
     name: "SluiceEngine",
     dependencies: [
-      "CEngine", "CPlugin", "CSluice", "SluiceJSON", "SluiceRecords", "SluiceSQL", "SluiceServer",
-      "SluiceVFS",
+      "CEngine", "CPlugin", "CSluice", "SluiceAutomerge", "SluiceJSON", "SluiceRecords",
+      "SluiceSQL", "SluiceServer", "SluiceVFS",
     ],
     swiftSettings: swiftSettings),
   // Linked from the archives, so that programs need libc only. zlib does not hash, and no hash is
@@ -193,6 +193,10 @@ let hostTargets: [Target] = [
   .testTarget(
     name: "SluiceAutomergeTests",
     dependencies: ["AutomergeScenarios", "SluiceAutomerge", "TestSupport"],
+    swiftSettings: swiftSettings),
+  .testTarget(
+    name: "SluiceDocumentsTests",
+    dependencies: ["SluiceAutomerge", "SluiceEngine", "SluiceJSON", "TestSupport"],
     swiftSettings: swiftSettings),
   // Nearly all users' tests: stock programs with libsluice.so, as Tools/build has made it.
   .testTarget(
