@@ -110,17 +110,17 @@ let hostTargets: [Target] = [
   .target(
     name: "SluiceEngine",
     dependencies: [
-      "CEngine", "CPlugin", "CSluice", "SluiceAutomerge", "SluiceJSON", "SluiceRecords",
+      "CCrypto", "CEngine", "CPlugin", "CSluice", "SluiceAutomerge", "SluiceJSON", "SluiceRecords",
       "SluiceSQL", "SluiceServer", "SluiceVFS",
     ],
     swiftSettings: swiftSettings),
-  // Linked from the archives, so that programs need libc only. zlib does not hash, and no hash is
-  // written here: SHA-256 comes from OpenSSL's libcrypto.
+  // Both linked from the archives, so that programs need libc only.
   .target(
-    name: "CAutomerge", cSettings: cSettings,
-    linkerSettings: [.linkedLibrary(":libz.a"), .linkedLibrary(":libcrypto.a")]),
+    name: "CAutomerge", cSettings: cSettings, linkerSettings: [.linkedLibrary(":libz.a")]),
   .target(
-    name: "SluiceAutomerge", dependencies: ["CAutomerge"], swiftSettings: swiftSettings),
+    name: "CCrypto", cSettings: cSettings, linkerSettings: [.linkedLibrary(":libcrypto.a")]),
+  .target(
+    name: "SluiceAutomerge", dependencies: ["CAutomerge", "CCrypto"], swiftSettings: swiftSettings),
   .target(name: "CSluiceCommand", cSettings: cSettings),
   .target(
     name: "SluiceCommand", dependencies: ["CSluice", "CSluiceCommand", "SluiceSystem"],
@@ -191,12 +191,12 @@ let hostTargets: [Target] = [
     dependencies: ["CEngine", "SluiceEngine", "SluiceRecords", "SluiceServer", "TestSupport"],
     swiftSettings: swiftSettings),
   .testTarget(
-    name: "SluiceAutomergeTests",
-    dependencies: ["AutomergeScenarios", "SluiceAutomerge", "TestSupport"],
-    swiftSettings: swiftSettings),
-  .testTarget(
     name: "SluiceDocumentsTests",
     dependencies: ["SluiceAutomerge", "SluiceEngine", "SluiceJSON", "TestSupport"],
+    swiftSettings: swiftSettings),
+  .testTarget(
+    name: "SluiceAutomergeTests",
+    dependencies: ["AutomergeScenarios", "SluiceAutomerge", "TestSupport"],
     swiftSettings: swiftSettings),
   // Nearly all users' tests: stock programs with libsluice.so, as Tools/build has made it.
   .testTarget(

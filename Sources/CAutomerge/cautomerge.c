@@ -1,17 +1,7 @@
 #include "cautomerge.h"
-// The calls for one algorithm are old, but they alone do without libcrypto's providers.
-#define OPENSSL_SUPPRESS_DEPRECATED
 #include <limits.h>
-#include <openssl/sha.h>
 #include <string.h>
 #include <zlib.h>
-
-void cautomerge_sha256(const uint8_t *bytes, size_t byte_count, uint8_t *digest) {
-  SHA256_CTX context;
-  SHA256_Init(&context);
-  SHA256_Update(&context, bytes, byte_count);
-  SHA256_Final(digest, &context);
-}
 
 // zlib counts in `uInt`; whatever is larger is handed to it piece by piece.
 static uInt piece(size_t byte_count) {

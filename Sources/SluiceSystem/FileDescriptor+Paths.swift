@@ -56,6 +56,13 @@ extension FileDescriptor {
     _ = try unsafe check(sluice_unlinkat(rawValue, name))
   }
 
+  /// Gives the file `path` of this directory a second name there. Throws `exists` if `name` is taken.
+  public borrowing func link(
+    _ path: UnsafePointer<CChar>, to name: UnsafePointer<CChar>
+  ) throws(Errno) {
+    _ = try unsafe check(sluice_linkat(rawValue, path, name))
+  }
+
   /// Gives the file `path` (relative to the working directory) another name, in the place of what
   /// had that name.
   public static func rename(

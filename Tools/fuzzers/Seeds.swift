@@ -15,8 +15,16 @@ struct SeedVectors {
   /// The chunks of the Automerge vectors.
   var chunks: [[UInt8]] = []
 
+  /// The texts of the vectors for access.
+  var tokens: [[UInt8]] = []
+
   private struct Arguments: Decodable {
     struct Vector: Decodable { var hex: String }
+    var vectors: [Vector]
+  }
+
+  private struct Tokens: Decodable {
+    struct Vector: Decodable { var token: String }
     var vectors: [Vector]
   }
 
@@ -45,6 +53,7 @@ struct SeedVectors {
       let operation = SluiceWire.Operation.allCases.first { "\($0)" == vector.operation }
       if let operation, vector.message == "request" { requests.append((operation, bytes)) }
     }
+    tokens = try load("ucan", as: Tokens.self).vectors.map { Array($0.token.utf8) }
     chunks = try automergeChunks(directory: directory)
   }
 }

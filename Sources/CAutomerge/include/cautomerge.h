@@ -1,11 +1,7 @@
-// What Automerge's format takes from two system libraries: raw DEFLATE of zlib and SHA-256 of OpenSSL's
-// libcrypto.
+// What Automerge's format takes from zlib: raw DEFLATE.
 #pragma once
 #include <stddef.h>
 #include <stdint.h>
-
-// The SHA-256 of `bytes`, written to the 32 bytes at `digest`.
-void cautomerge_sha256(const uint8_t *bytes, size_t byte_count, uint8_t *digest);
 
 enum cautomerge_inflation {
   cautomerge_inflated = 0,

@@ -132,6 +132,10 @@ static inline int sluice_fstatat(int directory, const char *path, struct stat *s
 static inline int sluice_unlinkat(int directory, const char *path) {
   return unlinkat(directory, path, 0) < 0 ? -errno : 0;
 }
+// Gives a file of a directory a second name there. Fails with EEXIST if the name is taken.
+static inline int sluice_linkat(int directory, const char *path, const char *name) {
+  return linkat(directory, path, directory, name, 0) < 0 ? -errno : 0;
+}
 static inline int sluice_fchdir(int directory) { return fchdir(directory) < 0 ? -errno : 0; }
 // faccessat(2) with the effective ids, as in open(2).
 int sluice_faccessat(int directory, const char *path, int mode);

@@ -1,6 +1,6 @@
 // The identity of a change: the SHA-256 of its uncompressed chunk.
 
-internal import CAutomerge
+internal import CCrypto
 
 /// The SHA-256 by which a change is known. Written as 64 lower-case hexadecimal digits.
 public struct ChangeHash: Hashable, Comparable, Sendable, CustomStringConvertible {
@@ -44,7 +44,7 @@ public struct ChangeHash: Hashable, Comparable, Sendable, CustomStringConvertibl
     unsafe bytes.withUnsafeBufferPointer { input in
       unsafe withUnsafeMutableBytes(of: &digest) { output in
         let hashed = unsafe UnsafeBufferPointer(rebasing: input[range])
-        unsafe cautomerge_sha256(
+        unsafe ccrypto_sha256(
           hashed.baseAddress, hashed.count,
           output.baseAddress?.assumingMemoryBound(to: UInt8.self))
       }

@@ -48,9 +48,9 @@ struct LineContent: Equatable {
       guard let text = JSONText.bytes(ofString: form) else { return nil }
       self.text = text
     case (nil, let form?):
-      guard let base64 = JSONText.bytes(ofString: form), let text = Base64.bytes(of: base64) else {
-        return nil
-      }
+      guard let base64 = JSONText.bytes(ofString: form),
+        let text = Base64.standard.bytes(of: base64)
+      else { return nil }
       self.text = text
     default: return nil
     }
@@ -69,7 +69,7 @@ struct LineContent: Equatable {
     if UTF8Text.isValid(text) {
       out += Array(#","text":"#.utf8) + JSONText.quoted(text)
     } else {
-      out += Array(#","base64":""#.utf8) + Array(Base64.text(of: text).utf8) + [UInt8(ascii: "\"")]
+      out += Array(#","base64":"\#(Base64.standard.text(of: text))""#.utf8)
     }
     if end != Self.newline { out += Array(#","end":"#.utf8) + JSONText.quoted(end) }
     out.append(UInt8(ascii: "}"))

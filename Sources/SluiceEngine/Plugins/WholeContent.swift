@@ -27,14 +27,14 @@ struct WholeContent {
     }
     return PluginEntity(
       entityID: "content", schemaKey: schema.key, schemaVersion: schema.version,
-      content: #"{"base64":""# + Base64.text(of: bytes) + #""}"#)
+      content: #"{"base64":""# + Base64.standard.text(of: bytes) + #""}"#)
   }
 
   /// The bytes that such an entity holds; nil if none is there.
   func bytes(in entities: [PluginEntity]) throws(PluginError) -> [UInt8]? {
     guard let entity = entities.first(where: { $0.schemaKey == schema.key }) else { return nil }
     guard let content = entity.content, let form = JSONText.members(of: content)?["base64"],
-      let text = JSONText.bytes(ofString: form), let bytes = Base64.bytes(of: text)
+      let text = JSONText.bytes(ofString: form), let bytes = Base64.standard.bytes(of: text)
     else {
       throw PluginError(
         message: "plugin \(plugin): the content of entity \(entity.entityID) is not {\"base64\":…} "

@@ -1,5 +1,6 @@
 // The tables `docs`, `branches` and `am_heads`.
 
+internal import CEngine
 internal import SluiceAutomerge
 
 extension SpaceConnection {
@@ -124,6 +125,6 @@ extension SpaceConnection {
 extension DatabaseError {
   /// What the file holds does not fit together.
   static func damaged(_ message: String) -> DatabaseError {
-    DatabaseError(11 /* SQLITE_CORRUPT */, message)
+    DatabaseError(SQLITE_CORRUPT, message)
   }
 }

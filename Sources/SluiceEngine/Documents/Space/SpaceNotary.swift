@@ -1,26 +1,37 @@
-// What a space needs of cryptography: digests and the server's signature.
+// What a space has of cryptography: digests, and the server's signature under its chain.
 
-/// The digests and the signature of a server. Its functions are called by any thread.
+/// The digests and the signature of a server. Any thread may use it.
 package struct SpaceNotary: Sendable {
-  package var sha256: @Sendable ([UInt8]) -> [UInt8]
-  /// The merkle reference's digest of a value.
-  package var digest: @Sendable (SpaceValue) -> [UInt8]
-  /// The server's Ed25519 key.
-  package var publicKey: [UInt8]
-  package var sign: @Sendable ([UInt8]) -> [UInt8]
-  package var verifies:
-    @Sendable (_ signature: [UInt8], _ message: [UInt8], _ publicKey: [UInt8]) -> Bool
+  private let key: SigningKey
 
-  package init(
-    sha256: @escaping @Sendable ([UInt8]) -> [UInt8],
-    digest: @escaping @Sendable (SpaceValue) -> [UInt8], publicKey: [UInt8],
-    sign: @escaping @Sendable ([UInt8]) -> [UInt8],
-    verifies: @escaping @Sendable ([UInt8], [UInt8], [UInt8]) -> Bool
-  ) {
-    self.sha256 = sha256
-    self.digest = digest
-    self.publicKey = publicKey
-    self.sign = sign
-    self.verifies = verifies
+  package init(_ key: SigningKey) { self.key = key }
+
+  package var publicKey: [UInt8] { key.publicKey.bytes }
+
+  package func sha256(_ bytes: [UInt8]) -> [UInt8] { SHA256Digest(of: bytes).bytes }
+
+  /// The digest of the value's merkle reference.
+  package func digest(_ value: SpaceValue) -> [UInt8] { value.reference.digest.bytes }
+
+  /// Nil if there is no memory for it.
+  func signature(of message: [UInt8]) -> [UInt8]? { key.signature(of: message) }
+
+  func verifies(_ signature: [UInt8], _ message: [UInt8], _ publicKey: [UInt8]) -> Bool {
+    PublicKey(bytes: publicKey)?.hasSigned(message, signature: signature) ?? false
+  }
+}
+
+extension SpaceValue {
+  /// The merkle reference. Its depth is that of what was parsed or of the engine's own values.
+  package var reference: MerkleReference {
+    switch self {
+    case .null: .null
+    case .bool(let value): .boolean(value)
+    case .integer(let value): .number(Double(value)) ?? .null
+    case .number(let value): .number(value) ?? .null
+    case .text(let value): .string(value)
+    case .list(let values): .list(values.map(\.reference))
+    case .map(let members): .map(members.map { ($0.key, $0.value.reference) })
+    }
   }
 }

@@ -2,6 +2,7 @@
 // each transaction has stored, that each snapshot is the state that it stands for, and that each
 // receipt belongs to a transaction.
 
+internal import CEngine
 internal import SluiceAutomerge
 
 /// What `verify` has found.
@@ -53,7 +54,7 @@ private struct SpaceVerifier {
     for record in records.values.sorted(by: { $0.id < $1.id }) {
       result.branchCount += 1
       do throws(DatabaseError) { try verify(record) } catch {
-        guard error.code & 0xff == 11 /* SQLITE_CORRUPT */ else { throw error }
+        guard error.code & 0xff == SQLITE_CORRUPT else { throw error }
         result.find(error.message)
       }
     }

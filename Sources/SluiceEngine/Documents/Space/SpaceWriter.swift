@@ -3,6 +3,7 @@
 //
 // Used by the leader of the space's WriteTurn alone.
 
+internal import CEngine
 internal import SluiceAutomerge
 internal import SluiceSystem
 
@@ -257,10 +258,13 @@ final class SpaceWriter: TransactionalStore {
         Int64(number), of: id, branchID: branch.record.id, heads: read.heads)
     }
     let hashes = body.hashes(notary)
+    guard let signature = notary.signature(of: hashes.transaction) else {
+      throw DatabaseError(SQLITE_NOMEM, "there is no memory for the signature")
+    }
     try connection.insert(
       TransactionRow(
         id: id, committedAt: time, previousHash: end.hash, bodyHash: hashes.body,
-        hash: hashes.transaction, signature: notary.sign(hashes.transaction),
+        hash: hashes.transaction, signature: signature,
         serverKey: notary.publicKey, client: request.client?.name,
         clientTransactionID: request.clientTransactionID,
         clientSignature: request.client?.signature, token: request.client?.token,

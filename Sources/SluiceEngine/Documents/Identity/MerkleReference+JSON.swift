@@ -1,0 +1,130 @@
+// The reference of a JSON text's value, by one walk over the text. The depth is bounded, nothing
+// recurses, and the time is O(n log n).
+
+internal import SluiceJSON
+
+extension MerkleReference {
+  /// The reference of what JavaScript's `JSON.parse` makes of the text. Nil if the text is no JSON, is
+  /// deeper than `JSONText.depthMaximum`, or has a lone surrogate or a number beyond a Double's range.
+  package init?(ofJSON text: [UInt8]) {
+    let found: MerkleReference? = unsafe text.withUnsafeBytes { text in
+      var reader = unsafe MerkleReader(text)
+      return reader.root()
+    }
+    guard let found else { return nil }
+    self = found
+  }
+}
+
+/// The walk. It keeps the references of the parts of all containers that are open.
+@safe
+private struct MerkleReader {
+  private struct Container {
+    var isMap: Bool
+    /// Its parts are those from here on.
+    var firstPart: Int
+    /// Of a map: the name of the member that is being read.
+    var name: [UInt8]
+  }
+
+  private let text: UnsafeRawBufferPointer
+  private var cursor: JSONCursor
+  private var open: [Container] = []
+  /// In a list, names are empty.
+  private var parts: [(name: [UInt8], value: MerkleReference)] = []
+
+  init(_ text: UnsafeRawBufferPointer) {
+    unsafe self.text = unsafe text
+    unsafe cursor = JSONCursor(text)
+  }
+
+  mutating func root() -> MerkleReference? {
+    while true {
+      guard let begun = beginValue() else { return nil }
+      guard case .whole(let value) = begun else { continue }
+      switch endValue(value) {
+      case .root(let root): return cursor.isAtEnd() ? root : nil
+      case .next: continue
+      case .damaged: return nil
+      }
+    }
+  }
+
+  private enum Begun {
+    case whole(MerkleReference)
+    /// A container that is not empty: its first part follows.
+    case container
+  }
+
+  private mutating func beginValue() -> Begun? {
+    if cursor.begins(with: UInt8(ascii: "\"")) {
+      return string().map { .whole(.string($0)) }
+    }
+    if cursor.take(UInt8(ascii: "[")) {
+      if cursor.take(UInt8(ascii: "]")) { return .whole(.list([])) }
+      return begin(Container(isMap: false, firstPart: parts.count, name: []))
+    }
+    if cursor.take(UInt8(ascii: "{")) {
+      if cursor.take(UInt8(ascii: "}")) { return .whole(.map(utf8: [])) }
+      guard let name = name() else { return nil }
+      return begin(Container(isMap: true, firstPart: parts.count, name: name))
+    }
+    return scalar().map { .whole($0) }
+  }
+
+  private mutating func begin(_ container: Container) -> Begun? {
+    guard open.count < JSONText.depthMaximum else { return nil }
+    open.append(container)
+    return .container
+  }
+
+  private enum Ended {
+    case root(MerkleReference)
+    case next
+    case damaged
+  }
+
+  /// Gives the value to what it stands in, closes what ends behind it, and goes to the next value.
+  private mutating func endValue(_ value: MerkleReference) -> Ended {
+    var value = value
+    while let container = open.last {
+      parts.append((container.name, value))
+      if cursor.take(container.isMap ? UInt8(ascii: "}") : UInt8(ascii: "]")) {
+        let own = parts[container.firstPart...]
+        value = container.isMap ? .map(utf8: Array(own)) : .list(own.map(\.value))
+        parts.removeSubrange(container.firstPart...)
+        open.removeLast()
+        continue
+      }
+      guard cursor.take(UInt8(ascii: ",")) else { return .damaged }
+      if container.isMap {
+        guard let next = name() else { return .damaged }
+        open[open.count - 1].name = next
+      }
+      return .next
+    }
+    return .root(value)
+  }
+
+  private mutating func string() -> [UInt8]? {
+    cursor.string().flatMap { cursor.bytes(of: $0) }
+  }
+
+  private mutating func name() -> [UInt8]? {
+    guard let name = string(), cursor.take(UInt8(ascii: ":")) else { return nil }
+    return name
+  }
+
+  private mutating func scalar() -> MerkleReference? {
+    cursor.skipBlanks()
+    let start = cursor.place
+    guard cursor.skipValue() else { return nil }
+    let word = unsafe String(decoding: text[start..<cursor.place], as: UTF8.self)
+    switch word {
+    case "null": return .null
+    case "true": return .boolean(true)
+    case "false": return .boolean(false)
+    default: return Double(word).flatMap { .number($0) }
+    }
+  }
+}
