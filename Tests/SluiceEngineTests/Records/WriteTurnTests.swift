@@ -42,7 +42,7 @@ struct WriteTurnTests {
   private static let writeCount = 50
 
   /// Has each thread write its own keys; the failures by thread.
-  private func write(_ turn: WriteTurn) -> [Int] {
+  private func write(_ turn: WriteTurn<RecordStore>) -> [Int] {
     nonisolated(unsafe) var failures = [Int](repeating: 0, count: Self.threadCount)
     let lock = NSLock()
     let ended = DispatchSemaphore(value: 0)

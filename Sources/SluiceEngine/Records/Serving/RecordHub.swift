@@ -8,7 +8,7 @@ internal import SluiceWire
 
 final class RecordHub: Sendable {
   let path: [UInt8]
-  let turn: WriteTurn
+  let turn: WriteTurn<RecordStore>
   /// Whether other connections can read what is written here.
   let isShared: Bool
   let values = HeldValues()

@@ -7,7 +7,7 @@
 
 internal import CEngine
 
-final class RecordStore {
+final class RecordStore: TransactionalStore {
   let base: any OrderedStore
   /// What was read and written last, as long as nobody else changes the store.
   private var coValues = BoundedCache<[UInt8], StoredCoValue>(capacity: 20_000)

@@ -8,20 +8,26 @@ internal import CEngine
 internal import SluiceSystem
 internal import Synchronization
 
-final class WriteTurn: Sendable {
+/// A store whose changes are made in transactions.
+protocol TransactionalStore: AnyObject {
+  /// Does all changes of `body` or, if it throws, none. They are durable when it returns.
+  func atomically<R>(_ body: () throws(DatabaseError) -> R) throws(DatabaseError) -> R
+}
+
+final class WriteTurn<Store: TransactionalStore>: Sendable {
   /// What one thread wants done.
   private final class Work: @unchecked Sendable {
     /// Dropped before the word changes: it must not outlive its thread's call.
-    var body: ((RecordStore) throws(DatabaseError) -> Void)?
+    var body: ((Store) throws(DatabaseError) -> Void)?
     /// Written by the leader before the word changes.
     var failure: DatabaseError?
     let word = Atomic<UInt32>(Work.waiting)
 
-    static let waiting: UInt32 = 0
-    static let done: UInt32 = 1
-    static let leads: UInt32 = 2
+    static var waiting: UInt32 { 0 }
+    static var done: UInt32 { 1 }
+    static var leads: UInt32 { 2 }
 
-    init(_ body: @escaping (RecordStore) throws(DatabaseError) -> Void) { self.body = body }
+    init(_ body: @escaping (Store) throws(DatabaseError) -> Void) { self.body = body }
 
     func change(to state: UInt32) {
       if state == Work.done { body = nil }
@@ -38,9 +44,9 @@ final class WriteTurn: Sendable {
 
   private let state = FutexLock(State())
   /// Only the leader's.
-  nonisolated(unsafe) private let store: RecordStore
+  nonisolated(unsafe) private let store: Store
 
-  init(_ store: RecordStore) { unsafe self.store = store }
+  init(_ store: Store) { unsafe self.store = store }
 
   /// Does `body` in a transaction, perhaps with that of others. Returns when it is durable.
   ///
@@ -48,7 +54,7 @@ final class WriteTurn: Sendable {
   ///   - body: may be done twice; its last outcome counts.
   ///   - isDue: asked now and then while another has the turn; true gives up with SQLITE_BUSY.
   func perform(
-    unless isDue: () -> Bool, _ body: (RecordStore) throws(DatabaseError) -> Void
+    unless isDue: () -> Bool, _ body: (Store) throws(DatabaseError) -> Void
   ) throws(DatabaseError) {
     let failure: DatabaseError? = withoutActuallyEscaping(body) { body in
       let work = Work(body)
@@ -135,7 +141,7 @@ final class WriteTurn: Sendable {
   // MARK: A turn for oneself
 
   /// Takes the turn until `giveBack`, and gives the store.
-  func take(unless isDue: () -> Bool) throws(DatabaseError) -> RecordStore {
+  func take(unless isDue: () -> Bool) throws(DatabaseError) -> Store {
     let work = Work { (_) throws(DatabaseError) in }
     let leads = state.withLock { state in
       if state.isLed { state.queue.append(work) }
