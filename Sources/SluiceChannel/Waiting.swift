@@ -35,6 +35,10 @@ public struct SpinPolicy: Sendable {
     var now = Clock.monotonicNanoseconds()
     if crowd.isThere(at: now) { return false }
     let end = now + nanoseconds
+    if crowd.takesTurns {
+      if !crowd.yield(&now) { return false }
+      if condition() { return true }
+    }
     while true {
       for _ in 0..<64 {
         spinHint()
@@ -90,7 +94,7 @@ struct CompletionWait {
     _ habit: inout WaitHabit, _ crowd: inout Crowd, peerIsGone: () -> Bool
   ) -> WaitResult {
     if isReached { return .reached }
-    if processorCount > 1 {
+    if processorCount > 1, !crowd.takesTurns {
       for _ in 0..<firstLookCount {
         spinHint()
         if isReached { return .reached }
@@ -148,6 +152,9 @@ struct CompletionWait {
     unless isOver: () -> Bool = { false }
   ) -> Bool {
     var now = start
+    if crowd.takesTurns {
+      if !crowd.yield(&now) || isReached { return isReached }
+    }
     while now < start + nanoseconds, !isOver() {
       for _ in 0..<64 {
         spinHint()
