@@ -23,7 +23,7 @@ public struct Crowd: Sendable {
   /// A yield that takes longer has met such a thread. Other users of the sidecar do less at a time.
   private static let hogNanoseconds: Int64 = 1_000_000
   /// A yield that takes longer has let another thread run. Where none is, it takes 0.3 to 0.6 µs.
-  private static let turnNanoseconds: Int64 = 1_200
+  private static let longYieldNanoseconds: Int64 = 1_200
   /// For so long it is believed to be there still: twice as long each time when it is.
   private static let memoryRange: ClosedRange<Int64> = 20_000_000...320_000_000
 
@@ -40,7 +40,7 @@ public struct Crowd: Sendable {
 
   /// The same for a yield that took that time.
   mutating func yielded(from before: Int64, to now: Int64) -> Bool {
-    takesTurns = now - before >= Self.turnNanoseconds
+    takesTurns = now - before >= Self.longYieldNanoseconds
     if now - before < Self.hogNanoseconds { return true }
     let isThereStill = before < until + Self.memoryRange.lowerBound
     memoryNanoseconds =

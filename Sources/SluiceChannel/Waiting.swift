@@ -35,15 +35,13 @@ public struct SpinPolicy: Sendable {
     var now = Clock.monotonicNanoseconds()
     if crowd.isThere(at: now) { return false }
     let end = now + nanoseconds
-    if crowd.takesTurns {
-      if !crowd.yield(&now) { return false }
-      if condition() { return true }
-    }
+    var isFirst = crowd.takesTurns
     while true {
-      for _ in 0..<64 {
+      for _ in 0..<(isFirst ? 0 : 64) {
         spinHint()
         if condition() { return true }
       }
+      isFirst = false
       now = Clock.monotonicNanoseconds()
       if now >= end || !crowd.yield(&now) { return false }
     }
@@ -129,7 +127,7 @@ struct CompletionWait {
     let start = Clock.monotonicNanoseconds()
     let hasOther = { wake.signals != signals }
     if !crowd.isThere(at: start),
-      spin(from: start, for: habit.spinNanoseconds, &crowd, unless: hasOther)
+      spin(from: start, for: habit.spinNanoseconds, &crowd, orWake: wake, after: signals)
     {
       habit.note(Clock.monotonicNanoseconds() - start)
       return .reached
@@ -147,19 +145,20 @@ struct CompletionWait {
   }
 
   /// Spins, and yields the processor now and then, because the peer may be waiting for it.
+  @inline(never)
   private func spin(
-    from start: Int64, for nanoseconds: Int64, _ crowd: inout Crowd,
-    unless isOver: () -> Bool = { false }
+    from start: Int64, for nanoseconds: Int64, _ crowd: inout Crowd, orWake wake: WakeWord? = nil,
+    after signals: UInt32 = 0
   ) -> Bool {
     var now = start
-    if crowd.takesTurns {
-      if !crowd.yield(&now) || isReached { return isReached }
-    }
-    while now < start + nanoseconds, !isOver() {
-      for _ in 0..<64 {
+    var isFirst = crowd.takesTurns
+    while now < start + nanoseconds {
+      if let wake, wake.signals != signals { break }
+      for _ in 0..<(isFirst ? 0 : 64) {
         spinHint()
         if isReached { return true }
       }
+      isFirst = false
       now = Clock.monotonicNanoseconds()
       if !crowd.yield(&now) { break }
     }
