@@ -35,11 +35,13 @@ public struct SpinPolicy: Sendable {
     var now = Clock.monotonicNanoseconds()
     if crowd.isThere(at: now) { return false }
     let end = now + nanoseconds
+    var isFirst = crowd.takesTurns
     while true {
-      for _ in 0..<64 {
+      for _ in 0..<(isFirst ? 0 : 64) {
         spinHint()
         if condition() { return true }
       }
+      isFirst = false
       now = Clock.monotonicNanoseconds()
       if now >= end || !crowd.yield(&now) { return false }
     }
@@ -90,7 +92,7 @@ struct CompletionWait {
     _ habit: inout WaitHabit, _ crowd: inout Crowd, peerIsGone: () -> Bool
   ) -> WaitResult {
     if isReached { return .reached }
-    if processorCount > 1 {
+    if processorCount > 1, !crowd.takesTurns {
       for _ in 0..<firstLookCount {
         spinHint()
         if isReached { return .reached }
@@ -125,7 +127,7 @@ struct CompletionWait {
     let start = Clock.monotonicNanoseconds()
     let hasOther = { wake.signals != signals }
     if !crowd.isThere(at: start),
-      spin(from: start, for: habit.spinNanoseconds, &crowd, unless: hasOther)
+      spin(from: start, for: habit.spinNanoseconds, &crowd, orWake: wake, after: signals)
     {
       habit.note(Clock.monotonicNanoseconds() - start)
       return .reached
@@ -143,16 +145,20 @@ struct CompletionWait {
   }
 
   /// Spins, and yields the processor now and then, because the peer may be waiting for it.
+  @inline(never)
   private func spin(
-    from start: Int64, for nanoseconds: Int64, _ crowd: inout Crowd,
-    unless isOver: () -> Bool = { false }
+    from start: Int64, for nanoseconds: Int64, _ crowd: inout Crowd, orWake wake: WakeWord? = nil,
+    after signals: UInt32 = 0
   ) -> Bool {
     var now = start
-    while now < start + nanoseconds, !isOver() {
-      for _ in 0..<64 {
+    var isFirst = crowd.takesTurns
+    while now < start + nanoseconds {
+      if let wake, wake.signals != signals { break }
+      for _ in 0..<(isFirst ? 0 : 64) {
         spinHint()
         if isReached { return true }
       }
+      isFirst = false
       now = Clock.monotonicNanoseconds()
       if !crowd.yield(&now) { break }
     }

@@ -19,6 +19,15 @@ struct CrowdTests {
     #expect(!isThere(&crowd, at: millisecond))
   }
 
+  @Test func theLastYieldTellsWhetherAnotherTakesTurns() {
+    var crowd = Crowd()
+    #expect(!crowd.takesTurns)
+    #expect(yielded(&crowd, from: 0, to: 3000))
+    #expect(crowd.takesTurns)
+    #expect(yielded(&crowd, from: 3000, to: 3400))
+    #expect(!crowd.takesTurns)
+  }
+
   @Test func aLongYieldIsRememberedForAWhile() {
     var crowd = Crowd()
     #expect(!yielded(&crowd, from: 0, to: 3 * millisecond))
