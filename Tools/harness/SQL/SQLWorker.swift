@@ -103,9 +103,12 @@ final class SQLWorker {
     } catch { throw .lost }
     if isOnState { return try lookAtState() }
     try call(Self.schema)
+    // The engine may still be at the last COMMIT of the client before this one, which was killed.
+    try call("BEGIN IMMEDIATE")
     let rows = try call(
       "SELECT coalesce(max(n), 0), coalesce(max(n) - min(n) + 1, 0), count(DISTINCT n), count(*) FROM t"
         + " WHERE client = ?", [.integer(Int64(worker))])
+    try call("COMMIT")
     let numbers = (rows.first ?? []).compactMap { value -> Int64? in
       if case .integer(let number) = value { number } else { nil }
     }
