@@ -57,7 +57,7 @@ final class StatePipeline: TableSource {
 
   func commit() {
     context.commit()
-    if hasCommit { CommitNotice.shared.tell() }
+    if hasCommit { CommitSignal.shared.tell() }
     hasCommit = false
   }
 
