@@ -217,8 +217,8 @@ let fuzzTargets: [Target] = [
     name: "fuzzers",
     dependencies: [
       "CEngine", "CPlugin", "CSluice", "SluiceAutomerge", "SluiceWire", "SluiceChannel",
-      "SluiceClient", "SluiceServer", "SluiceFiles", "SluiceEngine", "SluiceJSON", "SluiceSQL",
-      "SluiceVFS", "TestSupport",
+      "SluiceClient", "SluiceDocuments", "SluiceServer", "SluiceFiles", "SluiceEngine",
+      "SluiceJSON", "SluiceSQL", "SluiceVFS", "TestSupport",
     ],
     path: "Tools/fuzzers", swiftSettings: swiftSettings)
 ]

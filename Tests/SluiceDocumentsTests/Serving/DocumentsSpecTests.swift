@@ -163,6 +163,50 @@ import Testing
         + one + [1, 0] + [1] + text(99) + [1] + text(114) + [1] + text(105))
   }
 
+  /// What can be read is written as exactly the same bytes: no message has two spellings.
+  @Test func damagedMessagesAreRefusedOrReadConsistently() throws {
+    var random = SeededRandom(for: "damagedMessagesAreRefusedOrReadConsistently")
+    let reference = DocumentReference("doc:ä", branch: "main")
+    var write = DocumentTransaction.Write(reference, base: [hash], changes: [[1, 2, 3]])
+    write.mergeOf = [.init(branch: "draft", heads: [])]
+    var branch = DocumentBranch(reference)
+    branch.parent = .init(branch: "main", sequence: 4)
+    var result = DocumentReceipt.Result(reference, status: .rejected)
+    result.reason = "no"
+    let samples: [(bytes: [UInt8], again: ([UInt8]) throws -> [UInt8])] = [
+      (
+        DocumentTransaction(clientTransactionID: "t", writes: [write]).encoded,
+        { try DocumentTransaction(decoding: $0).encoded }
+      ),
+      (
+        DocumentReceipt(transactionID: 1, committedAt: "t", results: [result], conflicts: [])
+          .encoded,
+        { try DocumentReceipt(decoding: $0).encoded }
+      ),
+      (branch.encoded, { try DocumentBranch(decoding: $0).encoded }),
+      (
+        ReadCall(reference, .heads([hash]), .json, paths: [["a"], []]).encoded,
+        { try ReadCall(decoding: $0).encoded }
+      ),
+    ]
+    var (refused, read) = (0, 0)
+    for _ in 0..<20_000 {
+      let sample = samples.randomElement(using: &random)!
+      var bytes = sample.bytes
+      for _ in 0...Int.random(in: 0...1, using: &random) {
+        let index = Int.random(in: 0..<bytes.count, using: &random)
+        bytes[index] ^= 1 << UInt8.random(in: 0...7, using: &random)
+      }
+      guard let again = try? sample.again(bytes) else {
+        refused += 1
+        continue
+      }
+      read += 1
+      #expect(again == bytes)
+    }
+    #expect(refused > 1000 && read > 1000)
+  }
+
   @Test func aRefusalAlwaysFitsItsRange() throws {
     let refusal = SpaceRefusal("InvalidArgument", String(repeating: "ü", count: 1000))
     #expect(refusal.encoded.count <= SpaceRefusal.byteCountMax)
