@@ -21,7 +21,8 @@ struct HeadsTests {
     #expect(branch.sequence == 0)
     #expect(branch.epoch == 0)
     #expect(
-      hexText(branch.rootHash) == "27ebb33d2dfb4aeaa35d3e5b9337f4bd5feed3d2a469cf852634b32612bf253d")
+      hexText(branch.rootHash) == "27ebb33d2dfb4aeaa35d3e5b9337f4bd5feed3d2a469cf852634b32612bf253d"
+    )
     #expect(try space.tip(branch.ref) == "{}")
   }
 

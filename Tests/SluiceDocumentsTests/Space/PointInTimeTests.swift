@@ -46,7 +46,8 @@ struct PointInTimeTests {
     let (replica, _, times) = try history()
     #expect(try space.json(replica.ref, at: .time(times[2])).json == #"{"n":3}"#)
     #expect(try space.json(replica.ref, at: .time("2000-01-01T00:00:00Z")).json == "{}")
-    #expect(try space.json(replica.ref, at: .time("2999-01-01T00:00:00.5+01:00")).json == #"{"n":5}"#)
+    #expect(
+      try space.json(replica.ref, at: .time("2999-01-01T00:00:00.5+01:00")).json == #"{"n":5}"#)
     #expect(throws: SpaceError.self) { try space.json(replica.ref, at: .time("yesterday")) }
   }
 
@@ -135,7 +136,9 @@ struct PointInTimeTests {
     var result = try space.verify()
     #expect(result.snapshotCount == 1)
     var other = replica
-    for number in 6...20 { try other.put(.int(Int64(number)), "n", in: space) ; space.takeDueSnapshots() }
+    for number in 6...20 {
+      try other.put(.int(Int64(number)), "n", in: space); space.takeDueSnapshots()
+    }
     result = try space.verify()
     #expect(result.snapshotCount == 2)
     #expect(result.findings == [])

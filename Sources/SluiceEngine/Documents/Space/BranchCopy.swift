@@ -40,9 +40,12 @@ struct BranchCopy: Sendable {
     case .tip: return tip
     case .epoch(let epoch) where epoch >= state.epoch: return tip
     case .sequence(let sequence):
-      guard sequence >= 0 else { throw SpaceError(.invalidPoint, "a sequence number is not negative") }
+      guard sequence >= 0 else {
+        throw SpaceError(.invalidPoint, "a sequence number is not negative")
+      }
       if sequence >= state.sequence { return tip }
-      return DocumentState(ref: record.ref, epoch: nil, sequence: sequence, heads: heads(at: sequence))
+      return DocumentState(
+        ref: record.ref, epoch: nil, sequence: sequence, heads: heads(at: sequence))
     case .heads(let heads): return try state(at: heads)
     case .epoch(let epoch):
       guard epoch >= 0 else { throw SpaceError(.invalidPoint, "an epoch is not negative") }

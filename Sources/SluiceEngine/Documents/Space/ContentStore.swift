@@ -92,7 +92,8 @@ extension Space {
         """
         SELECT 1 FROM am_change_blobs WHERE bytes_hash = ?1
         UNION ALL SELECT 1 FROM cas_blobs WHERE digest = ?1
-        """, .blob(hash.bytes)) { _ in true } ?? false
+        """, .blob(hash.bytes)
+      ) { _ in true } ?? false
     }
   }
 

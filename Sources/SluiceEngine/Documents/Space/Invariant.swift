@@ -72,7 +72,8 @@ package struct Invariant: Sendable, Equatable {
     case let kind:
       throw Self.error("\(name): there is no kind of invariant \(kind ?? "without a name")")
     }
-    if case .map(let members) = value, let member = members.first(where: { !known.contains($0.key) })
+    if case .map(let members) = value,
+      let member = members.first(where: { !known.contains($0.key) })
     {
       throw Self.error("\(name): \(member.key) means nothing here")
     }

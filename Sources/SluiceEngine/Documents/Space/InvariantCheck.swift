@@ -13,7 +13,9 @@ struct InvariantBudget {
 
   mutating func spend(_ count: Int = 1) throws(InvariantFailure) {
     rest -= count
-    if rest < 0 { throw InvariantFailure(message: "the documents are too large for the invariants") }
+    if rest < 0 {
+      throw InvariantFailure(message: "the documents are too large for the invariants")
+    }
   }
 }
 
@@ -64,7 +66,9 @@ extension Invariant {
       guard let new = view.value(atKeys: path)?.number else {
         throw InvariantFailure(message: "\(Self.text(path)) is no number any more")
       }
-      if new < old { throw InvariantFailure(message: "\(Self.text(path)) falls from \(old) to \(new)") }
+      if new < old {
+        throw InvariantFailure(message: "\(Self.text(path)) falls from \(old) to \(new)")
+      }
     case .appendOnly(let path):
       guard case .elements(let old) = before else { return }
       guard let new = try Self.elements(view, path, &budget) else {

@@ -81,10 +81,13 @@ enum SchemaRule {
       case "type":
         let names = argument.text.map { [$0] } ?? argument.texts ?? []
         if !names.contains(where: { has(value, type: $0) }) {
-          throw InvariantFailure(message: "a value is not of type \(names.joined(separator: " or "))")
+          throw InvariantFailure(
+            message: "a value is not of type \(names.joined(separator: " or "))")
         }
       case "const":
-        if !equals(value, argument) { throw InvariantFailure(message: "a value is not \(argument.json)") }
+        if !equals(value, argument) {
+          throw InvariantFailure(message: "a value is not \(argument.json)")
+        }
       case "enum":
         if !(argument.list ?? []).contains(where: { equals(value, $0) }) {
           throw InvariantFailure(message: "a value is not one of \(argument.json)")
@@ -157,7 +160,9 @@ enum SchemaRule {
     case "required":
       for key in member.value.texts ?? [] {
         try budget.spend()
-        if view.child(key, of: object) == nil { throw InvariantFailure(message: "\(key) is missing") }
+        if view.child(key, of: object) == nil {
+          throw InvariantFailure(message: "\(key) is missing")
+        }
       }
     case "properties":
       guard case .map(let properties) = member.value else { return }
@@ -173,7 +178,9 @@ enum SchemaRule {
       guard let own = try? view.properties(of: object) else { return }
       try budget.spend(own.count)
       for (key, entry) in own where !listed.contains(key) {
-        do throws(InvariantFailure) { try check(entry.value, in: view, member.value, &budget) } catch {
+        do throws(InvariantFailure) {
+          try check(entry.value, in: view, member.value, &budget)
+        } catch {
           throw InvariantFailure(message: "\(key): \(error.message)")
         }
       }
@@ -187,7 +194,9 @@ enum SchemaRule {
     let count = (try? view.count(of: object)) ?? 0
     switch member.key {
     case "minItems":
-      if count < member.value.integer ?? 0 { throw InvariantFailure(message: "a list is too short") }
+      if count < member.value.integer ?? 0 {
+        throw InvariantFailure(message: "a list is too short")
+      }
     case "maxItems":
       if count > member.value.integer ?? 0 { throw InvariantFailure(message: "a list is too long") }
     default:
@@ -210,7 +219,8 @@ enum SchemaRule {
     }
     let bound = member.value.integer ?? 0
     if member.key == "minLength" ? count < bound : count > bound {
-      throw InvariantFailure(message: "a text is too \(member.key == "minLength" ? "short" : "long")")
+      throw InvariantFailure(
+        message: "a text is too \(member.key == "minLength" ? "short" : "long")")
     }
   }
 

@@ -11,9 +11,12 @@ extension Space {
     _ ref: BranchReference, at path: [String]
   ) throws(SpaceError) -> String? {
     if path.isEmpty { return try json(ref, at: .tip).json }
-    if let known = look(at: ref, { live in
-      live.document.view.value(atKeys: path).map { live.document.view.json(of: $0) }
-    }) {
+    if let known = look(
+      at: ref,
+      { live in
+        live.document.view.value(atKeys: path).map { live.document.view.json(of: $0) }
+      })
+    {
       return known
     }
     let copy = try copy(ref)

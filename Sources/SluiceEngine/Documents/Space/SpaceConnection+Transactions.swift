@@ -10,8 +10,10 @@ struct TransactionRow {
   var previousHash: [UInt8]
   var bodyHash: [UInt8]
   var hash: [UInt8]
-  var signature: [UInt8]
-  var serverKey: [UInt8]
+  /// The server's, of this transaction's hash. The last transaction of each group has one; for the
+  /// others it stands in for theirs.
+  var signature: [UInt8]?
+  var serverKey: [UInt8]?
   var client: String?
   var clientTransactionID: String?
   var clientSignature: [UInt8]?
@@ -39,8 +41,8 @@ extension SpaceConnection {
   private static func transactionRow(_ row: EngineStatement) -> TransactionRow {
     TransactionRow(
       id: row.integer(0), committedAt: row.text(1), previousHash: row.bytes(2),
-      bodyHash: row.bytes(3), hash: row.bytes(4), signature: row.bytes(5),
-      serverKey: row.bytes(6), client: row.optionalText(7),
+      bodyHash: row.bytes(3), hash: row.bytes(4), signature: row.optionalBytes(5),
+      serverKey: row.optionalBytes(6), client: row.optionalText(7),
       clientTransactionID: row.optionalText(8), clientSignature: row.optionalBytes(9),
       token: row.optionalText(10), invariantsDigest: row.optionalBytes(11))
   }
@@ -75,7 +77,8 @@ extension SpaceConnection {
     while low < high {
       let middle = (low + high + 1) / 2
       let committedAt = try first(
-        "SELECT committed_at FROM tx WHERE tx_id = ?1", .integer(middle)) { $0.text(0) }
+        "SELECT committed_at FROM tx WHERE tx_id = ?1", .integer(middle)
+      ) { $0.text(0) }
       guard let committedAt else { throw .damaged("transaction \(middle) is not there") }
       if committedAt <= time { low = middle } else { high = middle - 1 }
     }
@@ -170,10 +173,17 @@ extension SpaceConnection {
       INSERT INTO tx(\(Self.transactionColumns))
       VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)
       """, .integer(row.id), .text(row.committedAt), .blob(row.previousHash),
-      .blob(row.bodyHash), .blob(row.hash), .blob(row.signature), .blob(row.serverKey),
+      .blob(row.bodyHash), .blob(row.hash), SpaceParameter(row.signature),
+      SpaceParameter(row.serverKey),
       SpaceParameter(row.client), SpaceParameter(row.clientTransactionID),
       SpaceParameter(row.clientSignature), SpaceParameter(row.token),
       SpaceParameter(row.invariantsDigest))
+  }
+
+  func sign(_ id: Int64, _ signature: [UInt8], key: [UInt8]) throws(DatabaseError) {
+    try run(
+      "UPDATE tx SET server_sig = ?2, server_pubkey = ?3 WHERE tx_id = ?1", .integer(id),
+      .blob(signature), .blob(key))
   }
 
   // MARK: Reads

@@ -67,7 +67,9 @@ package struct BranchReference: Hashable, Sendable, CustomStringConvertible {
     }
     let isPrintable = branch.utf8.allSatisfy { $0 >= 0x20 && $0 != 0x7f }
     if branch.isEmpty || branch.utf8.count > Self.branchByteCountMax || !isPrintable {
-      return (.invalidBranch, "a branch's name has 1 to 255 bytes, none of them a control character")
+      return (
+        .invalidBranch, "a branch's name has 1 to 255 bytes, none of them a control character"
+      )
     }
     return nil
   }

@@ -18,8 +18,7 @@ enum SpaceSchema {
       tx_id INTEGER NOT NULL, root_hash BLOB NOT NULL, committed_at TEXT);
     CREATE TABLE tx(
       tx_id INTEGER PRIMARY KEY, committed_at TEXT NOT NULL, prev_tx_hash BLOB NOT NULL,
-      tx_body_hash BLOB NOT NULL, tx_hash BLOB NOT NULL, server_sig BLOB NOT NULL,
-      server_pubkey BLOB NOT NULL, client TEXT, client_tx_id TEXT, client_sig BLOB,
+      tx_body_hash BLOB NOT NULL, tx_hash BLOB NOT NULL, server_sig BLOB, server_pubkey BLOB, client TEXT, client_tx_id TEXT, client_sig BLOB,
       ucan_jwt TEXT, invariants_digest BLOB);
     CREATE TABLE tx_docs(
       tx_id INTEGER NOT NULL, branch_id INTEGER NOT NULL, base_heads_json TEXT NOT NULL,

@@ -67,6 +67,7 @@ private struct SpaceVerifier {
     var previous = ChainBody.firstPreviousHash
     var committedAt = ""
     var epoch: Int64 = 0
+    var isSigned = true
     while let row = try connection.transaction(epoch + 1) {
       epoch = row.id
       result.transactionCount += 1
@@ -75,12 +76,18 @@ private struct SpaceVerifier {
       let hashes = try body(of: row).hashes(notary)
       if hashes.body != row.bodyHash { result.find("transaction \(epoch) has other content") }
       if hashes.transaction != row.hash { result.find("transaction \(epoch) has another hash") }
-      if !notary.verifies(row.signature, row.hash, row.serverKey) {
-        result.find("transaction \(epoch) is not signed")
+      if let signature = row.signature {
+        isSigned = true
+        if !notary.verifies(signature, row.hash, row.serverKey ?? []) {
+          result.find("the signature of transaction \(epoch) is not the server's")
+        }
+      } else {
+        isSigned = false
       }
       previous = row.hash
       committedAt = row.committedAt
     }
+    if !isSigned { result.find("the last transaction is not signed") }
     if let last = try connection.lastTransaction(), last.id != epoch {
       result.find("there is no transaction \(epoch + 1), and one \(last.id)")
     }

@@ -88,7 +88,9 @@ final class SpaceWriter: TransactionalStore {
           end = try readEnd()
         }
         group = Group(endBefore: end)
-        return try body()
+        let result = try body()
+        try sign()
+        return result
       }
       versionLeft = connection.fileVersion
       finishGroup(isCommitted: true)
@@ -118,6 +120,15 @@ final class SpaceWriter: TransactionalStore {
     }
     if isCommitted, !group.notices.isEmpty { publish(group.notices) }
     live.endGroup()
+  }
+
+  /// Signs the end of the chain, and so all that the group has added to it.
+  private func sign() throws(DatabaseError) {
+    guard end.epoch > group?.endBefore.epoch ?? 0 else { return }
+    guard let signature = notary.signature(of: end.hash) else {
+      throw DatabaseError(SQLITE_NOMEM, "there is no memory for the signature")
+    }
+    try connection.sign(end.epoch, signature, key: notary.publicKey)
   }
 
   // MARK: Branches
@@ -152,7 +163,8 @@ final class SpaceWriter: TransactionalStore {
     let context = AttemptContext(
       settings: end.settings, invariants: end.invariants,
       branches: try branches(of: prepared), nextBranchID: end.lastBranchID + 1, time: time,
-      seconds: now / 1000, serverActor: { [secret, notary] in
+      seconds: now / 1000,
+      serverActor: { [secret, notary] in
         Self.serverActor(secret, $0, notary)
       })
     var attempt = TransactionAttempt(prepared, context)
@@ -258,14 +270,10 @@ final class SpaceWriter: TransactionalStore {
         Int64(number), of: id, branchID: branch.record.id, heads: read.heads)
     }
     let hashes = body.hashes(notary)
-    guard let signature = notary.signature(of: hashes.transaction) else {
-      throw DatabaseError(SQLITE_NOMEM, "there is no memory for the signature")
-    }
     try connection.insert(
       TransactionRow(
         id: id, committedAt: time, previousHash: end.hash, bodyHash: hashes.body,
-        hash: hashes.transaction, signature: signature,
-        serverKey: notary.publicKey, client: request.client?.name,
+        hash: hashes.transaction, client: request.client?.name,
         clientTransactionID: request.clientTransactionID,
         clientSignature: request.client?.signature, token: request.client?.token,
         invariantsDigest: end.invariantsDigest))

@@ -152,7 +152,8 @@ struct TransactionAttempt {
       return change
     } catch {
       throw Refusal(
-        BranchReference(docID), .rejected, .invalidDoc, "the document can have no genesis: \(error)")
+        BranchReference(docID), .rejected, .invalidDoc, "the document can have no genesis: \(error)"
+      )
     }
   }
 

@@ -116,7 +116,8 @@ extension TransactionReceipt.Result {
   fileprivate var value: SpaceValue {
     .map([
       .init("docId", .text(ref.docID)), .init("branch", .text(ref.branch)),
-      .init("newHeads", heads?.value ?? .null), .init("seq", sequence.map { .integer($0) } ?? .null),
+      .init("newHeads", heads?.value ?? .null),
+      .init("seq", sequence.map { .integer($0) } ?? .null),
       .init("applied", .integer(Int64(applied))),
       .init("root", root.map { .text($0.rawValue) } ?? .null),
     ])
@@ -127,7 +128,9 @@ extension TransactionReceipt.Result {
       let applied = value["applied"]?.integer
     else { return nil }
     self.init(ref: BranchReference(docID, branch: branch), status: .ok)
-    if let hashes = value["newHeads"]?.texts { heads = Heads(hashes.compactMap(ChangeHash.init(hex:))) }
+    if let hashes = value["newHeads"]?.texts {
+      heads = Heads(hashes.compactMap(ChangeHash.init(hex:)))
+    }
     sequence = value["seq"]?.integer
     self.applied = Int(applied)
     root = value["root"]?.text.flatMap(Root.init(rawValue:))

@@ -115,7 +115,9 @@ package struct TransactionRequest: Sendable {
       return "a clientTxId has 1 to \(Self.clientTextByteCountMax) bytes"
     }
     if let client {
-      if client.name.utf8.count > Self.clientTextByteCountMax { return "the client's name is too long" }
+      if client.name.utf8.count > Self.clientTextByteCountMax {
+        return "the client's name is too long"
+      }
       if client.signature?.count ?? 0 > Self.clientTextByteCountMax {
         return "the client's signature is too long"
       }
