@@ -73,6 +73,8 @@ struct DocumentsCommandTests {
     verified.expectSuccess()
     #expect(verified.output.contains("nothing wrong"))
     try inRoot("gc", Self.space).expectLines(["0 snapshots deleted"])
+    // The fixture's programs run in its root.
+    try run([".", "heads", Self.space, "doc:plan"]).expectLines(document.heads.map { "\($0)" })
     // Further changes of the same file.
     try document.edit { edit throws(AutomergeError) in try edit.set(.int(3), forKey: "n") }
     try importDocument(document).expectLines(["imported snapshot for doc:plan@main upto_seq_no=3"])

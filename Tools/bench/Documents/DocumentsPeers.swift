@@ -78,7 +78,7 @@ enum DocumentsPeers {
     var times = Samples(capacity: commitCount)
     for index in 0..<commitCount {
       let base = document.heads
-      let change = try edited(&document, index)
+      let change = try edited(&document, words.count + index)
       let transaction = DocumentTransaction(
         writes: [.init(ref, base: base, changes: [change.bytes])])
       let start = Clock.monotonicNanoseconds()
@@ -109,7 +109,7 @@ enum DocumentsPeers {
     guard value == "\"bench\"" else { throw .failed("the tip is \(value ?? "nothing")") }
   }
 
-  /// Sets one of a thousand keys.
+  /// Sets one of a thousand keys to the number of the edit.
   private static func edited(_ document: inout Document, _ index: Int) throws(ToolError) -> Change {
     do throws(AutomergeError) {
       let change = try document.edit { edit throws(AutomergeError) in
