@@ -24,7 +24,7 @@ extension DocumentConnection {
   public func value(
     _ ref: DocumentReference, at point: DocumentPoint = .tip, path: [String]
   ) throws(DocumentFailure) -> String? {
-    try call(.documentsValue, ValueCall(ref, point, path), as: OptionalText.self).text
+    try value(ValueCall(ref, point, path))
   }
 
   /// The JSON of a state. With `paths`, it holds only what stands at these, each at its place; a path

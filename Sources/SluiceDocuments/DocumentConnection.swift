@@ -68,6 +68,15 @@ public final class DocumentConnection {
     do throws(WireError) { return try Answer(decoding: bytes) } catch { throw malformed() }
   }
 
+  /// The JSON at a path: the same as `call` does, with code of its own type.
+  func value(_ request: ValueCall) throws(DocumentFailure) -> String? {
+    let bytes = try answer(
+      .documentsValue, request.asBytes, room: Self.shortAnswerByteCount)
+    do throws(WireError) { return try OptionalText(ofBytes: bytes).text } catch {
+      throw malformed()
+    }
+  }
+
   private func answer(
     _ operation: Operation, _ request: [UInt8], room: Int
   ) throws(DocumentFailure) -> [UInt8] {

@@ -86,6 +86,24 @@ package struct ValueCall: DocumentMessage {
   }
 }
 
+// The call that is made most often has code of its own, because code that is generic over messages
+// looks up types as it runs, and other targets get no other.
+extension ValueCall {
+  @inline(never)
+  package init(ofBytes bytes: [UInt8]) throws(WireError) { self = try ValueCall(decoding: bytes) }
+
+  @inline(never)
+  var asBytes: [UInt8] { encoded }
+}
+
+extension OptionalText {
+  @inline(never)
+  init(ofBytes bytes: [UInt8]) throws(WireError) { self = try OptionalText(decoding: bytes) }
+
+  @inline(never)
+  package var asBytes: [UInt8] { encoded }
+}
+
 /// A text that may be missing: the JSON at a path, or new settings.
 package struct OptionalText: DocumentMessage {
   package var text: String?

@@ -14,6 +14,7 @@ struct DocumentsBenchmark: Benchmark {
 
   private static let changeCounts = [1000, 10_000, 100_000]
   private static let variant = Variant(name: "Sluice, shared engine, own files", kind: .stock)
+  private static let empty = "a call that does nothing"
   private static let durableOne = "durable commits, one client"
 
   init(_ parameters: BenchmarkParameters, on bench: Workbench) {
@@ -33,6 +34,7 @@ struct DocumentsBenchmark: Benchmark {
     var report = BenchmarkReport(
       Self.name, "versioned documents of an engine, WAL, FULL", rounds: bench.rounds,
       order: [name])
+    report.declare(Self.empty, .nanoseconds, .less)
     for count in Self.changeCounts {
       report.declare(tip(count), .nanoseconds, .less)
       report.declare(commit(count), .nanoseconds, .less)
@@ -62,6 +64,9 @@ struct DocumentsBenchmark: Benchmark {
     let found = try bench.runPeer(
       "documents", nil, ["--socket", engine.socket, "--count", String(count), space])
     let name = Self.variant.name
+    if count == Self.changeCounts[0] {
+      report.add(try found.samples(DocumentsPeers.empty), of: name, to: Self.empty)
+    }
     report.add(try found.samples(DocumentsPeers.tipRead), of: name, to: tip(count))
     report.add(try found.samples(DocumentsPeers.commit), of: name, to: commit(count))
     if count >= 10_000 {

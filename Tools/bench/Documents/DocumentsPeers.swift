@@ -9,6 +9,7 @@ internal import ToolSupport
 
 enum DocumentsPeers {
   static let tipRead = "tip"
+  static let empty = "empty"
   static let commit = "commit"
   static let past = "past"
   static let began = "began"
@@ -70,6 +71,11 @@ enum DocumentsPeers {
     try expectTip(connection)
     BenchPeer.awaitStart()
     var report = PeerReport()
+    report.add(
+      empty,
+      try BenchPeer.repeated(count: readCount) { (_) throws(ToolError) in
+        try asToolError { () throws(DocumentFailure) in try connection.roundTrip() }
+      })
     report.add(
       tipRead,
       try BenchPeer.repeated(count: readCount) { (_) throws(ToolError) in
