@@ -38,8 +38,14 @@ extension Document {
 
   /// The heads of the first changes of `history`, ascending. It takes time in proportion to them.
   package func heads(ofFirst changeCount: Int) -> [ChangeHash] {
-    var isHead = [Bool](repeating: true, count: changeCount)
-    for index in 0..<changeCount {
+    heads(among: [Bool](repeating: true, count: changeCount))
+  }
+
+  /// The heads of some changes, ascending: those on which no other of these depends. By place in
+  /// `history`; changes behind the end are not among them.
+  package func heads(among isIncluded: [Bool]) -> [ChangeHash] {
+    var isHead = isIncluded
+    for index in isIncluded.indices where isIncluded[index] {
       for dependency in store.changes.dependencies(of: store.changes[UInt32(index)]) {
         isHead[Int(dependency)] = false
       }

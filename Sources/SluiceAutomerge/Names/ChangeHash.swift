@@ -98,14 +98,20 @@ public struct ChangeHash: Hashable, Comparable, Sendable, CustomStringConvertibl
 }
 
 /// Lower-case hexadecimal digits.
-package func hexText(_ bytes: some Sequence<UInt8>) -> String {
-  let digits = Array("0123456789abcdef".utf8)
-  var text: [UInt8] = []
-  for byte in bytes {
-    text.append(digits[Int(byte >> 4)])
-    text.append(digits[Int(byte & 15)])
+package func hexText(_ bytes: some Collection<UInt8>) -> String {
+  unsafe String(unsafeUninitializedCapacity: bytes.count * 2) { text in
+    var place = 0
+    for byte in bytes {
+      unsafe text[place] = hexDigit(byte >> 4)
+      unsafe text[place + 1] = hexDigit(byte & 15)
+      place += 2
+    }
+    return place
   }
-  return String(decoding: text, as: UTF8.self)
+}
+
+private func hexDigit(_ nibble: UInt8) -> UInt8 {
+  nibble < 10 ? UInt8(ascii: "0") + nibble : UInt8(ascii: "a") - 10 + nibble
 }
 
 extension [UInt8] {

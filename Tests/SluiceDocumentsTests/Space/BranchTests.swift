@@ -109,6 +109,20 @@ struct BranchTests {
     #expect(try reopened.verify().findings == [])
   }
 
+  @Test func headsThatSayTooMuchAreReduced() throws {
+    let (_, heads) = try history()
+    let both = Heads(heads[1].hashes + heads[3].hashes)
+    #expect(try fork("both", .heads(both)).heads == heads[3])
+    let genesis = Heads([try Genesis.change(of: "doc:a").hash])
+    let empty = try fork("empty", .heads(genesis))
+    #expect(empty.heads == Heads.none)
+    #expect(empty.sequence == 0)
+    var replica = try Replica("doc:a", branch: "empty")
+    #expect(try replica.put("x", "k", in: space).isStored)
+    #expect(try fork("nothing", .heads(.none)).sequence == 0)
+    #expect(try space.verify().findings == [])
+  }
+
   @Test func unknownPointsAreRefused() throws {
     _ = try history()
     #expect(throws: SpaceError.self) {

@@ -136,7 +136,7 @@ struct SpaceFileTests {
     final class Listener: SpaceObserver {
       let lock = NSLock()
       nonisolated(unsafe) var epochs: [Int64] = []
-      func spaceHasCommitted(_ notices: [CommitNotice]) {
+      func spaceHasCommitted(_ notices: [SpaceCommit]) {
         lock.withLock { unsafe epochs += notices.map(\.epoch) }
       }
     }

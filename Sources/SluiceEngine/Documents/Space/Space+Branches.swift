@@ -87,9 +87,9 @@ extension Space {
   /// What transactions have done to a branch, from the newest on, at most `countMax`.
   package func log(
     _ ref: BranchReference, before epoch: Int64 = .max, countMax: Int = 100
-  ) throws(SpaceError) -> [CommitNotice] {
+  ) throws(SpaceError) -> [SpaceCommit] {
     try ref.check()
-    let notices = try readers.read { (connection) throws(DatabaseError) -> [CommitNotice]? in
+    let notices = try readers.read { (connection) throws(DatabaseError) -> [SpaceCommit]? in
       guard let record = try connection.branch(ref) else { return nil }
       return try connection.log(record, before: epoch, countMax: countMax)
     }
@@ -98,17 +98,17 @@ extension Space {
   }
 
   /// What one transaction has done.
-  package func transaction(_ epoch: Int64) throws(SpaceError) -> CommitNotice? {
+  package func transaction(_ epoch: Int64) throws(SpaceError) -> SpaceCommit? {
     try readers.read { (connection) throws(DatabaseError) in
       guard let row = try connection.transaction(epoch) else { return nil }
-      var notice = CommitNotice(epoch: row.id, committedAt: row.committedAt, changes: [])
+      var notice = SpaceCommit(epoch: row.id, committedAt: row.committedAt, changes: [])
       for change in try connection.branches(ofTransaction: epoch) {
         guard let record = try connection.branch(id: change.branchID) else {
           throw .damaged("branch \(change.branchID) is not there")
         }
         let before = try connection.position(of: record, at: epoch - 1).sequence
         notice.changes.append(
-          CommitNotice.Change(
+          SpaceCommit.Change(
             ref: record.ref, sequences: min(before, change.sequence) + 1..<change.sequence + 1,
             heads: change.heads))
       }
@@ -137,13 +137,13 @@ extension SpaceConnection {
 
   fileprivate func log(
     _ record: BranchRecord, before epoch: Int64, countMax: Int
-  ) throws(DatabaseError) -> [CommitNotice] {
-    var notices: [CommitNotice] = []
+  ) throws(DatabaseError) -> [SpaceCommit] {
+    var notices: [SpaceCommit] = []
     var later: (epoch: Int64, time: String, sequence: Int64, heads: Heads)?
     func finish(_ first: Int64) {
       guard let change = later, notices.count < countMax else { return }
       notices.append(
-        CommitNotice(
+        SpaceCommit(
           epoch: change.epoch, committedAt: change.time,
           changes: [
             .init(

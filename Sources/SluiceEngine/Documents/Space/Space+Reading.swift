@@ -11,17 +11,29 @@ extension Space {
     _ ref: BranchReference, at path: [String]
   ) throws(SpaceError) -> String? {
     if path.isEmpty { return try json(ref, at: .tip).json }
-    if let known = look(
-      at: ref,
-      { live in
-        live.document.view.value(atKeys: path).map { live.document.view.json(of: $0) }
-      })
-    {
-      return known
+    let found = look(at: ref) { live -> Look in
+      let view = live.document.view
+      guard let value = view.value(atKeys: path) else { return .nothing }
+      if case .object = value { return .object(BranchCopy(live)) }
+      return .scalar(view.json(of: value))
     }
-    let copy = try copy(ref)
+    let copy: BranchCopy
+    switch found {
+    case .nothing: return nil
+    case .scalar(let json): return json
+    // An object may be large: it is written without the lock.
+    case .object(let known): copy = known
+    case nil: copy = try self.copy(ref)
+    }
     let view = try view(of: copy.tip, copy)
     return view.value(atKeys: path).map { view.json(of: $0) }
+  }
+
+  /// What a look at a path has found.
+  private enum Look {
+    case nothing
+    case scalar(String)
+    case object(BranchCopy)
   }
 
   /// The JSON of a state. With `paths`, it holds only what stands at these, each at its place; a path

@@ -114,6 +114,19 @@ package indirect enum SpaceValue: Sendable, Equatable {
     return String(decoding: bytes, as: UTF8.self)
   }
 
+  private static func write(_ text: String, to bytes: inout [UInt8]) {
+    var text = text
+    let isPlain = text.withUTF8 { text in
+      unsafe text.allSatisfy { $0 >= 0x20 && $0 != UInt8(ascii: "\"") && $0 != UInt8(ascii: "\\") }
+    }
+    guard isPlain else {
+      return bytes.append(contentsOf: JSONText.quoted(Array(text.utf8)))
+    }
+    bytes.append(UInt8(ascii: "\""))
+    text.withUTF8 { text in unsafe bytes.append(contentsOf: text) }
+    bytes.append(UInt8(ascii: "\""))
+  }
+
   /// Its depth is that of what was parsed or of the engine's own values.
   private func write(to bytes: inout [UInt8]) {
     switch self {
@@ -121,7 +134,7 @@ package indirect enum SpaceValue: Sendable, Equatable {
     case .bool(let value): bytes.append(contentsOf: (value ? "true" : "false").utf8)
     case .integer(let value): bytes.append(contentsOf: String(value).utf8)
     case .number(let value): bytes.append(contentsOf: "\(value)".utf8)
-    case .text(let value): bytes.append(contentsOf: JSONText.quoted(Array(value.utf8)))
+    case .text(let value): Self.write(value, to: &bytes)
     case .list(let values):
       bytes.append(UInt8(ascii: "["))
       for (index, value) in values.enumerated() {
@@ -133,7 +146,7 @@ package indirect enum SpaceValue: Sendable, Equatable {
       bytes.append(UInt8(ascii: "{"))
       for (index, member) in members.enumerated() {
         if index > 0 { bytes.append(UInt8(ascii: ",")) }
-        bytes.append(contentsOf: JSONText.quoted(Array(member.key.utf8)))
+        Self.write(member.key, to: &bytes)
         bytes.append(UInt8(ascii: ":"))
         member.value.write(to: &bytes)
       }

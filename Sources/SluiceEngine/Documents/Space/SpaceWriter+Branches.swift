@@ -98,9 +98,13 @@ extension SpaceWriter {
       return .failure(SpaceError(.invalidPoint, "the heads are not known: \(error)"))
     }
     let genesisCount = source.record.genesisCount
+    // What a caller names may have ancestors among it, or the genesis.
+    let heads = Heads(ascending: source.document.heads(among: isIncluded))
+    let isGenesisAlone = isIncluded.dropFirst(genesisCount).allSatisfy { !$0 }
     let prefix = isIncluded.firstIndex(of: false) ?? isIncluded.count
     var fork = ForkPoint(
-      sequence: Int64(max(0, prefix - genesisCount)), heads: state.heads, epoch: 0)
+      sequence: Int64(max(0, prefix - genesisCount)), heads: isGenesisAlone ? .none : heads,
+      epoch: 0)
     fork.epoch = try epochOf(fork.sequence, of: source)
     for segment in try connection.segments(
       of: source.record, after: fork.sequence, upTo: source.state.sequence)

@@ -37,16 +37,16 @@ final class SpaceWriter: TransactionalStore {
     var touched: [BranchReference: TouchedBranch] = [:]
     var created: [LiveBranch] = []
     var pinned: [LiveBranch] = []
-    var notices: [CommitNotice] = []
+    var notices: [SpaceCommit] = []
   }
 
   private var group: Group?
   /// Is told what was committed.
-  private let publish: ([CommitNotice]) -> Void
+  private let publish: ([SpaceCommit]) -> Void
 
   init(
     _ connection: SpaceConnection, _ live: LiveBranches, _ notary: SpaceNotary,
-    clock: any RecordClock, publish: @escaping ([CommitNotice]) -> Void
+    clock: any RecordClock, publish: @escaping ([SpaceCommit]) -> Void
   ) throws(DatabaseError) {
     self.connection = connection
     self.live = live
@@ -256,11 +256,11 @@ final class SpaceWriter: TransactionalStore {
       previousHash: end.hash, transactionID: id, committedAt: time, client: request.client?.name,
       clientTransactionID: request.clientTransactionID, writes: [],
       reads: request.reads.map { ($0.ref, $0.heads) }, invariantsDigest: end.invariantsDigest)
-    var notice = CommitNotice(epoch: id, committedAt: time, changes: [])
+    var notice = SpaceCommit(epoch: id, committedAt: time, changes: [])
     for branch in attempt.touched.sorted(by: { $0.live.record.id < $1.live.record.id }) {
       body.writes.append(try store(branch, transactionID: id, at: time))
       notice.changes.append(
-        CommitNotice.Change(
+        SpaceCommit.Change(
           ref: branch.ref, sequences: branch.before.sequence + 1..<branch.live.state.sequence + 1,
           heads: branch.live.state.heads))
     }

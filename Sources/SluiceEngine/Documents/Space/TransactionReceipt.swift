@@ -13,7 +13,7 @@ package struct TransactionReceipt: Sendable, Equatable {
   }
 
   /// Why a read or write is refused. The raw values are stable.
-  package enum Code: String, CaseIterable, Sendable {
+  package enum Code: String, Sendable, CaseIterable {
     case readConflict = "ReadConflict"
     case staleBaseHeads = "StaleBaseHeads"
     case incorrectGenesis = "IncorrectGenesis"

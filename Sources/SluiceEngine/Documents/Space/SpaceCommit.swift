@@ -1,7 +1,7 @@
 // What the users of a space are told of each transaction, once it is durable.
 
 /// One stored transaction.
-package struct CommitNotice: Sendable, Equatable {
+package struct SpaceCommit: Sendable, Equatable {
   package struct Change: Sendable, Equatable {
     package var ref: BranchReference
     /// The sequence numbers that are new; empty if the branch was only closed or made.
@@ -18,5 +18,5 @@ package struct CommitNotice: Sendable, Equatable {
 package protocol SpaceObserver: AnyObject, Sendable {
   /// Called by the thread that has committed, before its client is answered, and holding up the
   /// space's next commit. It must be quick, and must not call the space.
-  func spaceHasCommitted(_ notices: [CommitNotice])
+  func spaceHasCommitted(_ notices: [SpaceCommit])
 }

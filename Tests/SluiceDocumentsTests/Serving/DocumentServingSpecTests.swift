@@ -1,4 +1,5 @@
-// Protocol/DOCUMENTS.md against the code, so that its tables cannot drift.
+// The section "Over shared memory" of Protocol/DOCUMENTS.md against the code, so that its tables cannot
+// drift.
 
 import SluiceAutomerge
 import SluiceDocuments
@@ -12,10 +13,9 @@ import Testing
 @testable import struct SluiceEngine.Projection
 @testable import struct SluiceEngine.SpaceError
 @testable import struct SluiceEngine.SpaceVerification
-@testable import struct SluiceEngine.TransactionReceipt
 @testable import struct SluiceEngine.TransactionRequest
 
-@Suite struct DocumentsSpecTests {
+@Suite struct DocumentServingSpecTests {
   private let spec: SpecDocument
 
   init() throws { spec = try SpecDocument("Protocol/DOCUMENTS.md") }
@@ -49,8 +49,6 @@ import Testing
   @Test func theCodesAreThoseOfTheCode() throws {
     let known = try spec.rows(under: "Space codes").compactMap { $0["code"] }
     #expect(known == SpaceError.Code.allCases.map(\.rawValue))
-    let transactions = try spec.rows(under: "Transaction codes").compactMap { $0["code"] }
-    #expect(transactions == TransactionReceipt.Code.allCases.map(\.rawValue))
   }
 
   @Test func theLimitsAreThoseOfTheCode() throws {
