@@ -37,7 +37,7 @@ struct CommitWait {
     let start = Clock.monotonicNanoseconds()
     let end = start + milliseconds * 1_000_000
     while true {
-      let present = CommitSignal.shared.present
+      let present = CommitNotice.shared.present
       let number = try state.number()
       let now = Clock.monotonicNanoseconds()
       if number > seen || now >= end { return number }
@@ -45,7 +45,7 @@ struct CommitWait {
         throw DatabaseError(SQLITE_INTERRUPT, "interrupted while it waited for a commit")
       }
       let isEager = now - start < Self.eagerNanoseconds
-      CommitSignal.shared.wait(
+      CommitNotice.shared.wait(
         since: present,
         nanoseconds: min(isEager ? Self.shortNanoseconds : Self.longNanoseconds, end - now))
     }

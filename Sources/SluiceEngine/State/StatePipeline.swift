@@ -57,7 +57,7 @@ final class StatePipeline: TableSource {
 
   func commit() {
     context.commit()
-    if hasCommit { CommitSignal.shared.tell() }
+    if hasCommit { CommitNotice.shared.tell() }
     hasCommit = false
   }
 

@@ -64,8 +64,8 @@ extension DocumentChange {
 }
 
 extension DocumentCommit {
-  /// Of the notice of one branch; nil without one.
-  init?(_ notice: CommitNotice) {
+  /// Of what a transaction did to one branch; nil without one.
+  init?(_ notice: SpaceCommit) {
     guard let change = notice.changes.first else { return nil }
     self.init(
       epoch: notice.epoch, committedAt: notice.committedAt, sequences: change.sequences,

@@ -6,8 +6,8 @@
 internal import SluiceSystem
 internal import Synchronization
 
-final class CommitSignal: Sendable {
-  static let shared = CommitSignal()
+final class CommitNotice: Sendable {
+  static let shared = CommitNotice()
   /// Counts the commits of all databases.
   private let count = Atomic<UInt32>(0)
 
