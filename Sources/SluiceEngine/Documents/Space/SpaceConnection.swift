@@ -56,7 +56,10 @@ final class SpaceConnection {
     if use == .create { try makeTables() }
     try checkTables()
     if use != .read {
-      try asSpaceError { () throws(DatabaseError) in try execute("PRAGMA synchronous = FULL") }
+      // Hashes of changes come in any order, so their index should fit into the cache.
+      try asSpaceError { () throws(DatabaseError) in
+        try execute("PRAGMA synchronous = FULL; PRAGMA cache_size = -16384")
+      }
     }
   }
 
