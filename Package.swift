@@ -107,11 +107,15 @@ let hostTargets: [Target] = [
   .target(name: "CPlugin", dependencies: ["CSluice"], cSettings: cSettings),
   // JSON texts without loss: what engine and command read of them.
   .target(name: "SluiceJSON", swiftSettings: swiftSettings),
+  // The client of documents: it links Automerge, and no SQLite.
+  .target(
+    name: "SluiceDocuments", dependencies: ["CSluice", "SluiceAutomerge", "SluiceClient"],
+    swiftSettings: swiftSettings),
   .target(
     name: "SluiceEngine",
     dependencies: [
-      "CCrypto", "CEngine", "CPlugin", "CSluice", "SluiceAutomerge", "SluiceJSON", "SluiceRecords",
-      "SluiceSQL", "SluiceServer", "SluiceVFS",
+      "CCrypto", "CEngine", "CPlugin", "CSluice", "SluiceAutomerge", "SluiceDocuments",
+      "SluiceJSON", "SluiceRecords", "SluiceSQL", "SluiceServer", "SluiceVFS",
     ],
     swiftSettings: swiftSettings),
   // Both linked from the archives, so that programs need libc only.
@@ -128,8 +132,8 @@ let hostTargets: [Target] = [
   .executableTarget(
     name: "sluice",
     dependencies: [
-      "CSluiceCommand", "SluiceAutomerge", "SluiceClient", "SluiceCommand", "SluiceFiles",
-      "SluiceJSON", "SluiceRecords", "SluiceSQL",
+      "CSluiceCommand", "SluiceAutomerge", "SluiceClient", "SluiceCommand", "SluiceDocuments",
+      "SluiceFiles", "SluiceJSON", "SluiceRecords", "SluiceSQL",
     ],
     swiftSettings: swiftSettings),
   .executableTarget(
@@ -149,8 +153,8 @@ let hostTargets: [Target] = [
   .executableTarget(
     name: "sluice-bench",
     dependencies: [
-      "CSQLite", "CSluice", "CSluiceCommand", "CSluiceSQL", "SluiceClient", "SluiceCommand",
-      "SluiceRecords", "SluiceSQL", "ToolSupport",
+      "CSQLite", "CSluice", "CSluiceCommand", "CSluiceSQL", "SluiceAutomerge", "SluiceClient",
+      "SluiceCommand", "SluiceDocuments", "SluiceRecords", "SluiceSQL", "ToolSupport",
     ],
     path: "Tools/bench", exclude: ["README.md", "results"], swiftSettings: swiftSettings),
   .executableTarget(
@@ -192,7 +196,10 @@ let hostTargets: [Target] = [
     swiftSettings: swiftSettings),
   .testTarget(
     name: "SluiceDocumentsTests",
-    dependencies: ["SluiceAutomerge", "SluiceEngine", "SluiceJSON", "TestSupport"],
+    dependencies: [
+      "SluiceAutomerge", "SluiceDocuments", "SluiceEngine", "SluiceJSON", "SluiceServer",
+      "TestSupport",
+    ],
     swiftSettings: swiftSettings),
   .testTarget(
     name: "SluiceAutomergeTests",
@@ -200,7 +207,8 @@ let hostTargets: [Target] = [
     swiftSettings: swiftSettings),
   // Nearly all users' tests: stock programs with libsluice.so, as Tools/build has made it.
   .testTarget(
-    name: "SluiceVFSTests", dependencies: ["SluiceAutomerge", "SluiceVFS", "TestSupport"],
+    name: "SluiceVFSTests",
+    dependencies: ["SluiceAutomerge", "SluiceDocuments", "SluiceVFS", "TestSupport"],
     swiftSettings: swiftSettings),
 ]
 
@@ -209,8 +217,8 @@ let fuzzTargets: [Target] = [
     name: "fuzzers",
     dependencies: [
       "CEngine", "CPlugin", "CSluice", "SluiceAutomerge", "SluiceWire", "SluiceChannel",
-      "SluiceClient", "SluiceServer", "SluiceFiles", "SluiceEngine", "SluiceJSON", "SluiceSQL",
-      "SluiceVFS", "TestSupport",
+      "SluiceClient", "SluiceDocuments", "SluiceServer", "SluiceFiles", "SluiceEngine",
+      "SluiceJSON", "SluiceSQL", "SluiceVFS", "TestSupport",
     ],
     path: "Tools/fuzzers", swiftSettings: swiftSettings)
 ]
@@ -231,6 +239,7 @@ let package = Package(
       .library(name: "SluiceClient", targets: ["SluiceClient"]),
       .library(name: "SluiceSQL", targets: ["SluiceSQL"]),
       .library(name: "SluiceRecords", targets: ["SluiceRecords"]),
+      .library(name: "SluiceDocuments", targets: ["SluiceDocuments"]),
       .library(name: "SluiceEngine", targets: ["SluiceEngine"]),
       .library(name: "SluiceAutomerge", targets: ["SluiceAutomerge"]),
     ],

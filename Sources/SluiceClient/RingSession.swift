@@ -57,28 +57,34 @@ public final class RingSession: Sendable {
 
   /// Starts `program` (zero-terminated) as this process's own server. It ends with this session.
   public static func startPrivate(
-    program: [CChar], milliseconds: Int64 = Session.connectMillisecondsMaximum
+    program: [CChar], arguments: [[CChar]]? = nil,
+    milliseconds: Int64 = Session.connectMillisecondsMaximum
   ) throws(ConnectError) -> RingSession {
     let deadline = Clock.monotonicNanoseconds() + milliseconds * 1_000_000
     fillStandardDescriptors()
-    let socket = try unsafe spawnServer(program, arguments: [characters("--private")])
+    let socket = try unsafe spawnServer(program, arguments: arguments ?? [characters("--private")])
     return try RingSession(socket: socket, deadline: deadline)
   }
 
   /// Starts the `sluice-engine` program as this process's own engine: the one that SLUICE_ENGINE
   /// names, else the one beside this code (`../bin/sluice-engine` as installed, or in the same
   /// directory), else the first in PATH.
+  ///
+  /// - Parameter documentsKey: the directory (zero-terminated) of the key by which the engine signs the
+  ///   transactions of documents. Without it, the engine has no documents.
   public static func startPrivateEngine(
-    milliseconds: Int64 = Session.connectMillisecondsMaximum
+    documentsKey: [CChar]? = nil, milliseconds: Int64 = Session.connectMillisecondsMaximum
   ) throws(ConnectError) -> RingSession {
+    let arguments = documentsKey.map { [characters("--private-documents"), $0] }
     if let named = unsafe environmentValue("SLUICE_ENGINE") {
       let program = unsafe Array(UnsafeBufferPointer(start: named, count: strlen(named) + 1))
-      return try startPrivate(program: program, milliseconds: milliseconds)
+      return try startPrivate(
+        program: program, arguments: arguments, milliseconds: milliseconds)
     }
     guard let program = installedProgram(characters("sluice-engine")) else {
       throw .programNotFound
     }
-    return try startPrivate(program: program, milliseconds: milliseconds)
+    return try startPrivate(program: program, arguments: arguments, milliseconds: milliseconds)
   }
 
   // MARK: Calls

@@ -119,6 +119,7 @@ extension Status {
     case .skipped: "skipped, because the statement before it was not done"
     case .unknownStatement: "no such statement in this connection"
     case .tooLittleRoom: "a row does not fit into the room for the answer"
+    case .spaceError: "the space of documents refused"
     case .wrongVersion: "another protocol version"
     case .userRefused: "this user is not served"
     case .badHandshake: "malformed handshake"

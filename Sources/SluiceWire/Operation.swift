@@ -1,6 +1,6 @@
 // The operations that a slot can request. Raw values are part of the protocol: they never change
 // and are never reused. 0x0000–0x000f are the server's own, 0x0010–0x00ff is the file range, 0x0110–0x01ff
-// the SQL range, and 0x0210–0x02ff the record range; 0x0300 (documents) is reserved.
+// the SQL range, 0x0210–0x02ff the record range, and 0x0310–0x03ff the document range.
 // Protocol/SPEC.md has the table, and a test compares it with this file.
 
 /// An operation code.
@@ -101,32 +101,77 @@ public enum Operation: UInt16, CaseIterable, Sendable {
   /// Closes the channel's record store.
   case recordsClose = 0x0220
 
+  /// Opens the channel's space of documents.
+  case documentsOpen = 0x0310
+  /// Sends a piece of a call that does not fit into one request.
+  case documentsStage = 0x0311
+  /// Returns a further part of the last call's answer.
+  case documentsNext = 0x0312
+  /// Does a transaction, and returns its receipt.
+  case documentsTransact = 0x0313
+  /// Returns a state of a branch, as JSON or as an Automerge file.
+  case documentsRead = 0x0314
+  /// Returns the JSON of what stands at one path.
+  case documentsValue = 0x0315
+  /// Returns changes of a branch in their order.
+  case documentsChanges = 0x0316
+  /// Returns the ids of the documents.
+  case documentsDocuments = 0x0317
+  /// Returns the branches of a document or of all.
+  case documentsBranches = 0x0318
+  /// Returns one branch: its heads, and what else is known of it.
+  case documentsBranch = 0x0319
+  case documentsCreateBranch = 0x031a
+  case documentsCloseBranch = 0x031b
+  /// Merges a branch into another of its document.
+  case documentsMerge = 0x031c
+  /// Returns what transactions have done to a branch, the newest first.
+  case documentsLog = 0x031d
+  /// Keeps content, and returns its digest.
+  case documentsContentPut = 0x031e
+  case documentsContentGet = 0x031f
+  /// Returns the space's settings, after it has replaced them if there are new ones.
+  case documentsSettings = 0x0320
+  /// The same of the invariants.
+  case documentsInvariants = 0x0321
+  /// Checks the space, and returns what is wrong in it.
+  case documentsVerify = 0x0322
+  /// Deletes what can be made anew.
+  case documentsCollect = 0x0323
+  /// Leaves the channel's space.
+  case documentsClose = 0x0324
+
   /// Whether the request has no arguments.
   public var hasNoArguments: Bool {
     switch self {
     case .nothing, .channelOpen, .close, .sync, .fileSize, .checkReservedLock, .hasMoved,
       .openWindow, .pinWindow, .syncPromise, .syncAwait, .hasExternalReader, .sqlExecute, .sqlFetch,
-      .sqlReset, .recordsNext, .recordsTrack, .recordsCount, .recordsClose:
+      .sqlReset, .recordsNext, .recordsTrack, .recordsCount, .recordsClose, .documentsClose:
       true
     case .channelClose, .fullPathname, .open, .delete, .access, .read, .write, .truncate, .lock,
       .unlock, .allocate, .lockAwait, .walIndexMap, .walIndexLock, .walIndexUnmap, .sqlOpen,
       .sqlValueRead, .sqlValueWrite, .sqlExport, .sqlChangesAwait, .recordsOpen, .recordsStore,
       .recordsStage, .recordsLoad, .recordsKnownState, .recordsErase, .recordsUnmount,
       .recordsUnsynced, .recordsStopTracking, .recordsIDs, .recordsLock, .recordsVerify,
-      .recordsImport:
+      .recordsImport, .documentsOpen, .documentsStage, .documentsNext, .documentsTransact,
+      .documentsRead, .documentsValue, .documentsChanges, .documentsDocuments, .documentsBranches,
+      .documentsBranch, .documentsCreateBranch, .documentsCloseBranch, .documentsMerge,
+      .documentsLog, .documentsContentPut, .documentsContentGet, .documentsSettings,
+      .documentsInvariants, .documentsVerify, .documentsCollect:
       false
     }
   }
 
   /// Who serves it.
-  public enum Range: Sendable { case server, files, sql, records }
+  public enum Range: Sendable { case server, files, sql, records, documents }
 
   @inline(__always)
   public var range: Range {
     switch rawValue >> 8 {
     case 0: rawValue < 0x10 ? .server : .files
     case 1: .sql
-    default: .records
+    case 2: .records
+    default: .documents
     }
   }
 
@@ -134,6 +179,14 @@ public enum Operation: UInt16, CaseIterable, Sendable {
   public var needsFile: Bool { (0x0020...0x00ff).contains(rawValue) }
 
   /// The column of its counter in the metrics. Each range of codes leaves out its first 16, which
-  /// are the server's. An engine counts SQL and records, the latter behind the former.
-  public var counterIndex: Int { Int(rawValue & 0xff) + (rawValue >> 8 == 2 ? 16 : 0) }
+  /// are the server's. An engine counts SQL, behind it records, and documents behind what else it
+  /// counts.
+  public var counterIndex: Int {
+    let column = Int(rawValue & 0xff)
+    return switch range {
+    case .records: column + 16
+    case .documents: column + 48
+    case .server, .files, .sql: column
+    }
+  }
 }

@@ -56,6 +56,8 @@ public enum Status: Int32, CaseIterable, Error, Sendable {
   case unknownStatement = 34
   /// Not even one row of cells fits into the payload range.
   case tooLittleRoom = 35
+  /// A space of documents refused; the payload has the code and the message.
+  case spaceError = 36
 
   /// The handshake: the protocol versions differ.
   case wrongVersion = 40

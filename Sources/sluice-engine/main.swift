@@ -23,7 +23,9 @@ private let engineCommand = Command(
                             commits are faster where processors are few, and an attacker that takes
                             the engine over has the files below DIR (Protocol/THREATS.md)
       --socket PATH         the socket to listen on; a socket of a dead engine is replaced
-      --services NAME[,…]   serve these: sql, records; the default is both
+      --services NAME[,…]   serve these: sql, records, documents; the default is sql,records
+      --key DIR             documents are signed by the key in DIR/server.key, which is made if it is not
+                            there; the default is the --root
       --allow-user UID[,…]  let these users connect too; the default is its own user only
       --plugin LIB          make entities of files with the plugin in this shared library, before the
                             built-in ones (json, lines); may be given several times. Each call runs
@@ -46,6 +48,10 @@ private func serve(_ words: [String]) throws(CommandError) -> Int32 {
     try options.finish()
     return try servePrivate()
   }
+  if let directory = try options.value("--private-documents") {
+    try options.finish()
+    return try servePrivate(key: try serverKey(in: directory))
+  }
   let root = try options.value("--root")
   let files = try options.value("--files")
   guard (root == nil) != (files == nil) else {
@@ -57,7 +63,8 @@ private func serve(_ words: [String]) throws(CommandError) -> Int32 {
   var server = ServerConfiguration()
   server.users.formUnion(try options.allowedUsers())
   server.sessionsMaximum = try options.number("--connections", in: 1...1000, or: 120)
-  let services = try options.value("--services").map(services) ?? .all
+  let services = try options.value("--services").map(services) ?? [.sql, .records]
+  let keyDirectory = try options.value("--key")
   let memory = try options.number("--memory", in: (4 << 20)...(1 << 50), or: 0)
   var confinement = Confinement.full
   if options.flag("--report-confinement") { confinement = .reporting }
@@ -66,6 +73,15 @@ private func serve(_ words: [String]) throws(CommandError) -> Int32 {
   let pluginSeconds = try options.number("--plugin-seconds", in: 1...3600, or: 10)
   let isQuiet = options.flag("--quiet")
   try options.finish()
+  var key: SigningKey?
+  if services.contains(.documents) {
+    guard let directory = keyDirectory ?? root else {
+      throw .usage("with --files, name the directory of the documents' key with --key")
+    }
+    key = try serverKey(in: directory)
+  } else if keyDirectory != nil {
+    throw .usage("--key belongs to --services documents")
+  }
   // First, because it forks: so that it has no descriptors, threads and rights of the rest.
   let plugins = try load(
     libraries, confines: confinement != .none, secondsMaximum: pluginSeconds)
@@ -84,6 +100,7 @@ private func serve(_ words: [String]) throws(CommandError) -> Int32 {
     files: keeper, server: server, confinement: confinement, plugins: plugins)
   configuration.memoryByteCountMaximum = Int64(memory)
   configuration.services = services
+  configuration.key = key
   let code = try run(
     configuration, socket: socket, announcing: isQuiet ? nil : root ?? files)
   sidecar?.stop()
@@ -105,10 +122,23 @@ private func services(_ names: String) throws(CommandError) -> EngineOffer.Servi
     switch name {
     case "sql": services.insert(.sql)
     case "records": services.insert(.records)
-    default: throw .usage("--services: '\(name)' is no service; there are sql and records")
+    case "documents": services.insert(.documents)
+    default:
+      throw .usage("--services: '\(name)' is no service; there are sql, records and documents")
     }
   }
   return services
+}
+
+private func serverKey(in directory: String) throws(CommandError) -> SigningKey {
+  do {
+    let root = try unsafe FileDescriptor.open(zeroTerminated(directory), [.directory, .readOnly])
+    return try ServerKeyFile.key(in: root)
+  } catch let error as Errno {
+    throw .failed("\(directory): \(error.message)")
+  } catch {
+    throw .failed("\(directory)/\(ServerKeyFile.name): \(error)")
+  }
 }
 
 private func load(
@@ -165,13 +195,14 @@ private func run(
 
 /// A client starts its own engine this way, and has the other end of descriptor 3. The databases
 /// are the host's, by its own names.
-private func servePrivate() throws(CommandError) -> Int32 {
+private func servePrivate(key: SigningKey? = nil) throws(CommandError) -> Int32 {
   guard descriptorIsOpen(3) else {
     throw .failed("--private: descriptor 3 is not open; a client starts this, not you")
   }
   do throws(EngineError) {
-    let engine = try EngineProcess(
-      EngineConfiguration(files: .privateSidecar), client: FileDescriptor(owning: 3))
+    var configuration = EngineConfiguration(files: .privateSidecar)
+    configuration.key = key
+    let engine = try EngineProcess(configuration, client: FileDescriptor(owning: 3))
     try engine.run()
   } catch {
     throw .failed(error.text)

@@ -10,9 +10,7 @@ exit(
   Program(
     name: "sluice", title: "SQLite's files on the other side of shared memory",
     commands: [
-      serveCommand, engineCommand, sqlCommand, recordsCommand, runCommand, statsCommand,
-      doctorCommand,
-      confinementCommand,
-      watchCommand, automergeCommand,
+      serveCommand, engineCommand, sqlCommand, recordsCommand, documentsCommand, runCommand,
+      statsCommand, doctorCommand, confinementCommand, watchCommand, automergeCommand,
     ]
   ).run(Arguments.words))

@@ -18,7 +18,7 @@ extension SluiceWire.Operation {
     switch self {
     case .nothing, .channelOpen, .close, .sync, .fileSize, .checkReservedLock, .hasMoved,
       .openWindow, .pinWindow, .syncPromise, .syncAwait, .hasExternalReader, .sqlExecute, .sqlFetch,
-      .sqlReset, .recordsNext, .recordsTrack, .recordsCount, .recordsClose:
+      .sqlReset, .recordsNext, .recordsTrack, .recordsCount, .recordsClose, .documentsClose:
       visit(NoFields.self)
     case .sqlOpen: visit(SQLOpenRequest.self)
     case .sqlValueRead: visit(SQLValueReadRequest.self)
@@ -28,7 +28,8 @@ extension SluiceWire.Operation {
     case .open: visit(OpenRequest.self)
     case .delete: visit(DeleteRequest.self)
     case .access: visit(AccessRequest.self)
-    case .read, .write, .truncate, .allocate, .sqlExport: visit(OffsetFields.self)
+    case .read, .write, .truncate, .allocate, .sqlExport, .documentsNext:
+      visit(OffsetFields.self)
     case .sqlChangesAwait: visit(SQLChangesRequest.self)
     case .lock, .unlock: visit(LockFields.self)
     case .lockAwait: visit(LockAwaitRequest.self)
@@ -37,7 +38,7 @@ extension SluiceWire.Operation {
     case .walIndexUnmap: visit(WALIndexUnmapRequest.self)
     case .recordsOpen: visit(RecordsOpenRequest.self)
     case .recordsStore: visit(RecordsStoreRequest.self)
-    case .recordsStage: visit(RecordsStageRequest.self)
+    case .recordsStage, .documentsStage: visit(RecordsStageRequest.self)
     case .recordsLoad: visit(RecordsLoadRequest.self)
     case .recordsKnownState: visit(RecordsKnownStateRequest.self)
     case .recordsErase: visit(RecordsErasureRequest.self)
@@ -45,6 +46,13 @@ extension SluiceWire.Operation {
     case .recordsUnsynced, .recordsIDs, .recordsVerify: visit(RecordsPageRequest.self)
     case .recordsLock: visit(RecordsLockRequest.self)
     case .recordsImport: visit(RecordsImportRequest.self)
+    case .documentsOpen: visit(DocumentsOpenRequest.self)
+    case .documentsTransact, .documentsRead, .documentsValue, .documentsChanges,
+      .documentsDocuments, .documentsBranches, .documentsBranch, .documentsCreateBranch,
+      .documentsCloseBranch,
+      .documentsMerge, .documentsLog, .documentsContentPut, .documentsContentGet,
+      .documentsSettings, .documentsInvariants, .documentsVerify, .documentsCollect:
+      visit(DocumentsCallFields.self)
     }
   }
 
@@ -55,7 +63,8 @@ extension SluiceWire.Operation {
       .allocate, .openWindow, .pinWindow, .syncPromise, .syncAwait, .lockAwait, .walIndexLock,
       .walIndexUnmap, .sqlExecute, .sqlFetch, .sqlReset, .sqlValueRead, .sqlValueWrite,
       .recordsStage, .recordsLoad, .recordsNext, .recordsUnmount, .recordsTrack,
-      .recordsStopTracking, .recordsImport, .recordsClose:
+      .recordsStopTracking, .recordsImport, .recordsClose, .documentsStage, .documentsNext,
+      .documentsClose:
       visit(NoFields.self)
     case .sqlOpen: visit(SQLOpenReply.self)
     case .channelOpen: visit(ChannelFields.self)
@@ -70,6 +79,13 @@ extension SluiceWire.Operation {
     case .recordsKnownState, .recordsUnsynced, .recordsIDs, .recordsVerify:
       visit(RecordsPageReply.self)
     case .recordsLock: visit(RecordsLockReply.self)
+    case .documentsOpen: visit(DocumentsOpenReply.self)
+    case .documentsTransact, .documentsRead, .documentsValue, .documentsChanges,
+      .documentsDocuments, .documentsBranches, .documentsBranch, .documentsCreateBranch,
+      .documentsCloseBranch,
+      .documentsMerge, .documentsLog, .documentsContentPut, .documentsContentGet,
+      .documentsSettings, .documentsInvariants, .documentsVerify, .documentsCollect:
+      visit(DocumentsCallFields.self)
     }
   }
 }

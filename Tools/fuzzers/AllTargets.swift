@@ -4,6 +4,7 @@ let allTargets: [any FuzzTarget.Type] = [
   SerializerTarget.self, HandshakeTarget.self, SlotTarget.self, AnswerTarget.self,
   StandingLockTarget.self, WindowTarget.self, WALTarget.self, PathTarget.self, SessionTarget.self,
   SQLTarget.self, PageTarget.self, PluginTarget.self, JSONTarget.self, RecordsTarget.self,
+  DocumentsTarget.self,
   TransactionTarget.self, AutomergeChunkTarget.self, AutomergeChangeTarget.self, TokenTarget.self,
   FramesTarget.self, QueryTarget.self, CanaryTarget.self,
 ]

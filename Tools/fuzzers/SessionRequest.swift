@@ -39,13 +39,18 @@ struct SessionRequest {
     switch operation {
     case .nothing, .channelOpen, .close, .sync, .fileSize, .checkReservedLock, .hasMoved,
       .openWindow, .pinWindow, .syncPromise, .syncAwait, .hasExternalReader, .sqlExecute, .sqlFetch,
-      .sqlReset, .recordsNext, .recordsTrack, .recordsCount, .recordsClose:
+      .sqlReset, .recordsNext, .recordsTrack, .recordsCount, .recordsClose, .documentsClose:
       written(NoFields())
-    // A file sidecar does not know them; SQLTarget and RecordsTarget have them for an engine.
+    // A file sidecar does not know them; SQLTarget, RecordsTarget and DocumentsTarget have them for an
+    // engine.
     case .sqlOpen, .sqlValueRead, .sqlValueWrite, .sqlExport, .sqlChangesAwait, .recordsOpen,
       .recordsStore, .recordsStage, .recordsLoad, .recordsKnownState, .recordsErase,
       .recordsUnmount, .recordsStopTracking, .recordsUnsynced, .recordsIDs, .recordsVerify,
-      .recordsLock, .recordsImport:
+      .recordsLock, .recordsImport, .documentsOpen, .documentsStage, .documentsNext,
+      .documentsTransact, .documentsRead, .documentsValue, .documentsChanges, .documentsDocuments,
+      .documentsBranches, .documentsBranch, .documentsCreateBranch, .documentsCloseBranch,
+      .documentsMerge, .documentsLog, .documentsContentPut, .documentsContentGet,
+      .documentsSettings, .documentsInvariants, .documentsVerify, .documentsCollect:
       input.sequence()
     case .channelClose: written(ChannelFields(channel: UInt64(input.choice(4))))
     case .fullPathname: written(PathFields(path: path(&input)))

@@ -256,12 +256,12 @@ _Static_assert(sizeof(struct sluice_refusal) == 256, "refusal");
 // too: `root_path` is then the socket of its file sidecar, or empty.
 
 #define SLUICE_METRICS_ROW_COUNT 16
-#define SLUICE_METRICS_OPERATION_COUNT 64
+#define SLUICE_METRICS_OPERATION_COUNT 96
 #define SLUICE_METRICS_PATH_BYTE_COUNT 1024
 
 enum sluice_metrics_service { SLUICE_METRICS_FILES = 0, SLUICE_METRICS_SQL = 1 };
 
-// The last columns of an engine's rows: rows given to clients; executions whose statement was kept
+// Columns of an engine's rows behind those of records: rows given to clients; executions whose statement was kept
 // compiled, and those that compiled it.
 enum sluice_metrics_sql_column {
   SLUICE_METRICS_SQL_ROWS = 61,
@@ -296,5 +296,5 @@ struct sluice_metrics {
   char root_path[SLUICE_METRICS_PATH_BYTE_COUNT];
   uint64_t operations[SLUICE_METRICS_ROW_COUNT][SLUICE_METRICS_OPERATION_COUNT];
 };
-_Static_assert(sizeof(struct sluice_metrics) == 128 + 2048 + 16 * 64 * 8, "metrics");
+_Static_assert(sizeof(struct sluice_metrics) == 128 + 2048 + 16 * 96 * 8, "metrics");
 _Static_assert(offsetof(struct sluice_metrics, operations) % 128 == 0, "metrics");

@@ -17,6 +17,10 @@ package struct DatabasePlace: Sendable {
   }
 
   private let keeper: Keeper
+  /// What comes before every path; empty for nothing.
+  private var directory: [UInt8] = []
+
+  private init(keeper: Keeper) { self.keeper = keeper }
 
   package static let host = DatabasePlace(keeper: .host(vfs: nil))
 
@@ -34,6 +38,13 @@ package struct DatabasePlace: Sendable {
     DatabasePlace(keeper: socket.map { .sidecar(socket: $0) } ?? .privateSidecar)
   }
 
+  /// The databases of a directory of this place; of the place itself if `path` is empty.
+  func below(_ path: [UInt8]) -> DatabasePlace {
+    var place = self
+    place.directory = path
+    return place
+  }
+
   /// The VFS's name; nil for SQLite's own.
   var vfs: String? {
     switch keeper {
@@ -45,6 +56,7 @@ package struct DatabasePlace: Sendable {
 
   /// The URI of a database. Throws for a path that cannot be one of this place.
   func uri(of path: [UInt8]) throws(DatabaseError) -> [UInt8] {
+    let path = directory.isEmpty ? path : directory + [UInt8(ascii: "/")] + path
     guard !path.isEmpty, !path.contains(0) else {
       throw DatabaseError(SQLITE_CANTOPEN, "the path is empty or has a zero byte")
     }

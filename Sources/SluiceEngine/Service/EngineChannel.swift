@@ -1,4 +1,4 @@
-// A channel of an engine: its requests of SQL, of records, or of both, given to what serves them.
+// A channel of an engine: its requests of SQL, of records and of documents, given to what serves them.
 //
 // Confined to one thread at a time.
 
@@ -14,7 +14,9 @@ package final class EngineOffer: Sendable {
 
     package static let sql = Services(rawValue: 1)
     package static let records = Services(rawValue: 2)
-    package static let all: Services = [.sql, .records]
+    /// They want a key, too.
+    package static let documents = Services(rawValue: 4)
+    package static let all: Services = [.sql, .records, .documents]
   }
 
   let place: DatabasePlace
@@ -22,16 +24,21 @@ package final class EngineOffer: Sendable {
   let services: Services
   let clock: any RecordClock
   let hubs: RecordHubs
+  /// Nil without a key, by which documents' transactions are signed: then there are no documents.
+  package let documents: DocumentHub?
 
   package init(
     at place: DatabasePlace, services: Services = .all, plugins: PluginSet = .builtIn,
-    clock: any RecordClock = SystemClock()
+    key: SigningKey? = nil, clock: any RecordClock = SystemClock()
   ) {
     self.place = place
     self.services = services
     self.plugins = plugins
     self.clock = clock
     hubs = RecordHubs(at: place)
+    var options = SpaceOptions()
+    options.clock = clock
+    documents = key.map { [options] in DocumentHub(at: place, key: $0, options: options) }
   }
 }
 
@@ -41,6 +48,7 @@ final class EngineChannel {
   private let isClientGone: () -> Bool
   private var sql: SQLChannel?
   private var records: RecordChannel?
+  private var documents: DocumentChannel?
 
   init(_ end: ProxyEnd, _ offer: EngineOffer, isClientGone: @escaping () -> Bool) {
     self.end = end
@@ -53,6 +61,9 @@ final class EngineChannel {
   func serve(_ request: Request, _ operation: Operation) throws(ProtocolViolation) {
     if let sql, operation.range == .sql { return try sql.serve(request, operation) }
     if let records, operation.range == .records { return try records.serve(request, operation) }
+    if let documents, operation.range == .documents {
+      return try documents.serve(request, operation)
+    }
     try serveFirst(request, operation)
   }
 
@@ -69,13 +80,19 @@ final class EngineChannel {
         end, offer.hubs, offer.clock, isClientGone: isClientGone)
       records = channel
       try channel.serve(request, operation)
-    case .sql, .records, .server, .files: end.complete(.unknownOperation)
+    case .documents where offer.services.contains(.documents):
+      guard let hub = offer.documents else { return end.complete(.unknownOperation) }
+      let channel = DocumentChannel(end, hub)
+      documents = channel
+      try channel.serve(request, operation)
+    case .sql, .records, .documents, .server, .files: end.complete(.unknownOperation)
     }
   }
 
   func close() {
     sql?.session.close()
     records?.session.close()
+    documents?.session.close()
   }
 
   /// What SQL has done since it was last asked; nil if this channel has none.

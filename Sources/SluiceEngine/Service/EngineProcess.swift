@@ -38,6 +38,8 @@ package struct EngineConfiguration: Sendable {
   package var confinement = Confinement.full
   package var plugins: PluginSet
   package var services = EngineOffer.Services.all
+  /// By which documents' transactions are signed; nil for no documents.
+  package var key: SigningKey?
   /// The memory that SQLite takes for all connections together; 0 for no limit.
   package var memoryByteCountMaximum: Int64 = 0
 
@@ -113,7 +115,9 @@ package final class EngineProcess {
     do throws(Errno) {
       server = try Server(
         EngineService(
-          EngineOffer(at: place, services: configuration.services, plugins: configuration.plugins),
+          EngineOffer(
+            at: place, services: configuration.services, plugins: configuration.plugins,
+            key: configuration.key),
           filesEnd: filesSocket.flatMap { SidecarWatch.end(ofServerOn: $0) }),
         configuration.server, entrance,
         metrics: metrics, socketName: socketName)

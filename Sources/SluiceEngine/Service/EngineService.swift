@@ -1,5 +1,5 @@
-// What an engine serves, SQL and records: a thread for each channel, and in it the channel's database
-// connection or record store.
+// What an engine serves, SQL, records and documents: a thread for each channel, and in it the channel's
+// database connection, record store, or use of a space.
 //
 // Threads: `EngineService` any; the others are confined to the thread of their channel.
 
@@ -21,7 +21,7 @@ final class EngineService: Service {
     self.filesEnd = filesEnd
   }
 
-  let operations: ClosedRange<UInt16> = 0x0110...0x02ff
+  let operations: ClosedRange<UInt16> = 0x0110...0x03ff
   let features: UInt32 = 0
 
   var threading: Threading { .perChannel(maximum: 1024) }

@@ -24,7 +24,12 @@ extension FileSession {
       .sqlChangesAwait, .recordsOpen, .recordsStore, .recordsStage, .recordsLoad, .recordsNext,
       .recordsKnownState, .recordsErase, .recordsUnmount, .recordsTrack, .recordsUnsynced,
       .recordsStopTracking, .recordsIDs, .recordsCount, .recordsLock, .recordsVerify,
-      .recordsImport, .recordsClose:
+      .recordsImport, .recordsClose, .documentsOpen, .documentsStage, .documentsNext,
+      .documentsTransact, .documentsRead, .documentsValue, .documentsChanges, .documentsDocuments,
+      .documentsBranches, .documentsBranch, .documentsCreateBranch, .documentsCloseBranch,
+      .documentsMerge, .documentsLog, .documentsContentPut, .documentsContentGet,
+      .documentsSettings, .documentsInvariants, .documentsVerify, .documentsCollect,
+      .documentsClose:
       preconditionFailure("no operation of this service")
     case .sync:
       let work = try syncWork(request, channel, now: now)

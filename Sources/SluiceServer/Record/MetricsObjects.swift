@@ -91,6 +91,6 @@ package func readMetrics() -> [sluice_metrics] {
       let mapping = try? Mapping(descriptor, byteCount: byteCount, writable: false)
     else { return nil }
     let copy = unsafe mapping.start.loadUnaligned(as: sluice_metrics.self)
-    return copy.magic == sluice_magic && copy.version == 1 && copy.process == process ? copy : nil
+    return copy.magic == sluice_magic && copy.version == 2 && copy.process == process ? copy : nil
   }
 }

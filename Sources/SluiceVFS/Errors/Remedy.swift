@@ -58,7 +58,7 @@ private func remedyForRefusal(_ status: Status, _ errno: Errno) -> StaticString?
     "let the sidecar's user write the file and its directory"
   case .limitReached: "close connections, or serve with higher limits"
   case .wrongVersion, .unknownOperation, .badHandshake, .misuse, .sqlError, .skipped,
-    .unknownStatement, .tooLittleRoom:
+    .unknownStatement, .tooLittleRoom, .spaceError:
     "use libsluice.so and sluice of the same release"
   case .userRefused: "start the sidecar with --allow-user and this user's number"
   case .tooManySessions:

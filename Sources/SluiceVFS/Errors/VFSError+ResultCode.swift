@@ -51,7 +51,8 @@ extension VFSError {
       operation == .fullPathname ? csqlite_cantopen_fullpath : operation.failureCode
     case .badFile, .notRegular, .limitReached, .locksLost,
       .unknownOperation, .misuse, .wrongVersion, .userRefused, .badHandshake,
-      .tooManySessions, .sqlError, .skipped, .unknownStatement, .tooLittleRoom:
+      .tooManySessions, .sqlError, .skipped, .unknownStatement, .tooLittleRoom,
+      .spaceError:
       operation.failureCode
     }
   }

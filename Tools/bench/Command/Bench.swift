@@ -44,6 +44,8 @@ let benchCommand = Command(
       records-scale
                   one large value and many values in an engine: memory, small loads beside the load of
                   the large one, lists of ids, and the opening after a crash
+      documents   versioned documents of an engine: reads of tip and past, and commits, at several ages of
+                  the document; several durable writers beside one
       start       the first query of a new process, the start of its private sidecar included
       all         all of these, in this order
       combine     measures nothing: shows what earlier runs on one machine with --json have printed
@@ -58,14 +60,14 @@ let benchCommand = Command(
       --count N          channel, vfs: calls of each kind in a round (20000, of slow ones fewer);
                          open: how often a database is opened in a run (2400);
                            state: commits in a round (2000);
-                           records: durable stores of each client in a round (150)
+                           records, documents: durable stores or commits of each client in a round (150)
       --seconds S        onecpu, txn, select, contend, beside, group, idle, scale, records-scale: how long
                          a run lasts (1; contend, beside, group and records-scale 3)
       --file-size MIB    vfs: the database's size (100)
       --size N           speedtest, onecpu: speedtest1's --size (100)
       --speedtest1 PATH  speedtest, onecpu: the program (the one that Tools/sqlite-suite build made)
-      --writers N        contend: processes (8); beside, group: only so many; records: clients that
-                         store durably (8)
+      --writers N        contend: processes (8); beside, group: only so many; records, documents:
+                         clients that store durably (8)
       --readers N        beside: only so many; 0 is a checkpointer
       --sync-delay MS    group: each sync takes MS milliseconds longer, with every VFS (0)
       --sessions N       idle: sessions (200)
@@ -90,6 +92,7 @@ private var benchmarks: [any Benchmark.Type] {
     SelectBenchmark.self, ContentionBenchmark.self, BesideBenchmark.self, GroupBenchmark.self,
     IdleBenchmark.self, OpenBenchmark.self, ScaleBenchmark.self,
     SQLBenchmark.self, StateBenchmark.self, RecordsBenchmark.self, RecordsScaleBenchmark.self,
+    DocumentsBenchmark.self,
     StartBenchmark.self,
   ]
 }

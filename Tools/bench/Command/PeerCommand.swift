@@ -38,6 +38,7 @@ private let works: [String: Work] = [
   "records-stock": RecordsPeers.stock, "records-connection": RecordsPeers.connection,
   "records-storage": RecordsPeers.storage, "records-durable-stock": RecordsPeers.durableStock,
   "records-durable-connection": RecordsPeers.durableConnection,
+  "documents": DocumentsPeers.document, "documents-durable": DocumentsPeers.durable,
   "records-fill-large": RecordsScalePeers.fillLarge,
   "records-load-large": RecordsScalePeers.loadLarge,
   "records-small-loads": RecordsScalePeers.smallLoads,

@@ -170,12 +170,15 @@ final class SharedEngine {
 
   var id: Int32 { process.id }
 
-  init(on bench: Workbench, hasOwnFiles: Bool = false) throws(ToolError) {
+  init(
+    on bench: Workbench, hasOwnFiles: Bool = false, services: String = "sql,records"
+  ) throws(ToolError) {
     socket = bench.path(bench.freshName()) + ".socket"
     do throws(Errno) {
       process = try MeasuredProcess(
         [
           bench.sidecarProgram, "engine", "--root", bench.path("."), "--socket", socket, "--quiet",
+          "--services", services,
         ] + (hasOwnFiles ? ["--own-files"] : []))
     } catch {
       throw .system(bench.sidecarProgram, error)

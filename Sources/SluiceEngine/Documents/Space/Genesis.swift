@@ -2,6 +2,7 @@
 // document's id alone, so it is never stored: each reader makes it anew.
 
 package import SluiceAutomerge
+internal import SluiceDocuments
 
 /// How the history of a branch begins.
 package enum Root: String, Sendable {
@@ -15,13 +16,6 @@ package enum Genesis {
   /// The genesis of a document: one actor, the bytes of the id; one change, which sets a key of the
   /// root and removes it. Throws for ids that cannot be actors.
   package static func change(of docID: String) throws(AutomergeError) -> Change {
-    guard let actor = ActorID(Array(docID.utf8)) else { throw AutomergeError(.actorEmpty) }
-    var document = Document(actor: actor)
-    let change = try document.edit { edit throws(AutomergeError) in
-      try edit.set(.int(1), forKey: "__genesis__")
-      try edit.removeValue(forKey: "__genesis__")
-    }
-    guard let change else { throw AutomergeError(.operationMissing) }
-    return change
+    try DocumentGenesis.change(of: docID)
   }
 }

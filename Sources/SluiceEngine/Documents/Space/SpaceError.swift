@@ -6,7 +6,7 @@ internal import SluiceAutomerge
 /// Why a call on a space fails, for programs and for people.
 package struct SpaceError: Error, Equatable {
   /// The class of the failure. The raw values are stable.
-  package enum Code: String, Sendable {
+  package enum Code: String, CaseIterable, Sendable {
     /// The name of the space is none.
     case invalidSpace = "InvalidSpace"
     /// There is no such space.
