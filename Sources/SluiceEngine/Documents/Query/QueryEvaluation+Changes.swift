@@ -43,13 +43,13 @@ extension QueryEvaluation {
     _ concerned: Set<Evaluation.ID>, _ reader: inout DocumentReader<Documents>
   ) {
     var left = evaluateAgain(concerned.sorted(), &reader)
-    settle(&reader)
+    left += settle(&reader)
     // An earlier part is Yes now: the later ones are not to be touched.
     let outdated = table.raisedAlternatives.filter { looksTooFar($0) }
     table.raisedAlternatives = []
     if !outdated.isEmpty {
       left += evaluateAgain(outdated.sorted(), &reader)
-      settle(&reader)
+      left += settle(&reader)
     }
     forgetUnreached(left)
   }

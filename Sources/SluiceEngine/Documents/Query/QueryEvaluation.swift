@@ -71,7 +71,7 @@ struct QueryEvaluation: Sendable {
     table.removeAll()
     let root = table.make(query.schema.root, at: -1)
     expand([(root, nil)], &reader)
-    settle(&reader)
+    _ = settle(&reader)
   }
 
   /// Does evaluations and those that they need, depth first.
@@ -85,17 +85,29 @@ struct QueryEvaluation: Sendable {
     }
   }
 
-  /// Lets verdicts fall, and looks at further alternatives where no earlier one is Yes.
-  mutating func settle<Documents>(_ reader: inout DocumentReader<Documents>) {
+  /// Lets verdicts fall, and looks at further alternatives where no earlier one is Yes. Gives
+  /// evaluations that one of them does not need any more.
+  mutating func settle<Documents>(
+    _ reader: inout DocumentReader<Documents>
+  ) -> [Evaluation.ID] {
+    var left: [Evaluation.ID] = []
     while true {
       let schema = query.schema
       let waiting = table.settle { evaluation in
         guard case .any(let parts) = schema[evaluation.node] else { return true }
         return evaluation.isTruncated || evaluation.partCount == parts.count
       }
-      if waiting.isEmpty { return }
+      if waiting.isEmpty { return left }
       for id in waiting {
-        if let value = value(of: id, &reader) { expand(tryNextPart(of: id, value), &reader) }
+        if let value = value(of: id, &reader) {
+          expand(tryNextPart(of: id, value), &reader)
+        } else {
+          // It has gone though no change named it: the document may not be read any more.
+          releasePlaces(of: id)
+          left += table.removeEdges(of: id, from: 0)
+          table.clearFindings(of: id)
+          expand([(id, nil)], &reader)
+        }
         table.unsettle(id)
       }
     }
