@@ -38,4 +38,37 @@ import Testing
     let again = evaluation.update([DocumentDelta(document: "A", changed: [[]])], in: documents)
     #expect(again?.newVerdict == .yes && Set(evaluation.documents) == ["A", "B"])
   }
+
+  // MARK: Long paths
+
+  @Test func aLongPathIsRefusedAndALinkWithOneIsData() throws {
+    func steps(_ count: Int) -> [String] { Array(repeating: "x", count: count) }
+    #expect(throws: QueryError(.tooLongPath(stepCountMax: 256))) {
+      try DocumentQuery(document: "A", path: steps(257), schema: .always)
+    }
+    _ = try DocumentQuery(document: "A", path: steps(256), schema: .always)
+    for (count, expected) in [(256, QueryVerdict.no), (257, .yes)] {
+      let documents = TestDocuments(roots: ["A": .link("B", steps(count)), "B": .null])
+      let query = try DocumentQuery("A", [], #"{"type":"object"}"#)
+      #expect(QueryEvaluation(query, in: documents).verdict == expected)
+    }
+  }
+
+  @Test(.timeLimit(.minutes(1))) func aPathThatLinksMakeLongerTouchesNoMoreThanTheSteps() throws {
+    // Each document adds 250 steps to a way that ends where nothing is.
+    let steps = Array(repeating: "x", count: 250)
+    var roots: [String: TestValue] = [:]
+    for index in 0..<1_000 { roots["D\(index)"] = .link("D\(index + 1)", steps) }
+    let query = try DocumentQuery("D0", [], #"{"type":"number"}"#)
+    let evaluation = QueryEvaluation(query, in: TestDocuments(roots: roots))
+    #expect(evaluation.verdict == .maybeExceededDepth)
+    let stepCount = evaluation.touches.reduce(0) { $0 + $1.path.count }
+    #expect(stepCount <= DocumentQuery.Limits().stepCountMax)
+    // What comes where the steps ended is told.
+    var followed = evaluation
+    roots["D1000"] = .number(1)
+    let change = followed.update(
+      [DocumentDelta(document: "D1000", changed: [[]])], in: TestDocuments(roots: roots))
+    #expect(change?.newVerdict == .maybeExceededDepth)
+  }
 }

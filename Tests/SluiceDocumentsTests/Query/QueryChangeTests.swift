@@ -15,8 +15,8 @@ import Testing
       var scenario = RandomScenario(SeededRandom(seed: random.next()))
       let schema = scenario.schema()
       let (document, path) = (RandomScenario.names[0], scenario.path())
-      let query = DocumentQuery(
-        document: document, path: path, schema: try Schema(json: schema.json))
+      let query = try DocumentQuery(
+        document: document, path: path, schema: Schema(json: schema.json))
       var limits = DocumentQuery.Limits()
       let isLimited = scenario.chance(1, of: 3)
       if isLimited {

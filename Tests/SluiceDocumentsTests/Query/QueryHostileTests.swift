@@ -85,7 +85,7 @@ import Testing
     let documents = TestDocuments(roots: [
       "A": .object(["x": .link("B", steps)]), "B": .object(["x": .link("A", steps)]),
     ])
-    let query = DocumentQuery(document: "A", path: steps, schema: .always)
+    let query = try DocumentQuery(document: "A", path: steps, schema: .always)
     let evaluation = QueryEvaluation(query, in: documents)
     #expect(evaluation.verdict == .yes && evaluation.links.count == 2)
   }

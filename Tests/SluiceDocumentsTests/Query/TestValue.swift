@@ -170,7 +170,7 @@ struct TestDocuments: QueryDocuments {
 extension DocumentQuery {
   /// With a schema as JSON text.
   init(_ document: String, _ path: [String] = [], _ schema: String) throws {
-    self.init(document: document, path: path, schema: try Schema(json: Array(schema.utf8)))
+    try self.init(document: document, path: path, schema: try Schema(json: Array(schema.utf8)))
   }
 }
 

@@ -3,9 +3,22 @@
 /// A place to begin at, and a schema for the value that stands there. Links are followed, on the path
 /// and within the value.
 struct DocumentQuery: Sendable {
-  var document: String
-  var path: [String]
-  var schema: Schema
+  let document: String
+  let path: [String]
+  let schema: Schema
+
+  /// The steps of a query's path, and of a link's.
+  static let pathStepCountMax = 256
+
+  /// Refuses a path that is too long.
+  init(document: String, path: [String], schema: Schema) throws(QueryError) {
+    guard path.count <= Self.pathStepCountMax else {
+      throw QueryError(.tooLongPath(stepCountMax: Self.pathStepCountMax))
+    }
+    self.document = document
+    self.path = path
+    self.schema = schema
+  }
 
   struct Limits: Sendable {
     /// Pairs of schema and place that are reached through a link.

@@ -4,6 +4,8 @@
 // Links may lead in a circle, on which the path may even grow. A circle is a link that is met again
 // before a step was taken that waited at the first meeting: from there on all would repeat. A circle
 // leads to no value.
+//
+// Each place on the way costs the steps of its path, so a way cannot touch many deep places.
 
 struct PathWalk<Value> {
   enum End {
@@ -63,7 +65,8 @@ struct PathWalker<Documents: QueryDocuments> {
       let link = QueryLink(current)
       let linkStepCount =
         link.map { DocumentQuery.Limits.stepsPerEvaluation + $0.path.count } ?? 0
-      guard meter.take(1 + linkStepCount) else {
+      // A touch costs its path, because it is told with it.
+      guard meter.take(1 + places.depth(of: place) + linkStepCount) else {
         walk.holds.insert(.init(place: place, reading: QueryLink.reading(current, for: .kind)))
         walk.end = .unknown
         return
@@ -88,6 +91,12 @@ struct PathWalker<Documents: QueryDocuments> {
       }
     }
     // Nothing is there. What comes is told to who reads the end.
+    let depth = places.depth(of: place)
+    guard meter.take((1 + rest.count) * (depth + 1) + rest.count * (rest.count + 1) / 2) else {
+      walk.holds.insert(.init(place: place, reading: .content))
+      walk.end = .unknown
+      return
+    }
     while let key = rest.popLast() { place = places.child(key, of: place) }
     walk.holds.insert(.init(place: place, reading: .content))
   }

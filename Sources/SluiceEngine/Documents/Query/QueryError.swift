@@ -8,6 +8,8 @@ struct QueryError: Error, Hashable, Sendable {
     case tooLarge(byteCountMax: Int)
     case tooDeep(depthMax: Int)
     case tooManySchemas(countMax: Int)
+    /// The query's own path.
+    case tooLongPath(stepCountMax: Int)
     /// A keyword has a value of another form than it must.
     case wrongValue(keyword: String, expected: String)
     /// A keyword that restricts values in JSON Schema, and that queries do not have.
@@ -40,6 +42,7 @@ extension QueryError.Reason: CustomStringConvertible {
     case .tooLarge(let byteCountMax): "has more than \(byteCountMax) bytes"
     case .tooDeep(let depthMax): "is nested deeper than \(depthMax)"
     case .tooManySchemas(let countMax): "has more than \(countMax) schemas"
+    case .tooLongPath(let stepCountMax): "stands at a path of more than \(stepCountMax) steps"
     case .wrongValue(let keyword, let expected): "\(keyword) must be \(expected)"
     case .unsupportedKeyword(let keyword): "\(keyword) is not supported in queries"
     case .unresolvedReference(let reference): "$ref \(reference) leads to no schema"

@@ -1,5 +1,6 @@
 // Links between documents. A link is exactly {"/": {"link@1": {"id": string, "path": [string]}}}; the
-// innermost object may have other members, of which `space` has a meaning.
+// innermost object may have other members, of which `space` has a meaning. A longer path than a
+// query may have makes it data.
 
 struct QueryLink {
   var document: ExactText
@@ -13,7 +14,8 @@ struct QueryLink {
     guard let outer = value.member(Self.outerKey), let inner = outer.member(Self.innerKey),
       value.count == 1, outer.count == 1,
       case .string(let id)? = inner.member(Self.idKey)?.scalar,
-      let steps = inner.member(Self.pathKey), steps.kind == .array
+      let steps = inner.member(Self.pathKey), steps.kind == .array,
+      steps.count <= DocumentQuery.pathStepCountMax
     else { return nil }
     document = id
     path = []
