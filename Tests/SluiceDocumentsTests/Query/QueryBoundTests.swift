@@ -71,4 +71,75 @@ import Testing
       [DocumentDelta(document: "D1000", changed: [[]])], in: TestDocuments(roots: roots))
     #expect(change?.newVerdict == .maybeExceededDepth)
   }
+
+  // MARK: Lists of the past
+
+  @Test(.timeLimit(.minutes(1))) func aLongListOfThePastIsReadInOneGo() throws {
+    var automerge = Document()
+    var list = ObjectID.root
+    try automerge.edit { edit in
+      list = try edit.make(.list, forKey: "l")
+      for _ in 0..<10_000 { try edit.append(1, to: list) }
+    }
+    let old = automerge.heads
+    try automerge.edit { try $0.append("x", to: list) }
+    let views = try ViewDocuments(views: ["A": automerge.view(at: old)])
+    let alternatives = #"{"anyOf":[{"required":["x"]},{"items":{}},{"type":"number"}]}"#
+    for schema in [#"{"type":"number"}"#, alternatives] {
+      let query = try DocumentQuery("A", ["l"], #"{"items":\#(schema)}"#)
+      #expect(QueryEvaluation(query, in: views).verdict == .yes)
+    }
+  }
+
+  // MARK: Steps
+
+  /// The steps of a query on one document.
+  private func stepCount(_ root: TestValue, _ schema: String) throws -> Int {
+    let query = try DocumentQuery("A", [], schema)
+    return QueryEvaluation(query, in: TestDocuments(roots: ["A": root])).table.stepCount
+  }
+
+  @Test func aTextCostsItsLengthEachTimeThatItIsLookedAt() throws {
+    let text = TestValue.string(String(repeating: "a", count: 16_000))
+    for schema in [#"{"const":"b"}"#, #"{"enum":["b",1]}"#, #"{"pattern":"^b"}"#] {
+      #expect(try stepCount(text, schema) >= 1_000, "\(schema)")
+    }
+    #expect(try stepCount(.array([text]), #"{"const":["b"]}"#) >= 1_000)
+    // Who looks at the kind only does not make it.
+    for schema in [#"{"type":"string"}"#, #"{"minimum":1}"#, #"{"const":[]}"#] {
+      #expect(try stepCount(text, schema) < 100, "\(schema)")
+    }
+  }
+
+  @Test func aConstantOfAnotherFormCostsAStep() throws {
+    let constants = (0..<1_000).map { "[\($0),1]" }.joined(separator: ",")
+    let schema = #"{"enum":[\#(constants)]}"#
+    #expect(try stepCount(.array([.null]), schema) >= 1_000)
+    #expect(try stepCount(.object(["x": .null]), schema) >= 1_000)
+  }
+
+  @Test func evaluationsArePaidForBeforeTheyAreMade() throws {
+    // All parts of each document wait while the first one leads to the next document.
+    let parts = (0..<500).map { #"{"required":["k\#($0)"]}"# }.joined(separator: ",")
+    let schema = ##"{"allOf":[{"properties":{"n":{"$ref":"#"}}},\##(parts)]}"##
+    var roots: [String: TestValue] = [:]
+    for index in 0..<1_000 { roots["D\(index)"] = .object(["n": .link("D\(index + 1)")]) }
+    let query = try DocumentQuery("D0", [], schema)
+    let limits = DocumentQuery.Limits(stepCountMax: 1 << 18)
+    let evaluation = QueryEvaluation(query, in: TestDocuments(roots: roots), limits: limits)
+    #expect(evaluation.table.stepCount <= limits.stepCountMax)
+    #expect(
+      evaluation.dependencyCounts.evaluations
+        <= limits.stepCountMax / DocumentQuery.Limits.stepsPerEvaluation)
+  }
+
+  @Test func aListWithoutStepsForItsElementsMakesNoPlaces() throws {
+    let limits = DocumentQuery.Limits(stepCountMax: 20_000)
+    let list = TestValue.array(Array(repeating: .null, count: 10_000))
+    let evaluation = QueryEvaluation(
+      try DocumentQuery("A", [], #"{"items":{"type":"null"}}"#),
+      in: TestDocuments(roots: ["A": list]), limits: limits)
+    #expect(evaluation.verdict == .maybeExceededDepth)
+    #expect(evaluation.touches.count <= 20_000 / DocumentQuery.Limits.stepsPerEvaluation)
+  }
 }

@@ -43,9 +43,19 @@ extension TestValue: QueryValue {
     }
   }
 
+  func hasCount(_ count: Int) -> Bool { self.count == count }
+
+  var scalarCount: Int {
+    if case .string(let text) = self { text.unicodeScalars.count } else { 0 }
+  }
+
   func element(at index: Int) -> TestValue {
     guard case .array(let values) = self else { preconditionFailure("no array") }
     return values[index]
+  }
+
+  var elements: [TestValue] {
+    if case .array(let values) = self { values } else { [] }
   }
 
   func member(_ key: ExactText) -> TestValue? {

@@ -100,6 +100,13 @@ extension QueryTree.Value {
 
   var count: Int { range.count }
 
+  func hasCount(_ count: Int) -> Bool { self.count == count }
+
+  var scalarCount: Int {
+    guard case .scalar(.string(let text)) = tree.nodes[index] else { return 0 }
+    return text.text.unicodeScalars.count
+  }
+
   func element(at index: Int) -> Self {
     Self(tree: tree, index: tree.children[range.lowerBound + index])
   }
