@@ -104,7 +104,13 @@ struct StandingQueries: Sendable {
     standing.touched.subtract(removed)
     standing.touched.formUnion(added)
     let isSourceConcerned = deltas.contains { delta in
-      (delta.changed + delta.removed).contains { SourceDocuments.isConcerned(byChangeAt: $0) }
+      let document = ExactText(delta.document)
+      guard standing.touched.contains(document) || oldSources.contains(document) else {
+        return false
+      }
+      return (delta.changed + delta.removed).contains {
+        SourceDocuments.isConcerned(byChangeAt: $0)
+      }
     }
     if isSourceConcerned || !added.isEmpty || !removed.isEmpty {
       standing.sources = SourceDocuments.closure(
