@@ -142,4 +142,73 @@ import Testing
     #expect(evaluation.verdict == .maybeExceededDepth)
     #expect(evaluation.touches.count <= 20_000 / DocumentQuery.Limits.stepsPerEvaluation)
   }
+
+  // MARK: Patterns, documents, texts
+
+  @Test func thePatternsOfASchemaAreBoundedTogether() throws {
+    func schema(_ count: Int) -> [UInt8] {
+      // Each has 665 states.
+      let patterns = (0..<count).map { #"{"pattern":"\#($0 + 1_000)a{660}"}"# }
+      return Array(#"{"anyOf":[\#(patterns.joined(separator: ","))]}"#.utf8)
+    }
+    _ = try Schema(json: schema(30))
+    var reason: QueryError.Reason?
+    do throws(QueryError) { _ = try Schema(json: schema(31)) } catch { reason = error.reason }
+    #expect(reason == .tooManyPatternStates(countMax: 20_000))
+    // Equal ones are one.
+    let same = Array(repeating: #"{"pattern":"a{660}"}"#, count: 31).joined(separator: ",")
+    _ = try Schema(json: Array(#"{"items":[\#(same)]}"#.utf8))
+  }
+
+  @Test func aChainOfLinksLoadsNoMoreDocumentsThanTheBound() throws {
+    var roots: [String: TestValue] = [:]
+    for index in 0..<200 { roots["L\(index)"] = .link("L\(index + 1)") }
+    roots["L200"] = .number(1)
+    let documents = NotedDocuments(roots)
+    let query = try DocumentQuery("L0", [], #"{"type":"number"}"#)
+    for (bound, expected) in [(201, QueryVerdict.yes), (200, .maybeExceededDepth)] {
+      documents.asked = []
+      let evaluation = QueryEvaluation(
+        query, in: documents, limits: .init(documentCountMax: bound))
+      #expect(evaluation.verdict == expected)
+      #expect(evaluation.documents.count == bound && Set(documents.asked).count == bound)
+    }
+    // Once the chain is shorter, its end is seen.
+    var followed = QueryEvaluation(query, in: documents, limits: .init(documentCountMax: 200))
+    documents.roots["L5"] = .number(2)
+    let change = followed.update([DocumentDelta(document: "L5", changed: [[]])], in: documents)
+    #expect(change?.newVerdict == .yes && followed.documents.count == 6)
+  }
+
+  @Test(.timeLimit(.minutes(1))) func anObjectOfManyMembersIsReadInOneGo() throws {
+    let members = (0..<60_000).map { #""k\#($0)":0"# }.joined(separator: ",")
+    let tree = try QueryTree(
+      Array("{\(members)}".utf8), limits: .init(byteCountMax: 1 << 20, depthMax: 1))
+    #expect(tree.root.count == 60_000)
+  }
+
+  // MARK: Documents delivered along
+
+  @Test func onlyTheQuerysDocumentsConcernWhatIsDeliveredAlong() throws {
+    let documents = NotedDocuments(["A": .object(["x": .number(1)]), "Z": .null])
+    var queries = StandingQueries(space: nil)
+    _ = queries.add(try DocumentQuery("A", ["x"], "true"), in: documents)
+    documents.asked = []
+    let deltas = [
+      DocumentDelta(document: "A", changed: [["y"]]), DocumentDelta(document: "Z", changed: [[]]),
+    ]
+    #expect(queries.onDelta(deltas, in: documents).map(\.changedDocuments) == [["A"]])
+    #expect(documents.asked.isEmpty)
+  }
+
+  @Test func theSameSourcesAreLeftOutWhereThereAreTooMany() throws {
+    let names = (10..<60).map { "A\($0)" }
+    var roots: [String: TestValue] = [:]
+    for name in names {
+      roots[name] = .object(["source": .object(["id": .string("S" + name)])])
+    }
+    let found = SourceDocuments.closure(
+      of: names.shuffled(), in: TestDocuments(roots: roots), space: nil, countMax: 3)
+    #expect(found == Set(["SA10", "SA11", "SA12"].map { ExactText($0) }))
+  }
 }

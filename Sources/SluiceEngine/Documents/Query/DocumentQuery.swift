@@ -23,8 +23,10 @@ struct DocumentQuery: Sendable {
   struct Limits: Sendable {
     /// Pairs of schema and place that are reached through a link.
     var visitCountMax = 16_384
+    /// Documents of which a place is touched.
+    var documentCountMax = 16_384
     /// The bound of time and memory. Each evaluation costs `stepsPerEvaluation` and the steps of its
-    /// path; each compared scalar, member, element and state of a pattern costs one.
+    /// path, before it is made; the protocol's text lists the rest.
     var stepCountMax = 1 << 22
 
     static let stepsPerEvaluation = 16

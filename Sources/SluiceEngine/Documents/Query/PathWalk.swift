@@ -13,7 +13,7 @@ struct PathWalk<Value> {
     case absent
     /// To another space, which is not looked at.
     case otherSpace
-    /// The meter ran out.
+    /// The meter ran out, or there would be too many documents.
     case unknown
   }
 
@@ -31,16 +31,22 @@ struct PathWalker<Documents: QueryDocuments> {
   /// Links that would make a circle, each with the number of steps that waited when it was met.
   private var met: [(place: PlaceTable.PlaceID, restCount: Int)] = []
   private var metPlaces = Set<PlaceTable.PlaceID>()
+  /// Those on the way of which no place is held yet.
+  private var newDocuments = Set<ExactText>()
+  private let documentCountMax: Int
   private var walk = PathWalk<Documents.Value>(end: .absent)
+
+  private init(_ limits: DocumentQuery.Limits) { documentCountMax = limits.documentCountMax }
 
   /// From the root of a document.
   static func walk(
-    from document: ExactText, _ path: [ExactText], space: String?,
+    from document: ExactText, _ path: [ExactText], space: String?, _ limits: DocumentQuery.Limits,
     _ places: inout PlaceTable, _ reader: inout DocumentReader<Documents>, _ meter: inout StepMeter
   ) -> PathWalk<Documents.Value> {
-    var walker = PathWalker()
+    var walker = PathWalker(limits)
     walker.rest = path.reversed()
     let place = places.root(ofDocument: document)
+    walker.newDocuments.insert(document)
     walker.go(reader.root(of: document), place, space, &places, &reader, &meter)
     return walker.walk
   }
@@ -48,9 +54,10 @@ struct PathWalker<Documents: QueryDocuments> {
   /// From a link on.
   static func walk(
     following link: QueryLink, at place: PlaceTable.PlaceID, space: String?,
+    _ limits: DocumentQuery.Limits,
     _ places: inout PlaceTable, _ reader: inout DocumentReader<Documents>, _ meter: inout StepMeter
   ) -> PathWalk<Documents.Value> {
-    var walker = PathWalker()
+    var walker = PathWalker(limits)
     guard let target = walker.follow(link, at: place, space, &places) else { return walker.walk }
     walker.go(reader.root(of: link.document), target, space, &places, &reader, &meter)
     return walker.walk
@@ -111,6 +118,13 @@ struct PathWalker<Documents: QueryDocuments> {
       return nil
     }
     guard metPlaces.insert(place).inserted else { return nil }
+    if !places.isHeld(link.document), !newDocuments.contains(link.document) {
+      guard places.documentCount + newDocuments.count < documentCountMax else {
+        walk.end = .unknown
+        return nil
+      }
+      newDocuments.insert(link.document)
+    }
     met.append((place, rest.count))
     let target = QueryPlace(document: link.document.text, path: link.path.map(\.text))
     walk.links.append((place, target))

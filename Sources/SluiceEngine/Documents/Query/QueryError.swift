@@ -17,6 +17,8 @@ struct QueryError: Error, Hashable, Sendable {
     /// A `$ref` that leads nowhere, or out of the schema.
     case unresolvedReference(String)
     case pattern(PatternError)
+    /// The patterns of a schema together.
+    case tooManyPatternStates(countMax: Int)
   }
 
   let reason: Reason
@@ -47,6 +49,7 @@ extension QueryError.Reason: CustomStringConvertible {
     case .unsupportedKeyword(let keyword): "\(keyword) is not supported in queries"
     case .unresolvedReference(let reference): "$ref \(reference) leads to no schema"
     case .pattern(let error): "pattern, at \(error.offset): \(error.reason)"
+    case .tooManyPatternStates(let countMax): "has patterns of more than \(countMax) states"
     }
   }
 }

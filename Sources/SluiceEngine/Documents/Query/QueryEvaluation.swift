@@ -153,7 +153,7 @@ struct QueryEvaluation: Sendable {
     if place < 0 {
       let path = query.path.map { ExactText($0) }
       let walk = PathWalker<Documents>.walk(
-        from: ExactText(query.document), path, space: space, &places, &reader, &meter)
+        from: ExactText(query.document), path, space: space, limits, &places, &reader, &meter)
       return end(walk, of: id, &meter)
     }
     guard let value else {
@@ -164,7 +164,7 @@ struct QueryEvaluation: Sendable {
     if let link = QueryLink(value) {
       table[id].isLink = true
       let walk = PathWalker<Documents>.walk(
-        following: link, at: place, space: space, &places, &reader, &meter)
+        following: link, at: place, space: space, limits, &places, &reader, &meter)
       return end(walk, of: id, &meter)
     }
     let needed = expand(id, query.schema[node], value, &meter)

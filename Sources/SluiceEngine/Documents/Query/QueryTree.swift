@@ -201,11 +201,13 @@ extension QueryTree {
 
     /// Behind a value: closes what ends here, and goes to the next element or member.
     private mutating func readEnd(_ cursor: inout JSONCursor) -> Bool {
-      while let top = open.last {
-        if cursor.take(top.isObject ? UInt8(ascii: "}") : UInt8(ascii: "]")) {
+      while !open.isEmpty {
+        // Only this: a copy of the whole would make readKey copy its keys.
+        let isObject = open[open.count - 1].isObject
+        if cursor.take(isObject ? UInt8(ascii: "}") : UInt8(ascii: "]")) {
           close()
         } else if cursor.take(UInt8(ascii: ",")) {
-          return !top.isObject || readKey(&cursor)
+          return !isObject || readKey(&cursor)
         } else {
           return false
         }

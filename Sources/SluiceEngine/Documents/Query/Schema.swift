@@ -12,6 +12,8 @@ struct Schema: Sendable {
     var text = QueryTree.Limits()
     /// Schemas within the schema, itself included, that can be reached.
     var schemaCountMax = 4096
+    /// Of all different patterns together.
+    var patternStateCountMax = 20_000
   }
 
   let root: NodeID
