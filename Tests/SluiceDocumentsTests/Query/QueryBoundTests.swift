@@ -143,6 +143,23 @@ import Testing
     #expect(evaluation.touches.count <= 20_000 / DocumentQuery.Limits.stepsPerEvaluation)
   }
 
+  @Test func membersAreCountedAsTheyWereAndAre() throws {
+    var automerge = Document()
+    try automerge.edit { edit in
+      for key in ["a", "b", "c"] { try edit.set(1, forKey: key, in: .root) }
+    }
+    let old = automerge.heads
+    try automerge.edit { edit in
+      try edit.removeValue(forKey: "a", in: .root)
+      try edit.removeValue(forKey: "b", in: .root)
+      try edit.set(2, forKey: "d", in: .root)
+    }
+    for (view, count) in [(try automerge.view(at: old), 3), (automerge.view, 2)] {
+      let value = ViewValue(view)
+      #expect((0...4).filter { value.hasCount($0) } == [count] && value.count == count)
+    }
+  }
+
   // MARK: Patterns, documents, texts
 
   @Test func thePatternsOfASchemaAreBoundedTogether() throws {
