@@ -38,7 +38,7 @@ struct QueryTarget: FuzzTarget {
     for (name, text) in zip(["A", "B"], texts.dropFirst()) {
       documents.trees[name] = try? QueryTree(text)
     }
-    let query = DocumentQuery(document: "A", path: [], schema: schema)
+    guard let query = try? DocumentQuery(document: "A", path: [], schema: schema) else { return }
     var followed = QueryEvaluation(query, in: documents, limits: limits)
     for text in texts.dropFirst(3) {
       documents.trees["A"] = try? QueryTree(text)

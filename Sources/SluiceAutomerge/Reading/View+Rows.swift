@@ -41,6 +41,21 @@ extension View {
   /// Whether the sequence was another than today.
   func isChanged(_ slot: UInt32) -> Bool { overlay?.sequences.contains(slot) == true }
 
+  /// The keys of a map with something visible, but at most so many.
+  func propertyCount(of slot: UInt32, upTo countMax: Int = .max) -> Int {
+    var count = 0
+    let past = overlay?.maps[slot]
+    for (key, register) in store.objects[Int(slot)].map where past?[key] == nil {
+      if count == countMax { return count }
+      if register.winner != nil { count += 1 }
+    }
+    for register in (past ?? [:]).values {
+      if count == countMax { return count }
+      if register.winner != nil { count += 1 }
+    }
+    return count
+  }
+
   /// The keys of a map with something visible, in byte order.
   func propertyRows(of slot: UInt32) -> [(key: UInt32, winner: UInt32)] {
     var rows: [(key: UInt32, winner: UInt32)] = []

@@ -60,12 +60,19 @@ public struct View: Sendable {
     return register.isEmpty ? nil : entry(register)
   }
 
+  /// The number of a map's keys, but at most `countMax`: more are not counted.
+  public func propertyCount(
+    of object: ObjectID = .root, upTo countMax: Int
+  ) throws(AutomergeError) -> Int {
+    propertyCount(of: try slot(of: object, isSequence: false), upTo: countMax)
+  }
+
   // MARK: Sequences
 
   /// The elements of a list, the scalars of a text, the keys of a map.
   public func count(of object: ObjectID) throws(AutomergeError) -> Int {
     guard let slot = slot(of: object) else { throw AutomergeError(.noSuchObject) }
-    guard store.isSequence(slot) else { return propertyRows(of: slot).count }
+    guard store.isSequence(slot) else { return propertyCount(of: slot) }
     guard isChanged(slot) else { return store.objects[Int(slot)].sequence.width }
     var count = 0
     forEachElement(of: slot) { _, register in

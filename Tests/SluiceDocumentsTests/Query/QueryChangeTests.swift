@@ -15,17 +15,18 @@ import Testing
       var scenario = RandomScenario(SeededRandom(seed: random.next()))
       let schema = scenario.schema()
       let (document, path) = (RandomScenario.names[0], scenario.path())
-      let query = DocumentQuery(
-        document: document, path: path, schema: try Schema(json: schema.json))
+      let query = try DocumentQuery(
+        document: document, path: path, schema: Schema(json: schema.json))
       var limits = DocumentQuery.Limits()
       let isLimited = scenario.chance(1, of: 3)
       if isLimited {
         // Near to what it costs, so that they are met at some times and not at others.
-        let table = QueryEvaluation(query, in: TestDocuments(roots: scenario.roots)).table
-        if scenario.chance(1, of: 2) {
-          limits.visitCountMax = Int.random(in: 0...table.visitCount + 1, using: &random)
-        } else {
-          limits.stepCountMax = Int.random(in: 0...table.stepCount + 50, using: &random)
+        let evaluation = QueryEvaluation(query, in: TestDocuments(roots: scenario.roots))
+        let (table, documentCount) = (evaluation.table, evaluation.documents.count)
+        switch Int.random(in: 0..<3, using: &random) {
+        case 0: limits.visitCountMax = Int.random(in: 0...table.visitCount + 1, using: &random)
+        case 1: limits.documentCountMax = Int.random(in: 1...documentCount + 1, using: &random)
+        default: limits.stepCountMax = Int.random(in: 0...table.stepCount + 50, using: &random)
         }
       }
       var followed = QueryEvaluation(

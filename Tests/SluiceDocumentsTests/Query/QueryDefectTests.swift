@@ -86,8 +86,8 @@ import Testing
     #expect(Set(many.nodes).count == many.nodes.count && many.nodes.count >= 4001)
   }
 
-  @Test func aQueryWithoutSchemaIsSatisfiedByAnything() {
-    let query = DocumentQuery(document: "A", path: [], schema: .always)
+  @Test func aQueryWithoutSchemaIsSatisfiedByAnything() throws {
+    let query = try DocumentQuery(document: "A", path: [], schema: .always)
     let evaluation = QueryEvaluation(query, in: TestDocuments(roots: ["A": .number(1)]))
     #expect(evaluation.verdict == .yes && evaluation.documents == ["A"])
   }

@@ -50,7 +50,7 @@ import Testing
 
     func documentQuery() throws -> DocumentQuery {
       let schema = try query.schema.map { try Schema(json: $0.json) } ?? .always
-      return DocumentQuery(document: query.doc, path: query.path, schema: schema)
+      return try DocumentQuery(document: query.doc, path: query.path, schema: schema)
     }
 
     var limits: DocumentQuery.Limits {

@@ -123,4 +123,35 @@ import Testing
     let fourth = try commit { try $0.remove(at: 0, in: list) }
     #expect(fourth?.verdict == .yes)
   }
+
+  @Test func whatOneCommitHasNoStepsForIsStaleUntilItIsCaughtUpWith() throws {
+    var documents = TestDocuments(roots: ["A": .array([.link("B"), .number(1)]), "B": .number(1)])
+    var queries = StandingQueries(space: nil)
+    let query = try DocumentQuery("A", [], #"{"items":{"type":"number"}}"#)
+    let limits = DocumentQuery.Limits(visitCountMax: 0)
+    let ids = (0..<3).map { _ in queries.add(query, in: documents, limits: limits) }
+    let whole = queries.add(query, in: documents)
+    let stepCount = QueryEvaluation(query, in: documents, limits: limits).table.stepCount
+    documents.roots["A"] = .array([.link("B"), .string("x")])
+    let deltas = [DocumentDelta(document: "A", changed: [["1"]])]
+    // Steps for two of them. Who met no limit needs none.
+    let events = queries.onDelta(deltas, in: documents, stepCountMax: 2 * stepCount)
+    #expect(events.map(\.query) == ids + [whole])
+    #expect(events.map(\.isStale) == [false, false, true, false])
+    #expect(events.map(\.verdict) == [.no, .no, .maybeExceededDepth, .no])
+    #expect(events.allSatisfy { $0.changedDocuments == ["A"] })
+    #expect(queries.staleQueries == [ids[2]])
+    // It goes on to hear of its documents, and nothing of it is lost.
+    documents.roots["A"] = .array([.string("x")])
+    let next = queries.onDelta(
+      [DocumentDelta(document: "A", changed: [[]])], in: documents, stepCountMax: 0)
+    #expect(next.map(\.isStale) == [true, true, true, false])
+    let caughtUp = queries.catchUp(with: ids[2], in: documents)
+    let event = try #require(caughtUp)
+    #expect(event.verdict == .no && event.verdictChanged && !event.isStale)
+    #expect(event.touchRemoved.contains(.init(document: "A", path: ["1"])))
+    #expect(queries.staleQueries == [ids[0], ids[1]])
+    let none = queries.catchUp(with: whole, in: documents)
+    #expect(none == nil)
+  }
 }

@@ -43,9 +43,19 @@ extension TestValue: QueryValue {
     }
   }
 
+  func hasCount(_ count: Int) -> Bool { self.count == count }
+
+  var scalarCount: Int {
+    if case .string(let text) = self { text.unicodeScalars.count } else { 0 }
+  }
+
   func element(at index: Int) -> TestValue {
     guard case .array(let values) = self else { preconditionFailure("no array") }
     return values[index]
+  }
+
+  var elements: [TestValue] {
+    if case .array(let values) = self { values } else { [] }
   }
 
   func member(_ key: ExactText) -> TestValue? {
@@ -170,7 +180,7 @@ struct TestDocuments: QueryDocuments {
 extension DocumentQuery {
   /// With a schema as JSON text.
   init(_ document: String, _ path: [String] = [], _ schema: String) throws {
-    self.init(document: document, path: path, schema: try Schema(json: Array(schema.utf8)))
+    try self.init(document: document, path: path, schema: try Schema(json: Array(schema.utf8)))
   }
 }
 

@@ -3,15 +3,30 @@
 /// A place to begin at, and a schema for the value that stands there. Links are followed, on the path
 /// and within the value.
 struct DocumentQuery: Sendable {
-  var document: String
-  var path: [String]
-  var schema: Schema
+  let document: String
+  let path: [String]
+  let schema: Schema
+
+  /// The steps of a query's path, and of a link's.
+  static let pathStepCountMax = 256
+
+  /// Refuses a path that is too long.
+  init(document: String, path: [String], schema: Schema) throws(QueryError) {
+    guard path.count <= Self.pathStepCountMax else {
+      throw QueryError(.tooLongPath(stepCountMax: Self.pathStepCountMax))
+    }
+    self.document = document
+    self.path = path
+    self.schema = schema
+  }
 
   struct Limits: Sendable {
     /// Pairs of schema and place that are reached through a link.
     var visitCountMax = 16_384
+    /// Documents of which a place is touched.
+    var documentCountMax = 16_384
     /// The bound of time and memory. Each evaluation costs `stepsPerEvaluation` and the steps of its
-    /// path; each compared scalar, member, element and state of a pattern costs one.
+    /// path, before it is made; the protocol's text lists the rest.
     var stepCountMax = 1 << 22
 
     static let stepsPerEvaluation = 16

@@ -1,8 +1,12 @@
-// Documents as one evaluation reads them: each is asked for once, so that it stays the same.
+// Documents as one evaluation reads them: each is asked for once, so that it stays the same. The
+// values of alternatives are kept, because to find an element of a list anew may take as long as
+// the list.
 
 struct DocumentReader<Documents: QueryDocuments> {
   private let documents: Documents
   private var roots: [ExactText: Documents.Value?] = [:]
+
+  private var alternatives: [PlaceTable.PlaceID: Documents.Value] = [:]
 
   init(_ documents: Documents) { self.documents = documents }
 
@@ -19,4 +23,12 @@ struct DocumentReader<Documents: QueryDocuments> {
     for key in path { value = value?.child(key) }
     return value
   }
+
+  /// Keeps the value of an alternative that waits for its parts.
+  mutating func keep(_ value: Documents.Value, at place: PlaceTable.PlaceID) {
+    alternatives[place] = value
+  }
+
+  /// A value that was kept.
+  func value(at place: PlaceTable.PlaceID) -> Documents.Value? { alternatives[place] }
 }

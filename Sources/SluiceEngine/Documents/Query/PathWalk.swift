@@ -4,6 +4,8 @@
 // Links may lead in a circle, on which the path may even grow. A circle is a link that is met again
 // before a step was taken that waited at the first meeting: from there on all would repeat. A circle
 // leads to no value.
+//
+// Each place on the way costs the steps of its path, so a way cannot touch many deep places.
 
 struct PathWalk<Value> {
   enum End {
@@ -11,7 +13,7 @@ struct PathWalk<Value> {
     case absent
     /// To another space, which is not looked at.
     case otherSpace
-    /// The meter ran out.
+    /// The meter ran out, or there would be too many documents.
     case unknown
   }
 
@@ -29,16 +31,22 @@ struct PathWalker<Documents: QueryDocuments> {
   /// Links that would make a circle, each with the number of steps that waited when it was met.
   private var met: [(place: PlaceTable.PlaceID, restCount: Int)] = []
   private var metPlaces = Set<PlaceTable.PlaceID>()
+  /// Those on the way of which no place is held yet.
+  private var newDocuments = Set<ExactText>()
+  private let documentCountMax: Int
   private var walk = PathWalk<Documents.Value>(end: .absent)
+
+  private init(_ limits: DocumentQuery.Limits) { documentCountMax = limits.documentCountMax }
 
   /// From the root of a document.
   static func walk(
-    from document: ExactText, _ path: [ExactText], space: String?,
+    from document: ExactText, _ path: [ExactText], space: String?, _ limits: DocumentQuery.Limits,
     _ places: inout PlaceTable, _ reader: inout DocumentReader<Documents>, _ meter: inout StepMeter
   ) -> PathWalk<Documents.Value> {
-    var walker = PathWalker()
+    var walker = PathWalker(limits)
     walker.rest = path.reversed()
     let place = places.root(ofDocument: document)
+    walker.newDocuments.insert(document)
     walker.go(reader.root(of: document), place, space, &places, &reader, &meter)
     return walker.walk
   }
@@ -46,9 +54,10 @@ struct PathWalker<Documents: QueryDocuments> {
   /// From a link on.
   static func walk(
     following link: QueryLink, at place: PlaceTable.PlaceID, space: String?,
+    _ limits: DocumentQuery.Limits,
     _ places: inout PlaceTable, _ reader: inout DocumentReader<Documents>, _ meter: inout StepMeter
   ) -> PathWalk<Documents.Value> {
-    var walker = PathWalker()
+    var walker = PathWalker(limits)
     guard let target = walker.follow(link, at: place, space, &places) else { return walker.walk }
     walker.go(reader.root(of: link.document), target, space, &places, &reader, &meter)
     return walker.walk
@@ -63,7 +72,8 @@ struct PathWalker<Documents: QueryDocuments> {
       let link = QueryLink(current)
       let linkStepCount =
         link.map { DocumentQuery.Limits.stepsPerEvaluation + $0.path.count } ?? 0
-      guard meter.take(1 + linkStepCount) else {
+      // A touch costs its path, because it is told with it.
+      guard meter.take(1 + places.depth(of: place) + linkStepCount) else {
         walk.holds.insert(.init(place: place, reading: QueryLink.reading(current, for: .kind)))
         walk.end = .unknown
         return
@@ -88,6 +98,12 @@ struct PathWalker<Documents: QueryDocuments> {
       }
     }
     // Nothing is there. What comes is told to who reads the end.
+    let depth = places.depth(of: place)
+    guard meter.take((1 + rest.count) * (depth + 1) + rest.count * (rest.count + 1) / 2) else {
+      walk.holds.insert(.init(place: place, reading: .content))
+      walk.end = .unknown
+      return
+    }
     while let key = rest.popLast() { place = places.child(key, of: place) }
     walk.holds.insert(.init(place: place, reading: .content))
   }
@@ -102,6 +118,13 @@ struct PathWalker<Documents: QueryDocuments> {
       return nil
     }
     guard metPlaces.insert(place).inserted else { return nil }
+    if !places.isHeld(link.document), !newDocuments.contains(link.document) {
+      guard places.documentCount + newDocuments.count < documentCountMax else {
+        walk.end = .unknown
+        return nil
+      }
+      newDocuments.insert(link.document)
+    }
     met.append((place, rest.count))
     let target = QueryPlace(document: link.document.text, path: link.path.map(\.text))
     walk.links.append((place, target))

@@ -97,6 +97,13 @@ struct PlaceTable {
     nodes.indices.filter { nodes[$0].holdCount > 0 }.map { publicPlace(PlaceID($0)) }
   }
 
+  /// The number of documents of which a place is held.
+  private(set) var documentCount = 0
+
+  func isHeld(_ document: ExactText) -> Bool {
+    roots[document].map { nodes[Int($0)].holdCount > 0 } ?? false
+  }
+
   /// The documents of which a place is held.
   var documents: [ExactText] {
     roots.filter { nodes[Int($0.value)].holdCount > 0 }.map(\.key)
@@ -117,6 +124,7 @@ struct PlaceTable {
       list(place)
       place = nodes[Int(place)].parent
     }
+    documentCount += 1
   }
 
   /// Ends one hold. A reader holds a place at most once with each reading.
@@ -133,6 +141,7 @@ struct PlaceTable {
       list(place)
       place = nodes[Int(place)].parent
     }
+    documentCount -= 1
   }
 
   private mutating func list(_ place: PlaceID) {

@@ -8,6 +8,8 @@ struct QueryError: Error, Hashable, Sendable {
     case tooLarge(byteCountMax: Int)
     case tooDeep(depthMax: Int)
     case tooManySchemas(countMax: Int)
+    /// The query's own path.
+    case tooLongPath(stepCountMax: Int)
     /// A keyword has a value of another form than it must.
     case wrongValue(keyword: String, expected: String)
     /// A keyword that restricts values in JSON Schema, and that queries do not have.
@@ -15,6 +17,8 @@ struct QueryError: Error, Hashable, Sendable {
     /// A `$ref` that leads nowhere, or out of the schema.
     case unresolvedReference(String)
     case pattern(PatternError)
+    /// The patterns of a schema together.
+    case tooManyPatternStates(countMax: Int)
   }
 
   let reason: Reason
@@ -40,10 +44,12 @@ extension QueryError.Reason: CustomStringConvertible {
     case .tooLarge(let byteCountMax): "has more than \(byteCountMax) bytes"
     case .tooDeep(let depthMax): "is nested deeper than \(depthMax)"
     case .tooManySchemas(let countMax): "has more than \(countMax) schemas"
+    case .tooLongPath(let stepCountMax): "stands at a path of more than \(stepCountMax) steps"
     case .wrongValue(let keyword, let expected): "\(keyword) must be \(expected)"
     case .unsupportedKeyword(let keyword): "\(keyword) is not supported in queries"
     case .unresolvedReference(let reference): "$ref \(reference) leads to no schema"
     case .pattern(let error): "pattern, at \(error.offset): \(error.reason)"
+    case .tooManyPatternStates(let countMax): "has patterns of more than \(countMax) states"
     }
   }
 }

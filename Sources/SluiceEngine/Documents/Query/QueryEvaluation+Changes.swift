@@ -16,6 +16,43 @@ extension QueryEvaluation {
   mutating func update<Documents: QueryDocuments>(
     _ deltas: [DocumentDelta], in documents: Documents
   ) -> Change? {
+    let concerned = evaluations(concernedBy: deltas)
+    if concerned.isEmpty { return nil }
+    return update(in: documents) { evaluation, reader in
+      if evaluation.isTruncated {
+        evaluation.evaluateFromNothing(&reader)
+      } else {
+        evaluation.follow(concerned, &reader)
+        // What is not reached any more may have met the limit.
+        if evaluation.isTruncated { evaluation.evaluateFromNothing(&reader) }
+      }
+    }
+  }
+
+  /// Evaluates anew, for one that has not followed all changes.
+  mutating func updateFromNothing<Documents: QueryDocuments>(in documents: Documents) -> Change {
+    update(in: documents) { $0.evaluateFromNothing(&$1) }
+  }
+
+  /// Whether a limit kept it from looking on. Then each change that concerns it has it done from
+  /// nothing, and costs `stepCount`.
+  var isTruncated: Bool { table.truncatedCount > 0 }
+
+  func isConcerned(by deltas: [DocumentDelta]) -> Bool { !evaluations(concernedBy: deltas).isEmpty }
+
+  private mutating func update<Documents>(
+    in documents: Documents,
+    _ body: (inout QueryEvaluation, inout DocumentReader<Documents>) -> Void
+  ) -> Change {
+    let oldVerdict = verdict
+    var reader = DocumentReader(documents)
+    body(&self, &reader)
+    let (added, removed) = places.endUpdate()
+    return Change(
+      oldVerdict: oldVerdict, newVerdict: verdict, touchAdded: added, touchRemoved: removed)
+  }
+
+  private func evaluations(concernedBy deltas: [DocumentDelta]) -> Set<Evaluation.ID> {
     var concerned = Set<Evaluation.ID>()
     for delta in deltas {
       let document = ExactText(delta.document)
@@ -24,32 +61,20 @@ extension QueryEvaluation {
         places.forEachReader(ofChangeAt: path, in: document) { concerned.insert($0) }
       }
     }
-    if concerned.isEmpty { return nil }
-    let oldVerdict = verdict
-    var reader = DocumentReader(documents)
-    if table.truncatedCount > 0 {
-      evaluateFromNothing(&reader)
-    } else {
-      follow(concerned, &reader)
-      // What is not reached any more may have met the limit.
-      if table.truncatedCount > 0 { evaluateFromNothing(&reader) }
-    }
-    let (added, removed) = places.endUpdate()
-    return Change(
-      oldVerdict: oldVerdict, newVerdict: verdict, touchAdded: added, touchRemoved: removed)
+    return concerned
   }
 
   private mutating func follow<Documents>(
     _ concerned: Set<Evaluation.ID>, _ reader: inout DocumentReader<Documents>
   ) {
     var left = evaluateAgain(concerned.sorted(), &reader)
-    settle(&reader)
+    left += settle(&reader)
     // An earlier part is Yes now: the later ones are not to be touched.
     let outdated = table.raisedAlternatives.filter { looksTooFar($0) }
     table.raisedAlternatives = []
     if !outdated.isEmpty {
       left += evaluateAgain(outdated.sorted(), &reader)
-      settle(&reader)
+      left += settle(&reader)
     }
     forgetUnreached(left)
   }

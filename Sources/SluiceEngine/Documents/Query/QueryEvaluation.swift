@@ -71,7 +71,7 @@ struct QueryEvaluation: Sendable {
     table.removeAll()
     let root = table.make(query.schema.root, at: -1)
     expand([(root, nil)], &reader)
-    settle(&reader)
+    _ = settle(&reader)
   }
 
   /// Does evaluations and those that they need, depth first.
@@ -85,17 +85,29 @@ struct QueryEvaluation: Sendable {
     }
   }
 
-  /// Lets verdicts fall, and looks at further alternatives where no earlier one is Yes.
-  mutating func settle<Documents>(_ reader: inout DocumentReader<Documents>) {
+  /// Lets verdicts fall, and looks at further alternatives where no earlier one is Yes. Gives
+  /// evaluations that one of them does not need any more.
+  mutating func settle<Documents>(
+    _ reader: inout DocumentReader<Documents>
+  ) -> [Evaluation.ID] {
+    var left: [Evaluation.ID] = []
     while true {
       let schema = query.schema
       let waiting = table.settle { evaluation in
         guard case .any(let parts) = schema[evaluation.node] else { return true }
         return evaluation.isTruncated || evaluation.partCount == parts.count
       }
-      if waiting.isEmpty { return }
+      if waiting.isEmpty { return left }
       for id in waiting {
-        if let value = value(of: id, &reader) { expand(tryNextPart(of: id, value), &reader) }
+        if let value = value(of: id, &reader) {
+          expand(tryNextPart(of: id, value), &reader)
+        } else {
+          // It has gone though no change named it: the document may not be read any more.
+          releasePlaces(of: id)
+          left += table.removeEdges(of: id, from: 0)
+          table.clearFindings(of: id)
+          expand([(id, nil)], &reader)
+        }
         table.unsettle(id)
       }
     }
@@ -106,7 +118,8 @@ struct QueryEvaluation: Sendable {
   ) -> Documents.Value? {
     let place = table[id].place
     guard place >= 0 else { return nil }
-    return reader.value(in: places.document(of: place), at: places.path(of: place))
+    return reader.value(at: place)
+      ?? reader.value(in: places.document(of: place), at: places.path(of: place))
   }
 
   mutating func releasePlaces(of id: Evaluation.ID) {
@@ -130,18 +143,18 @@ struct QueryEvaluation: Sendable {
     let (node, place) = (table[id].node, table[id].place)
     let stepCount = limits.stepCountMax - table.stepCount
     var meter = StepMeter(max(stepCount, 0))
-    let depth = place < 0 ? query.path.count : places.depth(of: place)
-    guard meter.take(DocumentQuery.Limits.stepsPerEvaluation + depth) else {
+    defer { table.addSteps(meter.usedCount, of: id) }
+    // Whoever made it has paid for it. Who is done again pays again.
+    guard table[id].stepCount > 0 || meter.take(evaluationStepCount(at: place)) else {
       truncate(id, .maybeExceededDepth)
       if place >= 0 { hold([.init(place: place, reading: .kind)], by: id) }
       return []
     }
-    defer { table.addSteps(stepCount - meter.left, of: id) }
     if place < 0 {
       let path = query.path.map { ExactText($0) }
       let walk = PathWalker<Documents>.walk(
-        from: ExactText(query.document), path, space: space, &places, &reader, &meter)
-      return end(walk, of: id)
+        from: ExactText(query.document), path, space: space, limits, &places, &reader, &meter)
+      return end(walk, of: id, &meter)
     }
     guard let value else {
       table[id].ownVerdict = query.schema.absentVerdicts[Int(node)] ? .yes : .no
@@ -151,10 +164,19 @@ struct QueryEvaluation: Sendable {
     if let link = QueryLink(value) {
       table[id].isLink = true
       let walk = PathWalker<Documents>.walk(
-        following: link, at: place, space: space, &places, &reader, &meter)
-      return end(walk, of: id)
+        following: link, at: place, space: space, limits, &places, &reader, &meter)
+      return end(walk, of: id, &meter)
     }
-    return expand(id, query.schema[node], value, &meter)
+    let needed = expand(id, query.schema[node], value, &meter)
+    if table[id].isAlternative { reader.keep(value, at: place) }
+    return needed
+  }
+
+  /// What it costs that there is an evaluation. It is paid before it is made, so the steps bound the
+  /// memory.
+  private func evaluationStepCount(at place: PlaceTable.PlaceID) -> Int {
+    DocumentQuery.Limits.stepsPerEvaluation
+      + (place < 0 ? query.path.count : places.depth(of: place))
   }
 
   private mutating func truncate(_ id: Evaluation.ID, _ verdict: QueryVerdict) {
@@ -164,7 +186,7 @@ struct QueryEvaluation: Sendable {
 
   /// What an evaluation says that follows a link, or that is the query.
   private mutating func end<Value>(
-    _ walk: PathWalk<Value>, of id: Evaluation.ID
+    _ walk: PathWalk<Value>, of id: Evaluation.ID, _ meter: inout StepMeter
   ) -> [Pending<Value>] {
     table[id].links = walk.links
     let node = table[id].node
@@ -176,7 +198,7 @@ struct QueryEvaluation: Sendable {
       if table[id].isLink, !isVisited, table.visitCount >= limits.visitCountMax {
         truncate(id, .maybeExceededDepth)
       } else {
-        needed = need(node, at: place, value, by: id)
+        needed = need(node, at: place, value, by: id, &meter)
       }
     case .absent:
       table[id].ownVerdict = query.schema.absentVerdicts[Int(node)] ? .yes : .no
@@ -187,13 +209,32 @@ struct QueryEvaluation: Sendable {
     return needed
   }
 
-  /// Notes that an evaluation needs another; gives that one if it is not done.
+  /// Notes that an evaluation needs another; gives that one if it is not done. Without steps for it,
+  /// nobody knows what it would say.
   private mutating func need<Value>(
-    _ node: Schema.NodeID, at place: PlaceTable.PlaceID, _ value: Value, by id: Evaluation.ID
+    _ node: Schema.NodeID, at place: PlaceTable.PlaceID, _ value: Value, by id: Evaluation.ID,
+    _ meter: inout StepMeter
   ) -> [Pending<Value>] {
-    let child = table.id(node, at: place) ?? table.make(node, at: place)
+    guard let child = table.id(node, at: place) ?? make(node, at: place, &meter) else {
+      let verdict = table[id].ownVerdict
+      truncate(
+        id,
+        table[id].isAlternative
+          ? max(verdict, .maybeExceededDepth) : min(verdict, .maybeExceededDepth))
+      return []
+    }
     table.addEdge(from: id, to: child)
     return table[child].state == .pending ? [(child, value)] : []
+  }
+
+  private mutating func make(
+    _ node: Schema.NodeID, at place: PlaceTable.PlaceID, _ meter: inout StepMeter
+  ) -> Evaluation.ID? {
+    let stepCount = evaluationStepCount(at: place)
+    guard meter.takeForOther(stepCount) else { return nil }
+    let id = table.make(node, at: place)
+    table.addSteps(stepCount, of: id)
+    return id
   }
 
   private mutating func expand<Value: QueryValue>(
@@ -215,30 +256,35 @@ struct QueryEvaluation: Sendable {
         truncate(id, .maybeExceededDepth)
         return []
       }
-      for index in 0..<count {
+      for (index, (node, element)) in zip(nodes, value.elements).enumerated() {
         let place = places.child(ArrayIndex.key(index), of: place)
-        needed += need(nodes[index], at: place, value.element(at: index), by: id)
+        needed += need(node, at: place, element, by: id, &meter)
+        if table[id].isTruncated { break }
       }
       return needed
     case .elements(let node):
       guard value.kind == .array else { break }
-      let count = value.count
-      guard meter.take(count) else {
+      guard meter.take(value.count) else {
         truncate(id, .maybeExceededDepth)
         return []
       }
-      for index in 0..<count {
+      for (index, element) in value.elements.enumerated() {
         let place = places.child(ArrayIndex.key(index), of: place)
-        needed += need(node, at: place, value.element(at: index), by: id)
+        needed += need(node, at: place, element, by: id, &meter)
+        if table[id].isTruncated { break }
       }
       return needed
     case .all(let parts):
+      guard meter.take(parts.count) else {
+        truncate(id, .maybeExceededDepth)
+        return []
+      }
       for part in parts {
         if query.schema[part].isLeaf {
           let verdict = leafVerdict(of: query.schema[part], value, &meter, id)
           table[id].ownVerdict = min(table[id].ownVerdict, verdict)
         } else {
-          needed += need(part, at: place, value, by: id)
+          needed += need(part, at: place, value, by: id, &meter)
         }
       }
       return needed
@@ -260,9 +306,9 @@ struct QueryEvaluation: Sendable {
   ) -> [Pending<Value>] {
     let place = table[id].place
     let keys = rules.others == nil ? [] : value.keys
-    // Members that are not there cost their paths, as evaluations do.
+    // Members that are not there cost as much as evaluations.
     let namedCount = rules.required.count + rules.listed.count
-    guard meter.take(namedCount * (1 + places.depth(of: place)) + keys.count) else {
+    guard meter.take(namedCount * (1 + evaluationStepCount(at: place)) + keys.count) else {
       truncate(id, .maybeExceededDepth)
       return []
     }
@@ -276,7 +322,8 @@ struct QueryEvaluation: Sendable {
     for property in rules.listed {
       let place = places.child(property.key, of: place)
       if let member = value.member(property.key) {
-        needed += need(property.node, at: place, member, by: id)
+        needed += need(property.node, at: place, member, by: id, &meter)
+        if table[id].isTruncated { return needed }
       } else {
         holds.insert(.init(place: place, reading: .content))
       }
@@ -288,7 +335,8 @@ struct QueryEvaluation: Sendable {
       while let first = listed.first, first.key.precedes(key) { listed.removeFirst() }
       if listed.first?.key == key { continue }
       if let member = value.member(key) {
-        needed += need(others, at: places.child(key, of: place), member, by: id)
+        needed += need(others, at: places.child(key, of: place), member, by: id, &meter)
+        if table[id].isTruncated { return needed }
       }
     }
     return needed
@@ -303,7 +351,7 @@ struct QueryEvaluation: Sendable {
       let part = parts[table[id].partCount]
       table[id].partCount += 1
       guard query.schema[part].isLeaf else {
-        return need(part, at: table[id].place, value, by: id)
+        return need(part, at: table[id].place, value, by: id, &meter)
       }
       let verdict = leafVerdict(of: query.schema[part], value, &meter, id)
       table[id].ownVerdict = max(table[id].ownVerdict, verdict)
@@ -318,7 +366,7 @@ struct QueryEvaluation: Sendable {
   ) -> [Pending<Value>] {
     let stepCount = max(limits.stepCountMax - table.stepCount, 0)
     var meter = StepMeter(stepCount)
-    defer { table.addSteps(stepCount - meter.left, of: id) }
+    defer { table.addSteps(meter.usedCount, of: id) }
     guard meter.take(places.depth(of: table[id].place)) else {
       truncate(id, max(table[id].ownVerdict, .maybeExceededDepth))
       return []

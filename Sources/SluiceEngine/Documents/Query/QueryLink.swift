@@ -1,5 +1,6 @@
 // Links between documents. A link is exactly {"/": {"link@1": {"id": string, "path": [string]}}}; the
-// innermost object may have other members, of which `space` has a meaning.
+// innermost object may have other members, of which `space` has a meaning. A longer path than a
+// query may have makes it data.
 
 struct QueryLink {
   var document: ExactText
@@ -11,14 +12,15 @@ struct QueryLink {
   init?(_ value: some QueryValue) {
     // Most values have no such member, and to count members costs more.
     guard let outer = value.member(Self.outerKey), let inner = outer.member(Self.innerKey),
-      value.count == 1, outer.count == 1,
+      value.hasCount(1), outer.hasCount(1),
       case .string(let id)? = inner.member(Self.idKey)?.scalar,
-      let steps = inner.member(Self.pathKey), steps.kind == .array
+      let steps = inner.member(Self.pathKey), steps.kind == .array,
+      steps.count <= DocumentQuery.pathStepCountMax
     else { return nil }
     document = id
     path = []
-    for index in 0..<steps.count {
-      guard case .string(let step)? = steps.element(at: index).scalar else { return nil }
+    for step in steps.elements {
+      guard case .string(let step)? = step.scalar else { return nil }
       path.append(step)
     }
     if case .string(let space)? = inner.member(Self.spaceKey)?.scalar { self.space = space.text }

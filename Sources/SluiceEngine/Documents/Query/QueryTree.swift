@@ -100,6 +100,13 @@ extension QueryTree.Value {
 
   var count: Int { range.count }
 
+  func hasCount(_ count: Int) -> Bool { self.count == count }
+
+  var scalarCount: Int {
+    guard case .scalar(.string(let text)) = tree.nodes[index] else { return 0 }
+    return text.text.unicodeScalars.count
+  }
+
   func element(at index: Int) -> Self {
     Self(tree: tree, index: tree.children[range.lowerBound + index])
   }
@@ -194,11 +201,13 @@ extension QueryTree {
 
     /// Behind a value: closes what ends here, and goes to the next element or member.
     private mutating func readEnd(_ cursor: inout JSONCursor) -> Bool {
-      while let top = open.last {
-        if cursor.take(top.isObject ? UInt8(ascii: "}") : UInt8(ascii: "]")) {
+      while !open.isEmpty {
+        // Only this: a copy of the whole would make readKey copy its keys.
+        let isObject = open[open.count - 1].isObject
+        if cursor.take(isObject ? UInt8(ascii: "}") : UInt8(ascii: "]")) {
           close()
         } else if cursor.take(UInt8(ascii: ",")) {
-          return !top.isObject || readKey(&cursor)
+          return !isObject || readKey(&cursor)
         } else {
           return false
         }

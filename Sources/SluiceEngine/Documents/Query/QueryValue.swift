@@ -18,14 +18,24 @@ enum QueryScalar: Hashable, Sendable {
 protocol QueryValue {
   var kind: QueryValueKind { get }
 
-  /// Nil for arrays and objects.
+  /// Nil for arrays and objects. A string may be made for this, so it costs `stepCount`.
   var scalar: QueryScalar? { get }
 
   /// The elements of an array, the members of an object; 0 for scalars.
   var count: Int { get }
 
-  /// An element of an array; `index` is below its count.
+  /// Whether that is its count. Of an object no more members are counted.
+  func hasCount(_ count: Int) -> Bool
+
+  /// The code points of a string, and 0 for others. Does not make the string.
+  var scalarCount: Int { get }
+
+  /// An element of an array; `index` is below its count. Of all of them, ask for `elements`: to find
+  /// one may take as long.
   func element(at index: Int) -> Self
+
+  /// The elements of an array; none of others.
+  var elements: [Self] { get }
 
   /// Nil if this is no object, or has no such member.
   func member(_ key: ExactText) -> Self?
@@ -35,6 +45,9 @@ protocol QueryValue {
 }
 
 extension QueryValue {
+  /// The steps of looking at what it says itself: 1, and of a string 1 for 16 code points.
+  var stepCount: Int { 1 + scalarCount >> 4 }
+
   /// What a step of a path leads to: a member of an object, or an element of an array. An index is
   /// written in decimal without zeros before it.
   func child(_ key: ExactText) -> Self? {

@@ -12,6 +12,8 @@ struct Schema: Sendable {
     var text = QueryTree.Limits()
     /// Schemas within the schema, itself included, that can be reached.
     var schemaCountMax = 4096
+    /// Of all different patterns together.
+    var patternStateCountMax = 20_000
   }
 
   let root: NodeID
@@ -214,7 +216,13 @@ struct ConstantSet: Hashable, Sendable {
 
   /// Whether one of them is the value; nil if the meter ran out before it was known.
   func contains(_ value: some QueryValue, _ meter: inout StepMeter) -> Bool? {
-    if let scalar = value.scalar { return scalars.contains(scalar) }
+    switch value.kind {
+    case .array, .object: break
+    case .null, .boolean, .number, .string:
+      if scalars.isEmpty { return false }
+      guard meter.take(value.stepCount) else { return nil }
+      return value.scalar.map { scalars.contains($0) } ?? false
+    }
     for constant in composites {
       guard let isEqual = isEqual(value, constant.value, &meter) else { return nil }
       if isEqual { return true }
@@ -229,27 +237,20 @@ private func isEqual<Left: QueryValue>(
 ) -> Bool? {
   var open: [(Left, QueryTree.Value)] = [(left, right)]
   while let (left, right) = open.popLast() {
-    guard left.kind == right.kind, left.count == right.count else { return false }
+    guard meter.take(1) else { return nil }
+    guard left.kind == right.kind else { return false }
     if let scalar = right.scalar {
-      guard meter.take(scalar.stepCount) else { return nil }
+      guard meter.take(left.stepCount) else { return nil }
       if left.scalar != scalar { return false }
       continue
     }
-    guard meter.take(1 + right.count) else { return nil }
-    for index in right.elements.indices {
-      open.append((left.element(at: index), right.element(at: index)))
-    }
+    guard meter.take(right.count) else { return nil }
+    guard left.hasCount(right.count) else { return false }
+    open += zip(left.elements, right.elements)
     for (key, value) in right.members {
       guard let other = left.member(key) else { return false }
       open.append((other, value))
     }
   }
   return true
-}
-
-extension QueryScalar {
-  /// The steps of comparing it.
-  var stepCount: Int {
-    if case .string(let text) = self { StepMeter.steps(ofText: text.text) } else { 1 }
-  }
 }

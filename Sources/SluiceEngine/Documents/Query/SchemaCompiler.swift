@@ -8,6 +8,10 @@ struct SchemaCompiler {
   /// The values of the tree that are schemas and can be reached.
   private var schemas: [Int: Found] = [:]
 
+  /// Those of the schemas, by their sources.
+  private var patterns: [ExactText: Pattern] = [:]
+  private var patternStateCount = 0
+
   /// A schema in the tree.
   private struct Found {
     var value: QueryTree.Value
@@ -209,12 +213,20 @@ struct SchemaCompiler {
     return types
   }
 
-  private func pattern(of schema: QueryTree.Value) throws(QueryError) -> Pattern? {
+  private mutating func pattern(of schema: QueryTree.Value) throws(QueryError) -> Pattern? {
     guard let value = schema.member("pattern") else { return nil }
     guard let text = value.string else { throw wrong("pattern", "a string", schema) }
-    do throws(PatternError) { return try Pattern(text) } catch {
+    if let known = patterns[ExactText(text)] { return known }
+    let pattern: Pattern
+    do throws(PatternError) { pattern = try Pattern(text) } catch {
       throw self.error(.pattern(error), schema)
     }
+    patternStateCount += pattern.program.count
+    guard patternStateCount <= limits.patternStateCountMax else {
+      throw error(.tooManyPatternStates(countMax: limits.patternStateCountMax), schema)
+    }
+    patterns[ExactText(text)] = pattern
+    return pattern
   }
 
   private func range(of schema: QueryTree.Value) throws(QueryError) -> NumberRange? {

@@ -23,9 +23,11 @@ extension SchemaNode {
     case .type(let types): return types.contains(typeOf: value)
     case .oneOf(let constants): return constants.contains(value, &meter)
     case .range(let range):
-      guard case .number(let number)? = value.scalar else { return false }
+      guard value.kind == .number, case .number(let number)? = value.scalar else { return false }
       return range.contains(number)
     case .pattern(let pattern):
+      guard value.kind == .string else { return false }
+      guard meter.take(value.stepCount) else { return nil }
       guard case .string(let text)? = value.scalar else { return false }
       return pattern.matches(text.text, &meter)
     case .properties, .tuple, .elements, .all, .any, .reference:

@@ -7,11 +7,13 @@ enum SourceDocuments {
 
   /// The documents that these name, directly and through each other, without those given.
   static func closure<Documents: QueryDocuments>(
-    of documents: some Sequence<String>, in source: Documents, space: String?
+    of documents: some Sequence<String>, in source: Documents, space: String?,
+    countMax: Int = countMax
   ) -> Set<ExactText> {
     let given = Set(documents.map { ExactText($0) })
     var found = Set<ExactText>()
-    var open = Array(given)
+    // In the order of their ids, so that the bound always leaves out the same.
+    var open = given.sorted { $1.precedes($0) }
     while let document = open.popLast(), found.count < countMax {
       guard let root = source.root(ofDocument: document.text),
         let value = root.member(key), value.kind == .object,

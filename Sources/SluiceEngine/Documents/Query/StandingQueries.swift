@@ -4,6 +4,10 @@
 // The unit of delivery is the document: a client that holds one needs each of its changes, whatever
 // path they are at. So a query is concerned by all changes of its documents. Which paths it touched
 // only says what is evaluated again.
+//
+// A query that met a limit is evaluated from nothing at each change of what it touched. The steps of
+// this are bounded for each commit. A query for which too few are left becomes stale: it keeps its
+// verdict and its documents until it is caught up with.
 
 struct StandingQueries: Sendable {
   typealias ID = UInt64
@@ -21,7 +25,13 @@ struct StandingQueries: Sendable {
     /// What came to the query's documents, or left them.
     var documentsAdded: [String]
     var documentsRemoved: [String]
+    /// Whether verdict, touches and documents are those of an earlier commit. The caller must have it
+    /// caught up with before it tells them as the present ones.
+    var isStale: Bool
   }
+
+  /// The steps of one commit's evaluations from nothing.
+  static let commitStepCountMax = 1 << 23
 
   private struct Standing {
     var evaluation: QueryEvaluation
@@ -29,6 +39,8 @@ struct StandingQueries: Sendable {
     var touched: Set<ExactText>
     /// Those that are delivered along.
     var sources: Set<ExactText>
+    /// Whether it has not followed a change that concerns it.
+    var isStale = false
   }
 
   private let space: String?
@@ -79,19 +91,42 @@ struct StandingQueries: Sendable {
 
   /// Takes over what a commit has changed. Gives the events in the order of the queries.
   mutating func onDelta<Documents: QueryDocuments>(
-    _ deltas: [DocumentDelta], in documents: Documents
+    _ deltas: [DocumentDelta], in documents: Documents, stepCountMax: Int = commitStepCountMax
   ) -> [Event] {
     var concerned = Set<ID>()
     for delta in deltas { concerned.formUnion(queries[ExactText(delta.document)] ?? []) }
-    return concerned.sorted().map { update($0, deltas, documents) }
+    var meter = StepMeter(stepCountMax)
+    return concerned.sorted().map { update($0, deltas, documents, &meter) }
+  }
+
+  /// The queries that have not followed all changes.
+  var staleQueries: [ID] { standing.filter(\.value.isStale).map(\.key).sorted() }
+
+  /// Evaluates a stale query. Nil if it is not stale. Costs up to the steps of an evaluation.
+  mutating func catchUp<Documents: QueryDocuments>(
+    with query: ID, in documents: Documents
+  ) -> Event? {
+    guard standing[query]?.isStale == true else { return nil }
+    var meter = StepMeter(.max)
+    return update(query, [], documents, &meter)
   }
 
   private mutating func update<Documents: QueryDocuments>(
-    _ query: ID, _ deltas: [DocumentDelta], _ documents: Documents
+    _ query: ID, _ deltas: [DocumentDelta], _ documents: Documents, _ meter: inout StepMeter
   ) -> Event {
     var standing = standing.removeValue(forKey: query)!
     let oldSources = standing.sources
-    let change = standing.evaluation.update(deltas, in: documents)
+    let wasStale = standing.isStale
+    if standing.evaluation.isTruncated, !standing.isStale {
+      standing.isStale = standing.evaluation.isConcerned(by: deltas)
+    }
+    var change: QueryEvaluation.Change?
+    if !standing.isStale {
+      change = standing.evaluation.update(deltas, in: documents)
+    } else if meter.take(standing.evaluation.table.stepCount) {
+      change = standing.evaluation.updateFromNothing(in: documents)
+      standing.isStale = false
+    }
     var added: Set<ExactText> = []
     var removed: Set<ExactText> = []
     for place in change?.touchAdded ?? [] where place.path.isEmpty {
@@ -104,9 +139,15 @@ struct StandingQueries: Sendable {
     standing.touched.subtract(removed)
     standing.touched.formUnion(added)
     let isSourceConcerned = deltas.contains { delta in
-      (delta.changed + delta.removed).contains { SourceDocuments.isConcerned(byChangeAt: $0) }
+      let document = ExactText(delta.document)
+      guard standing.touched.contains(document) || oldSources.contains(document) else {
+        return false
+      }
+      return (delta.changed + delta.removed).contains {
+        SourceDocuments.isConcerned(byChangeAt: $0)
+      }
     }
-    if isSourceConcerned || !added.isEmpty || !removed.isEmpty {
+    if isSourceConcerned || wasStale || !added.isEmpty || !removed.isEmpty {
       standing.sources = SourceDocuments.closure(
         of: standing.touched.map(\.text), in: documents, space: space)
       removed.formUnion(oldSources.subtracting(standing.sources))
@@ -128,6 +169,7 @@ struct StandingQueries: Sendable {
       verdictChanged: change.map { $0.oldVerdict != $0.newVerdict } ?? false,
       touchAdded: change?.touchAdded ?? [], touchRemoved: change?.touchRemoved ?? [],
       changedDocuments: deltas.filter(isChanged).map(\.document),
-      documentsAdded: added.map(\.text), documentsRemoved: removed.map(\.text))
+      documentsAdded: added.map(\.text), documentsRemoved: removed.map(\.text),
+      isStale: standing.isStale)
   }
 }

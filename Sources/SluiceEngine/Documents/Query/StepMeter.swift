@@ -3,8 +3,16 @@
 
 struct StepMeter {
   private(set) var left: Int
+  /// What was taken or lost, without what was taken for others.
+  var usedCount: Int { stepCount - left - othersCount }
 
-  init(_ stepCount: Int) { left = stepCount }
+  private let stepCount: Int
+  private var othersCount = 0
+
+  init(_ stepCount: Int) {
+    self.stepCount = stepCount
+    left = stepCount
+  }
 
   /// False if not so many steps are left; then none is left from now on.
   mutating func take(_ stepCount: Int) -> Bool {
@@ -16,6 +24,10 @@ struct StepMeter {
     return true
   }
 
-  /// The steps of looking at a text.
-  static func steps(ofText text: String) -> Int { 1 + text.utf8.count >> 6 }
+  /// Takes steps that another evaluation answers for.
+  mutating func takeForOther(_ stepCount: Int) -> Bool {
+    guard take(stepCount) else { return false }
+    othersCount += stepCount
+    return true
+  }
 }

@@ -64,6 +64,19 @@ struct ViewValue: QueryValue {
     }
   }
 
+  func hasCount(_ count: Int) -> Bool {
+    guard kind == .object, case .object(_, let object) = value else { return self.count == count }
+    return (try? shared.view.propertyCount(of: object, upTo: count + 1)) == count
+  }
+
+  var scalarCount: Int {
+    switch value {
+    case .object(.text, let object): (try? shared.view.count(of: object)) ?? 0
+    case .scalar(.text(let text)): text.unicodeScalars.count
+    case .object, .scalar: 0
+    }
+  }
+
   func element(at index: Int) -> ViewValue {
     switch value {
     case .scalar(.bytes(let bytes)), .scalar(.unknown(_, let bytes)):
@@ -74,6 +87,17 @@ struct ViewValue: QueryValue {
       }
       return ViewValue(entry.value, in: shared)
     case .scalar: preconditionFailure("a scalar has no elements")
+    }
+  }
+
+  var elements: [ViewValue] {
+    switch value {
+    case .scalar(.bytes(let bytes)), .scalar(.unknown(_, let bytes)):
+      return bytes.map { ViewValue(.scalar(.uint(UInt64($0))), in: shared) }
+    case .object(.list, let object):
+      guard let elements = try? shared.view.elements(of: object) else { return [] }
+      return elements.map { ViewValue($0.entry.value, in: shared) }
+    case .object, .scalar: return []
     }
   }
 
