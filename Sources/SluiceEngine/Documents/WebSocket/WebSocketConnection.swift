@@ -185,6 +185,15 @@ struct WebSocketConnection: Sendable {
     begin(.finishing, now)
   }
 
+  /// Lets go of what is kept of the client's bytes, because all clients' are too many. It may come again.
+  mutating func endForTooMuchHeld(now: Int64) {
+    if phase == .greeting {
+      refuse(.tooMuchHeld, now: now)
+    } else {
+      end(.tryAgainLater, reason: "too many large messages", now: now)
+    }
+  }
+
   private mutating func begin(_ phase: Phase, _ now: Int64) {
     self.phase = phase
     phaseStart = now

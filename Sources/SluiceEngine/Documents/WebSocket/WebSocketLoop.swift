@@ -202,8 +202,9 @@ final class WebSocketLoop {
     handle(client.connection.receive(input[..<count], now: now), client, now)
     client.bucket.take(client.connection.frameCount - frameCount)
     noteHeld(client)
+    // All were within the bound before, so it is these bytes that went beyond it.
     if heldByteCount > limits.heldByteCountMax {
-      client.connection.end(.tryAgainLater, reason: "too many large messages", now: now)
+      client.connection.endForTooMuchHeld(now: now)
       noteHeld(client)
     }
   }
@@ -292,6 +293,7 @@ final class WebSocketLoop {
 
   private func passTime(_ client: Client, _ now: Int64) {
     client.connection.passTime(now: now, isPaused: !client.wantsInput)
+    noteHeld(client)
     if client.connection.unsentByteCount > 0 { send(client, now) }
   }
 }
