@@ -20,6 +20,9 @@ final class WebSocketLoop {
     /// The client's share of `heldByteCount`.
     var heldByteCount = 0
 
+    /// What waits to be sent, unless the connection is over.
+    var waitingByteCount: Int { connection.isOver ? 0 : connection.unsentByteCount }
+
     var wantsInput: Bool { connection.wantsInput && !isHeld && !isSpent }
 
     init(
@@ -112,6 +115,7 @@ final class WebSocketLoop {
       nextTick = now + limits.tickMilliseconds
       for client in clients { passTime(client, now) }
     }
+    boundOutput()
     if clients.contains(where: { $0.connection.isOver }) {
       let over = clients.filter { $0.connection.isOver }
       clients.removeAll { $0.connection.isOver }
@@ -291,8 +295,19 @@ final class WebSocketLoop {
     }
   }
 
+  /// Cuts off those for which most waits, until what waits for all is within its bound.
+  private func boundOutput() {
+    var byteCount = clients.reduce(0) { $0 + $1.waitingByteCount }
+    while byteCount > limits.allOutputByteCountMax,
+      let client = clients.max(by: { $0.waitingByteCount < $1.waitingByteCount })
+    {
+      byteCount -= client.waitingByteCount
+      client.connection.cutOff()
+    }
+  }
+
   private func passTime(_ client: Client, _ now: Int64) {
-    client.connection.passTime(now: now, isPaused: !client.wantsInput)
+    client.connection.passTime(now: now, isPaused: !client.wantsInput, isHeld: client.isHeld)
     noteHeld(client)
     if client.connection.unsentByteCount > 0 { send(client, now) }
   }
