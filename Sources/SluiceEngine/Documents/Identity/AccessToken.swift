@@ -22,7 +22,8 @@ struct AccessToken: Sendable {
   private let signed: [UInt8]
   private let signature: [UInt8]
 
-  /// A token of 8, each in the one before, with 1,000 bytes of its own, has 26,000 bytes.
+  /// Of a token wherever it comes: in the head of an upgrade or with a transaction. A token of 8, each in
+  /// the one before, with 1,000 bytes of its own, has 26,000 bytes.
   static let byteCountMax = 128 << 10
   /// Of capabilities, and of proofs.
   static let entryCountMax = 64

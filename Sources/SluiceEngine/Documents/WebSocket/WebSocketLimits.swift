@@ -1,8 +1,8 @@
 // What one server and one session may cost. Everything that a client decides has a bound here.
 
 package struct WebSocketLimits: Sendable {
-  /// The request line and headers of an upgrade.
-  package var headByteCountMax = 8 << 10
+  /// The request line and headers of an upgrade: a token, and 8 KiB of others.
+  package var headByteCountMax = AccessToken.byteCountMax + (8 << 10)
   package var headerCountMax = 64
   /// The payload of one data frame.
   package var frameByteCountMax = 16 << 20
