@@ -41,6 +41,10 @@ final class WebSocketLoop {
   /// Connections that are taken only to be told that there are too many.
   private static let surplusCountMax = 64
   private static let acceptCountPerRoundMax = 32
+  /// How long no connection is taken after the system had no room for one.
+  private static let acceptPauseMilliseconds: Int64 = 1000
+  /// How soon poll(2) is called again after it has failed.
+  private static let failureMilliseconds: Int64 = 50
   /// How soon a limit of rates is looked at again.
   private static let rateMilliseconds: Int64 = 50
 
@@ -49,6 +53,7 @@ final class WebSocketLoop {
   private let origins: OriginRule
   private let handler: any WebSocketHandler
   private let mailbox: WebSocketMailbox
+  private let calls: any WebSocketCalls
 
   private var clients: [Client] = []
   /// By the session's number.
@@ -57,22 +62,26 @@ final class WebSocketLoop {
   /// Of all connections.
   private var heldByteCount = 0
   private var accepting: RateBucket
-  /// No connection is taken before: there were no descriptors left.
+  /// No connection is taken before: the system had no room for one.
   private var acceptTime: Int64 = 0
   private var nextTick: Int64 = 0
+  /// Whether the last poll(2) has failed.
+  private var isFailing = false
   /// When the loop ends, whoever is left.
   private var end: Int64?
   private var input: [UInt8]
 
   init(
     listener: SharedDescriptor, limits: WebSocketLimits, origins: OriginRule,
-    handler: any WebSocketHandler, mailbox: WebSocketMailbox
+    handler: any WebSocketHandler, mailbox: WebSocketMailbox,
+    calls: any WebSocketCalls = SystemWebSocketCalls()
   ) {
     self.listener = listener
     self.limits = limits
     self.origins = origins
     self.handler = handler
     self.mailbox = mailbox
+    self.calls = calls
     accepting = RateBucket(perSecond: limits.connectionsPerSecondMax, now: Self.now())
     input = [UInt8](repeating: 0, count: Self.inputByteCount)
   }
@@ -80,16 +89,11 @@ final class WebSocketLoop {
   private static func now() -> Int64 { Clock.monotonicNanoseconds() / 1_000_000 }
 
   func run() {
-    while end == nil || (!clients.isEmpty && Self.now() < end!) {
-      do throws(Errno) { try serveOnce() } catch {
-        Log.warning("websocket: poll: \(error.message)")
-        break
-      }
-    }
+    while end == nil || (!clients.isEmpty && Self.now() < end!) { serveOnce() }
     for client in clients { forget(client) }
   }
 
-  private func serveOnce() throws(Errno) {
+  private func serveOnce() {
     var now = Self.now()
     let acceptsConnections = acceptsConnections(now)
     var entries = [PollEntry(mailbox.bell.descriptor.rawValue, input: true, output: false)]
@@ -105,9 +109,9 @@ final class WebSocketLoop {
           client.descriptor.rawValue, input: client.wantsInput,
           output: client.connection.unsentByteCount > 0))
     }
-    try poll(&entries, timeoutMilliseconds: timeout(now, isAccepting: acceptsConnections))
+    let isPolled = wait(&entries, timeout(now, isAccepting: acceptsConnections))
     now = Self.now()
-    if entries[0].hasInput { takeMail(now) }
+    if entries[0].hasInput || !isPolled { takeMail(now) }
     // The clients of this round: `accept` adds others behind them.
     for (client, entry) in zip(clients, entries[firstClient...]) { serve(client, entry, now) }
     if firstClient == 2, listener != nil, entries[1].hasInput { accept(now) }
@@ -120,6 +124,21 @@ final class WebSocketLoop {
       let over = clients.filter { $0.connection.isOver }
       clients.removeAll { $0.connection.isOver }
       for client in over { forget(client) }
+    }
+  }
+
+  /// False if poll(2) has failed, for instance for want of memory. Then nothing is known of the entries,
+  /// and a short time has passed. Mail and deadlines do not wait for poll(2).
+  private func wait(_ entries: inout [PollEntry], _ timeoutMilliseconds: Int32) -> Bool {
+    do throws(Errno) {
+      try calls.wait(&entries, timeoutMilliseconds: timeoutMilliseconds)
+      isFailing = false
+      return true
+    } catch {
+      if !isFailing { Log.warning("websocket: poll: \(error.message)") }
+      isFailing = true
+      Clock.sleep(nanoseconds: Self.failureMilliseconds * 1_000_000)
+      return false
     }
   }
 
@@ -141,15 +160,15 @@ final class WebSocketLoop {
     guard let listener else { return }
     for _ in 0..<Self.acceptCountPerRoundMax where acceptsConnections(now) {
       do throws(Errno) {
-        let descriptor = try listener.descriptor.acceptStream()
+        let descriptor = try calls.accept(listener)
         accepting.take(1)
         add(descriptor, now)
       } catch {
         switch error {
         case .again: return
-        case .tooManyOpen, .tooManyOpenInSystem, .outOfMemory:
+        case .tooManyOpen, .tooManyOpenInSystem, .outOfMemory, .noBufferSpace:
           Log.warning("websocket: accept: \(error.message)")
-          acceptTime = now + 1000
+          acceptTime = now + Self.acceptPauseMilliseconds
           return
         default: continue
         }
