@@ -105,7 +105,8 @@ import TestSupport
     #expect(reference(ofJSON: nested(JSONText.depthMaximum)) != nil)
     #expect(reference(ofJSON: nested(JSONText.depthMaximum + 1)) == nil)
     func objects(_ depth: Int) -> String {
-      String(repeating: "{\"a\":", count: depth - 1) + "{}" + String(repeating: "}", count: depth - 1)
+      String(repeating: "{\"a\":", count: depth - 1) + "{}"
+        + String(repeating: "}", count: depth - 1)
     }
     #expect(reference(ofJSON: objects(JSONText.depthMaximum)) != nil)
     #expect(reference(ofJSON: objects(JSONText.depthMaximum + 1)) == nil)

@@ -61,7 +61,8 @@ package enum ServerKeyFile {
 
   private static func temporaryName(_ number: UInt64) -> String {
     let digits = String(number, radix: 16)
-    return "\(name)." + String(repeating: "0", count: digitCount - digits.utf8.count) + digits + ".new"
+    let zeros = String(repeating: "0", count: digitCount - digits.utf8.count)
+    return "\(name).\(zeros)\(digits).new"
   }
 
   private static func isTemporaryName(_ other: [UInt8]) -> Bool {
