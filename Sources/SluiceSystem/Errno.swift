@@ -50,6 +50,7 @@ public struct Errno: Error, Equatable, Sendable {
   public static let timedOut = Errno(ETIMEDOUT)
   public static let connectionRefused = Errno(ECONNREFUSED)
   public static let connectionReset = Errno(ECONNRESET)
+  public static let noBufferSpace = Errno(ENOBUFS)
   public static let messageSize = Errno(EMSGSIZE)
   public static let stale = Errno(ESTALE)
   public static let notConnected = Errno(ENOTCONN)

@@ -277,6 +277,18 @@ import TestSupport
     #expect(verdict(token(extra: extra)) == "malformed")
   }
 
+  /// Beyond 2^53 two seconds are one double.
+  @Test func timesAreWithinTheIntegersOfADouble() {
+    let edge = 9_007_199_254_740_992.0
+    #expect(verdict(token(exp: edge)) == "ok")
+    #expect(verdict(token(exp: edge + 2)) == "malformed")
+    #expect(verdict(token(exp: 1e300)) == "malformed")
+    #expect(verdict(token(exp: -edge)) == "expired")
+    #expect(verdict(token(exp: -edge - 2)) == "malformed")
+    #expect(verdict(token(extra: ",\"nbf\":-1e300")) == "malformed")
+    #expect(verdict(token(extra: ",\"nbf\":\(-edge)")) == "ok")
+  }
+
   @Test(arguments: ["{}", "[1]", #"[{"can":"*"}]"#, #"[{"can":1,"with":"x"}]"#, "null"])
   func capabilitiesOfAnotherFormAreRefused(caps: String) {
     #expect(verdict(token(caps: caps)) == "malformed")

@@ -103,8 +103,22 @@ import TestSupport
       String(repeating: "[", count: depth) + String(repeating: "]", count: depth)
     }
     #expect(reference(ofJSON: nested(JSONText.depthMaximum)) != nil)
-    #expect(reference(ofJSON: nested(JSONText.depthMaximum + 2)) == nil)
+    #expect(reference(ofJSON: nested(JSONText.depthMaximum + 1)) == nil)
+    func objects(_ depth: Int) -> String {
+      String(repeating: "{\"a\":", count: depth - 1) + "{}"
+        + String(repeating: "}", count: depth - 1)
+    }
+    #expect(reference(ofJSON: objects(JSONText.depthMaximum)) != nil)
+    #expect(reference(ofJSON: objects(JSONText.depthMaximum + 1)) == nil)
     #expect(reference(ofJSON: String(repeating: "{\"a\":", count: 1_000_000)) == nil)
+  }
+
+  /// If the end of each copied all parts before it, this would take minutes.
+  @Test(.timeLimit(.minutes(1))) func manyContainersCostTheirOwnParts() {
+    let count = 200_000
+    let text = "[" + Array(repeating: "[0]", count: count).joined(separator: ",") + "]"
+    let part = MerkleReference.list([.integer(0)])
+    #expect(reference(ofJSON: text) == .list(Array(repeating: part, count: count)))
   }
 
   private func reference(ofJSON text: String) -> MerkleReference? {

@@ -49,6 +49,26 @@ import Testing
     #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path) == ["server.key"])
   }
 
+  /// A start that was killed leaves the seed under the other name. Other files are not ours.
+  @Test func whatAKilledStartLeavesIsRemoved() throws {
+    let own = ["server.key.0123456789abcdef.new", "server.key.ffffffffffffffff.new"]
+    let others = [
+      "server.key.1", "server.key.bad", "server.key.new", "server.key.0123456789abcdeg.new",
+      "server.key.0123456789abcde.new", "server.key.0123456789ABCDEF.new",
+    ]
+    for isFirst in [true, false] {
+      for name in own + others {
+        #expect(
+          FileManager.default.createFile(
+            atPath: folder.appending(path: name).path, contents: Data(count: 32)))
+      }
+      _ = try key()
+      #expect(
+        try Set(FileManager.default.contentsOfDirectory(atPath: folder.path))
+          == Set(others + ["server.key"]), "the first start: \(isFirst)")
+    }
+  }
+
   @Test(arguments: [0o640, 0o604, 0o660, 0o644, 0o610, 0o601])
   func aKeyThatOthersCanUseIsRefused(mode: Int) throws {
     _ = try key()

@@ -142,6 +142,20 @@ import TestSupport
     #expect(Self.verdict([huge[...]], limits).end == .closed(1009))
   }
 
+  @Test func controlFramesDoNotCountTowardsTheMessage() {
+    var limits = WebSocketLimits()
+    limits.frameByteCountMax = 100
+    limits.messageByteCountMax = 150
+    let full = [UInt8](repeating: 0x61, count: 100)
+    let ping = [UInt8](repeating: 1, count: 125)
+    let sent =
+      clientFrame(2, full, isFinal: false) + clientFrame(9, ping)
+      + clientFrame(0, Array(full.prefix(50)))
+    #expect(
+      Self.verdict([sent[...]], limits)
+        == ([.pong(ping), .message(WebSocketMessage(.binary, full + full.prefix(50)))], .open))
+  }
+
   @Test func controlFramesInAMessageLeaveItAlone() {
     let character = Array("é".utf8)
     let sent =

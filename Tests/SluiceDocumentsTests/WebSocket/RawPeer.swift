@@ -55,6 +55,23 @@ final class RawPeer {
     return true
   }
 
+  /// Sends the bytes again and again, and receives nothing, until the server has taken none for half a
+  /// second or so many are sent. Gives how many were.
+  func sendWithoutReceiving(_ bytes: [UInt8], byteCountMax: Int) -> Int {
+    var sentByteCount = 0
+    while sentByteCount < byteCountMax {
+      var entry = pollfd(fd: socket, events: Int16(POLLOUT), revents: 0)
+      guard unsafe poll(&entry, 1, 500) == 1 else { break }
+      let rest = Array(bytes[(sentByteCount % bytes.count)...])
+      let count = unsafe Foundation.send(
+        socket, rest, rest.count, Int32(MSG_NOSIGNAL | MSG_DONTWAIT))
+      if count < 0, errno == EAGAIN { continue }
+      guard count > 0 else { break }
+      sentByteCount += count
+    }
+    return sentByteCount
+  }
+
   /// Receives once. False at the end of the stream, or if nothing comes.
   @discardableResult func receive() -> Bool {
     var buffer = [UInt8](repeating: 0, count: 65536)

@@ -122,6 +122,39 @@ import Testing
       status(head("GET /api/storage/new/v2/s/ws HTTP/1.1", ["Origin: \(origin)"])) == expected)
   }
 
+  /// Swift's `==` takes some different characters for equal.
+  @Test func originsAreComparedByBytes() {
+    let rule = OriginRule(["https://K.example", "https://caf\u{e9}.example"])
+    #expect(rule.allows("https://K.example"))
+    #expect(!rule.allows("https://\u{212a}.example"))
+    #expect(!rule.allows("https://cafe\u{301}.example"))
+  }
+
+  @Test func onlyASCIIHasTwoCases() {
+    let text = head().replacing("Upgrade: websocket", with: "Upgrade: webSoc\u{212a}et")
+    #expect(request(text) == .failure(.upgradeRequired))
+  }
+
+  /// The order of the table in DOCUMENTS-WEBSOCKET.md.
+  @Test func theFirstCheckThatFailsDecides() {
+    let line = "GET /api/storage/new/v2/s/ws HTTP/1.1"
+    let alien = "Origin: https://evil.example"
+    let many = (0..<20).map { "X-\($0): y" }
+    #expect(status(head(line, many + ["Bad : x"])) == 431)
+    #expect(status(head(line, many + ["X: \u{1}"])) == 431)
+    #expect(status(head("GET /x HTTP/1.1", ["Bad : x"])) == 400)
+    #expect(status(head("POST /x HTTP/1.1")) == 404)
+    let encoded = "GET /api/storage/new/v2/%zz/ws HTTP/1.1"
+    #expect(request(head(encoded)) == .failure(.badRequest))
+    #expect(request(head(encoded, without: ["Upgrade"])) == .failure(.upgradeRequired))
+    #expect(status(head(encoded, without: ["Sec-WebSocket-Version"])) == 426)
+    #expect(status(head(line, [alien], without: ["Sec-WebSocket-Version"])) == 426)
+    #expect(status(head(line, [alien, "Authorization: Basic eDp5"])) == 400)
+    #expect(
+      status(head("GET /api/storage/new/v2/s/ws?token=%zz HTTP/1.1", [alien])) == 400)
+    #expect(status(head(line, [alien])) == 403)
+  }
+
   @Test func namesAndWordsHaveNoCase() {
     let text = head().replacing("Upgrade: websocket", with: "uPGRADE: h2c, WebSocket")
       .replacing("Connection: keep-alive, Upgrade", with: "CONNECTION:\tupgrade")

@@ -69,6 +69,34 @@ import Testing
     #expect(connection.isOpen)
   }
 
+  /// Neither too many frames nor answers that it does not take give it more time.
+  @Test func aMessageOfAClientThatIsNotReadMustEndInTimeToo() {
+    var connection = opened()
+    _ = connection.receive(clientFrame(1, "half", isFinal: false)[...], now: 0)
+    for second in Int64(1)..<60 { connection.passTime(now: second * 1000, isPaused: true) }
+    #expect(connection.isOpen)
+    connection.passTime(now: 60_000, isPaused: true)
+    #expect(!connection.isOpen && connection.closeCode == .policyViolation)
+  }
+
+  /// The Ping would wait behind what the client is taking.
+  @Test func aSlowDownloadIsASignOfLife() {
+    var connection = opened()
+    connection.send(WebSocketMessage(.binary, [UInt8](repeating: 0, count: 1000)), now: 0)
+    for second in Int64(1)...100 {
+      unsafe connection.sendOutput(now: second * 1000) { _ in 5 }
+      connection.passTime(now: second * 1000, isPaused: false)
+      #expect(connection.isOpen && connection.unsentByteCount == 1004 - 5 * Int(second))
+    }
+    _ = output(&connection, now: 101_000)
+    connection.passTime(now: 129_999, isPaused: false)
+    #expect(connection.unsentByteCount == 0)
+    connection.passTime(now: 131_000, isPaused: false)
+    expect([0x89, 0], output(&connection, now: 131_000))
+    connection.passTime(now: 146_000, isPaused: false)
+    #expect(connection.isOver)
+  }
+
   @Test func theStallBeginsWithTheFirstByteThatWaits() {
     var connection = opened()
     connection.send(.text("a"), now: 20_000)
@@ -77,6 +105,41 @@ import Testing
     #expect(!connection.isOver)
     connection.passTime(now: 50_000, isPaused: false)
     #expect(connection.isOver)
+  }
+
+  /// A byte now and then is no stall, but it does not keep megabytes for ever.
+  @Test func whatWaitsMustBeTakenInTime() {
+    var connection = opened { $0.outputMilliseconds = 60_000 }
+    connection.send(WebSocketMessage(.binary, [UInt8](repeating: 0, count: 100)), now: 1000)
+    for second in Int64(2)...60 {
+      unsafe connection.sendOutput(now: second * 1000) { _ in 1 }
+      // What comes later has its own time, and gives what waits no more.
+      connection.send(WebSocketMessage(.binary, [7]), now: second * 1000)
+      connection.passTime(now: second * 1000, isPaused: false)
+      #expect(connection.isOpen)
+    }
+    connection.passTime(now: 61_000, isPaused: false)
+    #expect(connection.isOver)
+  }
+
+  @Test func aClientForWhichSomethingAlwaysWaitsLives() {
+    var connection = opened { $0.outputMilliseconds = 60_000 }
+    for second in Int64(1)...200 {
+      connection.send(WebSocketMessage(.binary, [7, 7]), now: second * 1000)
+      if second > 10 { unsafe connection.sendOutput(now: second * 1000) { _ in 4 } }
+      connection.passTime(now: second * 1000, isPaused: false)
+      #expect(connection.isOpen && connection.unsentByteCount > 0)
+    }
+  }
+
+  @Test func timeForAMessageIsGivenByTheHandlerOnly() {
+    var connection = opened()
+    _ = connection.receive(clientFrame(1, "half", isFinal: false)[...], now: 0)
+    connection.passTime(now: 59_000, isPaused: true, isHeld: true)
+    connection.passTime(now: 118_999, isPaused: true)
+    #expect(connection.isOpen)
+    connection.passTime(now: 119_000, isPaused: true)
+    #expect(connection.closeCode == .policyViolation)
   }
 
   @Test func ourCloseComesAfterWhatWasQueuedAndAwaitsTheClients() {

@@ -64,7 +64,7 @@ import TestSupport
       ("GET /api/storage/new/v2/s/ws HTTP/1.1\r\nHost: x\r\n\r\n", 400, "Upgrade required"),
       ("GET /other HTTP/1.1\r\nHost: x\r\n\r\n", 404, "Not found"),
       ("nonsense\r\n\r\n", 400, "Bad request"),
-      ("GET /" + String(repeating: "x", count: 9000), 431, "Request header too large"),
+      ("GET /" + String(repeating: "x", count: 200_000), 431, "Request header too large"),
     ] {
       let peer = try server.peer()
       peer.send(Array(request.utf8))
@@ -249,6 +249,35 @@ import TestSupport
     #expect(later.receive(byteCount: 1005))
   }
 
+  /// The client that goes beyond the bound pays, not the next one that is read.
+  @Test func halfHeadsCountTowardsTheBoundOfAllClients() throws {
+    let server = try EchoServer { $0.heldByteCountMax = 1500 }
+    let bystander = try server.greeted()
+    let greeting = try server.peer()
+    let field = "X: " + String(repeating: "x", count: 2000) + "\r\n"
+    greeting.send(Array(RawPeer.upgrade.dropLast(2)) + Array(field.utf8))
+    Clock.sleep(nanoseconds: 50_000_000)
+    bystander.send(hello)
+    #expect(bystander.receive(byteCount: 7))
+    #expect(bystander.frames()?.first?.opcode == 1)
+    greeting.receiveUntilEnd()
+    #expect(greeting.text.hasPrefix("HTTP/1.1 503 "))
+    #expect(greeting.text.hasSuffix(#"{"error":{"message":"Too many unfinished requests"}}"#))
+  }
+
+  @Test func aTokenOfTheLargestSizeFitsIntoTheHead() throws {
+    let server = try EchoServer()
+    let token = String(repeating: "x", count: AccessToken.byteCountMax)
+    let text = String(decoding: RawPeer.upgrade.dropLast(2), as: UTF8.self)
+    let field = try server.peer()
+    field.send(Array((text + "Authorization: Bearer \(token)\r\n\r\n").utf8))
+    #expect(field.receive() && field.text.hasPrefix("HTTP/1.1 101 "))
+    let query = try server.peer()
+    query.send(Array((text.replacing("/ws", with: "/ws?token=\(token)") + "\r\n").utf8))
+    #expect(query.receive() && query.text.hasPrefix("HTTP/1.1 101 "))
+    #expect(server.handler.notes.withLock { $0.tokens } == [token, token])
+  }
+
   @Test func framesAboveTheRateWait() throws {
     let server = try EchoServer(echoes: false) { $0.framesPerSecondMax = 500 }
     let peer = try server.greeted()
@@ -311,19 +340,40 @@ import TestSupport
     #expect(server.awaits { $0.sessions.count == 1 })
     let session = server.handler.notes.withLock { $0.sessions[0] }
     let message = WebSocketMessage(.binary, [UInt8](repeating: 1, count: 256 << 10))
-    while session.send(message) != .gone { Clock.sleep(nanoseconds: 1_000_000) }
+    #expect(server.awaits { _ in session.send(message) == .gone })
     #expect(server.awaits { $0.ends == [nil] })
     withExtendedLifetime(peer) {}
   }
 
+  /// Beyond the bound of all clients, the one for which most waits pays.
+  @Test func whatWaitsForAllClientsIsBounded() throws {
+    let server = try EchoServer(echoes: false) { $0.allOutputByteCountMax = 16 << 20 }
+    let peers = try (0..<3).map { _ in try server.greeted() }
+    #expect(server.awaits { $0.sessions.count == 3 })
+    let sessions = server.handler.notes.withLock { $0.sessions }
+    let part = WebSocketMessage(.binary, [UInt8](repeating: 1, count: 1 << 20))
+    // The kernel's buffers take some of it.
+    for _ in 0..<8 { #expect(sessions[0].send(part) == .queued) }
+    for _ in 0..<30 { #expect(sessions[1].send(part) == .queued) }
+    #expect(server.awaits { $0.ends == [.tryAgainLater] })
+    #expect(sessions[1].send(part) == .gone)
+    #expect(sessions[2].send(.text("x")) == .queued)
+    #expect(peers[2].receive(byteCount: 3))
+    #expect(peers[0].receive(byteCount: 8 * (part.bytes.count + 10)))
+  }
+
+  /// The server stops to read a client that takes no Pongs, and goes on when it takes them.
   @Test func pingsWithoutEndCostBoundedMemory() throws {
     let server = try EchoServer { $0.outputByteCountMax = 64 << 10 }
     let peer = try server.greeted()
     let ping = clientFrame(9, [UInt8](repeating: 7, count: 125))
-    let pings = [UInt8](repeatElement(ping, count: 20_000).joined())
-    #expect(peer.send(pings))
-    #expect(peer.receive(byteCount: 20_000 * 127))
-    #expect(peer.frames()?.allSatisfy { $0.opcode == 10 } == true)
+    let pings = [UInt8](repeatElement(ping, count: 1000).joined())
+    let byteCount = peer.sendWithoutReceiving(pings, byteCountMax: 64 << 20)
+    // The kernel's buffers of both ways have some megabytes.
+    #expect(byteCount > 64 << 10 && byteCount < 64 << 20)
+    let count = byteCount / ping.count
+    #expect(peer.receive(byteCount: count * 127))
+    #expect(peer.received[..<127] == [0x8a, 125] + [UInt8](repeating: 7, count: 125)[...])
   }
 
   @Test func aHeldSessionIsNotRead() throws {
@@ -370,8 +420,12 @@ import TestSupport
     let server = try EchoServer()
     let peers = try (0..<3).map { _ in try server.greeted() }
     let ungreeted = try server.peer()
+    let isStopped = FutexLock(false)
     let stopping = JoinableThread(
-      try Thread("stopper") { [server = server.server] in server.stop() })
+      try Thread("stopper") { [server = server.server] in
+        server.stop()
+        isStopped.withLock { $0 = true }
+      })
     for peer in peers {
       #expect(peer.receive(byteCount: 4))
       #expect(peer.closeCode == 1001)
@@ -379,6 +433,8 @@ import TestSupport
       peer.receiveUntilEnd()
       #expect(peer.isEnded)
     }
+    // The thread itself cannot be waited for with a limit.
+    try #require(server.awaits { _ in isStopped.withLock { $0 } })
     stopping.join()
     #expect(server.handler.notes.withLock { $0.ends } == [.goingAway, .goingAway, .goingAway])
     ungreeted.receiveUntilEnd()

@@ -22,8 +22,11 @@ struct AccessToken: Sendable {
   private let signed: [UInt8]
   private let signature: [UInt8]
 
-  /// A token of 8, each in the one before, with 1,000 bytes of its own, has 26,000 bytes.
+  /// Of a token wherever it comes: in the head of an upgrade or with a transaction. A token of 8, each in
+  /// the one before, with 1,000 bytes of its own, has 26,000 bytes.
   static let byteCountMax = 128 << 10
+  /// Up to here, 2^53, each second is a double of its own.
+  static let secondMax = 9_007_199_254_740_992.0
   /// Of capabilities, and of proofs.
   static let entryCountMax = 64
 
@@ -97,7 +100,7 @@ struct AccessToken: Sendable {
 
   private static func number(_ form: [UInt8]) -> Double? {
     guard let first = form.first, first == UInt8(ascii: "-") || (48...57).contains(first),
-      let number = Double(String(decoding: form, as: UTF8.self)), number.isFinite
+      let number = Double(String(decoding: form, as: UTF8.self)), abs(number) <= secondMax
     else { return nil }
     return number
   }

@@ -60,22 +60,26 @@ private struct MerkleReader {
     if cursor.begins(with: UInt8(ascii: "\"")) {
       return string().map { .whole(.string($0)) }
     }
-    if cursor.take(UInt8(ascii: "[")) {
+    if cursor.begins(with: UInt8(ascii: "[")) {
+      guard takeOpening() else { return nil }
       if cursor.take(UInt8(ascii: "]")) { return .whole(.list([])) }
-      return begin(Container(isMap: false, firstPart: parts.count, name: []))
+      open.append(Container(isMap: false, firstPart: parts.count, name: []))
+      return .container
     }
-    if cursor.take(UInt8(ascii: "{")) {
+    if cursor.begins(with: UInt8(ascii: "{")) {
+      guard takeOpening() else { return nil }
       if cursor.take(UInt8(ascii: "}")) { return .whole(.map(utf8: [])) }
       guard let name = name() else { return nil }
-      return begin(Container(isMap: true, firstPart: parts.count, name: name))
+      open.append(Container(isMap: true, firstPart: parts.count, name: name))
+      return .container
     }
     return scalar().map { .whole($0) }
   }
 
-  private mutating func begin(_ container: Container) -> Begun? {
-    guard open.count < JSONText.depthMaximum else { return nil }
-    open.append(container)
-    return .container
+  /// Takes the bracket that comes. False if what it opens, be it empty, is too deep.
+  private mutating func takeOpening() -> Bool {
+    guard open.count < JSONText.depthMaximum else { return false }
+    return cursor.take(UInt8(ascii: "[")) || cursor.take(UInt8(ascii: "{"))
   }
 
   private enum Ended {
@@ -90,9 +94,10 @@ private struct MerkleReader {
     while let container = open.last {
       parts.append((container.name, value))
       if cursor.take(container.isMap ? UInt8(ascii: "}") : UInt8(ascii: "]")) {
-        let own = parts[container.firstPart...]
-        value = container.isMap ? .map(utf8: Array(own)) : .list(own.map(\.value))
-        parts.removeSubrange(container.firstPart...)
+        // A copy: while a slice lives, removing would copy the parts of all open containers.
+        let own = Array(parts[container.firstPart...])
+        parts.removeLast(own.count)
+        value = container.isMap ? .map(utf8: own) : .list(own.map(\.value))
         open.removeLast()
         continue
       }

@@ -1,7 +1,9 @@
 // The server's key on disk: the 32 bytes of an Ed25519 seed in a file that only its owner can read.
 //
 // The file is whole under its name or not there: it is written and synchronised under another name, and
-// then gets its own, unless another process was first. A file that others can read or that has another
+// then gets its own, unless another process was first. A process that is killed meanwhile may leave the
+// other name, and the seed under it. Each start removes such names, but only once the key is there: then
+// a process that loses its file that way finds the key. A file that others can read or that has another
 // size is refused, never repaired: a key that others know, or half of one, must not sign.
 
 internal import SluiceServer
@@ -38,11 +40,58 @@ package enum ServerKeyFile {
   /// The key in the directory `root`, made if there is none. Blocks on the disk. To be called before
   /// the process is confined.
   package static func key(in root: borrowing FileDescriptor) throws(ServerKeyError) -> SigningKey {
-    if let seed = try seed(in: root) { return try key(of: seed) }
-    do throws(Errno) { try make(in: root) } catch { throw .system(error) }
-    guard let seed = try seed(in: root) else { throw .system(.noEntry) }
+    var seed = try seed(in: root)
+    if seed == nil {
+      do throws(Errno) { try make(in: root) } catch { throw .system(error) }
+      seed = try self.seed(in: root)
+    }
+    guard let seed else { throw .system(.noEntry) }
+    do throws(Errno) {
+      try removeLeftovers(in: root)
+      // Whoever gave the file its name may have been killed before the name was durable.
+      try root.synchronize()
+    } catch { throw .system(error) }
     return try key(of: seed)
   }
+
+  // MARK: The other name
+
+  private static let leftoverEnd = Array(".new".utf8)
+  private static let digitCount = 16
+
+  private static func temporaryName(_ number: UInt64) -> String {
+    let digits = String(number, radix: 16)
+    let zeros = String(repeating: "0", count: digitCount - digits.utf8.count)
+    return "\(name).\(zeros)\(digits).new"
+  }
+
+  private static func isTemporaryName(_ other: [UInt8]) -> Bool {
+    let start = Array("\(name).".utf8)
+    guard other.count == start.count + digitCount + leftoverEnd.count, other.starts(with: start),
+      other.suffix(leftoverEnd.count) == leftoverEnd[...]
+    else { return false }
+    return other[start.count..<start.count + digitCount].allSatisfy {
+      (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0)
+        || (UInt8(ascii: "a")...UInt8(ascii: "f")).contains($0)
+    }
+  }
+
+  private static func removeLeftovers(in root: borrowing FileDescriptor) throws(Errno) {
+    for other in try root.namesInDirectory() where isTemporaryName(other) {
+      try remove((other + [0]).map { CChar(bitPattern: $0) }, in: root)
+    }
+  }
+
+  /// Removes the name, unless another process has.
+  private static func remove(
+    _ name: [CChar], in root: borrowing FileDescriptor
+  ) throws(Errno) {
+    do throws(Errno) { try unsafe root.unlink(name) } catch {
+      if error != .noEntry { throw error }
+    }
+  }
+
+  // MARK: Reading and making
 
   private static func key(of seed: [UInt8]) throws(ServerKeyError) -> SigningKey {
     guard let key = SigningKey(seed: seed) else { throw .memory }
@@ -87,7 +136,7 @@ package enum ServerKeyFile {
   private static func make(in root: borrowing FileDescriptor) throws(Errno) {
     var generator = SystemRandomNumberGenerator()
     let seed = (0..<SigningKey.seedByteCount / 8).map { _ in generator.next() }
-    let temporaryName = cString("\(name).\(String(generator.next(), radix: 16))")
+    let temporaryName = cString(temporaryName(generator.next()))
     let file = try unsafe FileDescriptor.open(
       temporaryName, in: root.rawValue, [.readWrite, .create, .exclusive, .noFollow],
       permissions: 0o600)
@@ -103,13 +152,13 @@ package enum ServerKeyFile {
       do throws(Errno) {
         try unsafe root.link(temporaryName, to: cString(name))
       } catch {
-        if error != .exists { throw error }
+        // Another process was first, and has perhaps removed this one's file.
+        if error != .exists && error != .noEntry { throw error }
       }
     } catch {
-      try? unsafe root.unlink(temporaryName)
+      try? remove(temporaryName, in: root)
       throw error
     }
-    try unsafe root.unlink(temporaryName)
-    try root.synchronize()
+    try remove(temporaryName, in: root)
   }
 }

@@ -99,7 +99,6 @@ package struct TransactionRequest: Sendable {
   static let changeCountMax = 1 << 16
   static let mergeCountMax = 64
   static let clientTextByteCountMax = 1024
-  static let tokenByteCountMax = 1 << 16
 
   /// Why the request is too large to be looked at; nil if it is not.
   var flaw: String? {
@@ -121,7 +120,7 @@ package struct TransactionRequest: Sendable {
       if client.signature?.count ?? 0 > Self.clientTextByteCountMax {
         return "the client's signature is too long"
       }
-      if client.token?.utf8.count ?? 0 > Self.tokenByteCountMax { return "the token is too long" }
+      if client.token?.utf8.count ?? 0 > AccessToken.byteCountMax { return "the token is too long" }
     }
     return nil
   }

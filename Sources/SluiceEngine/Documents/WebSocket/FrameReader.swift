@@ -179,10 +179,12 @@ package struct FrameReader: Sendable {
         return Self.broken("the length has a shorter form, or is negative")
       }
     }
-    guard length <= limits.frameByteCountMax,
-      (message?.bytes.count ?? 0) + Int(length) <= limits.messageByteCountMax
-    else { return .violation(.tooLarge, "the message is too large") }
     let opcode = Opcode(rawValue: header[0] & 0x0f)!
+    guard
+      opcode.isControl
+        || (length <= limits.frameByteCountMax
+          && (message?.bytes.count ?? 0) + Int(length) <= limits.messageByteCountMax)
+    else { return .violation(.tooLarge, "the message is too large") }
     switch opcode {
     case .text:
       message = WebSocketMessage(.text, [])

@@ -16,27 +16,19 @@ struct HTTPHead: Equatable, Sendable {
   init(_ text: ArraySlice<UInt8>, fieldCountMax: Int) throws(HTTPRefusal) {
     var lines: [ArraySlice<UInt8>] = []
     var start = text.startIndex
-    var index = start
-    while index < text.endIndex {
-      if text[index] == Self.carriageReturn {
-        guard index + 1 < text.endIndex, text[index + 1] == Self.lineFeed else {
-          throw .badRequest
-        }
-        lines.append(text[start..<index])
-        index += 2
-        start = index
-      } else {
-        // Tabs may stand in a value. Other controls and a bare line feed may not.
-        guard text[index] >= 0x20 && text[index] != 0x7f || text[index] == Self.tab else {
-          throw .badRequest
-        }
-        index += 1
-      }
-    }
-    guard let request = lines.first, lines.count >= 2, lines.last?.isEmpty == true else {
-      throw .badRequest
+    for index in text.indices.dropLast()
+    where text[index] == Self.carriageReturn && text[index + 1] == Self.lineFeed {
+      lines.append(text[start..<index])
+      start = index + 2
     }
     guard lines.count - 2 <= fieldCountMax else { throw .headTooLarge }
+    // Tabs may stand in a value. Other controls, so a carriage return or line feed alone, may not.
+    let isText = lines.allSatisfy { line in
+      line.allSatisfy { $0 >= 0x20 && $0 != 0x7f || $0 == Self.tab }
+    }
+    guard let request = lines.first, lines.count >= 2, lines.last?.isEmpty == true,
+      start == text.endIndex, isText
+    else { throw .badRequest }
 
     let words = request.split(separator: Self.space, omittingEmptySubsequences: false)
     guard words.count == 3, words[2].elementsEqual("HTTP/1.1".utf8),
@@ -98,10 +90,19 @@ struct HTTPHead: Equatable, Sendable {
   func lists(_ name: String, _ word: String) -> Bool {
     (fields[name] ?? []).contains { value in
       value.utf8.split(separator: UInt8(ascii: ",")).contains { part in
-        String(decoding: Self.trimmed(Array(part)[...]), as: UTF8.self).lowercased() == word
+        isSameWord(Self.trimmed(Array(part)[...]), word)
       }
     }
   }
+}
+
+/// Whether both are the same but for the case of ASCII's letters. Swift's `lowercased()` and `==` know
+/// other letters, U+212A for K, that HTTP does not.
+func isSameWord(_ first: some Sequence<UInt8>, _ second: String) -> Bool {
+  func folded(_ byte: UInt8) -> UInt8 {
+    (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains(byte) ? byte | 0x20 : byte
+  }
+  return first.lazy.map(folded).elementsEqual(second.utf8.lazy.map(folded))
 }
 
 /// Text without its percent-encoding (RFC 3986). Nil if a percent sign is not followed by two digits, or

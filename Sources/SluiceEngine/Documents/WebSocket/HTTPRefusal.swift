@@ -19,6 +19,7 @@ package struct HTTPRefusal: Error, Equatable, Sendable {
   static let tooSlow = HTTPRefusal(status: 408, message: "Request timeout")
   static let badVersion = HTTPRefusal(status: 426, message: "WebSocket version 13 required")
   static let headTooLarge = HTTPRefusal(status: 431, message: "Request header too large")
+  static let tooMuchHeld = HTTPRefusal(status: 503, message: "Too many unfinished requests")
   static let tooManySessions = HTTPRefusal(status: 503, message: "Too many sessions")
 
   private var phrase: String {

@@ -20,8 +20,6 @@ package struct UpgradeRequest: Equatable, Sendable {
     else { throw .notFound }
     let name = head.path[Self.pathStart.count..<head.path.count - Self.pathEnd.count]
     guard !name.contains(UInt8(ascii: "/")) else { throw .notFound }
-    guard let space = percentDecoded(name) else { throw .badRequest }
-    self.space = space
 
     guard head.method == "GET", head.lists("upgrade", "websocket"),
       head.lists("connection", "upgrade")
@@ -33,15 +31,17 @@ package struct UpgradeRequest: Equatable, Sendable {
       Base64.standard.bytes(of: Array(key.utf8))?.count == Self.keyByteCount
     else { throw .badRequest }
     self.key = key
+    guard let space = percentDecoded(name) else { throw .badRequest }
+    self.space = space
+    token = try Self.token(head)
     // A program that is no browser sends no origin. A browser always does, and cannot be made to lie.
     if let origin = try head.field("origin"), !origins.allows(origin) { throw .badOrigin }
-    token = try Self.token(head)
   }
 
   private static func token(_ head: HTTPHead) throws(HTTPRefusal) -> String? {
     if let field = try head.field("authorization") {
       let words = field.split(separator: " ", omittingEmptySubsequences: true)
-      guard words.count == 2, words[0].lowercased() == "bearer" else { throw .badRequest }
+      guard words.count == 2, isSameWord(words[0].utf8, "bearer") else { throw .badRequest }
       return String(words[1])
     }
     let name = Array("token=".utf8)
@@ -72,9 +72,9 @@ package struct UpgradeRequest: Equatable, Sendable {
 /// The web pages whose scripts may come: a list of origins, compared as they stand. A page of another
 /// site could otherwise use its visitor's way to a server on the loopback.
 package struct OriginRule: Sendable {
-  private let allowed: Set<String>
+  private let allowed: Set<ExactText>
 
-  package init(_ allowed: [String]) { self.allowed = Set(allowed) }
+  package init(_ allowed: [String]) { self.allowed = Set(allowed.map { ExactText($0) }) }
 
-  func allows(_ origin: String) -> Bool { allowed.contains(origin) }
+  func allows(_ origin: String) -> Bool { allowed.contains(ExactText(origin)) }
 }

@@ -49,6 +49,10 @@ struct WebSocketConnection: Sendable {
   /// When the client last took a byte, or there was the first to take.
   private var lastOutput: Int64
 
+  /// What waited at `dueStart` and has to be taken in time. Zero if nothing waits.
+  private var dueByteCount = 0
+  private var dueStart: Int64
+
   /// Why the session ended; nil if it has not, or without a code.
   private(set) var closeCode: CloseCode?
 
@@ -60,6 +64,7 @@ struct WebSocketConnection: Sendable {
     phaseStart = now
     lastInput = now
     lastOutput = now
+    dueStart = now
   }
 
   var isOpen: Bool { phase == .open }
@@ -185,6 +190,15 @@ struct WebSocketConnection: Sendable {
     begin(.finishing, now)
   }
 
+  /// Lets go of what is kept of the client's bytes, because all clients' are too many. It may come again.
+  mutating func endForTooMuchHeld(now: Int64) {
+    if phase == .greeting {
+      refuse(.tooMuchHeld, now: now)
+    } else {
+      end(.tryAgainLater, reason: "too many large messages", now: now)
+    }
+  }
+
   private mutating func begin(_ phase: Phase, _ now: Int64) {
     self.phase = phase
     phaseStart = now
@@ -193,9 +207,23 @@ struct WebSocketConnection: Sendable {
   private mutating func write(_ now: Int64, _ body: (inout [UInt8]) -> Void) {
     if unsentByteCount == 0 { lastOutput = now }
     body(&output)
+    if dueByteCount == 0 { beginDue(now) }
   }
 
   // MARK: Output
+
+  /// What waits now has its own time. What comes behind it has another.
+  private mutating func beginDue(_ now: Int64) {
+    dueByteCount = unsentByteCount
+    dueStart = now
+  }
+
+  /// Ends the connection, because what waits for all clients is too much. A Close would have to wait
+  /// behind the frame that is being sent.
+  mutating func cutOff() {
+    if closeCode == nil { closeCode = .tryAgainLater }
+    phase = .over
+  }
 
   /// Calls `body` with the bytes that are to be sent. It gives how many of them were.
   mutating func sendOutput<E: Error>(
@@ -211,6 +239,8 @@ struct WebSocketConnection: Sendable {
     let count = try result.get()
     sentByteCount += count
     if count > 0 { lastOutput = now }
+    dueByteCount -= count
+    if dueByteCount <= 0 { beginDue(now) }
     if unsentByteCount == 0 {
       output.removeAll(keepingCapacity: output.count <= 65536)
       sentByteCount = 0
@@ -223,12 +253,17 @@ struct WebSocketConnection: Sendable {
   // MARK: Time
 
   /// Does what the time asks for. To be called now and then.
-  mutating func passTime(now: Int64, isPaused: Bool) {
-    if unsentByteCount > 0, now - lastOutput >= limits.stallMilliseconds { phase = .over }
+  /// `isPaused` says that the client's bytes are not read now, `isHeld` that the handler wants it so.
+  mutating func passTime(now: Int64, isPaused: Bool, isHeld: Bool = false) {
+    if unsentByteCount > 0,
+      now - lastOutput >= limits.stallMilliseconds || now - dueStart >= limits.outputMilliseconds
+    {
+      phase = .over
+    }
     switch phase {
     case .greeting:
       if now - phaseStart >= limits.greetingMilliseconds { refuse(.tooSlow, now: now) }
-    case .open: passOpenTime(now, isPaused: isPaused)
+    case .open: passOpenTime(now, isPaused: isPaused, isHeld: isHeld)
     case .closing, .finishing:
       if unsentByteCount == 0, now - max(phaseStart, lastOutput) >= limits.closeMilliseconds {
         phase = .over
@@ -237,16 +272,23 @@ struct WebSocketConnection: Sendable {
     }
   }
 
-  private mutating func passOpenTime(_ now: Int64, isPaused: Bool) {
+  private mutating func passOpenTime(_ now: Int64, isPaused: Bool, isHeld: Bool) {
+    // A client could keep half a message for ever, if its own doing gave it more time: too many frames,
+    // or answers that it does not take.
+    if isHeld { messageStart = messageStart.map { _ in now } }
+    if let start = messageStart, now - start >= limits.messageMilliseconds {
+      return end(.policyViolation, reason: "the message is too slow", now: now)
+    }
     // Whose bytes are not read may have answered.
     if isPaused || !wantsInput {
       lastInput = now
       pingStart = nil
-      messageStart = messageStart.map { _ in now }
       return
     }
-    if let start = messageStart, now - start >= limits.messageMilliseconds {
-      return end(.policyViolation, reason: "the message is too slow", now: now)
+    // The bytes that it takes are signs of life too: a Ping waits behind them.
+    if unsentByteCount > 0 {
+      lastInput = max(lastInput, lastOutput)
+      pingStart = pingStart.map { max($0, lastOutput) }
     }
     if let start = pingStart {
       if now - start >= limits.pongMilliseconds { phase = .over }

@@ -1,8 +1,8 @@
 // What one server and one session may cost. Everything that a client decides has a bound here.
 
 package struct WebSocketLimits: Sendable {
-  /// The request line and headers of an upgrade.
-  package var headByteCountMax = 8 << 10
+  /// The request line and headers of an upgrade: a token, and 8 KiB of others.
+  package var headByteCountMax = AccessToken.byteCountMax + (8 << 10)
   package var headerCountMax = 64
   /// The payload of one data frame.
   package var frameByteCountMax = 16 << 20
@@ -14,6 +14,9 @@ package struct WebSocketLimits: Sendable {
 
   /// What waits to be sent to one client. A message is taken if it fits, or if nothing waits.
   package var outputByteCountMax = 32 << 20
+
+  /// What waits to be sent to all clients. Beyond it, the client for which most waits is cut off.
+  package var allOutputByteCountMax = 512 << 20
 
   /// Clients at a time; later ones get 503.
   package var sessionCountMax = 1024
@@ -34,6 +37,8 @@ package struct WebSocketLimits: Sendable {
   package var closeMilliseconds: Int64 = 5_000
   /// How long a client may take no byte of what waits for it.
   package var stallMilliseconds: Int64 = 30_000
+  /// How long a client may take for all that waits for it at one time.
+  package var outputMilliseconds: Int64 = 600_000
 
   package init() {}
 
@@ -41,7 +46,7 @@ package struct WebSocketLimits: Sendable {
   var tickMilliseconds: Int64 {
     let shortest = [
       greetingMilliseconds, messageMilliseconds, pingMilliseconds, pongMilliseconds,
-      closeMilliseconds, stallMilliseconds,
+      closeMilliseconds, stallMilliseconds, outputMilliseconds,
     ].min()!
     return max(10, min(1000, shortest / 4))
   }

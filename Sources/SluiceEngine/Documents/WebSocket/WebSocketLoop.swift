@@ -20,6 +20,9 @@ final class WebSocketLoop {
     /// The client's share of `heldByteCount`.
     var heldByteCount = 0
 
+    /// What waits to be sent, unless the connection is over.
+    var waitingByteCount: Int { connection.isOver ? 0 : connection.unsentByteCount }
+
     var wantsInput: Bool { connection.wantsInput && !isHeld && !isSpent }
 
     init(
@@ -38,6 +41,10 @@ final class WebSocketLoop {
   /// Connections that are taken only to be told that there are too many.
   private static let surplusCountMax = 64
   private static let acceptCountPerRoundMax = 32
+  /// How long no connection is taken after the system had no room for one.
+  private static let acceptPauseMilliseconds: Int64 = 1000
+  /// How soon poll(2) is called again after it has failed.
+  private static let failureMilliseconds: Int64 = 50
   /// How soon a limit of rates is looked at again.
   private static let rateMilliseconds: Int64 = 50
 
@@ -46,6 +53,7 @@ final class WebSocketLoop {
   private let origins: OriginRule
   private let handler: any WebSocketHandler
   private let mailbox: WebSocketMailbox
+  private let calls: any WebSocketCalls
 
   private var clients: [Client] = []
   /// By the session's number.
@@ -54,22 +62,26 @@ final class WebSocketLoop {
   /// Of all connections.
   private var heldByteCount = 0
   private var accepting: RateBucket
-  /// No connection is taken before: there were no descriptors left.
+  /// No connection is taken before: the system had no room for one.
   private var acceptTime: Int64 = 0
   private var nextTick: Int64 = 0
+  /// Whether the last poll(2) has failed.
+  private var isFailing = false
   /// When the loop ends, whoever is left.
   private var end: Int64?
   private var input: [UInt8]
 
   init(
     listener: SharedDescriptor, limits: WebSocketLimits, origins: OriginRule,
-    handler: any WebSocketHandler, mailbox: WebSocketMailbox
+    handler: any WebSocketHandler, mailbox: WebSocketMailbox,
+    calls: any WebSocketCalls = SystemWebSocketCalls()
   ) {
     self.listener = listener
     self.limits = limits
     self.origins = origins
     self.handler = handler
     self.mailbox = mailbox
+    self.calls = calls
     accepting = RateBucket(perSecond: limits.connectionsPerSecondMax, now: Self.now())
     input = [UInt8](repeating: 0, count: Self.inputByteCount)
   }
@@ -77,16 +89,11 @@ final class WebSocketLoop {
   private static func now() -> Int64 { Clock.monotonicNanoseconds() / 1_000_000 }
 
   func run() {
-    while end == nil || (!clients.isEmpty && Self.now() < end!) {
-      do throws(Errno) { try serveOnce() } catch {
-        Log.warning("websocket: poll: \(error.message)")
-        break
-      }
-    }
+    while end == nil || (!clients.isEmpty && Self.now() < end!) { serveOnce() }
     for client in clients { forget(client) }
   }
 
-  private func serveOnce() throws(Errno) {
+  private func serveOnce() {
     var now = Self.now()
     let acceptsConnections = acceptsConnections(now)
     var entries = [PollEntry(mailbox.bell.descriptor.rawValue, input: true, output: false)]
@@ -102,9 +109,9 @@ final class WebSocketLoop {
           client.descriptor.rawValue, input: client.wantsInput,
           output: client.connection.unsentByteCount > 0))
     }
-    try poll(&entries, timeoutMilliseconds: timeout(now, isAccepting: acceptsConnections))
+    let isPolled = wait(&entries, timeout(now, isAccepting: acceptsConnections))
     now = Self.now()
-    if entries[0].hasInput { takeMail(now) }
+    if entries[0].hasInput || !isPolled { takeMail(now) }
     // The clients of this round: `accept` adds others behind them.
     for (client, entry) in zip(clients, entries[firstClient...]) { serve(client, entry, now) }
     if firstClient == 2, listener != nil, entries[1].hasInput { accept(now) }
@@ -112,10 +119,26 @@ final class WebSocketLoop {
       nextTick = now + limits.tickMilliseconds
       for client in clients { passTime(client, now) }
     }
+    boundOutput()
     if clients.contains(where: { $0.connection.isOver }) {
       let over = clients.filter { $0.connection.isOver }
       clients.removeAll { $0.connection.isOver }
       for client in over { forget(client) }
+    }
+  }
+
+  /// False if poll(2) has failed, for instance for want of memory. Then nothing is known of the entries,
+  /// and a short time has passed. Mail and deadlines do not wait for poll(2).
+  private func wait(_ entries: inout [PollEntry], _ timeoutMilliseconds: Int32) -> Bool {
+    do throws(Errno) {
+      try calls.wait(&entries, timeoutMilliseconds: timeoutMilliseconds)
+      isFailing = false
+      return true
+    } catch {
+      if !isFailing { Log.warning("websocket: poll: \(error.message)") }
+      isFailing = true
+      Clock.sleep(nanoseconds: Self.failureMilliseconds * 1_000_000)
+      return false
     }
   }
 
@@ -137,15 +160,15 @@ final class WebSocketLoop {
     guard let listener else { return }
     for _ in 0..<Self.acceptCountPerRoundMax where acceptsConnections(now) {
       do throws(Errno) {
-        let descriptor = try listener.descriptor.acceptStream()
+        let descriptor = try calls.accept(listener)
         accepting.take(1)
         add(descriptor, now)
       } catch {
         switch error {
         case .again: return
-        case .tooManyOpen, .tooManyOpenInSystem, .outOfMemory:
+        case .tooManyOpen, .tooManyOpenInSystem, .outOfMemory, .noBufferSpace:
           Log.warning("websocket: accept: \(error.message)")
-          acceptTime = now + 1000
+          acceptTime = now + Self.acceptPauseMilliseconds
           return
         default: continue
         }
@@ -202,8 +225,9 @@ final class WebSocketLoop {
     handle(client.connection.receive(input[..<count], now: now), client, now)
     client.bucket.take(client.connection.frameCount - frameCount)
     noteHeld(client)
+    // All were within the bound before, so it is these bytes that went beyond it.
     if heldByteCount > limits.heldByteCountMax {
-      client.connection.end(.tryAgainLater, reason: "too many large messages", now: now)
+      client.connection.endForTooMuchHeld(now: now)
       noteHeld(client)
     }
   }
@@ -290,8 +314,20 @@ final class WebSocketLoop {
     }
   }
 
+  /// Cuts off those for which most waits, until what waits for all is within its bound.
+  private func boundOutput() {
+    var byteCount = clients.reduce(0) { $0 + $1.waitingByteCount }
+    while byteCount > limits.allOutputByteCountMax,
+      let client = clients.max(by: { $0.waitingByteCount < $1.waitingByteCount })
+    {
+      byteCount -= client.waitingByteCount
+      client.connection.cutOff()
+    }
+  }
+
   private func passTime(_ client: Client, _ now: Int64) {
-    client.connection.passTime(now: now, isPaused: !client.wantsInput)
+    client.connection.passTime(now: now, isPaused: !client.wantsInput, isHeld: client.isHeld)
+    noteHeld(client)
     if client.connection.unsentByteCount > 0 { send(client, now) }
   }
 }

@@ -3,7 +3,7 @@
 //
 // One poll(2) loop has all connections, so that none has a thread, and none waits for another but for
 // the handler. TLS is left to a proxy in front. The listener is made before the process is confined;
-// after that the loop needs accept4, recvmsg, sendmsg, shutdown, setsockopt and poll only.
+// after that the loop needs accept4, recvmsg, sendmsg, shutdown, setsockopt, poll and nanosleep only.
 
 internal import SluiceServer
 package import SluiceSystem
