@@ -7,20 +7,14 @@ import SluiceWire
 struct DocumentsTarget: FuzzTarget {
   static let name = "documents"
 
-  private static let readers: [@Sendable ([UInt8]) throws(WireError) -> [UInt8]] = [
-    { (bytes) throws(WireError) in try DocumentTransaction(decoding: bytes).encoded },
-    { (bytes) throws(WireError) in try DocumentReceipt(decoding: bytes).encoded },
-    { (bytes) throws(WireError) in try ReadCall(decoding: bytes).encoded },
-    { (bytes) throws(WireError) in try ReadAnswer(decoding: bytes).encoded },
-    { (bytes) throws(WireError) in try ValueCall(decoding: bytes).encoded },
-    { (bytes) throws(WireError) in try BranchesAnswer(decoding: bytes).encoded },
-    { (bytes) throws(WireError) in try ChangesAnswer(decoding: bytes).encoded },
-    { (bytes) throws(WireError) in try LogAnswer(decoding: bytes).encoded },
-    { (bytes) throws(WireError) in try CreateBranchCall(decoding: bytes).encoded },
-    { (bytes) throws(WireError) in try ContentAnswer(decoding: bytes).encoded },
-    { (bytes) throws(WireError) in try DocumentVerification(decoding: bytes).encoded },
-    { (bytes) throws(WireError) in try SpaceRefusal(decoding: bytes).encoded },
-  ]
+  private static var messages: [any DocumentMessage.Type] {
+    [
+      DocumentTransaction.self, DocumentReceipt.self, ReadCall.self, ReadAnswer.self,
+      ValueCall.self,
+      BranchesAnswer.self, ChangesAnswer.self, LogAnswer.self, CreateBranchCall.self,
+      ContentAnswer.self, DocumentVerification.self, SpaceRefusal.self,
+    ]
+  }
 
   static func seeds(from vectors: SeedVectors) -> [[UInt8]] {
     let ref = DocumentReference("doc:1")
@@ -38,8 +32,8 @@ struct DocumentsTarget: FuzzTarget {
   func run(_ input: [UInt8]) {
     guard let choice = input.first else { return }
     let bytes = Array(input.dropFirst())
-    let reader = Self.readers[Int(choice) % Self.readers.count]
-    guard let again = try? reader(bytes) else { return }
+    let message = Self.messages[Int(choice) % Self.messages.count]
+    guard let again = try? message.init(decoding: bytes).encoded else { return }
     require(again == bytes, "a message of two spellings")
   }
 }
