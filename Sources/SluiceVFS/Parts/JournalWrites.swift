@@ -5,7 +5,7 @@
 //
 // Only the pieces of one record are gathered. A program that looks at the journal of a transaction
 // under way sees whole records, and a write that ends a journal is never held back. (To gather several
-// records or pages, up to 64 KiB, was no faster in transactions of thousands of pages.)
+// records, frames or pages, up to 64 KiB, was no faster in transactions of thousands of pages.)
 //
 // A journal that stays ends with zeros over its header (journal_mode=PERSIST, locking_mode=EXCLUSIVE):
 // that write is the commit. With synchronous=OFF no sync follows, so it must not be posted. If it fails
