@@ -197,9 +197,9 @@ extension FileDescriptor {
 /// Waits until one of the descriptors (negative: none) has input, at most for the time (negative:
 /// for ever). Tells which have.
 private func awaitInput(_ descriptors: [Int32], milliseconds: Int32 = -1) -> [Bool] {
-  var entries = descriptors.map { pollfd(fd: $0, events: Int16(POLLIN), revents: 0) }
-  _ = unsafe sluice_poll(&entries, UInt64(entries.count), milliseconds)
-  return entries.map { $0.revents != 0 }
+  var entries = descriptors.map { PollEntry($0, input: true, output: false) }
+  try? poll(&entries, timeoutMilliseconds: milliseconds)
+  return entries.map { $0.hasInput || $0.isBroken }
 }
 
 /// The process between front and command. Confined to its only thread.
