@@ -87,29 +87,11 @@ struct DocumentsBenchmark: Benchmark {
     bench.remove(space + ".sqlite")
   }
 
-  /// The commits of all clients in a second, from the first one's begin to the last one's end.
+  /// The commits of all clients in a second.
   private func durableRate(_ clients: Int, on bench: Workbench) throws(ToolError) -> Double {
     let (engine, space) = try start(on: bench)
     defer { stop(engine, space, on: bench) }
-    let count = clients == 1 ? durableCount * 2 : durableCount
-    var peers: [MeasuredProcess] = []
-    for client in 0..<clients {
-      let peer = try bench.startPeer(
-        "documents-durable", nil,
-        [
-          "--socket", engine.socket, "--client", String(client), "--count", String(count), space,
-        ])
-      try peer.awaitLine("ready", bench.wait, timeoutSeconds: 60)
-      peers.append(peer)
-    }
-    for peer in peers { peer.say("go") }
-    var began = Double.infinity
-    var ended = 0.0
-    for peer in peers {
-      let found = try PeerReport(parsing: peer.finish(bench.wait, timeoutSeconds: 600))
-      began = min(began, try found.value(DocumentsPeers.began))
-      ended = max(ended, try found.value(DocumentsPeers.ended))
-    }
-    return Double(count * clients) * 1e9 / (ended - began)
+    return try DurableClients(clientCount: clients, count: durableCount).rate(
+      "documents-durable", ["--socket", engine.socket, space], on: bench)
   }
 }

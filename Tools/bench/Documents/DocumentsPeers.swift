@@ -12,8 +12,6 @@ enum DocumentsPeers {
   static let empty = "empty"
   static let commit = "commit"
   static let past = "past"
-  static let began = "began"
-  static let ended = "ended"
 
   private static let ref = DocumentReference("doc:bench")
   private static let readCount = 20_000
@@ -163,16 +161,13 @@ enum DocumentsPeers {
         DocumentTransaction(writes: [.init(own, base: base, changes: [change.bytes])]))
       base = document.heads
     }
-    BenchPeer.awaitStart()
-    var report = PeerReport()
-    report.add(began, Double(Clock.monotonicNanoseconds()))
-    for transaction in transactions {
-      let receipt = try asToolError { () throws(DocumentFailure) in
-        try connection.transact(transaction)
+    return try DurableClients.measure { (_) throws(ToolError) in
+      for transaction in transactions {
+        let receipt = try asToolError { () throws(DocumentFailure) in
+          try connection.transact(transaction)
+        }
+        guard receipt.isStored else { throw .failed("a commit was refused") }
       }
-      guard receipt.isStored else { throw .failed("a commit was refused") }
     }
-    report.add(ended, Double(Clock.monotonicNanoseconds()))
-    return report
   }
 }

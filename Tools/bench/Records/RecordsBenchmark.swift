@@ -107,28 +107,11 @@ struct RecordsBenchmark: Benchmark {
     }
   }
 
-  /// The stores of all clients in a second, from the first one's begin to the last one's end.
+  /// The stores of all clients in a second.
   private func durableRate(
     _ kind: String, _ words: [String], _ clients: Int, on bench: Workbench
   ) throws(ToolError) -> Double {
-    let count = clients == 1 ? durableCount * 2 : durableCount
-    var peers: [MeasuredProcess] = []
-    for client in 0..<clients {
-      let peer = try bench.startPeer(
-        kind, nil, ["--client", String(client), "--count", String(count)] + words)
-      // The first one makes the tables.
-      try peer.awaitLine("ready", bench.wait, timeoutSeconds: 60)
-      peers.append(peer)
-    }
-    for peer in peers { peer.say("go") }
-    var began = Double.infinity
-    var ended = 0.0
-    for peer in peers {
-      let found = try PeerReport(parsing: peer.finish(bench.wait, timeoutSeconds: 600))
-      began = min(began, try found.value(RecordsPeers.began))
-      ended = max(ended, try found.value(RecordsPeers.ended))
-    }
-    return Double(count * clients) * 1e9 / (ended - began)
+    try DurableClients(clientCount: clients, count: durableCount).rate(kind, words, on: bench)
   }
 
   private func add(
@@ -161,35 +144,4 @@ extension RecordsWork {
     default: nil
     }
   }
-}
-
-/// `sluice engine` over the benchmark's files.
-final class SharedEngine {
-  let socket: String
-  private let process: MeasuredProcess
-
-  var id: Int32 { process.id }
-
-  init(
-    on bench: Workbench, hasOwnFiles: Bool = false, services: String = "sql,records"
-  ) throws(ToolError) {
-    socket = bench.path(bench.freshName()) + ".socket"
-    do throws(Errno) {
-      process = try MeasuredProcess(
-        [
-          bench.sidecarProgram, "engine", "--root", bench.path("."), "--socket", socket, "--quiet",
-          "--services", services,
-        ] + (hasOwnFiles ? ["--own-files"] : []))
-    } catch {
-      throw .system(bench.sidecarProgram, error)
-    }
-    for _ in 0..<10_000 {
-      if (try? unsafe FileDescriptor.connect(toSocket: zeroTerminated(socket))) != nil { return }
-      try bench.wait.sleep(nanoseconds: 1_000_000)
-    }
-    stop()
-    throw .failed("the engine did not start")
-  }
-
-  func stop() { process.stop() }
 }

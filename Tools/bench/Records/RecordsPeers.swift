@@ -9,8 +9,6 @@ enum RecordsPeers {
   static let storeRequests = "requests of a store"
   static let loadRequests = "requests of a load with two dependencies"
   static let largeLoadRequests = "requests of a load of 1,000 transactions (226 KB)"
-  static let began = "began"
-  static let ended = "ended"
   static let durableStores = "durable stores"
 
   /// What a process was told: the database, the engine, and what it stores.
@@ -88,15 +86,12 @@ enum RecordsPeers {
       side.prepare(
         RecordsWork.message(name, hasHeader: $0 == 0, session: 10 + words.client, after: $0))
     }
-    BenchPeer.awaitStart()
-    var report = PeerReport()
-    report.add(began, Double(Clock.monotonicNanoseconds()))
-    let times = try BenchPeer.repeated(count: words.count) { (index) throws(ToolError) in
-      try side.store(messages[index])
+    return try DurableClients.measure { (report) throws(ToolError) in
+      let times = try BenchPeer.repeated(count: words.count) { (index) throws(ToolError) in
+        try side.store(messages[index])
+      }
+      report.add(durableStores, times)
     }
-    report.add(ended, Double(Clock.monotonicNanoseconds()))
-    report.add(durableStores, times)
-    return report
   }
 
   // MARK: Requests
