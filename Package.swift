@@ -170,6 +170,10 @@ let hostTargets: [Target] = [
   .target(
     name: "TestSupport", dependencies: ["SluiceWire"], path: "Tests/TestSupport",
     swiftSettings: swiftSettings),
+  // An engine in the test's process, for records and documents.
+  .target(
+    name: "EngineTestSupport", dependencies: ["SluiceClient", "SluiceEngine", "SluiceServer"],
+    path: "Tests/EngineTestSupport", swiftSettings: swiftSettings),
   .testTarget(
     name: "SluiceWireTests", dependencies: ["CSluice", "SluiceWire", "TestSupport"],
     swiftSettings: swiftSettings),
@@ -192,13 +196,16 @@ let hostTargets: [Target] = [
     swiftSettings: swiftSettings),
   .testTarget(
     name: "SluiceRecordsTests",
-    dependencies: ["CEngine", "SluiceEngine", "SluiceRecords", "SluiceServer", "TestSupport"],
+    dependencies: [
+      "CEngine", "EngineTestSupport", "SluiceEngine", "SluiceRecords", "SluiceServer",
+      "TestSupport",
+    ],
     swiftSettings: swiftSettings),
   .testTarget(
     name: "SluiceDocumentsTests",
     dependencies: [
-      "SluiceAutomerge", "SluiceDocuments", "SluiceEngine", "SluiceJSON", "SluiceServer",
-      "TestSupport",
+      "EngineTestSupport", "SluiceAutomerge", "SluiceDocuments", "SluiceEngine", "SluiceJSON",
+      "SluiceServer", "TestSupport",
     ],
     swiftSettings: swiftSettings),
   .testTarget(

@@ -1,5 +1,6 @@
 // The blocking connection on a real engine.
 
+import EngineTestSupport
 import SluiceRecords
 import SluiceSystem
 import SluiceWire
@@ -9,8 +10,8 @@ import Testing
 @testable import SluiceEngine
 
 @Suite(.timeLimit(.minutes(5))) struct RecordConnectionTests {
-  @Test(arguments: VectorEngine.allCases)
-  func manyMessagesAreStoredUpToTheFirstThatIsNot(_ engine: VectorEngine) throws {
+  @Test(arguments: EnginePlace.allCases)
+  func manyMessagesAreStoredUpToTheFirstThatIsNot(_ engine: EnginePlace) throws {
     let store = try VectorStore(engine)
     let connection = try store.connect()
     #expect(connection.schemaVersion == 1)
@@ -148,8 +149,8 @@ import Testing
     #expect(try connection.erase(.all) == 0)
   }
 
-  @Test(arguments: VectorEngine.allCases)
-  func aValueIsNotErasedWhileItIsLoaded(_ engine: VectorEngine) throws {
+  @Test(arguments: EnginePlace.allCases)
+  func aValueIsNotErasedWhileItIsLoaded(_ engine: EnginePlace) throws {
     let store = try VectorStore(engine)
     let (connection, eraser) = (try store.connect(), try store.connect())
     for part in 0..<20 {

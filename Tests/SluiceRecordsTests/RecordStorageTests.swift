@@ -1,5 +1,6 @@
 // A storage on a real engine: what the vectors do not say.
 
+import EngineTestSupport
 import SluiceRecords
 import SluiceSystem
 import SluiceWire
@@ -17,8 +18,8 @@ import Testing
     return (isFound, messages.withLock { $0 })
   }
 
-  @Test(arguments: VectorEngine.allCases)
-  func aLargeMessageGoesInPiecesAndComesBackWhole(_ engine: VectorEngine) async throws {
+  @Test(arguments: EnginePlace.allCases)
+  func aLargeMessageGoesInPiecesAndComesBackWhole(_ engine: EnginePlace) async throws {
     let store = try VectorStore(engine)
     let storage = try await store.open()
     // Far larger than a transfer and the ring, among small ones.

@@ -1,6 +1,7 @@
 // How many requests calls take on the channel of a real engine: one for a store, and one for a load with
 // all on which the value depends.
 
+import EngineTestSupport
 import SluiceRecords
 import SluiceSystem
 import SluiceWire
@@ -60,8 +61,8 @@ import Testing
     ]
   }
 
-  @Test(arguments: VectorEngine.allCases)
-  func aStoreIsOneRequest(_ engine: VectorEngine) throws {
+  @Test(arguments: EnginePlace.allCases)
+  func aStoreIsOneRequest(_ engine: EnginePlace) throws {
     let store = try VectorStore(engine)
     let connection = try store.connect()
     #expect(try requestCount(of: connection) {} == 0)
@@ -79,8 +80,8 @@ import Testing
     #expect(many == 1 && storedCount == 100)
   }
 
-  @Test(arguments: VectorEngine.allCases)
-  func aLoadWithAllDependenciesIsOneRequest(_ engine: VectorEngine) throws {
+  @Test(arguments: EnginePlace.allCases)
+  func aLoadWithAllDependenciesIsOneRequest(_ engine: EnginePlace) throws {
     let store = try VectorStore(engine)
     _ = try store.connect().store(family)
     // A client that has nothing in memory.

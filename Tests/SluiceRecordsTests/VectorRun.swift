@@ -1,5 +1,6 @@
 // One scenario of the vectors, step by step, on a store of its own.
 
+import EngineTestSupport
 import SluiceRecords
 import SluiceSystem
 import Testing
@@ -14,7 +15,7 @@ final class VectorRun {
   private let resolved = FutexLock<[String]>([])
   private var waiting: [String: (id: RecordID, state: FutexLock<RecordKnownState>)] = [:]
 
-  init(_ scenario: RecordVectors.Scenario, on engine: VectorEngine) async throws {
+  init(_ scenario: RecordVectors.Scenario, on engine: EnginePlace) async throws {
     self.scenario = scenario
     store = try VectorStore(engine, eraseCost: scenario.eraseCost)
     storage = try await Self.open(store, scenario, errorCount)

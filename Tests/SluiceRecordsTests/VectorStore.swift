@@ -1,6 +1,7 @@
 // A record store of the vectors: a file in a directory of its own, served in this process, on a clock
 // that only the vectors move.
 
+import EngineTestSupport
 import Foundation
 import SluiceClient
 import SluiceRecords
@@ -8,14 +9,6 @@ import SluiceSystem
 
 @testable import SluiceEngine
 @testable import SluiceServer
-
-/// Where the engine runs.
-enum VectorEngine: String, CaseIterable, Sendable {
-  /// A thread of this process at the other end of the storage's channel.
-  case inProcess
-  /// A server on a socket, as the engine's process is.
-  case onSocket
-}
 
 /// A clock that stands still until it is moved. Each value that is erased moves it, if the vectors say
 /// so.
@@ -45,68 +38,31 @@ final class VectorClock: RecordClock, @unchecked Sendable {
 final class VectorStore: @unchecked Sendable {
   let path: String
   let clock: VectorClock
-  private let directory: URL
-  private let offer: EngineOffer
-  private let socket: String?
-  private let lifeline: SharedDescriptor?
-  private let thread: JoinableThread?
+  private let engine: TestEngine
 
-  init(_ engine: VectorEngine, eraseCost: Int64 = 0) throws {
-    directory = FileManager.default.temporaryDirectory.resolvingSymlinksInPath()
-      .appending(path: "sluice-records-\(UUID().uuidString.prefix(8))")
-    try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
-    path = directory.appending(path: "store").path
-    clock = VectorClock(eraseCost: eraseCost, path: path)
-    let offer = EngineOffer(at: .host, services: .records, clock: clock)
-    self.offer = offer
-    guard engine == .onSocket else {
-      (socket, lifeline, thread) = (nil, nil, nil)
-      return
+  init(_ place: EnginePlace, eraseCost: Int64 = 0) throws {
+    var parts: (path: String, clock: VectorClock)?
+    engine = try TestEngine("sluice-records", place) { directory in
+      let path = directory.appending(path: "store").path
+      let clock = VectorClock(eraseCost: eraseCost, path: path)
+      parts = (path, clock)
+      return EngineOffer(at: .host, services: .records, clock: clock)
     }
-    let socket = directory.appending(path: "socket").path
-    self.socket = socket
-    let pair = try SocketPair()
-    lifeline = SharedDescriptor(pair.ours)
-    let far = SharedDescriptor(pair.theirs)
-    let listening = try listen(onSocket: socket.utf8CString.map { $0 }, permissions: 0o600)
-    thread = JoinableThread(
-      try Thread("test-engine") {
-        do throws(Errno) {
-          let server = try Server(
-            EngineService(offer), ServerConfiguration(),
-            .shared(listening.listener, lifeline: far), metrics: Metrics(),
-            socketName: listening.name)
-          try server.run()
-        } catch {
-          fatalError("\(error)")
-        }
-      })
-  }
-
-  deinit {
-    lifeline?.descriptor.shutDown()
-    thread?.join()
-    try? FileManager.default.removeItem(at: directory)
+    (path, clock) = parts!
   }
 
   func open(
     _ options: RecordOpenOptions = RecordOpenOptions(), log: @escaping RecordLog = { (_, _) in }
   ) async throws -> RecordStorage {
-    if let socket {
+    if let socket = engine.socket {
       return try await SidecarRecords.open(path, onSocket: socket, options: options, log: log)
     }
-    return try await LocalRecords.open(path, on: offer, options: options, log: log)
+    return try await LocalRecords.open(path, on: engine.offer, options: options, log: log)
   }
 
   /// A connection in the caller's thread.
   func connect(_ options: RecordOpenOptions = RecordOpenOptions()) throws -> RecordConnection {
-    let session: RingSession
-    if let socket {
-      session = try RingSession.connect(toSocket: socket.utf8CString.map { $0 })
-    } else {
-      session = try LocalChannel.connect(to: offer)
-    }
-    return try RecordConnection(session, path: Array(path.utf8), options: options)
+    return try RecordConnection(engine.session(), path: Array(path.utf8), options: options)
   }
 
   var tables: StoreTables {

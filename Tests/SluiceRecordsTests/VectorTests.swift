@@ -1,5 +1,6 @@
 // All vectors, through `RecordStorage`, on both kinds of engine.
 
+import EngineTestSupport
 import Testing
 
 @Suite(.timeLimit(.minutes(5))) struct VectorTests {
@@ -8,9 +9,9 @@ import Testing
     #expect(RecordVectors.all.scenarios.reduce(0) { $0 + $1.steps.count } == 1287)
   }
 
-  @Test(arguments: VectorEngine.allCases, RecordVectors.all.scenarios)
+  @Test(arguments: EnginePlace.allCases, RecordVectors.all.scenarios)
   func aStorageAnswersAsTheOriginal(
-    engine: VectorEngine, scenario: RecordVectors.Scenario
+    engine: EnginePlace, scenario: RecordVectors.Scenario
   ) async throws {
     let run = try await VectorRun(scenario, on: engine)
     for index in scenario.steps.indices {

@@ -1,5 +1,6 @@
 // Every call of a connection on a real engine.
 
+import EngineTestSupport
 import Foundation
 import SluiceAutomerge
 import SluiceDocuments

@@ -1,5 +1,6 @@
 // The editing convenience: several clients that edit one document at once lose no update.
 
+import EngineTestSupport
 import Foundation
 import SluiceAutomerge
 import SluiceDocuments

@@ -15,12 +15,6 @@ struct BranchTests {
     space = try fixture.space()
   }
 
-  private func allowServerMerge() throws {
-    var settings = SpaceSettings()
-    settings.enableServerMerge = true
-    try space.set(settings)
-  }
-
   /// Five changes on main, and the heads after each.
   private func history() throws -> (replica: Replica, heads: [Heads]) {
     var replica = try Replica("doc:a")
@@ -38,6 +32,15 @@ struct BranchTests {
   ) throws -> BranchDescription {
     try space.createBranch(
       BranchReference("doc:a", branch: name), from: .branch(branch, at: point))
+  }
+
+  /// Main with a change of its own, and a branch that left it before.
+  private func parted() throws -> (mine: Replica, side: Replica) {
+    var (mine, _) = try history()
+    _ = try fork("side", .tip)
+    let side = Replica(mine, branch: "side")
+    try mine.put("m", "main", in: space)
+    return (mine, side)
   }
 
   @Test func branchStartsWhereItLeavesTheOther() throws {
@@ -148,11 +151,7 @@ struct BranchTests {
   }
 
   @Test func clientMergesBranchesByOneChange() throws {
-    let (main, _) = try history()
-    _ = try fork("side", .tip)
-    var mine = main
-    var side = Replica(main, branch: "side")
-    try mine.put("m", "main", in: space)
+    var (mine, side) = try parted()
     try side.put("s1", "side", in: space)
     try side.put("s2", "side", in: space)
     let base = mine.heads
@@ -168,7 +167,7 @@ struct BranchTests {
     let receipt = try space.submit(write)
     #expect(receipt.results[0].applied == 3)
     #expect(receipt.results[0].heads == mine.heads)
-    #expect(try space.tip(main.ref) == #"{"main":"m","merged":"both","n":5,"side":"s2"}"#)
+    #expect(try space.tip(mine.ref) == #"{"main":"m","merged":"both","n":5,"side":"s2"}"#)
     let closed = try space.branch(side.ref)
     #expect(closed.isClosed)
     #expect(closed.mergedInto == "main")
@@ -176,11 +175,8 @@ struct BranchTests {
   }
 
   @Test func mergeThatLeavesTwoHeadsClosesNothing() throws {
-    let (main, _) = try history()
-    _ = try fork("side", .tip)
-    var mine = main
-    var side = Replica(main, branch: "side")
-    try mine.put("m", "main", in: space)
+    let (mine, other) = try parted()
+    var side = other
     try side.put("s", "side", in: space)
     var write = mine.write([], on: mine.heads)
     write.mergeOf = [.init(branch: "side", heads: side.heads)]
@@ -191,27 +187,24 @@ struct BranchTests {
   }
 
   @Test func serverMergesBranchesOnlyIfTheSettingAllows() throws {
-    let (main, _) = try history()
-    _ = try fork("side", .tip)
-    var mine = main
-    var side = Replica(main, branch: "side")
-    try mine.put("m", "main", in: space)
+    let (mine, other) = try parted()
+    var side = other
     try side.put("s", "side", in: space)
-    let refused = try space.merge("side", into: main.ref)
+    let refused = try space.merge("side", into: mine.ref)
     #expect(refused.code == .serverMergeDisabled)
-    #expect(try space.branch(main.ref).heads == mine.heads)
-    try allowServerMerge()
-    let receipt = try space.merge("side", into: main.ref)
+    #expect(try space.branch(mine.ref).heads == mine.heads)
+    try space.allowServerMerge()
+    let receipt = try space.merge("side", into: mine.ref)
     #expect(receipt.results[0].heads?.count == 1)
     #expect(receipt.results[0].applied == 2)
     #expect(try space.branch(side.ref).mergedInto == "main")
     let reopened = try fixture.reopened()
-    #expect(try reopened.tip(main.ref) == #"{"main":"m","n":5,"side":"s"}"#)
+    #expect(try reopened.tip(mine.ref) == #"{"main":"m","n":5,"side":"s"}"#)
     #expect(try reopened.verify().findings == [])
   }
 
   @Test func serverMergesOnTwoBranchesHaveTwoAuthors() throws {
-    try allowServerMerge()
+    try space.allowServerMerge()
     let (main, _) = try history()
     _ = try fork("a", .tip)
     _ = try fork("b", .tip)

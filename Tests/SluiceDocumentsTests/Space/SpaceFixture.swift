@@ -67,6 +67,14 @@ final class SpaceFixture {
   }
 }
 
+extension Space {
+  func allowServerMerge() throws {
+    var settings = SpaceSettings()
+    settings.enableServerMerge = true
+    try set(settings)
+  }
+}
+
 /// A client's copy of a document.
 struct Replica {
   var document: Document

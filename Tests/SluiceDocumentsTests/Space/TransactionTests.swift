@@ -16,12 +16,6 @@ struct TransactionTests {
     space = try fixture.space()
   }
 
-  private func allowServerMerge() throws {
-    var settings = SpaceSettings()
-    settings.enableServerMerge = true
-    try space.set(settings)
-  }
-
   @Test func twoDocumentsAreWrittenTogether() throws {
     var a = try Replica("doc:a")
     var b = try Replica("doc:b")
@@ -78,7 +72,7 @@ struct TransactionTests {
     let refused = try space.submit(right.write([change], on: base, serverMerge: true))
     #expect(refused.code == .serverMergeDisabled)
     #expect(refused.reason == "cannot server-merge")
-    try allowServerMerge()
+    try space.allowServerMerge()
     let receipt = try space.submit(right.write([change], on: base, serverMerge: true))
     #expect(receipt.results[0].heads?.count == 2)
     let unknown = try Replica("doc:z").heads
@@ -87,7 +81,7 @@ struct TransactionTests {
   }
 
   @Test func serverCollapsesHeadsOnRequestWithAnEmptyChange() throws {
-    try allowServerMerge()
+    try space.allowServerMerge()
     var left = try Replica("doc:a")
     try left.put("x", "k", in: space)
     var right = Replica(left)
@@ -205,7 +199,7 @@ struct TransactionTests {
 
   @Test func manyThreadsAreSerialised() throws {
     let space = space
-    try allowServerMerge()
+    try space.allowServerMerge()
     var first = try Replica("doc:a")
     try first.put(0, "k", in: space)
     let group = DispatchGroup()
