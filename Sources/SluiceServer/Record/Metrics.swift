@@ -42,7 +42,7 @@ package final class Metrics: @unchecked Sendable {
     unsafe region = unsafe mapping.start.assumingMemoryBound(to: sluice_metrics.self)
     self.mapping = .some(mapping)
     self.name = name
-    unsafe region.pointee.version = 2
+    unsafe region.pointee.version = metricsVersion
     unsafe region.pointee.process = process
     unsafe region.pointee.service = UInt64(service.rawValue)
     unsafe region.pointee.started_ms = UInt64(Clock.realtimeMilliseconds())

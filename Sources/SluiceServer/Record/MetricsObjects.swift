@@ -7,6 +7,9 @@
 package import CSluice
 internal import SluiceSystem
 
+/// The version of an object's layout. Objects of another are not read.
+let metricsVersion: UInt32 = 2
+
 /// Makes an object with a name that no living server has. The name is put into `name`.
 func createMetricsObject(
   of process: Int32, byteCount: Int, _ name: inout [CChar]
@@ -91,6 +94,7 @@ package func readMetrics() -> [sluice_metrics] {
       let mapping = try? Mapping(descriptor, byteCount: byteCount, writable: false)
     else { return nil }
     let copy = unsafe mapping.start.loadUnaligned(as: sluice_metrics.self)
-    return copy.magic == sluice_magic && copy.version == 2 && copy.process == process ? copy : nil
+    let isOurs = copy.magic == sluice_magic && copy.version == metricsVersion
+    return isOurs && copy.process == process ? copy : nil
   }
 }
