@@ -227,6 +227,28 @@ package struct JSONCursor {
     return true
   }
 
+  /// A value that is no string, array or object.
+  package enum Word {
+    case null
+    case boolean(Bool)
+    /// As it stands in the text.
+    case number(String)
+  }
+
+  /// Goes over such a value. To be called where no other comes next.
+  package mutating func word() -> Word? {
+    skipBlanks()
+    let start = place
+    guard skipValue() else { return nil }
+    let word = unsafe String(decoding: text[start..<place], as: UTF8.self)
+    switch word {
+    case "null": return .null
+    case "true": return .boolean(true)
+    case "false": return .boolean(false)
+    default: return .number(word)
+    }
+  }
+
   /// The string's text in UTF-8; nil if it has a lone surrogate, which UTF-8 has not.
   package func bytes(of span: Span) -> [UInt8]? {
     let raw = unsafe UnsafeBufferPointer(rebasing: text[span.range])

@@ -27,14 +27,12 @@ private struct MerkleReader {
     var name: [UInt8]
   }
 
-  private let text: UnsafeRawBufferPointer
   private var cursor: JSONCursor
   private var open: [Container] = []
   /// In a list, names are empty.
   private var parts: [(name: [UInt8], value: MerkleReference)] = []
 
   init(_ text: UnsafeRawBufferPointer) {
-    unsafe self.text = unsafe text
     unsafe cursor = JSONCursor(text)
   }
 
@@ -121,15 +119,11 @@ private struct MerkleReader {
   }
 
   private mutating func scalar() -> MerkleReference? {
-    cursor.skipBlanks()
-    let start = cursor.place
-    guard cursor.skipValue() else { return nil }
-    let word = unsafe String(decoding: text[start..<cursor.place], as: UTF8.self)
-    switch word {
-    case "null": return .null
-    case "true": return .boolean(true)
-    case "false": return .boolean(false)
-    default: return Double(word).flatMap { .number($0) }
+    switch cursor.word() {
+    case .null: .null
+    case .boolean(let value): .boolean(value)
+    case .number(let form): Double(form).flatMap { .number($0) }
+    case nil: nil
     }
   }
 }

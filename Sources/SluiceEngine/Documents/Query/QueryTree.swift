@@ -184,7 +184,7 @@ extension QueryTree {
             continue
           }
         } else {
-          guard let scalar = unsafe Self.scalar(&cursor, text) else { return .malformed }
+          guard let scalar = Self.scalar(&cursor) else { return .malformed }
           _ = add(.scalar(scalar))
         }
         guard readEnd(&cursor) else { return .malformed }
@@ -246,21 +246,16 @@ extension QueryTree {
       nodes[ended.node] = .object(start..<children.count)
     }
 
-    private static func scalar(
-      _ cursor: inout JSONCursor, _ text: UnsafeRawBufferPointer
-    ) -> QueryScalar? {
+    private static func scalar(_ cursor: inout JSONCursor) -> QueryScalar? {
       if cursor.begins(with: UInt8(ascii: "\"")) {
         guard let span = cursor.string(), let bytes = cursor.bytes(of: span) else { return nil }
         return .string(ExactText(String(decoding: bytes, as: UTF8.self)))
       }
-      let start = cursor.place
-      guard cursor.skipValue() else { return nil }
-      let word = unsafe String(decoding: text[start..<cursor.place], as: UTF8.self)
-      switch word {
-      case "null": return .null
-      case "true": return .boolean(true)
-      case "false": return .boolean(false)
-      default: return QueryNumber(json: word).map { .number($0) }
+      switch cursor.word() {
+      case .null: return .null
+      case .boolean(let value): return .boolean(value)
+      case .number(let form): return QueryNumber(json: form).map { .number($0) }
+      case nil: return nil
       }
     }
   }
